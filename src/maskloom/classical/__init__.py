@@ -1,0 +1,1 @@
+"""Methods without training: array in, array out; `registry.METHODS` names them."""

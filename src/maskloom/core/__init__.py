@@ -1,0 +1,1 @@
+"""The nouns: frozen dataclasses over numpy that every other layer speaks."""

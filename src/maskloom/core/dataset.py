@@ -1,0 +1,118 @@
+"""Taxonomy, samples and splits, with labels read when asked for.
+
+A data set holds no pixels and no labels: `labels_of` reads one sample's labels from wherever
+the format keeps them. Splitting by groups and classes is `splits.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError, UsageError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Samples under one taxonomy.
+
+    Args:
+        taxonomy: what the labels may say.
+        samples: unique by key.
+        labels_of: reads the labels of a sample; raises DataError for a damaged one.
+        splits: name → keys, in order.
+        name: what to call it in reports.
+        warnings: what the reader noticed and let pass.
+        extra: fields of the source that maskloom does not interpret.
+
+    Raises:
+        DataError: two samples share a key.
+    """
+
+    taxonomy: Taxonomy
+    samples: tuple[Sample, ...]
+    labels_of: Callable[[Sample], Labels]
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = ""
+    warnings: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for sample in self.samples:
+            if sample.key in seen:
+                raise DataError(
+                    "two images differ only in their suffix or are listed twice",
+                    where=self.name, seen=sample.key, hint="give each image its own name",
+                )
+            seen.add(sample.key)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[tuple[Sample, Labels]]:
+        for sample in self.samples:
+            yield sample, self.labels_of(sample)
+
+    def select(self, keys: Iterable[str]) -> Dataset:
+        """The samples of these keys, in this order.
+
+        Raises:
+            DataError: a key is not in the data set.
+        """
+        by_key = {sample.key: sample for sample in self.samples}
+        wanted = list(keys)
+        for key in wanted:
+            if key not in by_key:
+                raise DataError("no such sample", where=self.name, seen=key)
+        return replace(self, samples=tuple(by_key[key] for key in wanted))
+
+    def split(self, name: str | None) -> Dataset:
+        """The samples of a named split; None is all of them.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        if name is None:
+            return self
+        if name not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise UsageError(
+                "no such split", where=self.name, seen=name, hint=f"known splits: {known}"
+            )
+        return self.select(self.splits[name])
+
+    def content_hash(self) -> str:
+        """sha256 over canonical taxonomy JSON, samples sorted by key and their label arrays.
+
+        File bytes, paths and the order of samples do not enter, so that the hash is the same on
+        every machine and after an exact conversion that keeps keys.
+        """
+        digest = hashlib.sha256(self.taxonomy.hash.encode())
+        for sample in sorted(self.samples, key=lambda s: s.key):
+            labels = self.labels_of(sample)
+            head = [sample.key, sample.group, list(labels.size)]
+            digest.update(json.dumps(head, separators=(",", ":")).encode())
+            for array in _arrays(labels):
+                kind = array.dtype.newbyteorder("<")
+                digest.update(f"{kind.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array, kind).data)
+        return digest.hexdigest()
+
+
+def _arrays(labels: Labels) -> Iterator[np.ndarray[Any, Any]]:
+    if labels.class_map is not None:
+        yield labels.class_map
+    if labels.rows is not None:
+        rows, masks = labels.rows, labels.rows.masks
+        yield from (masks.sizes, masks.boxes, masks.counts, masks.offsets)
+        yield from (rows.category, rows.instance, rows.kind, rows.score, rows.crowd)
+        yield from (rows.z_order, rows.plane, rows.track)

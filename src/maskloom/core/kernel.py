@@ -1,0 +1,54 @@
+"""The one door to numba: the decorator and the array types of compiled kernels.
+
+A kernel takes and returns numpy arrays, holds no GIL, raises nothing (the Python
+caller turns a returned row number into an error) and is cached beside its source.
+Only modules of run kernels import this; `import maskloom` does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., object])
+
+Bytes = NDArray[np.uint8]
+Counts = NDArray[np.uint32]
+Ints = NDArray[np.int64]
+Points = NDArray[np.float64]
+Rows = NDArray[np.int32]
+Segments = NDArray[np.int32]
+"""(S, 3) column, first row, row after the last; sorted, maximal within a column."""
+
+MAX_CROP = 2**32 - 1
+"""Most pixels of one crop, so that every count fits in uint32."""
+
+
+def kernel(function: F) -> F:
+    """Compile `function` at its first call, without the GIL, cached on disk."""
+    return cast("F", numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+@kernel
+def wide(value: Any) -> int:
+    """A scalar as int64, so that sums and products of counts and edges cannot overflow."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
+def _load_word(_context: Any, line: Any, _index: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return numba.types.uint64(line, numba.types.intp), generate
+
+
+load_word = cast("Callable[[Bytes, int], int]", intrinsic(_load_word))
+"""Eight bytes of a byte line from an index on as one uint64; a numpy view must be aligned."""

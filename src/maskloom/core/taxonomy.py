@@ -1,0 +1,323 @@
+"""What the labels may say: an ordered tuple of categories with immutable keys.
+
+A class map holds positions in `Taxonomy.categories`; void categories are stored there as the
+void code of the array's type, never as a position (see `labels.py`). Files carry their own ids:
+`Category.ids` keeps them per format, so that an export gives back what was imported.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from maskloom.errors import TaxonomyError
+
+Kind = Literal["thing", "stuff"]
+ANY_FORMAT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute that rows of a category may carry, e.g. occluded: bool."""
+
+    name: str
+    type: Literal["bool", "int", "float", "text", "choice"] = "text"
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One class of a taxonomy.
+
+    Args:
+        key: immutable identity, never reused; lower case letters, digits, `-`, `_`, `.`.
+        name: what people read; may change.
+        kind: `thing` (countable) or `stuff`.
+        color: RGB, each 0..255; None picks a distinct one by position.
+        void: pixels of this category count nowhere.
+        aliases: other names under which files may call it.
+        parent: key of the more general category (is-a).
+        whole: key of the category that this one is a part of (part-of).
+        attributes: what rows of this category may carry.
+        ids: (format, id) pairs; the format `""` holds for every format without a pair.
+    """
+
+    key: str
+    name: str
+    kind: Kind = "thing"
+    color: tuple[int, int, int] | None = None
+    void: bool = False
+    aliases: tuple[str, ...] = ()
+    parent: str | None = None
+    whole: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+    ids: tuple[tuple[str, int], ...] = ()
+
+    def id_in(self, fmt: str) -> int | None:
+        """The id that this category has in files of a format, if it has one."""
+        own = dict(self.ids)
+        return own.get(fmt, own.get(ANY_FORMAT))
+
+    def with_id(self, fmt: str, value: int) -> Category:
+        """A copy whose id in one format is set."""
+        return replace(self, ids=tuple(sorted({**dict(self.ids), fmt: value}.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """Ordered categories; positions are the values of class maps.
+
+    Raises:
+        TaxonomyError: two categories share a key or a name, or a parent or whole is unknown.
+    """
+
+    categories: tuple[Category, ...]
+    revision: int = 0
+    _index: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names: dict[str, str] = {}
+        for position, category in enumerate(self.categories):
+            if category.key in self._index:
+                raise TaxonomyError("two categories share a key", seen=category.key)
+            self._index[category.key] = position
+            other = names.setdefault(_fold(category.name), category.key)
+            if other != category.key:
+                raise TaxonomyError(
+                    "two categories share a name", where=f"{other}, {category.key}",
+                    seen=category.name, hint="give each category its own name",
+                )
+        for category in self.categories:
+            for link in (category.parent, category.whole):
+                if link is not None and link not in self._index:
+                    raise TaxonomyError(
+                        "parent or whole is not a category", where=category.key, seen=link
+                    )
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def __iter__(self) -> Iterator[Category]:
+        return iter(self.categories)
+
+    def __getitem__(self, position: int) -> Category:
+        return self.categories[position]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys in order."""
+        return tuple(category.key for category in self.categories)
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Positions of the categories that are not void."""
+        return tuple(i for i, category in enumerate(self.categories) if not category.void)
+
+    def index(self, key: str) -> int:
+        """Position of a key.
+
+        Raises:
+            TaxonomyError: there is no such key.
+        """
+        try:
+            return self._index[key]
+        except KeyError:
+            raise TaxonomyError(
+                "no such category", seen=key, hint=f"known: {', '.join(self.keys[:20])}"
+            ) from None
+
+    def find(self, name: str) -> int | None:
+        """Position of a key, name or alias (case, spaces, `-` and `_` are folded), or None."""
+        if name in self._index:
+            return self._index[name]
+        wanted = _fold(name)
+        for position, category in enumerate(self.categories):
+            if wanted in map(_fold, (category.key, category.name)):
+                return position
+        for position, category in enumerate(self.categories):
+            if wanted in map(_fold, category.aliases):
+                return position
+        return None
+
+    def ids(self, fmt: str) -> dict[int, int]:
+        """File id → position, for one format; categories without an id take their position.
+
+        Raises:
+            TaxonomyError: two categories have the same id there.
+        """
+        table: dict[int, int] = {}
+        for position, category in enumerate(self.categories):
+            value = category.id_in(fmt)
+            value = position if value is None else value
+            if value in table:
+                raise TaxonomyError(
+                    f"two categories share the id {value}",
+                    where=f"{self.categories[table[value]].key}, {category.key}",
+                )
+            table[value] = position
+        return table
+
+    def colors(self) -> tuple[tuple[int, int, int], ...]:
+        """RGB per category: its own, else a distinct one by position (golden-angle hues)."""
+        return tuple(
+            (128, 128, 128) if c.void and c.color is None else c.color or _hue(i)
+            for i, c in enumerate(self.categories)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON form; `from_json` reads it back to an equal taxonomy."""
+        return {
+            "categories": [_category_to_json(category) for category in self.categories],
+            "revision": self.revision,
+        }
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the canonical JSON (sorted keys, no spaces, UTF-8)."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def from_names(cls, names: Sequence[str], *, kind: Kind = "thing") -> Taxonomy:
+        """A taxonomy from bare names; ids are the positions."""
+        keys = unique_keys(names)
+        return cls(
+            tuple(
+                Category(key, name, kind, ids=((ANY_FORMAT, i),))
+                for i, (key, name) in enumerate(zip(keys, names, strict=True))
+            )
+        )
+
+    @classmethod
+    def from_json(cls, data: object, *, where: object = "taxonomy") -> Taxonomy:
+        """Read `{"categories": [{"id": 0, "name": "sky", ...}], "void": 11}`.
+
+        Args:
+            data: a parsed JSON object; `void` is the id (or list of ids) of void pixels, which
+                becomes a void category unless a listed category has that id.
+            where: what to name in errors.
+
+        Raises:
+            TaxonomyError: the object is not of this form.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("categories"), list):
+            raise TaxonomyError(
+                'no list "categories"', where=where, seen=type(data).__name__,
+                hint='write {"categories": [{"id": 0, "name": "sky"}, ...], "void": 11}',
+            )
+        entries = data["categories"]
+        names = []
+        for i, entry in enumerate(entries):
+            if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+                raise TaxonomyError(
+                    "a category without a name", where=f"{where}: categories[{i}]", seen=entry
+                )
+            names.append(entry["name"])
+        keys = [str(e.get("key") or k) for e, k in zip(entries, unique_keys(names), strict=True)]
+        categories = [_category_from_json(k, e, where) for k, e in zip(keys, entries, strict=True)]
+        void = data.get("void")
+        void_ids = void if isinstance(void, list) else [] if void is None else [void]
+        return cls(tuple(_mark_void(categories, void_ids, where)), int(data.get("revision", 0)))
+
+    def match(self, other: Taxonomy, renames: Mapping[str, str] | None = None) -> list[int | None]:
+        """For each category of `other`, the position of the same one here, or None.
+
+        Args:
+            other: the taxonomy to translate from.
+            renames: name or key there → name or key here, tried first.
+        """
+        given = {_fold(k): v for k, v in (renames or {}).items()}
+        return [
+            self.find(given.get(_fold(c.name), given.get(_fold(c.key), c.name)))
+            if _fold(c.name) in given or _fold(c.key) in given
+            else self._index.get(c.key, self.find(c.name))
+            for c in other.categories
+        ]
+
+
+def unique_keys(names: Iterable[str]) -> list[str]:
+    """Keys made from names: lower case, other characters to `-`, numbered where they repeat."""
+    seen: dict[str, int] = {}
+    keys = []
+    for name in names:
+        base = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-") or "class"
+        count = seen.get(base, 0)
+        seen[base] = count + 1
+        keys.append(base if count == 0 else f"{base}-{count + 1}")
+    return keys
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name.strip().lower())
+
+
+def _hue(position: int) -> tuple[int, int, int]:
+    lightness = (0.52, 0.66, 0.40)[position // 8 % 3]
+    red, green, blue = colorsys.hls_to_rgb(position * 0.61803398875 % 1.0, lightness, 0.65)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def _category_to_json(category: Category) -> dict[str, Any]:
+    out: dict[str, Any] = {"key": category.key, "name": category.name, "kind": category.kind}
+    if category.color is not None:
+        out["color"] = list(category.color)
+    for name in ("void", "aliases", "parent", "whole"):
+        if value := getattr(category, name):
+            out[name] = list(value) if isinstance(value, tuple) else value
+    if category.attributes:
+        out["attributes"] = [
+            {"name": a.name, "type": a.type, "choices": list(a.choices)}
+            for a in category.attributes
+        ]
+    if category.ids:
+        out["ids"] = dict(category.ids)
+    return out
+
+
+def _category_from_json(key: str, entry: Mapping[str, Any], where: object) -> Category:
+    ids = dict(entry.get("ids", {}))
+    if "id" in entry:
+        ids[ANY_FORMAT] = entry["id"]
+    kind = entry.get("kind", "thing" if entry.get("isthing", 1) else "stuff")
+    color = entry.get("color")
+    if kind not in ("thing", "stuff") or not all(type(v) is int for v in ids.values()):
+        raise TaxonomyError("a category with a wrong kind or id", where=f"{where}: {key}", seen=entry)
+    if color is not None and (
+        len(color) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in color)
+    ):
+        raise TaxonomyError("a colour is not three numbers 0..255", where=f"{where}: {key}", seen=color)
+    return Category(
+        key=key,
+        name=entry["name"],
+        kind=kind,
+        color=None if color is None else (color[0], color[1], color[2]),
+        void=bool(entry.get("void", False)),
+        aliases=tuple(entry.get("aliases", ())),
+        parent=entry.get("parent"),
+        whole=entry.get("whole"),
+        attributes=tuple(
+            Attribute(a["name"], a.get("type", "text"), tuple(a.get("choices", ())))
+            for a in entry.get("attributes", ())
+        ),
+        ids=tuple(sorted(ids.items())),
+    )
+
+
+def _mark_void(categories: list[Category], void_ids: list[Any], where: object) -> list[Category]:
+    for value in void_ids:
+        if type(value) is not int:
+            raise TaxonomyError('"void" is not an id or a list of ids', where=where, seen=value)
+        for position, category in enumerate(categories):
+            if category.id_in(ANY_FORMAT) == value:
+                categories[position] = replace(category, void=True)
+                break
+        else:
+            taken = {c.key for c in categories}
+            key = "void" if "void" not in taken else f"void-{value}"
+            categories.append(Category(key, key, "stuff", void=True, ids=((ANY_FORMAT, value),)))
+    return categories

@@ -1,0 +1,155 @@
+"""One form of labels seen as the other: class maps from rows, rows from maps, class areas.
+
+Views are derived and never stored; exact changes of form between files are `formats/`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import FULL, Labels, RowKind, Rows, codes, map_dtype
+from maskloom.core.masks import Masks
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError
+
+
+def class_map(labels: Labels, taxonomy: Taxonomy) -> NDArray[Any]:
+    """The class of every pixel.
+
+    Rows are painted in rising z order (equal z: in row order); rows that are not masks are
+    left out. Void categories and pixels outside coverage become the void code, covered pixels
+    that no row claims the background code.
+
+    Args:
+        labels: of an image (H, W).
+        taxonomy: what its categories mean.
+
+    Returns:
+        (H, W) uint8 or uint16 of positions, void and background codes (`labels.codes`).
+    """
+    dtype = np.dtype(map_dtype(len(taxonomy)))
+    void, background = codes(dtype)
+    if labels.class_map is not None:
+        out = _widen(labels.class_map, dtype)
+    else:
+        rows = _mask_rows(labels)
+        out = np.full(labels.size, background, dtype)
+        order = np.argsort(rows.z_order, kind="stable")
+        values = np.array(
+            [void if taxonomy[c].void else c for c in rows.category[order]], dtype=np.int64
+        )
+        rows.masks[order].paint(out, values)
+    return _outside_coverage(out, labels, taxonomy, void, background)
+
+
+def instance_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
+    """Rows as they are, or one row per category of a class map (void and background left out)."""
+    if labels.rows is not None:
+        return labels.rows
+    assert labels.class_map is not None  # noqa: S101 - Labels holds one of the two
+    masks, ids = Masks.from_id_map(labels.class_map, background=None)
+    void, background = codes(labels.class_map.dtype)
+    keep = (ids != void) & (ids != background)
+    return Rows.make(masks[np.flatnonzero(keep)], ids[keep])
+
+
+def instance_map(rows: Rows, size: tuple[int, ...]) -> NDArray[np.int32]:
+    """(H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere; later over
+    earlier, parts of one object share its number."""
+    out = np.zeros(size, np.int32)
+    _, first, inverse = np.unique(rows.instance, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(1, len(first) + 1)
+    rows.masks.paint(out, rank[inverse])
+    return out
+
+
+def class_areas(labels: Labels, taxonomy: Taxonomy) -> NDArray[np.int64]:
+    """(K,) pixels per category; rows that overlap count in full."""
+    areas = np.zeros(len(taxonomy), np.int64)
+    if labels.class_map is not None:
+        values, counts = np.unique(labels.class_map, return_counts=True)
+        inside = values < len(taxonomy)
+        areas[values[inside]] = counts[inside]
+    elif labels.rows is not None:
+        np.add.at(areas, labels.rows.category, labels.rows.masks.areas)
+    return areas
+
+
+def translate(labels: Labels, targets: list[int | None], where: object = None) -> Labels:
+    """Labels whose categories are renumbered.
+
+    Args:
+        labels: in the old taxonomy.
+        targets: new position for each old one; None drops nothing: a used one is refused.
+        where: what to name in errors.
+
+    Raises:
+        DataError: a category that is used has no target.
+    """
+    if targets == list(range(len(targets))):
+        return labels
+    if labels.rows is not None:
+        used = np.unique(labels.rows.category)
+        table = _table(used, targets, where)
+        rows = labels.rows.take(slice(None))
+        changed = {f: getattr(rows, f) for f in Rows.__slots__}
+        changed["category"] = table[rows.category].astype(np.int32)
+        return labels.replace(rows=Rows(**changed))
+    assert labels.class_map is not None  # noqa: S101 - Labels holds one of the two
+    dtype = np.dtype(map_dtype(max((t for t in targets if t is not None), default=0) + 1))
+    old = codes(labels.class_map.dtype)
+    used = np.unique(labels.class_map)
+    lut = np.zeros(np.iinfo(labels.class_map.dtype).max + 1, dtype)
+    known = used[~np.isin(used, old)]
+    lut[known] = _table(known, targets, where)[known]
+    lut[list(old)] = codes(dtype)
+    return labels.replace(class_map=lut[labels.class_map])
+
+
+def _table(used: NDArray[Any], targets: list[int | None], where: object) -> NDArray[np.int64]:
+    table = np.full(max(len(targets), int(used.max(initial=-1)) + 1), -1, np.int64)
+    for value in used.tolist():
+        target = targets[value] if value < len(targets) else None
+        if target is None:
+            raise DataError(
+                "a category that is in use has no counterpart", where=where, seen=value,
+                hint="map it with --map OLD=NEW",
+            )
+        table[value] = target
+    return table
+
+
+def _widen(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if array.dtype == dtype or dtype == np.uint8:
+        return array.copy()
+    out = array.astype(dtype)
+    for old, new in zip(codes(array.dtype), codes(dtype), strict=True):
+        out[array == old] = new
+    return out
+
+
+def _mask_rows(labels: Labels) -> Rows:
+    assert labels.rows is not None  # noqa: S101 - asked by callers that know
+    rows = labels.rows
+    only = rows.kind == RowKind.MASK
+    return rows if only.all() else rows.take(only)
+
+
+def _outside_coverage(
+    out: NDArray[Any], labels: Labels, taxonomy: Taxonomy, void: int, background: int
+) -> NDArray[Any]:
+    coverage = labels.coverage
+    if coverage is FULL or coverage.full:
+        return out
+    if coverage.nothing or coverage.categories is not None:
+        # background is a claim about every category: without it such a pixel is unlabelled
+        if coverage.nothing or not set(taxonomy.keys) <= set(coverage.categories or ()):
+            out[out == background] = void
+    if coverage.area is not None:
+        inside = coverage.area.dense(0)
+        out[~inside & (out == background)] = void
+    return out

@@ -1,0 +1,96 @@
+"""Every exception of maskloom, as one tree.
+
+    MaskloomError                exit 2: bad input or usage
+    ├── UsageError               an option, name or argument is wrong
+    ├── DataError                a file or a value in it is wrong
+    │   ├── ImageError           pixels that cannot be read or are refused
+    │   ├── FormatError          a label file that does not parse or is invalid
+    │   ├── TaxonomyError        categories that are unknown or do not match
+    │   ├── MaskError            runs, boxes or polygons that make no mask
+    │   └── CheckpointError      a trained model that is damaged or does not fit
+    ├── WriteError               a target that cannot be written (rights, disk full)
+    ├── MissingExtra             an optional dependency that is not installed
+    └── LossRefused              exit 1: the target cannot hold what the source says
+
+A message says what, where (file, id, field), the value seen and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class MaskloomError(Exception):
+    """Something the user can mend, told in one message.
+
+    Args:
+        what: the problem, as a clause without a final full stop.
+        where: file, id and field, if there is such a place.
+        seen: the offending value; shortened to 120 characters when printed.
+        hint: what to do next, as an imperative clause.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self, what: str, *, where: object = None, seen: object = None, hint: str = ""
+    ) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.seen = seen
+        self.hint = hint
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The four parts on one line, as printed on stderr."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if self.seen is not None:
+            text += f" (saw {_short(self.seen)})"
+        return f"{text}. {self.hint[0].upper()}{self.hint[1:]}." if self.hint else f"{text}."
+
+
+class UsageError(MaskloomError):
+    """An option, a name or an argument is wrong."""
+
+
+class DataError(MaskloomError):
+    """A file, or a value in it, is wrong."""
+
+
+class ImageError(DataError):
+    """An image cannot be read, or is refused (too large, wrong size, truncated)."""
+
+
+class FormatError(DataError):
+    """A label file does not parse, or holds an invalid annotation."""
+
+
+class TaxonomyError(DataError):
+    """A category is unknown, ambiguous, or two taxonomies do not match."""
+
+
+class MaskError(DataError):
+    """Runs, boxes or polygons that make no mask."""
+
+
+class CheckpointError(DataError):
+    """A trained model is damaged or does not fit the data."""
+
+
+class WriteError(MaskloomError):
+    """A target cannot be written: rights, a read-only or full disk, an existing file."""
+
+
+class MissingExtra(MaskloomError):
+    """An optional dependency is not installed; the hint names the extra."""
+
+
+class LossRefused(MaskloomError):
+    """The target format cannot hold what the source says, and loss was not allowed."""
+
+    exit_code = 1
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else text[:117] + "..."

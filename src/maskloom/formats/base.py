@@ -1,0 +1,101 @@
+"""What a stored format is: how it is recognised, read and written, and what it can say.
+
+One file per format defines a `FORMAT` of this type; `registry.FORMATS` names it. Opening data
+of any format is `detect.py`, copying between formats is `transfer.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.formats.loss import Holds, Loss
+
+ImagePlacement = Literal["copy", "link", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What every reader can be told."""
+
+    group: str | None = field(
+        default=None,
+        metadata={"help": "regular expression on the key; its first group names the split group"},
+    )
+    skip_bad: bool = field(
+        default=False, metadata={"help": "leave invalid annotations out and count them"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What every writer can be told."""
+
+    images: ImagePlacement = field(
+        default="copy",
+        metadata={"help": "put image files into the target: copy, (hard) link, or none"},
+    )
+
+
+class Writer(Protocol):
+    """Writes one data set, sample by sample, below one target."""
+
+    def has(self, key: str) -> bool:
+        """Whether this sample's labels are already at the target (a run that goes on)."""
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What the target cannot hold of these labels."""
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write the labels, and the image if the options say so.
+
+        Raises:
+            WriteError: the target cannot be written.
+        """
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write what belongs to the whole; returns warnings, e.g. of missing images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One stored format.
+
+    Args:
+        name: what users type.
+        about: one line of help.
+        holds: what a file of this format can say at best.
+        looks_for: by what `detect` knows it, for the message that nothing was found.
+        ReadOptions, WriteOptions: frozen dataclasses of plain fields (`--set from.KEY=VALUE`).
+        detect: path → 0 (cannot be) .. 1 (certain), from names and headers alone.
+        read: (path, options, images root or None) → data set.
+        writer: (target, taxonomy, options, the data set's `extra`) → `Writer`.
+        file_suffix: of targets that are one file; empty where a target is always a folder.
+    """
+
+    name: str
+    about: str
+    holds: Holds
+    looks_for: str
+    ReadOptions: type[ReadOptions]
+    WriteOptions: type[WriteOptions]
+    detect: Callable[[Path], float]
+    read: Callable[[Path, Any, Path | None], Dataset]
+    writer: Callable[..., Writer]
+    file_suffix: str = ""
+
+
+Extra = Mapping[str, Any]
+
+
+def writer_for(
+    fmt: Format, target: Path, taxonomy: Taxonomy, *, options: object = None, extra: Extra = {}
+) -> Writer:
+    """A writer with the format's default options where none are given."""
+    return fmt.writer(target, taxonomy, fmt.WriteOptions() if options is None else options, extra)

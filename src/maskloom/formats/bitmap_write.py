@@ -1,0 +1,170 @@
+"""Write one PNG map per image, with a `taxonomy.json` that says what the numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import class_map, instance_map, instance_rows
+from maskloom.errors import UsageError, WriteError
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.maps import classes_to_values
+from maskloom.formats.objects_write import joined_parts
+from maskloom.store.files import safe_join
+from maskloom.store.images import write_png
+
+HOLDS = {
+    "class": Holds(dense=True, void=True, coverage=True),
+    "binary": Holds(dense=True),
+    "instance": Holds(instances=True, max_ids=65535),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write maps."""
+
+    masks: str = field(default="masks", metadata={"help": "folder of the maps; . is the target"})
+    kind: Literal["auto", "class", "instance", "binary"] = field(
+        default="auto",
+        metadata={
+            "help": "auto: of one category objects as instance maps and areas as 0/255, else classes"
+        },
+    )
+
+
+class BitmapWriter:
+    """DST/images, DST/masks/KEY.png, DST/taxonomy.json."""
+
+    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.kind: str = options.kind
+        self.masks = options.masks
+        self.folder = target if options.masks == "." else safe_join(target, options.masks)
+        self.images = ImagePlacer(target / "images", options.images)
+        if options.kind in ("binary", "instance") and len(taxonomy.scored) != 1:
+            raise UsageError(
+                f"{options.kind} maps hold one category", where=target, seen=len(taxonomy.scored),
+                hint="use --set to.kind=class, or merge categories with --map OLD=NEW",
+            )
+        if options.masks == "." and options.images != "none":
+            raise UsageError(
+                "maps and images cannot share the target folder", where=target,
+                hint="add --set to.images=none, or name a folder of maps",
+            )
+        self.ids, self.void, self.background = _numbers(taxonomy)
+
+    def has(self, key: str) -> bool:
+        """Whether the map is there."""
+        return self._path(key).is_file()
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What a map of the chosen kind cannot hold."""
+        return losses_of(HOLDS[self._kind(labels)], sample.key, labels, self.taxonomy)
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write one map."""
+        image_labels_only(labels.size, self.target)
+        kind = self._kind(labels)
+        if kind == "instance":
+            values: NDArray[Any] = _object_ids(labels, self.taxonomy, self._path(sample.key))
+        elif kind == "binary":
+            values = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
+        else:
+            values = classes_to_values(
+                class_map(labels, self.taxonomy), self.ids, void=self.void,
+                background=self.background,
+            )
+        write_png(self._path(sample.key), values)
+        self.images.put(sample)
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write the side file."""
+        fields: dict[str, Any] = {"kind": self.kind if self.kind != "auto" else "class"}
+        fields["masks"] = self.masks
+        if self.kind == "class" or self.kind == "auto":
+            fields |= {"void_id": self.void, "background_id": self.background}
+        write_side_file(self.target, self.taxonomy, splits, **fields)
+        return self.images.warnings()
+
+    def _kind(self, labels: Labels) -> str:
+        """The kind of map; automatic is decided by the first sample and then kept."""
+        if self.kind == "auto":
+            one = len(self.taxonomy.scored) == 1
+            plain = not any(c.void for c in self.taxonomy)
+            if labels.rows is not None and one:
+                self.kind = "instance"
+            elif one and plain:
+                self.kind = "binary"
+            else:
+                self.kind = "class"
+        return self.kind
+
+    def _path(self, key: str) -> Path:
+        return safe_join(self.folder, f"{key}.png")
+
+
+def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> BitmapWriter:
+    """A writer into the folder `target`; `extra` is not used."""
+    del extra
+    return BitmapWriter(target, taxonomy, options)
+
+
+def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
+    """Position → id (kept from where they came), the id of void, the id of background.
+
+    Ids that do not fit 16 bit or clash give way to positions. Void is the void category's id
+    or 255 (65535); background is 0 if free, else the highest free id below void.
+    """
+    positions = list(taxonomy.scored)
+    ids = {i: _own_id(taxonomy, i) for i in positions}
+    if len(set(ids.values())) < len(ids) or any(not 0 <= v < 65535 for v in ids.values()):
+        ids = {position: i for i, position in enumerate(positions)}
+    taken = set(ids.values())
+    own_void = next((_own_id(taxonomy, i) for i, c in enumerate(taxonomy) if c.void), 255)
+    void = own_void if own_void not in taken and 0 <= own_void <= 65535 else 255
+    if void in taken:
+        void = 65535
+    if void == 255 and max(taken, default=0) > 255:
+        void = 65535
+    taken.add(void)
+    if 0 not in taken:
+        return ids, void, 0
+    top = 254 if max(taken) <= 255 else 65534
+    return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
+
+
+def _own_id(taxonomy: Taxonomy, position: int) -> int:
+    category = taxonomy[position]
+    own = category.id_in("bitmap")
+    if own is None:
+        own = next((value for _, value in category.ids), position)
+    return own
+
+
+def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path) -> NDArray[Any]:
+    """The map of object ids: the rows' own where they fit 16 bit, else 1..n."""
+    rows = joined_parts(instance_rows(labels, taxonomy))
+    own = rows.instance
+    if len(rows) > 65535:
+        raise WriteError(
+            "an instance map holds 65535 objects", where=path, seen=len(rows),
+            hint="write --to coco or --to objects",
+        )
+    if len(rows) and own.min() >= 1 and own.max() <= 65535:
+        out = np.zeros(labels.size, np.int32)
+        rows.masks.paint(out, own)
+    else:
+        out = instance_map(rows, labels.size)
+    return out.astype(np.uint8 if out.max(initial=0) <= 255 else np.uint16)

@@ -1,0 +1,100 @@
+"""COCO instances: one JSON file, or a folder of them with image folders beside.
+
+Polygons (rule `coco`, parts united), runs as lists or strings, crowds, sparse category ids,
+scores; ids, areas, boxes and unknown fields are kept. Checks are `coco_check.py`, decoding
+`coco_read.py`, writing `coco_write.py`. Panoptic files are another format.
+
+Source: cocodataset.org/#format-data and cocoapi PythonAPI.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskloom.core.dataset import Dataset
+from maskloom.errors import FormatError
+from maskloom.formats import coco_write
+from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.coco_read import CocoFile, dataset_of, read_file
+
+LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a folder of such files'
+
+
+@dataclass(frozen=True, slots=True)
+class Read(ReadOptions):
+    """How to read COCO."""
+
+    like: Path | None = field(
+        default=None,
+        metadata={"help": "ground-truth JSON that gives images and categories of a results list"},
+    )
+
+
+def detect(path: Path) -> float:
+    """Known by the keys of its JSON."""
+    if path.is_file():
+        return 1.0 if path.suffix.lower() == ".json" and _is_instances(path) else 0.0
+    return 0.9 if any(_is_instances(file) for file, _ in _files(path)) else 0.0
+
+
+def read(path: Path, options: Read, images: Path | None) -> Dataset:
+    """The data set of a JSON file or of a folder.
+
+    Raises:
+        FormatError: nothing to read, or what is read is invalid (see `coco_check`).
+    """
+    if path.is_file():
+        parts = [(path, None)]
+    else:
+        parts = [(f, s) for f, s in _files(path) if _is_instances(f)]
+    if not parts:
+        raise FormatError("no COCO instances file", where=path, hint=LOOKS_FOR)
+    like = None if options.like is None else read_file(options.like, None, skip_bad=False, like=None)
+    files: list[CocoFile] = [
+        read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts
+    ]
+    return dataset_of(files, path, images)
+
+
+def _files(folder: Path) -> list[tuple[Path, str | None]]:
+    """Annotation files of a folder with their splits, the most telling place first."""
+    for pattern in ("annotations/instances*.json", "instances*.json"):
+        found = [(p, _split(p.stem)) for p in sorted(folder.glob(pattern))]
+        if found:
+            return found
+    found = [(p, p.parent.name) for p in sorted(folder.glob("*/_annotations.coco.json"))]
+    if found:
+        return found
+    for pattern in ("annotations/*.json", "*.json"):
+        listed = [p for p in sorted(folder.glob(pattern)) if _is_instances(p)]
+        if listed:
+            return [(p, _split(p.stem) if len(listed) > 1 else None) for p in listed]
+    return []
+
+
+def _split(stem: str) -> str | None:
+    """`instances_train2017` → `train2017`; `instances` → None."""
+    return re.sub(r"^instances?[_-]?", "", stem) or None
+
+
+def _is_instances(path: Path) -> bool:
+    """Whether the start of a JSON file reads like instances or a results list."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return False
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if text.startswith("["):
+        return '"image_id"' in text
+    if not text.startswith("{") or '"segments_info"' in text:
+        return False
+    return bool(re.search(r'"(images|annotations|categories)"\s*:\s*\[', text))
+
+
+FORMAT = Format(
+    "coco", "COCO instances JSON (polygons, RLE)", coco_write.HOLDS, LOOKS_FOR, Read,
+    coco_write.Write, detect, read, coco_write.writer, file_suffix=".json",
+)

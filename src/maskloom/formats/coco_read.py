@@ -1,0 +1,307 @@
+"""COCO JSON to samples and rows: indexing by image, finding images, decoding on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Geometry, Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.errors import DataError, FormatError, MaskError
+from maskloom.formats.coco_check import (
+    BadAnnotation, check_annotation, check_categories, check_images, garbled_runs, listed,
+)
+from maskloom.formats.folders import read_json
+from maskloom.formats.maps import check_size
+from maskloom.store.files import safe_join
+
+INTERPRETED = frozenset({"image_id", "category_id", "segmentation", "iscrowd", "score", "attributes"})
+TOP = frozenset({"images", "annotations", "categories"})
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFile:
+    """One checked file.
+
+    Args:
+        path, split: which file, and the split it holds.
+        images, categories: by id, in order of the file.
+        annotations: by image id, in order of the file.
+        head: what else stands at the top of the file (info, licenses, ...).
+        skipped: messages about annotations that were left out.
+    """
+
+    path: Path
+    split: str | None
+    images: Mapping[int, Mapping[str, Any]]
+    categories: Mapping[int, Mapping[str, Any]]
+    annotations: Mapping[int, list[Mapping[str, Any]]]
+    head: Mapping[str, Any]
+    skipped: tuple[str, ...]
+
+
+def read_file(
+    path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None
+) -> CocoFile:
+    """Parse and check one file.
+
+    Args:
+        path: an instances file, or a results list.
+        split: the split it holds.
+        skip_bad: leave invalid annotations out.
+        like: gives images and categories of a results list.
+
+    Raises:
+        FormatError: not JSON, not COCO, or an invalid entry.
+    """
+    data = read_json(path)
+    if isinstance(data, list):
+        if like is None:
+            raise FormatError(
+                "a results list names no images and categories", where=path,
+                hint="give its ground truth with --set from.like=TRUTH.json",
+            )
+        data = {"annotations": data}
+        images, categories = like.images, like.categories
+    elif isinstance(data, dict):
+        images = check_images(listed(data, "images", path), path)
+        categories = check_categories(listed(data, "categories", path), path)
+    else:
+        raise FormatError("neither an object nor a list", where=path, seen=type(data).__name__)
+    head = {k: v for k, v in data.items() if k not in TOP}
+    by_image, skipped = _index(
+        listed(data, "annotations", path), images, categories, path,
+        need_id=like is None, skip_bad=skip_bad,
+    )
+    return CocoFile(path, split, images, categories, by_image, head, skipped)
+
+
+def _index(
+    annotations: Sequence[Mapping[str, Any]], images: Mapping[int, Any],
+    categories: Mapping[int, Any], path: Path, *, need_id: bool, skip_bad: bool,
+) -> tuple[dict[int, list[Mapping[str, Any]]], tuple[str, ...]]:
+    """Valid annotations by image id."""
+    by_image: dict[int, list[Mapping[str, Any]]] = {}
+    skipped: list[str] = []
+    seen: set[int] = set()
+
+    def refuse(bad: BadAnnotation, name: object) -> None:
+        error = bad.error(path, name)
+        if not skip_bad:
+            raise error
+        skipped.append(error.message)
+
+    for i, annotation in enumerate(annotations):
+        name = annotation.get("id", f"at position {i}")
+        try:
+            check_annotation(annotation, images, categories, need_id=need_id)
+            if annotation.get("id") in seen:
+                raise BadAnnotation("id", "two annotations share an id", annotation["id"])
+        except BadAnnotation as bad:
+            refuse(bad, name)
+            continue
+        if "id" in annotation:
+            seen.add(annotation["id"])
+        by_image.setdefault(annotation["image_id"], []).append(annotation)
+    for image_id, own in by_image.items():
+        garbled = {id(a): bad for a, bad in garbled_runs(own)}
+        for annotation in own:
+            if id(annotation) in garbled:
+                refuse(garbled[id(annotation)], annotation.get("id", f"of image {image_id}"))
+        if garbled:
+            by_image[image_id] = [a for a in own if id(a) not in garbled]
+    return by_image, tuple(skipped)
+
+
+def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Dataset:
+    """One data set of all files; labels are decoded when asked for.
+
+    Raises:
+        FormatError: files disagree about categories, or a file_name leads out of the root.
+    """
+    categories = _shared_categories(files)
+    taxonomy = _taxonomy(categories)
+    positions = {value: i for i, value in enumerate(categories)}
+    root = images or _root(path)
+    placed: list[tuple[Sample, CocoFile, int]] = []
+    for file in files:
+        folders = _image_folders(root, file, named=images is not None)
+        for image_id, image in file.images.items():
+            placed.append((_sample(image, folders, file), file, image_id))
+    placed = _unique(placed)
+    owners = {sample.key: (file, image_id) for sample, file, image_id in placed}
+    samples = tuple(sorted((s for s, _, _ in placed), key=lambda s: s.key))
+
+    def labels_of(sample: Sample) -> Labels:
+        file, image_id = owners[sample.key]
+        return _labels(file, image_id, positions, sample)
+
+    missing = [s.file_name for s in samples if s.image.path is None]
+    warnings = [
+        f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
+        for f in files if f.skipped
+    ]
+    if missing:
+        warnings.append(f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}")
+    splits: dict[str, tuple[str, ...]] = {}
+    for file in files:
+        if file.split is not None:
+            keys = {k for k, (owner, _) in owners.items() if owner is file}
+            splits[file.split] = tuple(s.key for s in samples if s.key in keys)
+    return Dataset(
+        taxonomy, samples, labels_of, splits, name=path.name, warnings=tuple(warnings),
+        extra={"coco": {
+            "heads": {f.split or "": dict(f.head) for f in files},
+            "categories": {
+                taxonomy[i].key: {k: v for k, v in c.items() if k not in ("id", "name")}
+                for i, c in enumerate(categories.values())
+            },
+        }},
+    )
+
+
+def _shared_categories(files: Sequence[CocoFile]) -> dict[int, Mapping[str, Any]]:
+    shared: dict[int, Mapping[str, Any]] = {}
+    for file in files:
+        for value, category in file.categories.items():
+            other = shared.setdefault(value, category)
+            if other["name"] != category["name"]:
+                raise FormatError(
+                    f"category {value} has another name than in {files[0].path.name}",
+                    where=file.path, seen=f"{category['name']}, {other['name']}",
+                    hint="read the files one by one",
+                )
+    return shared
+
+
+def _taxonomy(categories: Mapping[int, Mapping[str, Any]]) -> Taxonomy:
+    keys = unique_keys(str(c["name"]) for c in categories.values())
+    return Taxonomy(
+        tuple(
+            Category(
+                key, str(c["name"]), "stuff" if c.get("isthing") == 0 else "thing",
+                ids=(("coco", value),),
+            )
+            for key, (value, c) in zip(keys, categories.items(), strict=True)
+        )
+    )
+
+
+def _root(path: Path) -> Path:
+    """The data's folder: that of the file, or its parent's where it lies in `annotations`."""
+    folder = path if path.is_dir() else path.parent
+    return folder.parent if path.is_file() and folder.name == "annotations" else folder
+
+
+def _image_folders(root: Path, file: CocoFile, *, named: bool) -> list[Path]:
+    """Where a file's images may lie, the likely place first."""
+    names = [".", "images"]
+    if file.split:
+        names += [file.split, f"images/{file.split}"]
+    if not named and file.path.parent != root and file.path.parent.is_relative_to(root):
+        names.append(file.path.parent.relative_to(root).as_posix())
+    folders = [root / n for n in names if (root / n).is_dir()]
+    first = next(iter(file.images.values()), None)
+    if first is None:
+        return folders
+    return sorted(folders, key=lambda f: not (f / str(first["file_name"])).is_file())
+
+
+def _sample(image: Mapping[str, Any], folders: Sequence[Path], file: CocoFile) -> Sample:
+    name = str(image["file_name"])
+    found = None
+    for folder in folders:
+        try:
+            candidate = safe_join(folder, name)
+        except DataError as error:
+            raise FormatError(
+                error.what, where=f"{file.path}: image {image['id']}, file_name", seen=name,
+                hint="use names below the folder of the images",
+            ) from error
+        if candidate.is_file():
+            found = candidate
+            break
+    rest = {k: v for k, v in image.items() if k not in ("file_name", "height", "width")}
+    return Sample(
+        sample_key(name), ImageRef(found, (int(image["height"]), int(image["width"]))),
+        file_name=name, extra={"coco": rest},
+    )
+
+
+def _unique(placed: list[tuple[Sample, CocoFile, int]]) -> list[tuple[Sample, CocoFile, int]]:
+    """Splits in front of every key where two splits use one key."""
+    from dataclasses import replace
+
+    if len({s.key for s, _, _ in placed}) == len(placed):
+        return placed
+    return [
+        (replace(s, key=f"{f.split}/{s.key}") if f.split else s, f, i) for s, f, i in placed
+    ]
+
+
+def _labels(
+    file: CocoFile, image_id: int, positions: Mapping[int, int], sample: Sample
+) -> Labels:
+    image = file.images[image_id]
+    size = (int(image["height"]), int(image["width"]))
+    check_size(file.path, size, sample)
+    own = file.annotations.get(image_id, [])
+    if not own:
+        return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))
+    rows = Rows.make(
+        _masks(own, size, f"{file.path}: image {image_id}"),
+        np.array([positions[a["category_id"]] for a in own], np.int32),
+        kind=np.array([RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8),
+        score=np.array([math.nan if a.get("score") is None else a["score"] for a in own], np.float32),
+        crowd=np.array([bool(a.get("iscrowd", 0)) for a in own]),
+        attributes=_optional(a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own),
+        geometry=_optional(_geometry(a) for a in own),
+        source=_optional(
+            {k: v for k, v in a.items() if k not in INTERPRETED or _foreign(k, v)} for a in own
+        ),
+    )
+    return Labels(size, rows=rows)
+
+
+def _foreign(key: str, value: object) -> bool:
+    return key == "attributes" and not isinstance(value, dict)
+
+
+def _optional(values: Any) -> tuple[Any, ...]:
+    """The column, or nothing where every value is None or empty."""
+    column = tuple(value or None for value in values)
+    return column if any(value is not None for value in column) else ()
+
+
+def _geometry(annotation: Mapping[str, Any]) -> Geometry | None:
+    segmentation = annotation.get("segmentation")
+    if not isinstance(segmentation, list) or not segmentation:
+        return None
+    return Geometry(tuple(np.array(r, np.float64).reshape(-1, 2) for r in segmentation), "coco")
+
+
+def _masks(own: Sequence[Mapping[str, Any]], size: tuple[int, int], where: str) -> Masks:
+    """One mask per annotation, in order; a box without a mask is empty."""
+    drawn = [i for i, a in enumerate(own) if not isinstance(a.get("segmentation"), dict)]
+    coded = [i for i, a in enumerate(own) if isinstance(a.get("segmentation"), dict)]
+    try:
+        parts = [
+            Masks.from_polygons(
+                [own[i].get("segmentation") or [] for i in drawn], size, rule="coco"
+            ),
+            Masks.from_coco([own[i]["segmentation"] for i in coded]),
+        ]
+    except MaskError as error:
+        raise FormatError(error.what, where=where, seen=error.seen) from error
+    both = Masks.concatenate([p for p in parts if len(p)])
+    order = np.empty(len(own), np.int64)
+    order[drawn + coded] = np.arange(len(own))
+    return both[order]

@@ -1,0 +1,209 @@
+"""Write COCO instances: DST.json, or DST/annotations/instances_SPLIT.json with DST/images.
+
+Bytes depend on the labels alone: keys are sorted, one entry stands on a line, images are
+sorted by id and annotations by image and row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.coco_rings import polygon_of
+from maskloom.formats.folders import ImagePlacer, image_labels_only
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.objects_write import joined_parts
+from maskloom.store.files import atomic_file
+
+HOLDS = Holds(
+    instances=True, overlap=True, empty=True, crowd=True, score=True, attributes=True, fields=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write COCO."""
+
+    segmentation: Literal["rle", "polygon"] = field(
+        default="rle",
+        metadata={
+            "help": "rle: compressed runs; polygon: the author's vertices or pixel-edge rings "
+            "where pycocotools makes the very same mask of them, else runs"
+        },
+    )
+
+
+class CocoWriter:
+    """Collects entries and writes the files at the end."""
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.options = options
+        self.extra = extra.get("coco", {})
+        self.single = target.suffix == ".json"
+        self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.annotations: dict[str, list[dict[str, Any]]] = {}
+        self.holds = Holds(**{
+            **{n: getattr(HOLDS, n) for n in Holds.__slots__},
+            "vertices": options.segmentation == "polygon",
+        })
+
+    def has(self, key: str) -> bool:
+        """Whether this run has the sample; a file is written only when whole."""
+        return key in self.entries
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What COCO instances cannot hold."""
+        return losses_of(self.holds, sample.key, labels, self.taxonomy)
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Keep the entries of one image and place the image."""
+        image_labels_only(labels.size, self.target)
+        own = dict(sample.extra.get("coco", {}))
+        name = sample.file_name if own and sample.file_name else _image_name(sample)
+        self.entries[sample.key] = {
+            **own, "file_name": name, "height": labels.size[0], "width": labels.size[1]
+        }
+        self.images.put(sample, name)
+        rows = _annotation_rows(instance_rows(labels, self.taxonomy))
+        self.annotations[sample.key] = [self._annotation(rows, i) for i in range(len(rows))]
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write one file, or one per split."""
+        everything = sorted(self.entries)
+        if self.single:
+            parts: dict[str, list[str]] = {"": everything}
+        else:
+            parts = {n: [k for k in keys if k in self.entries] for n, keys in splits.items()}
+            rest = sorted(set(everything) - {k for keys in parts.values() for k in keys})
+            if rest or not parts:
+                parts["rest" if parts else ""] = rest
+        for name, keys in parts.items():
+            stem = f"instances_{name}" if name else "instances"
+            file = self.target if self.single else self.target / "annotations" / f"{stem}.json"
+            self._write(file, name, sorted(keys))
+        return self.images.warnings()
+
+    def _annotation(self, rows: Rows, i: int) -> dict[str, Any]:
+        mask = rows.masks[i]
+        source = dict(rows.source[i] or {}) if rows.source else {}
+        x0, y0, x1, y1 = (int(v) for v in mask.boxes[0])
+        out: dict[str, Any] = {
+            **source,
+            "area": source.get("area", int(mask.areas[0])),
+            "bbox": source.get("bbox", [x0, y0, x1 - x0, y1 - y0]),
+            "category_id": int(rows.category[i]),
+            "iscrowd": int(rows.crowd[i]),
+            "segmentation": self._segmentation(rows, i, mask),
+        }
+        if not math.isnan(rows.score[i]):
+            out["score"] = float(str(rows.score[i]))
+        if rows.attributes and rows.attributes[i]:
+            out["attributes"] = dict(rows.attributes[i] or {})
+        return out
+
+    def _segmentation(self, rows: Rows, i: int, mask: Masks) -> Any:
+        if rows.kind[i] == RowKind.BOX:
+            return []
+        if self.options.segmentation == "polygon" and not rows.crowd[i]:
+            polygon = polygon_of(mask, rows.geometry[i] if rows.geometry else None)
+            if polygon is not None:
+                return polygon
+        return mask.to_coco(0)
+
+    def _write(self, file: Path, split: str, keys: list[str]) -> None:
+        image_ids = _ids([self.entries[k].get("id") for k in keys])
+        ordered = sorted(zip(image_ids, keys, strict=True))
+        listed = [(image_id, a) for image_id, k in ordered for a in self.annotations[k]]
+        ids = _ids([a.get("id") for _, a in listed])
+        used = {a["category_id"] for _, a in listed}
+        categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
+        numbers = _category_ids(self.taxonomy, categories)
+        heads = self.extra.get("heads", {})
+        parts: dict[str, Any] = dict(heads.get(split, heads.get("", next(iter(heads.values()), {}))))
+        parts["images"] = ({**self.entries[k], "id": image_id} for image_id, k in ordered)
+        parts["categories"] = [self._category(i, numbers[i]) for i in categories]
+        parts["annotations"] = (
+            {**a, "id": own, "image_id": image_id, "category_id": numbers[a["category_id"]]}
+            for own, (image_id, a) in zip(ids, listed, strict=True)
+        )
+        with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+            out.writelines(_lines(parts))
+
+    def _category(self, position: int, number: int) -> dict[str, Any]:
+        category = self.taxonomy[position]
+        out = {**self.extra.get("categories", {}).get(category.key, {})}
+        out |= {"id": number, "name": category.name}
+        if category.kind == "stuff":
+            out["isthing"] = 0
+        return out
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any] | None = None
+) -> CocoWriter:
+    """A writer into a .json file or a folder; `extra` is that of the source data set."""
+    return CocoWriter(target, taxonomy, options, extra or {})
+
+
+def _annotation_rows(rows: Rows) -> Rows:
+    """Objects with masks, and boxes that came from COCO."""
+    boxes = (rows.kind == RowKind.BOX) & np.array([bool(s) for s in rows.source] or [False] * len(rows), bool)
+    if not boxes.any():
+        return joined_parts(rows)
+    return rows.take(boxes | (rows.kind == RowKind.MASK))
+
+
+def _image_name(sample: Sample) -> str:
+    suffix = sample.image.path.suffix if sample.image.path is not None else ".png"
+    return sample.key + suffix
+
+
+def _ids(own: list[Any]) -> list[int]:
+    """The ids that came along if all are there and differ, else 1, 2, ..."""
+    if own and all(type(v) is int for v in own) and len(set(own)) == len(own):
+        return own
+    return list(range(1, len(own) + 1))
+
+
+def _category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
+    own = _ids([taxonomy[i].id_in("coco") for i in positions])
+    return dict(zip(positions, own, strict=True))
+
+
+def _lines(parts: Mapping[str, Any]) -> Iterable[str]:
+    """JSON text with sorted keys; lists of entries have one entry on a line."""
+    yield "{"
+    for n, name in enumerate(sorted(parts)):
+        value = parts[name]
+        yield f"{',' if n else ''}\n{json.dumps(name)}:"
+        if name in ("images", "annotations", "categories"):
+            yield "["
+            for i, entry in enumerate(value):
+                yield f"{',' if i else ''}\n{_dumps(entry)}"
+            yield "\n]"
+        else:
+            yield _dumps(value)
+    yield "\n}\n"
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )

@@ -1,0 +1,97 @@
+"""Open a data set of any format; which one it is, is told by its content.
+
+The formats are named in `registry.FORMATS`; a project is not one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from maskloom import registry
+from maskloom.core.dataset import Dataset
+from maskloom.core.options import parse_settings
+from maskloom.errors import FormatError
+from maskloom.formats.base import Format
+from maskloom.formats.folders import with_groups
+
+CERTAIN_ENOUGH = 0.3
+
+
+def load_format(name: str) -> Format:
+    """The format of a name.
+
+    Raises:
+        UsageError: there is none; the known ones are listed.
+    """
+    fmt = registry.load("formats", name)
+    assert isinstance(fmt, Format)  # noqa: S101 - the registry is ours
+    return fmt
+
+
+def detect_format(path: Path) -> Format:
+    """The format of a file or folder, from names and headers alone.
+
+    Raises:
+        FormatError: nothing is there, no format knows it, or two know it equally well.
+    """
+    if not path.exists():
+        raise FormatError("no such file or folder", where=path, hint="check the path")
+    formats = [load_format(name) for name in registry.FORMATS]
+    ranked = sorted(((fmt.detect(path), fmt) for fmt in formats), key=lambda pair: -pair[0])
+    (best, fmt), (second, other) = ranked[0], ranked[1]
+    if best < CERTAIN_ENOUGH:
+        looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
+        raise FormatError(
+            f"the format is not known; looked for {looked}", where=path,
+            hint=f"name it with --from ({', '.join(f.name for f in formats)})",
+        )
+    if second == best:
+        raise FormatError(
+            "the format is ambiguous", where=path, seen=f"{fmt.name} or {other.name}",
+            hint=f"name it with --from {fmt.name} or --from {other.name}",
+        )
+    return fmt
+
+
+def read_dataset(
+    path: Path | str,
+    fmt: str | None = None,
+    *,
+    options: Any = None,
+    settings: Sequence[str] = (),
+    images: Path | None = None,
+    split: str | None = None,
+    skip_bad: bool = False,
+) -> Dataset:
+    """Open a data set; labels are read per sample when asked for.
+
+    Args:
+        path: a file or folder.
+        fmt: the name of its format; None detects it.
+        options: an instance of the format's `ReadOptions`; None takes `settings`.
+        settings: `[from.]KEY=VALUE` strings.
+        images: folder under which images are looked for instead of their usual place.
+        split: only this split.
+        skip_bad: leave invalid annotations out and count them in the warnings.
+
+    Raises:
+        FormatError: the data is not of the format, or is invalid.
+        UsageError: an option, the format's name or the split is unknown.
+    """
+    path = Path(path)
+    chosen = detect_format(path) if fmt is None else load_format(fmt)
+    if not path.exists():
+        raise FormatError("no such file or folder", where=path, hint="check the path")
+    if images is not None and not images.is_dir():
+        raise FormatError("no such folder", where=images, hint="correct --images")
+    if options is None:
+        options = parse_settings(settings, {"from": chosen.ReadOptions})["from"]
+    if skip_bad:
+        options = replace(options, skip_bad=True)
+    dataset = chosen.read(path, options, images)
+    if not dataset.samples:
+        raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
+    return with_groups(dataset, options.group).split(split)

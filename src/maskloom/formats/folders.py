@@ -1,0 +1,255 @@
+"""Image folders and label folders side by side: listing, matching by name, and copying.
+
+Keys are relative paths without suffix, sorted, so that the order of a directory never matters.
+What a label file says is up to the formats.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import FormatError, UsageError, WriteError
+from maskloom.store.files import atomic_write_bytes, safe_join, writing
+from maskloom.store.images import IMAGE_SUFFIXES
+
+MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+SIDE_FILE = "taxonomy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One label file or folder with its image, if there is one."""
+
+    key: str
+    labels: Path
+    image: Path | None
+    split: str | None = None
+
+
+def list_files(
+    folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, *, ending: str = ""
+) -> dict[str, Path]:
+    """Key → path of all files below a folder, by key; hidden ones are left out.
+
+    Args:
+        folder: searched with its sub-folders.
+        suffixes: in lower case, with the dot.
+        ending: only names whose stem ends so; it is cut from the key.
+
+    Raises:
+        FormatError: two files have the same key.
+    """
+    wanted = frozenset(suffixes)
+    found: dict[str, Path] = {}
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if name.startswith(".") or path.suffix.lower() not in wanted:
+                continue
+            if not path.stem.endswith(ending):
+                continue
+            key = sample_key(path.relative_to(folder))
+            key = key[: len(key) - len(ending)] if ending else key
+            if key in found:
+                raise FormatError(
+                    "two files differ only in their suffix", where=found[key], seen=path.name,
+                    hint="keep one of them",
+                )
+            found[key] = path
+    return dict(sorted(found.items()))
+
+
+def subfolder(root: Path, names: Iterable[str]) -> Path | None:
+    """The first of these folders that exists, whatever the case of its letters."""
+    present = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
+    return next((present[n.lower()] for n in names if n.lower() in present), None)
+
+
+def named_folder(root: Path, name: str, option: str) -> Path:
+    """A folder that the user named, below the root.
+
+    Raises:
+        UsageError: it does not exist.
+        DataError: it leads out of the root.
+    """
+    folder = root if name == "." else safe_join(root, name)
+    if not folder.is_dir():
+        raise UsageError("no such folder", where=root, seen=name, hint=f"correct --set {option}=")
+    return folder
+
+
+def pair(labels: Mapping[str, Path], images: Mapping[str, Path], split: str | None) -> list[Pair]:
+    """Every label with its image; images without labels are left out."""
+    return [Pair(key, path, images.get(key), split) for key, path in labels.items()]
+
+
+def unique_pairs(pairs: Iterable[Pair]) -> list[Pair]:
+    """Sorted by key; where two splits use one key, every key gets its split in front."""
+    listed = list(pairs)
+    if len({p.key for p in listed}) < len(listed):
+        listed = [replace(p, key=f"{p.split}/{p.key}" if p.split else p.key) for p in listed]
+    return sorted(listed, key=lambda p: p.key)
+
+
+def samples_of(pairs: Iterable[Pair]) -> tuple[Sample, ...]:
+    """Samples with image paths; sizes stay unknown until a file is read."""
+    return tuple(
+        Sample(
+            p.key, ImageRef(p.image),
+            file_name=p.image.name if p.image is not None else "",
+        )
+        for p in pairs
+    )
+
+
+def splits_of(pairs: Iterable[Pair]) -> dict[str, tuple[str, ...]]:
+    """Split name → keys, in order of name train, val, test, then others."""
+    found: dict[str, list[str]] = {}
+    for p in pairs:
+        if p.split is not None:
+            found.setdefault(p.split, []).append(p.key)
+    order = {"train": 0, "val": 1, "test": 2}
+    return {
+        name: tuple(found[name]) for name in sorted(found, key=lambda n: (order.get(n, 3), n))
+    }
+
+
+def absences(pairs: Iterable[Pair], n_images: int) -> tuple[str, ...]:
+    """Warnings about labels without image and images without labels."""
+    listed = list(pairs)
+    missing = [p.key for p in listed if p.image is None]
+    unlabelled = n_images - (len(listed) - len(missing))
+    out = []
+    if missing:
+        out.append(f"{len(missing)} of {len(listed)} images are missing, first {missing[0]!r}")
+    if unlabelled > 0:
+        out.append(f"{unlabelled} images have no labels and are left out")
+    return tuple(out)
+
+
+def with_groups(dataset: Dataset, pattern: str | None) -> Dataset:
+    """Samples grouped by the first group of a regular expression on their keys.
+
+    Raises:
+        UsageError: the expression is invalid, has no group, or does not match a key.
+    """
+    if pattern is None:
+        return dataset
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError("not a regular expression", where="group", seen=pattern) from error
+    if compiled.groups < 1:
+        raise UsageError(
+            "the expression has no group in parentheses", where="group", seen=pattern,
+            hint="write e.g. ^([^_]+)_",
+        )
+    samples = []
+    for sample in dataset.samples:
+        match = compiled.search(sample.key)
+        if match is None:
+            raise UsageError("the expression matches no part of a key", where="group", seen=sample.key)
+        samples.append(replace(sample, group=match.group(1)))
+    return replace(dataset, samples=tuple(samples))
+
+
+def read_json(path: Path) -> Any:
+    """A parsed JSON file.
+
+    Raises:
+        FormatError: it cannot be read or does not parse.
+    """
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
+
+
+def read_side_file(root: Path) -> dict[str, Any]:
+    """`taxonomy.json` of a folder that maskloom wrote, or an empty mapping."""
+    path = root / SIDE_FILE
+    if not path.is_file():
+        return {}
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise FormatError("not a JSON object", where=path, seen=type(data).__name__)
+    return data
+
+
+def write_side_file(
+    root: Path, taxonomy: Taxonomy, splits: Mapping[str, tuple[str, ...]], **fields: Any
+) -> None:
+    """Names, ids and splits beside label files that hold numbers only."""
+    data = {**taxonomy.to_json(), **fields}
+    if splits:
+        data["splits"] = {name: list(keys) for name, keys in splits.items()}
+    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
+    atomic_write_bytes(root / SIDE_FILE, (text + "\n").encode())
+
+
+def side_splits(side: Mapping[str, Any], keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Splits that a side file names, limited to keys that are there."""
+    present = set(keys)
+    return {
+        str(name): tuple(k for k in listed if k in present)
+        for name, listed in dict(side.get("splits", {})).items()
+    }
+
+
+class ImagePlacer:
+    """Copies or links the images of a data set into one folder, and counts absent ones."""
+
+    def __init__(self, folder: Path, how: str) -> None:
+        self.folder = folder
+        self.how = how
+        self.missing = 0
+        self.placed = 0
+
+    def put(self, sample: Sample, relative: str = "") -> None:
+        """Place the image at KEY + its own suffix, or at `relative`.
+
+        Raises:
+            WriteError: the target cannot be written.
+        """
+        source = sample.image.path
+        if self.how == "none":
+            return
+        if source is None or not source.is_file():
+            self.missing += 1
+            return
+        target = safe_join(self.folder, relative or sample.key + source.suffix)
+        if target.exists():
+            return
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self.how == "link":
+                try:
+                    os.link(source.resolve(), target)
+                except OSError:
+                    shutil.copyfile(source, target)
+            else:
+                shutil.copyfile(source, target)
+        self.placed += 1
+
+    def warnings(self) -> tuple[str, ...]:
+        """What could not be placed."""
+        return (f"{self.missing} images are missing and were not copied",) if self.missing else ()
+
+
+def image_labels_only(size: tuple[int, ...], target: Path) -> None:
+    """Refuse volumes, which no image format holds."""
+    if len(size) != 2:
+        raise WriteError("the format holds images, not volumes", where=target, seen=size)

@@ -1,0 +1,220 @@
+"""What a target cannot hold of given labels, counted per sample before anything is written.
+
+A loss changes pixels, objects, classes, void, crowd flags or scores: it is refused unless
+allowed. A fact changes only the way in which the same thing is said (an author's vertices
+where the pixels are exact): it is told, never refused. The table is in `docs/formats.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskloom.core.labels import Labels, RowKind, Rows, codes
+from maskloom.core.taxonomy import Taxonomy
+
+KINDS = {
+    "instances": "objects merged into their class",
+    "overlap": "pixels that several objects claim keep one of them",
+    "parts": "several rows of one object become one",
+    "empty": "objects without a pixel vanish",
+    "void": "void pixels or objects cannot be told from background",
+    "background": "background becomes void",
+    "crowd": "crowd regions become plain objects",
+    "score": "scores are dropped",
+    "attributes": "attributes are dropped",
+    "z_order": "the order in depth is dropped",
+    "tracks": "links between objects (track, parent, amodal) are dropped",
+    "drawings": "boxes, points, lines and scribbles are dropped",
+    "ids": "more objects than the format has ids",
+    "coverage": "what was labelled only in part looks labelled in full",
+    "pixels": "pixels came back otherwise than they were",
+    "vertices": "the author's vertices are dropped, the pixels are exact",
+    "fields": "fields that maskloom does not interpret are dropped",
+    "confidence": "the confidence map is dropped",
+}
+FACTS = frozenset({"vertices", "fields", "confidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a format can say. Defaults are those of the poorest useful format.
+
+    Args:
+        dense: class maps, one class per pixel.
+        instances: which pixels make one object.
+        max_ids: how many objects one image may have; None is no limit.
+    """
+
+    dense: bool = False
+    instances: bool = False
+    overlap: bool = False
+    parts: bool = False
+    empty: bool = False
+    void: bool = False
+    background: bool = True
+    crowd: bool = False
+    score: bool = False
+    attributes: bool = False
+    z_order: bool = False
+    tracks: bool = False
+    drawings: bool = False
+    coverage: bool = False
+    vertices: bool = False
+    fields: bool = False
+    confidence: bool = False
+    max_ids: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One kind of loss in one sample.
+
+    Args:
+        key: the sample.
+        kind: one of `KINDS`.
+        objects, pixels: how many are concerned.
+        detail: a clause for people.
+    """
+
+    key: str
+    kind: str
+    objects: int = 0
+    pixels: int = 0
+    detail: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it must be allowed by the user."""
+        return self.kind not in FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class LossTotal:
+    """One kind of loss over a data set."""
+
+    kind: str
+    samples: int
+    objects: int
+    pixels: int
+    example: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether it must be allowed by the user."""
+        return self.kind not in FACTS
+
+
+def total(losses: Iterable[Loss]) -> tuple[LossTotal, ...]:
+    """Sums per kind, in the order of `KINDS`."""
+    by_kind: dict[str, list[Loss]] = {}
+    for loss in losses:
+        by_kind.setdefault(loss.kind, []).append(loss)
+    return tuple(
+        LossTotal(
+            kind, len({loss.key for loss in found}), sum(loss.objects for loss in found),
+            sum(loss.pixels for loss in found),
+            f"{found[0].key}: {found[0].detail or KINDS[kind]}",
+        )
+        for kind in KINDS
+        if (found := by_kind.get(kind))
+    )
+
+
+def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
+    """What a format that holds so much cannot say of these labels.
+
+    Args:
+        holds: of the target.
+        key: of the sample.
+        labels: of an image.
+        taxonomy: what their categories mean.
+    """
+    found = _map_losses(holds, labels) if labels.rows is None else _row_losses(
+        holds, labels.rows, taxonomy
+    )
+    if not labels.coverage.full and not holds.coverage:
+        found.append(Loss(key, "coverage", detail="labelled in part"))
+    if labels.confidence is not None and not holds.confidence:
+        found.append(Loss(key, "confidence"))
+    return [Loss(key, f.kind, f.objects, f.pixels, f.detail) for f in found]
+
+
+def _map_losses(holds: Holds, labels: Labels) -> list[Loss]:
+    pixels = labels.class_map
+    assert pixels is not None  # noqa: S101 - Labels holds rows or a map
+    void, background = codes(pixels.dtype)
+    found = []
+    for kind, code, held in (
+        ("void", void, holds.void), ("background", background, holds.background)
+    ):
+        count = 0 if held else int(np.count_nonzero(pixels == code))
+        if count:
+            found.append(Loss("", kind, pixels=count))
+    return found
+
+
+def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
+    found = []
+    areas = rows.masks.areas
+    drawn = rows.kind != RowKind.MASK
+    flags = {
+        "drawings": drawn,
+        "crowd": rows.crowd,
+        "score": ~np.isnan(rows.score),
+        "attributes": _marked(rows.attributes, len(rows)),
+        "tracks": (rows.track >= 0) | (rows.parent >= 0) | (rows.amodal_of >= 0),
+        "empty": (areas == 0) & ~drawn,
+        "void": np.array([taxonomy[c].void for c in rows.category], bool),
+        "vertices": _marked(rows.geometry, len(rows)),
+        "fields": _marked(rows.source, len(rows)),
+    }
+    for kind, flag in flags.items():
+        if flag.any() and not getattr(holds, kind):
+            found.append(Loss("", kind, int(flag.sum()), int(areas[flag].sum())))
+    if len(set(rows.z_order.tolist())) > 1 and not holds.z_order:
+        found.append(Loss("", "z_order", len(rows)))
+    solid = rows if not drawn.any() else rows.take(~drawn)
+    found += _merged(holds, solid, taxonomy)
+    found += _overlaps(holds, solid)
+    objects = len(set(solid.instance.tolist()))
+    if holds.max_ids is not None and objects > holds.max_ids:
+        found.append(Loss("", "ids", objects, detail=f"{objects} objects, at most {holds.max_ids}"))
+    if not holds.background and len(solid):
+        size = int(solid.masks.sizes[0].prod())
+        open_pixels = size - int(solid.masks.merge().areas[0])
+        if open_pixels:
+            found.append(Loss("", "background", pixels=open_pixels))
+    return found
+
+
+def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([bool(value) for value in column] or [False] * n, bool)
+
+
+def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
+    """Objects that a class map merges, or rows of one object that become one."""
+    if not holds.instances:
+        categories, counts = np.unique(rows.category, return_counts=True)
+        merged = [
+            int(n) for c, n in zip(categories, counts, strict=True)
+            if n > 1 or taxonomy[int(c)].kind == "thing"
+        ]
+        if not merged:
+            return []
+        return [Loss("", "instances", sum(merged), detail=f"{sum(merged)} objects, {len(merged)} classes")]
+    extra = len(rows) - len(set(rows.instance.tolist()))
+    return [Loss("", "parts", extra)] if extra and not holds.parts else []
+
+
+def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:
+    if holds.overlap or len(rows) < 2:
+        return []
+    shared = int(rows.masks.areas.sum()) - int(rows.masks.merge().areas[0])
+    if not shared:
+        return []
+    touching = rows.masks.intersections(rows.masks) > 0
+    np.fill_diagonal(touching, val=False)
+    return [Loss("", "overlap", int(touching.any(axis=1).sum()), shared)]

@@ -1,0 +1,66 @@
+"""One data set's categories matched to another taxonomy; renaming is `rename.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import translate
+from maskloom.errors import TaxonomyError, UsageError
+
+
+def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
+    """`("a=b", ...)` to a mapping.
+
+    Raises:
+        UsageError: a pair is not OLD=NEW, or an old name is given twice.
+    """
+    renames: dict[str, str] = {}
+    for pair in pairs:
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise UsageError("not OLD=NEW", where="--map", seen=pair, hint="write --map car=vehicle")
+        if old in renames:
+            raise UsageError("a category is mapped twice", where="--map", seen=old)
+        renames[old] = new
+    return renames
+
+
+def adopt_taxonomy(
+    dataset: Dataset, taxonomy: Taxonomy, pairs: Sequence[str] = (), *, strict: bool = False
+) -> Dataset:
+    """The data set under another taxonomy: categories matched by key, name or alias.
+
+    Args:
+        dataset: what to translate.
+        taxonomy: what to translate to.
+        pairs: OLD=NEW, tried first.
+        strict: refuse a category without counterpart even if no label uses it.
+
+    Raises:
+        TaxonomyError: `strict`, and a category has no counterpart.
+        DataError (on reading a sample): a category in use has none.
+    """
+    if dataset.taxonomy == taxonomy and not pairs:
+        return dataset
+    targets = taxonomy.match(dataset.taxonomy, parse_renames(pairs))
+    missing = [c.name for c, t in zip(dataset.taxonomy, targets, strict=True) if t is None]
+    if strict and missing:
+        raise TaxonomyError(
+            "categories without a counterpart", where=dataset.name, seen=", ".join(missing[:10]),
+            hint=f"map them with --map OLD=NEW to one of: {', '.join(c.name for c in taxonomy)}",
+        )
+    return _translated(dataset, taxonomy, targets)
+
+
+def _translated(dataset: Dataset, taxonomy: Taxonomy, targets: list[int | None]) -> Dataset:
+    read = dataset.labels_of
+
+    def labels_of(sample: Sample) -> Labels:
+        return translate(read(sample), targets, where=sample.key)
+
+    return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)

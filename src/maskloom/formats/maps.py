@@ -1,0 +1,169 @@
+"""Stored label maps to class maps and back: ids, colours, sizes, and what is not known.
+
+Shared by the formats that keep one PNG per image (`camvid`, `bitmap`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import codes, map_dtype
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import FormatError
+from maskloom.store.images import image_size, read_map
+
+Color = tuple[int, int, int]
+
+
+def read_checked(path: Path, sample: Sample) -> NDArray[Any]:
+    """The stored values of a label map: (H, W) integers or (H, W, 3) colours.
+
+    Raises:
+        ImageError: the file is damaged.
+        FormatError: its size is not the image's.
+    """
+    values = read_map(path)
+    if values.dtype.kind == "f":
+        raise FormatError("a label map holds whole numbers", where=path, seen=values.dtype)
+    check_size(path, values.shape[:2], sample)
+    return values
+
+
+def check_size(path: Path, size: tuple[int, ...], sample: Sample) -> None:
+    """Refuse labels of another size than their image, if the image is at hand."""
+    image = sample.image.path
+    if image is None or not image.is_file():
+        return
+    expected = image_size(image)
+    if tuple(size) != expected:
+        raise FormatError(
+            f"the mask is {size[1]} × {size[0]} px, its image {expected[1]} × {expected[0]} px",
+            where=path, seen=image.name, hint="pair it with its own image",
+        )
+
+
+def ids_to_classes(
+    values: NDArray[Any], ids: Mapping[int, int], n_categories: int, *, where: Path
+) -> NDArray[Any]:
+    """A class map from stored ids.
+
+    Args:
+        values: (H, W) of ids.
+        ids: id → position, or -1 for void, or -2 for background.
+        n_categories: of the taxonomy.
+        where: what to name in errors.
+
+    Raises:
+        FormatError: an id is not known; tells the first position and its value.
+    """
+    dtype = np.dtype(map_dtype(n_categories))
+    void, background = codes(dtype)
+    code = {-1: void, -2: background}
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    table = np.full(high - low + 1, -1, np.int64)
+    for value, position in ids.items():
+        if low <= value <= high:
+            table[value - low] = code.get(position, position)
+    out = table[values.astype(np.int64) - low]
+    if (out < 0).any():
+        y, x = (int(v) for v in np.argwhere(out < 0)[0])
+        raise FormatError(
+            f"a class id that the taxonomy does not have at x={x}, y={y}", where=where,
+            seen=int(values[y, x]),
+            hint=f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
+        )
+    return out.astype(dtype)
+
+
+def colors_to_ids(
+    values: NDArray[Any], colors: Mapping[Color, int], *, where: Path
+) -> NDArray[np.int32]:
+    """(H, W) ids from a colour map (H, W, 3) uint8.
+
+    Raises:
+        FormatError: a colour is not in the table, or the file has no colours.
+    """
+    if values.ndim != 3 or values.dtype != np.uint8:
+        raise FormatError(
+            "not a colour map of 8 bit", where=where, seen=f"{values.dtype} {values.shape}"
+        )
+    wide = values.astype(np.uint32)
+    packed = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    found, inverse = np.unique(packed, return_inverse=True)
+    inverse = inverse.reshape(packed.shape)
+    table = np.empty(len(found), np.int32)
+    for i, code in enumerate(found.tolist()):
+        color = (code >> 16, code >> 8 & 255, code & 255)
+        if color not in colors:
+            y, x = (int(v) for v in np.argwhere(inverse == i)[0])
+            raise FormatError(
+                f"a colour that the colour table does not have at x={x}, y={y}", where=where,
+                seen=color, hint="add it to label_colors.txt",
+            )
+        table[i] = colors[color]
+    return table[inverse]
+
+
+def classes_to_values(
+    class_map: NDArray[Any], ids: Mapping[int, int], *, void: int, background: int
+) -> NDArray[Any]:
+    """Stored ids from a class map: uint8 where they fit, else uint16.
+
+    Args:
+        class_map: (H, W) of positions and codes.
+        ids: position → id.
+        void, background: ids of void and background pixels.
+    """
+    codes_of = codes(class_map.dtype)
+    table = np.zeros(int(np.iinfo(class_map.dtype).max) + 1, np.int64)
+    for position, value in ids.items():
+        table[position] = value
+    table[codes_of[0]], table[codes_of[1]] = void, background
+    return table[class_map].astype(np.uint8 if max([*ids.values(), void]) <= 255 else np.uint16)
+
+
+def read_colors(path: Path) -> list[tuple[str, Color]]:
+    """The lines `R G B name` of a colour table, in order.
+
+    Raises:
+        FormatError: a line is not of this form, or a colour or name repeats.
+    """
+    classes: list[tuple[str, Color]] = []
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError("cannot read the colour table", where=path, seen=error) from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        parts = line.split(None, 3)
+        good = len(parts) == 4 and all(p.isdigit() and int(p) <= 255 for p in parts[:3])
+        if not good:
+            raise FormatError(
+                "not a line of the form R G B name", where=f"{path}: line {number}", seen=line
+            )
+        color = (int(parts[0]), int(parts[1]), int(parts[2]))
+        name = parts[3].strip()
+        if any(name == n or color == c for n, c in classes):
+            raise FormatError(
+                "a colour or name is listed twice", where=f"{path}: line {number}", seen=line
+            )
+        classes.append((name, color))
+    return classes
+
+
+def color_text(taxonomy: Taxonomy, colors: Mapping[int, Color]) -> str:
+    """The lines `R G B name` of the categories, in order."""
+    return "".join(
+        f"{r} {g} {b} {taxonomy[position].name}\n" for position, (r, g, b) in colors.items()
+    )
+
+
+def _listed(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:20])) + (", ..." if len(ids) > 20 else "")

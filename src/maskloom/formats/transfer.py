@@ -1,0 +1,156 @@
+"""Copy a data set into another format: losses first, then bytes, then read back and compared.
+
+The target appears by rename when it is whole and what was written has been read again.
+Comparing is `compare.py`, renaming categories `rename.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.dataset import Dataset
+from maskloom.errors import UsageError
+from maskloom.formats.base import Format, Writer, writer_for
+from maskloom.formats.compare import Difference, compare
+from maskloom.formats.detect import read_dataset
+from maskloom.formats.loss import Loss, LossTotal, total
+from maskloom.store.files import PARTIAL, atomic_folder, refuse_existing, write_error
+from maskloom.work.progress import track
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What one conversion did.
+
+    Args:
+        written: whether the target is there; False where losses were not allowed.
+        images: samples.
+        objects: annotated objects of the source; class maps have none.
+        exact_objects: objects that came back with the same pixels and category.
+        changed_pixels: pixels that came back otherwise.
+        losses: per kind.
+        warnings: of the source and of the writer.
+    """
+
+    written: bool
+    images: int
+    objects: int
+    exact_objects: int
+    changed_pixels: int
+    losses: tuple[LossTotal, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def refused(self) -> tuple[LossTotal, ...]:
+        """The losses that must be allowed."""
+        return tuple(loss for loss in self.losses if loss.refused)
+
+
+class _Refused(Exception):
+    """Ends a staged write whose losses were not allowed."""
+
+    def __init__(self, losses: list[Loss]) -> None:
+        self.losses = losses
+        super().__init__("refused")
+
+
+def transfer(
+    dataset: Dataset, dst: Path, fmt: Format, *, options: Any = None, allow_loss: bool = False
+) -> Transfer:
+    """Write a data set in a format; nothing is left behind unless it is whole.
+
+    Args:
+        dataset: what to write.
+        dst: a folder, or a file where the format has a `file_suffix`; must not exist.
+        fmt: of the target.
+        options: its `WriteOptions`.
+        allow_loss: write although the target cannot hold everything.
+
+    Raises:
+        WriteError: the target exists or cannot be written.
+        DataError: labels of the source are damaged.
+    """
+    ordered = sorted(dataset.samples, key=lambda s: s.key)
+    try:
+        with staged(dst, fmt) as partial:
+            writer = writer_for(
+                fmt, partial, dataset.taxonomy, options=options, extra=dataset.extra
+            )
+            losses = _write(dataset, ordered, writer, allow_loss=allow_loss)
+            warnings = writer.finish(dataset.splits)
+            difference = _verify(dataset, partial, fmt)
+            if difference.changed_pixels and not any(loss.refused for loss in losses):
+                losses.append(Loss(difference.first, "pixels", pixels=difference.changed_pixels))
+                if not allow_loss:
+                    raise _Refused(losses)
+    except _Refused as refused:
+        return Transfer(False, len(ordered), 0, 0, 0, total(refused.losses), dataset.warnings)
+    return Transfer(
+        True, len(ordered), difference.objects, difference.exact_objects,
+        difference.changed_pixels, total(losses), dataset.warnings + warnings,
+    )
+
+
+def _write(dataset: Dataset, ordered: list[Any], writer: Writer, *, allow_loss: bool) -> list[Loss]:
+    losses: list[Loss] = []
+    refused = False
+    for sample in track(ordered, "converting", unit="images"):
+        labels = dataset.labels_of(sample)
+        found = writer.losses(sample, labels)
+        losses += found
+        refused |= not allow_loss and any(loss.refused for loss in found)
+        if not refused:
+            writer.put(sample, labels)
+    if refused:
+        raise _Refused(losses)
+    return losses
+
+
+def _verify(dataset: Dataset, partial: Path, fmt: Format) -> Difference:
+    """Read what was written and compare it with the source."""
+    back = read_dataset(partial, fmt.name)
+    return compare(dataset, back)
+
+
+@contextmanager
+def staged(dst: Path, fmt: Format) -> Iterator[Path]:
+    """Where to write a target that is renamed to `dst` if the block ends well.
+
+    Raises:
+        WriteError: the target exists or cannot be written.
+    """
+    if not fmt.file_suffix or dst.suffix.lower() != fmt.file_suffix:
+        with atomic_folder(dst) as partial:
+            yield partial
+        return
+    refuse_existing(dst)
+    # The suffix stays last: it tells writer and reader that the target is one file.
+    folder = dst.with_name(f".{dst.name}.{os.getpid()}{PARTIAL}")
+    try:
+        folder.mkdir(parents=True)
+        yield folder / dst.name
+        os.replace(folder / dst.name, dst)
+    except OSError as error:
+        raise write_error(dst, error) from error
+    finally:
+        if folder.parent.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_nested(src: Path, dst: Path) -> None:
+    """A target inside its source would become part of it.
+
+    Raises:
+        UsageError: dst lies in src.
+    """
+    if src.is_dir() and dst.resolve().is_relative_to(src.resolve()):
+        raise UsageError(
+            "the target lies inside the source", where=dst, seen=str(src),
+            hint="choose a target beside it",
+        )

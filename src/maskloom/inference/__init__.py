@@ -1,0 +1,1 @@
+"""From a trained network (or any Segmenter) to labels."""

@@ -1,0 +1,178 @@
+"""Many images labelled into one data set: each item by rename, resumable, whole at the end.
+
+Until then everything lies in TARGET.partial: a journal that says which model and settings the
+items are of, one file per finished item, and at last the data set itself, which is renamed to
+the target. A killed run goes on with the items it has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.segmenter import Segmenter
+from maskloom.errors import DataError, LossRefused, MaskloomError
+from maskloom.formats.base import Format, Writer
+from maskloom.inference.sources import Images
+from maskloom.store.files import (
+    PARTIAL, atomic_write_bytes, refuse_existing, sha256_file, writing,
+)
+from maskloom.store.images import read_image, write_png
+from maskloom.store.items import item_path, load_item, save_item
+from maskloom.work import progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Where and how predictions are written.
+
+    Args:
+        path: file or folder; must not exist.
+        fmt: the format, `options` its write options.
+        allow_loss: write even if the format drops something.
+        confidence: also write TARGET/confidence/KEY.png (probability of the winner × 255).
+    """
+
+    path: Path
+    fmt: Format
+    options: Any
+    allow_loss: bool = False
+    confidence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a batch did: counts, the bad items, and what was lost (kind → samples)."""
+
+    images: int
+    objects: int
+    resumed: int
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+    losses: Mapping[str, int]
+
+
+def predict_batch(
+    segmenter: Segmenter, images: Images, target: Target, settings: Mapping[str, Any]
+) -> Predicted:
+    """Label every image and write the data set.
+
+    Args:
+        segmenter: any.
+        images: what to label.
+        target: where to.
+        settings: whatever else the items depend on; a partial target of others is begun anew.
+
+    Raises:
+        DataError: no image could be labelled.
+        LossRefused: the format drops something and loss is not allowed; items are kept.
+        WriteError: the target exists or cannot be written.
+    """
+    refuse_existing(target.path)
+    partial = target.path.with_name(target.path.name + PARTIAL)
+    items = _open_journal(partial, {"layer": segmenter.name, **settings})
+    failures: dict[str, str] = {}
+    done: list[Sample] = []
+    resumed = 0
+    for sample in progress.track(images.samples, "predicting", unit="image"):
+        path = item_path(items, _identity(sample))
+        if path.is_file():
+            resumed += 1
+        else:
+            try:
+                save_item(path, segmenter.predict(_pixels(sample)).labels)
+            except DataError as error:
+                failures[sample.key] = error.message
+                continue
+        done.append(sample)
+    if not done:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DataError(
+            "no image could be labelled", seen=next(iter(failures.values()), "no images")
+        )
+    written = _assemble(segmenter, done, images, target, partial)
+    shutil.rmtree(partial, ignore_errors=True)
+    return Predicted(
+        len(done), written[0], resumed, tuple(failures.values()), written[1], written[2]
+    )
+
+
+def _open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
+    journal = partial / "journal.json"
+    text = json.dumps(wanted, sort_keys=True, default=str).encode()
+    with writing(partial):
+        if partial.exists() and (not journal.is_file() or journal.read_bytes() != text):
+            shutil.rmtree(partial)
+        (partial / "items").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial / "whole", ignore_errors=True)
+    atomic_write_bytes(journal, text)
+    return partial / "items"
+
+
+def _identity(sample: Sample) -> str:
+    """The item's name: key and content, so that a changed image is labelled again."""
+    path = sample.image.path
+    content = "" if path is None or not path.is_file() else sha256_file(path)
+    return f"{sample.key}\n{content}"
+
+
+def _pixels(sample: Sample) -> Any:
+    assert sample.image.path is not None  # noqa: S101 - find_images keeps only such
+    return read_image(sample.image.path)
+
+
+def _assemble(
+    segmenter: Segmenter, done: list[Sample], images: Images, target: Target, partial: Path
+) -> tuple[int, tuple[str, ...], dict[str, int]]:
+    """Write the data set below the partial folder and rename it to the target."""
+    whole = partial / "whole" / target.path.name
+    with writing(target.path):
+        whole.parent.mkdir(parents=True)
+    writer: Writer = target.fmt.writer(whole, segmenter.taxonomy, target.options, {})
+    lost: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    objects = 0
+    folder = target.path.suffix != ".json"
+    for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
+        labels = load_item(item_path(partial / "items", _identity(sample)), segmenter.name)
+        objects += 0 if labels.rows is None else len(labels.rows)
+        for loss in writer.losses(sample, labels):
+            # confidence is kept beside the labels, see below
+            if loss.kind == "confidence" and folder and target.confidence:
+                continue
+            table = refused if loss.refused else lost
+            table[loss.kind] = table.get(loss.kind, 0) + 1
+        if refused and not target.allow_loss:
+            continue
+        sized = Sample(
+            sample.key, ImageRef(sample.image.path, labels.size), sample.kind, sample.sequence,
+            sample.index, sample.time_s, sample.group, sample.tags, sample.file_name, sample.extra,
+        )
+        writer.put(sized, labels)
+        if folder and target.confidence and labels.confidence is not None:
+            write_png(whole / "confidence" / f"{sample.key}.png", labels.confidence)
+    if refused and not target.allow_loss:
+        raise _refusal(target, refused)
+    keys = {s.key for s in done}
+    splits = {
+        name: tuple(k for k in members if k in keys)
+        for name, members in (images.splits or {}).items()
+    }
+    warnings = writer.finish({name: members for name, members in splits.items() if members})
+    with writing(target.path):
+        os.replace(whole, target.path)
+    return objects, warnings, {**lost, **refused}
+
+
+def _refusal(target: Target, refused: Mapping[str, int]) -> MaskloomError:
+    kinds = ", ".join(f"{kind} in {n} images" for kind, n in sorted(refused.items()))
+    return LossRefused(
+        f"{target.fmt.name} cannot hold all of the predictions", where=target.path, seen=kinds,
+        hint="choose another --format, or accept it with --allow-loss; what is predicted is kept",
+    )

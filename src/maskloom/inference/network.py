@@ -1,0 +1,167 @@
+"""A trained run as a Segmenter: preprocessing, padding, the forward pass, decoding.
+
+Whole images only; images larger than memory come with tiling.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from maskloom.core.labels import Labels
+from maskloom.core.run import Preprocessing, Run
+from maskloom.core.segmenter import Prediction, Prompt
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import ImageError
+from maskloom.inference.decode import (
+    MIN_AREA, SEED, Channels, decode_classes, decode_instances,
+)
+from maskloom.models import checkpoint
+
+MAX_PIXELS = 40_000_000
+
+
+def to_input(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
+    """An image as the network sees it: (H, W, C) float32, normalised.
+
+    A grey image is repeated for a network of three channels.
+
+    Raises:
+        ImageError: another number of channels, or values that are not finite.
+    """
+    wanted = len(pre.channels)
+    if image.shape[2] == 1 and wanted == 3:
+        image = np.repeat(image, 3, axis=2)
+    if image.shape[2] != wanted:
+        raise ImageError(
+            "the image has other channels than the model was trained on",
+            seen=f"{image.shape[2]}, model {wanted} ({', '.join(pre.channels)})",
+        )
+    scale = 65535.0 if image.dtype == np.uint16 else 255.0 if image.dtype == np.uint8 else pre.scale
+    gain = (1 / (scale * np.array(pre.std))).astype(np.float32)
+    shift = (np.array(pre.mean) / np.array(pre.std)).astype(np.float32)
+    out = image.astype(np.float32) * gain - shift
+    if image.dtype.kind == "f" and not np.isfinite(out).all():
+        raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")
+    return out
+
+
+def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
+    """(H, W, C) arrays of one size → (B, C, H, W) in channels_last memory (no copy per image)."""
+    return torch.from_numpy(np.stack(inputs)).to(device).permute(0, 3, 1, 2)
+
+
+def pad_to_stride(array: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Pad below and right by mirroring, so that height and width are multiples of `stride`."""
+    height, width = array.shape[:2]
+    below, right = -height % stride, -width % stride
+    if not below and not right:
+        return array
+    mode = "reflect" if below < height and right < width else "symmetric"
+    return np.pad(array, ((0, below), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload, no-any-return]
+
+
+def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
+    """bf16 autocast, or nothing for fp32."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
+
+
+class NetworkSegmenter:
+    """A network behind the Segmenter protocol.
+
+    Args:
+        network: logits (B, K, H, W) from (B, C, H, W), in evaluation mode.
+        channels: what K means.
+        preprocessing: how to feed it.
+        precision: `fp32` or `bf16`.
+        device: where the network lies.
+        layer: the layer of its labels.
+        seed, min_area: how objects are parted, see `decode_instances`.
+    """
+
+    def __init__(
+        self, network: nn.Module, channels: Channels, *, preprocessing: Preprocessing,
+        precision: str = "fp32", device: str = "cpu", layer: str = "model/network",
+        seed: float = SEED, min_area: int = MIN_AREA,
+    ) -> None:
+        self.seed, self.min_area = seed, min_area
+        self.network = network
+        self.channels = channels
+        self.preprocessing = preprocessing
+        self.precision = precision
+        self.device = device
+        self.layer = layer
+
+    @classmethod
+    def from_run(
+        cls, path: Path, device: str = "auto", *, seed: float = SEED, min_area: int = MIN_AREA
+    ) -> NetworkSegmenter:
+        """The network of a run's folder, on the best device at hand.
+
+        Raises:
+            CheckpointError: the run is damaged.
+        """
+        run = Run.load(path)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(
+            checkpoint.load(run).to(device),
+            Channels(run.taxonomy, run.background, run.task == "instance"),
+            preprocessing=run.preprocessing,
+            precision=str(run.scores.get("precision", "fp32")),
+            device=device,
+            layer=run.layer,
+            seed=seed,
+            min_area=min_area,
+        )
+
+    @property
+    def name(self) -> str:
+        """The layer of its labels."""
+        return self.layer
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """What its labels mean."""
+        return self.channels.taxonomy
+
+    def probabilities(
+        self, image: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Class probabilities (K, H, W) and the predicted distance (H, W), if there is one.
+
+        Raises:
+            ImageError: wrong channels, or more pixels than fit into one pass.
+        """
+        height, width = image.shape[:2]
+        if height * width > MAX_PIXELS:
+            raise ImageError(
+                f"more than {MAX_PIXELS:,} pixels in one pass", seen=f"{width} × {height}",
+                hint="cut the image into tiles first",
+            )
+        padded = pad_to_stride(to_input(image, self.preprocessing), self.preprocessing.stride)
+        batch = to_batch([padded], self.device)
+        with torch.inference_mode(), autocast(self.precision, self.device):
+            logits = self.network(batch)[:, :, :height, :width].float()
+            n = self.channels.n_classes
+            classes = logits[0, :n].softmax(dim=0).cpu().numpy()
+            distance = logits[0, n].sigmoid().cpu().numpy() if self.channels.distance else None
+        return classes, distance
+
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
+        """Label one image (H, W, C)."""
+        classes, distance = self.probabilities(image)
+        labels: Labels
+        if distance is None:
+            labels = decode_classes(classes, self.channels)
+        else:
+            labels = decode_instances(
+                classes, distance, self.channels, seed=self.seed, min_area=self.min_area
+            )
+        return Prediction(labels.replace(layer=self.layer), probabilities=classes)

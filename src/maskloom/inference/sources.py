@@ -1,0 +1,137 @@
+"""What `predict` may be pointed at: a file, a folder, a glob, or a data set."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError, FormatError, UsageError
+from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.store.images import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Samples to be labelled.
+
+    Args:
+        samples: in key order, each with an image path.
+        taxonomy: of the data set they come from; None for bare images.
+        splits: of the data set.
+        absent: images that the data set names and that are not there.
+    """
+
+    samples: tuple[Sample, ...]
+    taxonomy: Taxonomy | None = None
+    splits: dict[str, tuple[str, ...]] | None = None
+    absent: tuple[str, ...] = ()
+
+
+def find_images(
+    source: str, *, fmt: str | None = None, options: Any = None, images: Path | None = None,
+    split: str | None = None,
+) -> Images:
+    """The samples of a source.
+
+    A folder is a data set if a format knows it and its samples have images; otherwise every
+    PNG, JPEG and TIFF below it is an image.
+
+    Args:
+        source: path of a file or folder, or a pattern with `*`, `?`, `[`, `**`.
+        fmt: treat the source as a data set of this format.
+        options: the format's read options.
+        images: where a data set's images lie.
+        split: of the data set.
+
+    Raises:
+        DataError: nothing is there, or no image is found.
+        UsageError: a split of something that has none.
+    """
+    path = Path(source)
+    if fmt is not None or (path.exists() and _is_dataset(path)):
+        return _of_dataset(path, fmt, options, images, split)
+    if split is not None:
+        raise UsageError("only a data set has splits", where=source, seen=split)
+    if path.is_file():
+        found = [(sample_key(path.name), path)]
+    elif path.is_dir():
+        files = sorted(p for p in path.rglob("*") if _is_image(p))
+        found = [(sample_key(p.relative_to(path)), p) for p in files]
+    else:
+        files = sorted(Path(p) for p in glob.glob(source, recursive=True))
+        files = [p for p in files if p.is_file()]
+        root = _shared_root(files)
+        found = [(sample_key(p.relative_to(root)), p) for p in files]
+    if not found:
+        raise DataError(
+            "no image found", where=source, hint="give an image, a folder, a pattern or a data set"
+        )
+    return Images(tuple(_distinct(found)))
+
+
+def _is_dataset(path: Path) -> bool:
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+        return False
+    try:
+        fmt = detect_format(path)
+        samples = read_dataset(path, fmt.name).samples
+    except FormatError:
+        return False
+    return any(s.image.path is not None and s.image.path.is_file() for s in samples)
+
+
+def _of_dataset(
+    path: Path, fmt: str | None, options: Any, images: Path | None, split: str | None
+) -> Images:
+    dataset = read_dataset(path, fmt, options=options, images=images, split=split)
+    present = [s for s in dataset.samples if s.image.path is not None and s.image.path.is_file()]
+    absent = sorted({s.key for s in dataset.samples} - {s.key for s in present})
+    if not present:
+        raise DataError(
+            "the data set's images are not there", where=path, seen=", ".join(absent[:3]),
+            hint="say where they lie with --images ROOT",
+        )
+    return Images(tuple(present), dataset.taxonomy, dict(dataset.splits), tuple(absent))
+
+
+def read_options(source: str, fmt: str | None) -> type | None:
+    """The read options of a source's format, if it is a data set."""
+    path = Path(source)
+    if fmt is not None:
+        return load_format(fmt).ReadOptions
+    if path.exists() and _is_dataset(path):
+        return detect_format(path).ReadOptions
+    return None
+
+
+def _is_image(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts[-2:])
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden
+
+
+def _shared_root(files: list[Path]) -> Path:
+    if not files:
+        return Path()
+    parents = [p.parent.parts for p in files]
+    depth = 0
+    while all(len(p) > depth and p[depth] == parents[0][depth] for p in parents):
+        depth += 1
+    return Path(*parents[0][:depth])
+
+
+def _distinct(found: list[tuple[str, Path]]) -> list[Sample]:
+    seen: dict[str, Path] = {}
+    for key, path in found:
+        if key in seen:
+            raise DataError(
+                "two images differ only in their suffix", where=seen[key], seen=path.name,
+                hint="predict them into two targets",
+            )
+        seen[key] = path
+    return [
+        Sample(key, ImageRef(path), file_name=key + path.suffix) for key, path in sorted(seen.items())
+    ]

@@ -1,0 +1,275 @@
+"""Two data sets made comparable: which samples belong together, and one meaning of categories.
+
+Nothing is scored here; `judge.py` feeds what this returns to the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import BACKGROUND, Labels, Rows, codes, map_dtype
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import class_map
+from maskloom.errors import DataError, TaxonomyError, UsageError
+
+Missing = Literal["error", "empty", "skip"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A sample of the truth and its counterpart; None is scored as empty labels."""
+
+    truth: Sample
+    predicted: Sample | None
+    order: int
+
+
+def pair_samples(
+    truth: Dataset, predicted: Dataset, *, missing: Missing = "error"
+) -> tuple[list[Pair], tuple[str, ...]]:
+    """Match samples by key, or by image id where both sides have ids throughout.
+
+    Args:
+        truth: decides what is scored.
+        predicted: may hold more; the rest is left out and counted.
+        missing: what to do with a sample of the truth that has no prediction: refuse, score it
+            as empty, or skip it.
+
+    Returns:
+        the pairs in the order of the truth, and sentences on what was left out or filled.
+
+    Raises:
+        DataError: predictions are missing and `missing` is "error", or none match at all.
+    """
+    ids = [_image_id(s) for s in truth.samples]
+    other_ids = [_image_id(s) for s in predicted.samples]
+    by_id = _distinct(ids) and _distinct(other_ids)
+    names: list[Any] = ids if by_id else [s.key for s in truth.samples]
+    others: list[Any] = other_ids if by_id else [s.key for s in predicted.samples]
+    table = dict(zip(others, predicted.samples, strict=True))
+    absent = [s.key for s, name in zip(truth.samples, names, strict=True) if name not in table]
+    if absent and (missing == "error" or len(absent) == len(names)):
+        kind = "image ids" if by_id else "keys (relative paths without suffix)"
+        raise DataError(
+            f"{len(absent)} of {len(names)} samples have no prediction: {_some(absent)}",
+            where=predicted.name or "predicted",
+            seen=f"{kind} such as {_some(list(map(str, others)), 3)}",
+            hint="add them, or say --missing empty (scored as empty) or --missing skip"
+            if len(absent) < len(names)
+            else "check that both name the same images",
+        )
+    pairs = [
+        Pair(sample, table.get(name), ids[i] if by_id else i)
+        for i, (sample, name) in enumerate(zip(truth.samples, names, strict=True))
+        if name in table or missing == "empty"
+    ]
+    notes = []
+    if absent:
+        fate = "scored as empty" if missing == "empty" else "left out"
+        notes.append(f"{len(absent)} samples without a prediction are {fate}: {_some(absent)}")
+    extra = len(predicted) - len(names) + len(absent)
+    if extra:
+        notes.append(f"{extra} predicted samples are not in the truth and are left out")
+    return pairs, tuple(notes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Translation:
+    """How one side's categories read in the common taxonomy.
+
+    Args:
+        source: the taxonomy of the labels.
+        target: the common taxonomy, that of the truth.
+        positions: for each category of `source` its position in `target`, or None.
+        side: "truth" or "prediction", for errors.
+    """
+
+    source: Taxonomy
+    target: Taxonomy
+    positions: tuple[int | None, ...]
+    side: str = "prediction"
+
+    @classmethod
+    def make(
+        cls, source: Taxonomy, target: Taxonomy, renames: Mapping[str, str] | None = None
+    ) -> Translation:
+        """Match categories by key, name or alias, after `renames` (name here → name there).
+
+        Raises:
+            UsageError: a rename names a category that does not exist.
+        """
+        for old, new in (renames or {}).items():
+            for name, taxonomy, side in ((old, source, "prediction"), (new, target, "truth")):
+                if taxonomy.find(name) is None:
+                    raise UsageError(
+                        f"the {side} has no such category", where=f"--map {old}={new}", seen=name,
+                        hint=f"known: {_some([c.name for c in taxonomy], 20)}",
+                    )
+        return cls(source, target, tuple(target.match(source, renames)))
+
+    def class_map(self, labels: Labels, where: str) -> NDArray[Any]:
+        """(H, W) class map under the common taxonomy; void categories become the void code.
+
+        Raises:
+            TaxonomyError: a category in use has no counterpart.
+        """
+        own = class_map(labels, self.source)
+        dtype = np.dtype(map_dtype(len(self.target)))
+        plain = not any(c.void for c in (*self.source, *self.target))
+        if own.dtype == dtype and plain and self.positions == tuple(range(len(self.source))):
+            return own
+        if any(p is None and not self.source[i].void for i, p in enumerate(self.positions)):
+            used = np.unique(own)
+            self._check(used[used < len(self.source)], where)
+        void, background = codes(dtype)
+        table = np.full(np.iinfo(own.dtype).max + 1, void, dtype)
+        table[codes(own.dtype)[1]] = background
+        for i, p in enumerate(self.positions):
+            if p is not None and not self.source[i].void and not self.target[p].void:
+                table[i] = p
+        out: NDArray[Any] = table[own]
+        return out
+
+    def rows(self, labels: Labels, where: str) -> Rows:
+        """The rows under the common taxonomy; void ones of a prediction are left out.
+
+        Raises:
+            DataError: the labels are a class map.
+            TaxonomyError: a category in use has no counterpart.
+        """
+        rows = labels.rows
+        if rows is None:
+            raise DataError(
+                f"the {self.side} is a class map and holds no instances", where=where,
+                hint="score it with --task semantic",
+            )
+        if self.side == "prediction":
+            void = np.array([c.void for c in self.source], np.bool_)
+            rows = rows.take(~void[rows.category])
+        self._check(np.unique(rows.category), where)
+        table = np.array([-1 if p is None else p for p in self.positions], np.int32)
+        columns = {name: getattr(rows, name) for name in Rows.__slots__}
+        return Rows(**{**columns, "category": table[rows.category]})
+
+    def _check(self, used: Sequence[int] | NDArray[Any], where: str) -> None:
+        for i in used:
+            if self.positions[i] is None and not self.source[i].void:
+                raise TaxonomyError(
+                    f"the {self.side} uses a category that the truth does not have",
+                    where=where, seen=self.source[i].name,
+                    hint=f"say what it is with --map '{self.source[i].name}=NAME'; the truth has "
+                    f"{_some([c.name for c in self.target], 12)}",
+                )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two data sets, sample by sample, under one taxonomy; make it with `compare`.
+
+    Args:
+        truth, predicted: the two sides.
+        pairs: samples that belong together, in the order of the truth.
+        notes: what was left out or filled.
+        ours, theirs: how each side's categories read in the common taxonomy.
+    """
+
+    truth: Dataset
+    predicted: Dataset
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...]
+    ours: Translation
+    theirs: Translation
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The common taxonomy: the truth's, or for bare ids those of both sides."""
+        return self.ours.target
+
+    def labels(self, pair: Pair) -> tuple[Labels, Labels]:
+        """Read both sides of one sample.
+
+        Raises:
+            DataError: they differ in size, or cannot be read.
+        """
+        wanted = self.truth.labels_of(pair.truth)
+        if pair.predicted is None:
+            return wanted, _empty_like(wanted)
+        found = self.predicted.labels_of(pair.predicted)
+        if wanted.size != found.size:
+            sizes = [" × ".join(map(str, size[::-1])) for size in (wanted.size, found.size)]
+            raise DataError(
+                "truth and prediction differ in size", where=pair.truth.key,
+                seen=f"truth {sizes[0]} px, prediction {sizes[1]} px",
+                hint="predict at the size of the image, and check that both name one image",
+            )
+        return wanted, found
+
+
+    def hashes(self) -> dict[str, str]:
+        """Content hashes of what is compared: the paired samples of each side."""
+        found = [pair.predicted.key for pair in self.pairs if pair.predicted is not None]
+        truth = self.truth.select(pair.truth.key for pair in self.pairs)
+        predicted = self.predicted.select(found)
+        return {
+            "truth_hash": truth.content_hash(), "predicted_hash": predicted.content_hash()
+        }
+
+
+def compare(
+    truth: Dataset,
+    predicted: Dataset,
+    *,
+    missing: Missing = "error",
+    renames: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Match samples and categories of two data sets; reads no labels.
+
+    Raises:
+        DataError: samples are missing; see `pair_samples`.
+        UsageError: a rename names a category that does not exist.
+    """
+    pairs, notes = pair_samples(truth, predicted, missing=missing)
+    common = _common(truth.taxonomy, predicted.taxonomy)
+    ours = Translation(
+        truth.taxonomy, common, tuple(common.match(truth.taxonomy)), side="truth"
+    )
+    theirs = Translation.make(predicted.taxonomy, common, renames)
+    return Comparison(truth, predicted, tuple(pairs), notes, ours, theirs)
+
+
+def _common(truth: Taxonomy, predicted: Taxonomy) -> Taxonomy:
+    """The truth's taxonomy; where both are bare ids, one that has the ids of both sides."""
+    if not all(c.name.isdecimal() and c.key == c.name for c in (*truth, *predicted)):
+        return truth
+    both = {c.key: c for c in (*predicted, *truth)}
+    if len(both) == len(truth):
+        return truth
+    return Taxonomy(tuple(both[key] for key in sorted(both, key=int)))
+
+
+def _empty_like(labels: Labels) -> Labels:
+    """Labels of the same frame that claim nothing: every pixel is background."""
+    if len(labels.size) == 2:
+        return Labels(labels.size, rows=Rows.make(Masks.empty(0, labels.size), []))
+    return Labels(labels.size, class_map=np.full(labels.size, BACKGROUND, np.uint8))
+
+
+def _image_id(sample: Sample) -> Any:
+    return sample.extra.get("coco", {}).get("id")
+
+
+def _distinct(ids: list[Any]) -> bool:
+    return all(type(i) is int for i in ids) and len(set(ids)) == len(ids)
+
+
+def _some(names: Sequence[str], n: int = 5) -> str:
+    shown = ", ".join(names[:n]) or "none"
+    return shown if len(names) <= n else f"{shown} and {len(names) - n} more"

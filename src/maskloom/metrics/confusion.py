@@ -1,0 +1,169 @@
+"""Joint pixel counts of two class maps: one table from which every pixel score follows.
+
+Counting only; what the counts mean is `pixels.py`. The kernel skips blocks of 64 equal bytes
+and spreads the rest over four tables, so that a pixel need not wait for the counter that its
+neighbour has just raised. Counts are integers: any order and any number of workers give the
+same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import codes
+from maskloom.errors import DataError
+
+MAX_CATEGORIES = 8192
+_TABLES = 4
+_BLOCK = 64
+_SMALL = 64
+
+
+class ConfusionMatrix:
+    """Pixels of truth class i that were predicted as class j, over a data set.
+
+    Rows are the K categories and background (index K); truth pixels that are void or
+    unlabelled are counted nowhere. Columns are the K categories, background (K) and void
+    (K + 1): a void prediction on a valid pixel is a miss, it stays in its row and earns no
+    column credit.
+
+    Args:
+        n_categories: K, the number of categories in the taxonomy, void ones included.
+
+    Raises:
+        DataError: K is negative or more than 8,192.
+
+    Source: Cordts et al. 2016 (Cityscapes), cityscapesScripts `evalPixelLevelSemanticLabeling`:
+    ignored truth gives no error, an ignored label as prediction stays an error.
+    """
+
+    def __init__(self, n_categories: int) -> None:
+        if not 0 <= n_categories <= MAX_CATEGORIES:
+            raise DataError(
+                f"a confusion matrix holds up to {MAX_CATEGORIES} categories", seen=n_categories
+            )
+        self.n_categories = n_categories
+        self.counts = np.zeros((n_categories + 1, n_categories + 2), np.int64)
+
+    def update(self, truth: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.int64]:
+        """Count one sample.
+
+        Args:
+            truth: (H, W), or any shape, uint8 or uint16 of positions, void and background codes.
+            predicted: the same shape.
+
+        Returns:
+            (K + 1, K + 2) int64, the counts of this sample alone.
+
+        Raises:
+            DataError: shapes differ, a type is wrong, or a value is not a category.
+        """
+        counts = joint_counts(truth, predicted, self.n_categories)
+        self.counts += counts
+        return counts
+
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Add what another worker counted.
+
+        Raises:
+            DataError: it counts another number of categories.
+        """
+        if other.n_categories != self.n_categories:
+            raise DataError(
+                "confusion matrices of different taxonomies",
+                seen=f"{self.n_categories} and {other.n_categories} categories",
+            )
+        self.counts += other.counts
+
+    def result(self) -> NDArray[np.int64]:
+        """(K + 1, K + 2) int64, a copy."""
+        return self.counts.copy()
+
+
+def joint_counts(
+    truth: NDArray[Any], predicted: NDArray[Any], n_categories: int
+) -> NDArray[np.int64]:
+    """The confusion matrix of one pair of class maps; see `ConfusionMatrix`.
+
+    >>> a = np.array([[0, 0, 1, 255]], np.uint8)
+    >>> b = np.array([[0, 1, 255, 0]], np.uint8)
+    >>> joint_counts(a, b, 2)
+    array([[1, 1, 0, 0],
+           [0, 0, 0, 1],
+           [0, 0, 0, 0]])
+    """
+    if truth.shape != predicted.shape:
+        raise DataError(
+            "truth and prediction differ in size", seen=f"{truth.shape} and {predicted.shape}"
+        )
+    n = n_categories
+    width = n + 3
+    # Unsigned and premultiplied: the kernels index without a sign test and a product.
+    lut_t, lut_p = _lookup(truth.dtype, n) * np.uint32(width), _lookup(predicted.dtype, n)
+    t = np.ascontiguousarray(truth).reshape(-1)
+    p = np.ascontiguousarray(predicted).reshape(-1)
+    tables = np.zeros((_TABLES if n <= _SMALL else 1, width * width), np.int64)
+    if t.dtype == np.uint8 and p.dtype == np.uint8 and n <= _SMALL:
+        whole = t.size // _BLOCK * _BLOCK
+        _count_blocks(t[:whole].view(np.uint64), p[:whole].view(np.uint64), lut_t, lut_p, tables)
+        t, p = t[whole:], p[whole:]
+    _count_pixels(t, p, lut_t, lut_p, tables[0])
+    full = tables.sum(axis=0).reshape(width, width)
+    for axis, values, name in ((0, truth, "truth"), (1, predicted, "prediction")):
+        if full.sum(axis=1 - axis)[n + 2]:
+            void, background = codes(values.dtype)
+            wrong = values[(values >= n) & (values != void) & (values != background)]
+            raise DataError(
+                f"the {name} holds a value that is no category", seen=int(wrong[0]),
+                hint=f"there are {n} categories, counted from 0",
+            )
+    return np.ascontiguousarray(full[: n + 1, : n + 2])
+
+
+def _lookup(dtype: np.dtype[Any], n: int) -> NDArray[np.uint32]:
+    """Pixel value → table index: categories, background n, void n + 1, anything else n + 2."""
+    void, background = codes(dtype)
+    lut = np.full(np.iinfo(dtype).max + 1, n + 2, np.uint32)
+    lut[:n] = np.arange(n)
+    lut[background] = n
+    lut[void] = n + 1
+    return lut
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_pixels(t, p, lut_t, lut_p, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(t.size):
+        table[lut_t[t[i]] + lut_p[p[i]]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_blocks(t, p, lut_t, lut_p, tables):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    repeat = np.uint64(0x0101010101010101)
+    low = np.uint64(0xFF)
+    eight = np.uint64(8)
+    sixteen = np.uint64(16)
+    t0, t1, t2, t3 = tables[0], tables[1], tables[2], tables[3]
+    for block in range(0, t.size, 8):
+        first_t, first_p = t[block], p[block]
+        different = first_t ^ ((first_t & low) * repeat)
+        different |= first_p ^ ((first_p & low) * repeat)
+        for i in range(1, 8):
+            different |= (t[block + i] ^ first_t) | (p[block + i] ^ first_p)
+        if different == 0:
+            t0[lut_t[first_t & low] + lut_p[first_p & low]] += 64
+            continue
+        for i in range(8):
+            a, b = t[block + i], p[block + i]
+            for _ in range(2):
+                t0[lut_t[a & low] + lut_p[b & low]] += 1
+                t1[lut_t[(a >> eight) & low] + lut_p[(b >> eight) & low]] += 1
+                a >>= sixteen
+                b >>= sixteen
+                t2[lut_t[a & low] + lut_p[b & low]] += 1
+                t3[lut_t[(a >> eight) & low] + lut_p[(b >> eight) & low]] += 1
+                a >>= sixteen
+                b >>= sixteen

@@ -1,0 +1,237 @@
+"""Average precision of instance masks, as COCO defines it, and object counts per sample.
+
+Objects are matched on runs (`matching.py`) and kept as columns: a few bytes per prediction,
+from which averages, recalls and counts follow. Pixel scores are `pixels.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Rows
+from maskloom.core.masks import Masks
+from maskloom.core.report import Score
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics import matching
+from maskloom.metrics.objects import (
+    MASKLOOM_RULES,
+    InstanceRules,
+    predicted_objects,
+    truth_objects,
+)
+
+LEVELS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0.0, 1.0, 101)
+AREAS_PX = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
+_AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
+INSTANCE_METRICS = (*_AVERAGED, "f1_50")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InstanceScores:
+    """Scores of a data set's objects.
+
+    Args:
+        metrics: name → fraction in [0, 1], or None where undefined.
+        reasons: why, for each None.
+        per_class: category key → name, kind, scores and object counts.
+        notes: what a reader must know of these numbers.
+    """
+
+    metrics: Mapping[str, Score]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """Every prediction kept, one value each; bits are IoU levels, rows of `hit` area ranges."""
+
+    order: NDArray[np.int64]
+    category: NDArray[np.int32]
+    rank: NDArray[np.int64]
+    score: NDArray[np.float64]
+    hit: NDArray[np.uint16]
+    drop: NDArray[np.uint16]
+
+
+class InstanceMetrics:
+    """AP of a data set: update with each sample, merge workers, ask for the result.
+
+    Args:
+        taxonomy: of the labels; objects of void categories are no objects.
+        rules: what the convention says.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, rules: InstanceRules = MASKLOOM_RULES) -> None:
+        self.taxonomy, self.rules = taxonomy, rules
+        self.columns: list[_Columns] = []
+        self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
+        self.predictions = np.zeros(len(taxonomy), np.int64)
+        self.samples = self.unscored = self.capped = 0
+
+    def update(
+        self,
+        truth: Rows,
+        predicted: Rows,
+        *,
+        order: int | None = None,
+        ignore: Masks | None = None,
+        unlabelled: Collection[int] = (),
+    ) -> dict[str, Score]:
+        """Match one sample.
+
+        Args:
+            truth: its objects; rows that are not masks are left out, rows of one instance id
+                and category are one object.
+            predicted: likewise, in the same frame; a row without a score counts as 1.0.
+            order: place of the sample among equal scores; by default the order of updates.
+            ignore: one row, the part of the frame that was not labelled.
+            unlabelled: positions of categories that the truth does not list exhaustively here.
+
+        Returns:
+            f1_50 (None where there is no object on either side), truth_objects,
+            predicted_objects: of this sample alone.
+        """
+        t = truth_objects(
+            truth, self.taxonomy, self.rules, ignore=ignore, unlabelled=unlabelled
+        )
+        p, rank, unscored = predicted_objects(
+            predicted, self.taxonomy, self.rules, unlabelled=unlabelled
+        )
+        low, high = np.array(list(AREAS_PX.values())).T[:, :, None]
+        ignored = t.crowd | (t.area < low) | (t.area > high)
+        outside = (p.area < low) | (p.area > high)
+        pairs = matching.candidates(p.columns(), t.columns(), t.crowd)
+        hit, drop = matching.match(pairs, t.crowd, ignored, outside, LEVELS)
+        place = np.full(len(p), self.samples if order is None else order, np.int64)
+        self.columns.append(_Columns(place, p.category, rank, p.score, hit.T, drop.T))
+        k = len(self.taxonomy)
+        for a in range(len(AREAS_PX)):
+            self.positives[a] += np.bincount(t.category[~ignored[a]], minlength=k)
+        objects = np.bincount(t.category[~t.crowd], minlength=k)
+        most = self.rules.max_detections
+        self.capped += int(most is not None and objects.max(initial=0) > most)
+        self.predictions += np.bincount(p.category, minlength=k)
+        self.samples += 1
+        self.unscored += unscored
+        return {
+            "f1_50": _f1(hit.T, drop.T, int(objects.sum())),
+            "truth_objects": int(objects.sum()),
+            "predicted_objects": len(p),
+        }
+
+    def merge(self, other: InstanceMetrics) -> None:
+        """Add what another worker matched; each sample needs its own `order`."""
+        self.columns.extend(other.columns)
+        self.positives += other.positives
+        self.predictions += other.predictions
+        self.samples += other.samples
+        self.unscored += other.unscored
+        self.capped += other.capped
+
+    def result(self) -> InstanceScores:
+        """AP over everything matched so far.
+
+        Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`, iouType segm: IoU
+        levels 0.50:0.05:0.95, 101 recalls, classes without an object left out of the mean.
+        """
+        table = _sorted(self.columns)
+        scores = {k: self._class_scores(table, k) for k in self.taxonomy.scored}
+        metrics: dict[str, Score] = {
+            name: _mean([row[name] for row in scores.values()]) for name in _AVERAGED
+        }
+        objects = int(self.positives[0].sum())
+        metrics["f1_50"] = _f1(table.hit, table.drop, objects)
+        why = "the truth holds no such object" if objects else "the truth holds no object"
+        reasons = {name: why for name, value in metrics.items() if value is None}
+        per_class = {self.taxonomy[k].key: self._class_row(k, scores[k]) for k in scores}
+        return InstanceScores(metrics, reasons, per_class, self._notes())
+
+    def _class_scores(self, table: _Columns, k: int) -> dict[str, Score]:
+        first, last = np.searchsorted(table.category, [k, k + 1])
+        hit, drop, rank = table.hit[first:last], table.drop[first:last], table.rank[first:last]
+        if not self.positives[0, k]:
+            return dict.fromkeys(INSTANCE_METRICS)
+        out: dict[str, Score] = {}
+        for a, area in enumerate(AREAS_PX):
+            curves = _curves(hit[:, a], drop[:, a], int(self.positives[a, k]))
+            out["ap" if area == "all" else f"ap_{area}"] = _mean([c[0] for c in curves])
+            if area == "all":
+                out["ap50"], out["ap75"] = curves[0][0], curves[5][0]
+        for most in (1, 10, 100):
+            near = rank < most
+            curves = _curves(hit[near, 0], drop[near, 0], int(self.positives[0, k]))
+            out[f"ar{most}"] = _mean([c[1] for c in curves])
+        out["f1_50"] = _f1(hit, drop, int(self.positives[0, k]))
+        return out
+
+    def _class_row(self, k: int, scores: Mapping[str, Score]) -> dict[str, Any]:
+        category, objects = self.taxonomy[k], int(self.positives[0, k])
+        row: dict[str, Any] = {
+            "name": category.name, "kind": category.kind, **scores,
+            "truth_objects": objects, "predicted_objects": int(self.predictions[k]),
+        }
+        if not objects:
+            row["reason"] = "no object in the truth: left out of the means"
+        return row
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.capped:
+            notes.append(
+                f"{self.capped} images hold more than {self.rules.max_detections} objects of one "
+                "class, the limit on predictions: AP is capped there"
+            )
+        if self.unscored:
+            notes.append(
+                f"{self.unscored} predictions have no score and count as 1.0; among equal scores "
+                "the order of rows decides, so AP is that of one operating point"
+            )
+        return tuple(notes)
+
+
+def _sorted(parts: list[_Columns]) -> _Columns:
+    """All predictions by category, then falling score, sample order and rank."""
+    if not parts:
+        none, bits = np.zeros(0, np.int64), np.zeros((0, len(AREAS_PX)), np.uint16)
+        return _Columns(none, none.astype(np.int32), none, none.astype(np.float64), bits, bits)
+    whole = [np.concatenate([getattr(part, n) for part in parts]) for n in _Columns.__slots__]
+    order, category, rank, score = whole[:4]
+    by = np.lexsort((rank, order, -score, category))
+    return _Columns(*(column[by] for column in whole))
+
+
+def _curves(
+    hit: NDArray[np.uint16], drop: NDArray[np.uint16], positives: int
+) -> list[tuple[float, float]]:
+    """(average precision, recall) at each IoU level; none without an object to find."""
+    if not positives:
+        return []
+    bits = [np.uint16(1 << level) for level in range(len(LEVELS))]
+    kept = [(hit[drop & bit == 0] & bit) != 0 for bit in bits]
+    return [matching.average_precision(flags, positives, RECALLS) for flags in kept]
+
+
+def _f1(hit: NDArray[np.uint16], drop: NDArray[np.uint16], objects: int) -> Score:
+    """2 tp / (predictions + objects) at IoU 0.5 over all sizes, ignored predictions left out."""
+    counts = (drop[:, 0] & 1) == 0
+    total = int(counts.sum()) + objects
+    return 2 * int((hit[counts, 0] & 1).sum()) / total if total else None
+
+
+def _mean(values: Sequence[Score]) -> Score:
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None

@@ -1,0 +1,233 @@
+"""Labels against labels, over two data sets: one pass, one report.
+
+The one comparison of maskloom: predictions, gold sets and second annotators are all judged
+here. Scores are in `pixels.py` and `instances.py`; what belongs together, in `align.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Coverage
+from maskloom.core.report import Report, Score
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError, UsageError
+from maskloom.metrics.align import Comparison, Missing, Pair, compare
+from maskloom.metrics.instances import INSTANCE_METRICS, InstanceMetrics
+from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
+from maskloom.metrics.pixels import PIXEL_METRICS, PixelMetrics
+from maskloom.version import __version__
+from maskloom.work.progress import track
+
+Task = Literal["semantic", "instance", "auto"]
+Convention = Literal["maskloom", "coco"]
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "semantic": PIXEL_METRICS,
+    "instance": (*INSTANCE_METRICS, *PIXEL_METRICS),
+}
+RULES: dict[str, InstanceRules] = {"maskloom": MASKLOOM_RULES, "coco": COCO_RULES}
+NO_TAG = "(none)"
+_VOID_RULE = (
+    "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
+    "is a miss"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a judgement.
+
+    Args:
+        task: "auto" is instance where both sides hold rows, else semantic.
+        rules: how objects are matched.
+        convention: the name that the rules go by.
+        missing: what becomes of samples without a prediction.
+        by: slice by this tag, or by "group".
+        renames: category of the prediction → category of the truth.
+        metrics: names to report; empty reports all.
+    """
+
+    task: Task = "auto"
+    rules: InstanceRules = MASKLOOM_RULES
+    convention: str = "maskloom"
+    missing: Missing = "error"
+    by: str | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+
+
+class Tally:
+    """Everything counted over some samples: update → merge → result, in any order."""
+
+    def __init__(self, taxonomy: Taxonomy, rules: InstanceRules) -> None:
+        self.pixels = PixelMetrics(taxonomy)
+        self.instances = InstanceMetrics(taxonomy, rules)
+        self.samples = 0
+
+    def merge(self, other: Tally) -> None:
+        """Add what another worker or slice counted."""
+        self.pixels.merge(other.pixels)
+        self.instances.merge(other.instances)
+        self.samples += other.samples
+
+    def result(self, task: str) -> tuple[dict[str, Score], dict[str, str], dict[str, Any]]:
+        """(metrics, reasons, per class) of a task; instance scores come first."""
+        pixels = self.pixels.result()
+        if task == "semantic":
+            return dict(pixels.metrics), dict(pixels.reasons), dict(pixels.per_class)
+        objects = self.instances.result()
+        per_class = {}
+        for key, row in objects.per_class.items():
+            both = {**row, **pixels.per_class[key]}
+            why = [r["reason"] for r in (row, pixels.per_class[key]) if "reason" in r]
+            per_class[key] = {**both, "reason": "; ".join(why)} if why else both
+        return (
+            {**objects.metrics, **pixels.metrics},
+            {**objects.reasons, **pixels.reasons},
+            per_class,
+        )
+
+
+def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
+    """Score one data set's labels by another's.
+
+    Each sample is read once from both sides, and nothing of its pixels is kept. Labels outside
+    the truth's coverage are not judged: such pixels count nowhere, such categories make no
+    false alarms.
+
+    Args:
+        truth: decides samples, taxonomy and where anything is judged.
+        predicted: labels by any author.
+        terms: task, convention and policies.
+
+    Returns:
+        a report with metrics, per class, per slice and per sample scores, and, for classes of
+        pixels, the confusion matrix.
+
+    Raises:
+        DataError: samples are missing, sizes differ, or labels hold no instances.
+        TaxonomyError: the prediction uses a category that the truth does not have.
+        UsageError: a metric, tag or category is unknown.
+    """
+    pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
+    task = task_of(pair_up) if terms.task == "auto" else terms.task
+    chosen = _chosen(terms.metrics, task)
+    slices: dict[str, Tally] = {}
+    per_sample = []
+    for pair in track(pair_up.pairs, "scoring", unit="images"):
+        name = _slice_of(pair.truth, terms.by)
+        tally = slices.setdefault(name, Tally(pair_up.taxonomy, terms.rules))
+        row = _score(tally, pair_up, pair, task)
+        per_sample.append({**row, "slice": name} if terms.by else row)
+    if terms.by and set(slices) <= {NO_TAG}:
+        known = sorted({tag for sample in truth.samples for tag in sample.tags})
+        raise UsageError(
+            "no sample has this tag", where="--by", seen=terms.by,
+            hint=f"known: {', '.join(['group', *known])}",
+        )
+    whole = Tally(pair_up.taxonomy, terms.rules)
+    per_slice = {}
+    for name in sorted(slices):
+        whole.merge(slices[name])
+        if terms.by:
+            scores = slices[name].result(task)[0]
+            per_slice[name] = {"samples": slices[name].samples, **_only(scores, chosen)}
+    metrics, reasons, per_class = whole.result(task)
+    return Report(
+        title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
+        task=task,
+        metrics=_only(metrics, chosen),
+        reasons=_only(reasons, chosen),
+        per_class=per_class,
+        per_slice=per_slice,
+        per_sample=tuple(per_sample),
+        confusion=whole.pixels.table(),
+        provenance=_provenance(terms, task, len(pair_up.pairs)),
+        notes=(*pair_up.notes, *(whole.instances.result().notes if task == "instance" else ())),
+        ranked_by="f1_50" if task == "instance" else "miou",
+    )
+
+
+def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:
+    """Instance if the first pair holds rows on both sides; a format does not mix the forms."""
+    for pair in pair_up.pairs:
+        if pair.predicted is not None:
+            rows = [labels.rows for labels in pair_up.labels(pair)]
+            return "semantic" if None in rows else "instance"
+    return "semantic"
+
+
+def _chosen(metrics: tuple[str, ...], task: str) -> tuple[str, ...]:
+    for name in metrics:
+        if name not in METRICS[task]:
+            other = task == "semantic" and name in METRICS["instance"]
+            raise UsageError(
+                f"the task {task} has no such metric", where="--metrics", seen=name,
+                hint="say --task instance"
+                if other
+                else f"known: {', '.join(METRICS[task])}",
+            )
+    return metrics
+
+
+def _only(values: Mapping[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if not chosen or k in chosen}
+
+
+def _slice_of(sample: Sample, by: str | None) -> str:
+    if by is None:
+        return ""
+    value = sample.group if by == "group" and "group" not in sample.tags else sample.tags.get(by)
+    return NO_TAG if value is None else str(value)
+
+
+def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str, Any]:
+    key = pair.truth.key
+    truth, predicted = pair_up.labels(pair)
+    row: dict[str, Any] = {"key": key}
+    if task == "instance":
+        if len(truth.size) != 2:
+            raise DataError(
+                "objects of volumes are not scored", where=key, seen=truth.size,
+                hint="score the classes with --task semantic",
+            )
+        rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
+        limits = _limits(truth.coverage, pair_up.taxonomy)
+        row |= tally.instances.update(*rows, order=pair.order, **limits)
+    maps = pair_up.ours.class_map(truth, key), pair_up.theirs.class_map(predicted, key)
+    row |= tally.pixels.update(*maps)
+    tally.samples += 1
+    return row
+
+
+def _limits(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Where and for which categories objects are not judged."""
+    listed = () if coverage.nothing else coverage.categories
+    return {
+        "ignore": None if coverage.area is None else coverage.area.complement(),
+        "unlabelled": ()
+        if listed is None
+        else tuple(i for i, key in enumerate(taxonomy.keys) if key not in listed),
+    }
+
+
+def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "maskloom": __version__,
+        "task": task,
+        "samples": samples,
+        "void": _VOID_RULE,
+        "aggregation": "one confusion matrix over all samples",
+        "missing": terms.missing,
+    }
+    if task == "instance":
+        out["convention"] = terms.convention
+        out["max_detections"] = terms.rules.max_detections
+    if terms.renames:
+        out["renames"] = dict(terms.renames)
+    return out

@@ -1,0 +1,80 @@
+"""The pictures of a judgement: its worst and best samples, as panels for `report/html.py`.
+
+Pictures only; the numbers come from `judge.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.report import Report
+from maskloom.core.sample import Sample
+from maskloom.errors import ImageError
+from maskloom.metrics.align import Comparison, Pair, compare
+from maskloom.metrics.judge import Terms
+from maskloom.report.gallery import Panel, instance_panel, semantic_panel
+from maskloom.store.images import read_image
+
+
+def error_panels(
+    report: Report,
+    truth: Dataset,
+    predicted: Dataset,
+    terms: Terms,
+    *,
+    worst: int = 6,
+    best: int = 3,
+) -> list[Panel]:
+    """Panels of the worst and the best samples of a report, read again from both data sets.
+
+    Args:
+        report: of `judge` with the same data sets and terms.
+        truth: one side; images that are absent are left out of the pictures.
+        predicted: the other side.
+        terms: of the judgement.
+        worst: at most so many of the worst samples.
+        best: at most so many of the best.
+    """
+    pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
+    pairs = {pair.truth.key: pair for pair in pair_up.pairs}
+    low = report.worst(worst)
+    taken = {row["key"] for row in low}
+    high = [row for row in report.best(best + len(low)) if row["key"] not in taken][:best]
+    chosen = [("Worst images", row) for row in low] + [("Best images", row) for row in high]
+    return [
+        _panel(pair_up, pairs[row["key"]], report, row[report.ranked_by], group)
+        for group, row in chosen
+    ]
+
+
+def _panel(
+    pair_up: Comparison, pair: Pair, report: Report, score: float | None, group: str
+) -> Panel:
+    key = pair.truth.key
+    labels = pair_up.labels(pair)
+    caption = "" if pair.predicted is not None else "no prediction: scored as empty"
+    image = _image(pair.truth, labels[0].size)
+    shared: dict[str, Any] = {"taxonomy": pair_up.taxonomy, "score": score, "group": group}
+    if report.task == "instance":
+        return instance_panel(
+            key, caption, image=image, truth=pair_up.ours.rows(labels[0], key),
+            predicted=pair_up.theirs.rows(labels[1], key), **shared,
+        )
+    return semantic_panel(
+        key, caption, image=image, truth=pair_up.ours.class_map(labels[0], key),
+        predicted=pair_up.theirs.class_map(labels[1], key), **shared,
+    )
+
+
+def _image(sample: Sample, size: tuple[int, ...]) -> NDArray[Any] | None:
+    """The pixels, or None where they are absent, damaged or of another size than the labels."""
+    if sample.image.path is None or not sample.image.path.is_file():
+        return None
+    try:
+        image = read_image(sample.image.path)
+    except ImageError:
+        return None
+    return image if image.shape[:2] == tuple(size) else None

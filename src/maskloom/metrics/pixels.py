@@ -1,0 +1,198 @@
+"""Scores of class maps: IoU, Dice, accuracy and precision, per class and as means.
+
+All come from one confusion matrix over the data set (`confusion.py`), save `dice_per_sample`,
+which is a mean over samples. Contours and distances are not here. The conventions and who
+differs from them are in docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.report import Confusion, Score
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.confusion import ConfusionMatrix
+
+PIXEL_METRICS = ("miou", "fwiou", "pixel_accuracy", "mean_accuracy", "dice", "dice_per_sample")
+
+_NOTHING = "no valid pixel: the truth is empty, void or unlabelled everywhere"
+_ABSENT = "no class occurs in the truth or the prediction"
+_NO_TRUTH = "no class occurs in the truth"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelScores:
+    """Scores of one confusion matrix.
+
+    Args:
+        metrics: name → fraction in [0, 1], or None where undefined.
+        reasons: why, for each None.
+        per_class: category key → name, kind, scores and pixel counts; void categories are
+            not in it.
+    """
+
+    metrics: Mapping[str, Score]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class PixelMetrics:
+    """Pixel scores of a data set: update with each sample, merge workers, ask for the result.
+
+    The result does not depend on the order of samples or workers, to the last bit.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self.confusion = ConfusionMatrix(len(taxonomy))
+        self.sample_dice: list[float] = []
+
+    def update(self, truth: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Score]:
+        """Count one pair of class maps of one shape (see `ConfusionMatrix.update`).
+
+        Returns:
+            This sample's own miou, dice and pixel_accuracy, over the classes present in it;
+            None where undefined.
+        """
+        counts = self.confusion.update(truth, predicted)
+        scores = sample_scores(counts, self.taxonomy)
+        if scores["dice"] is not None:
+            self.sample_dice.append(scores["dice"])
+        return scores
+
+    def merge(self, other: PixelMetrics) -> None:
+        """Add what another worker counted under the same taxonomy."""
+        self.confusion.merge(other.confusion)
+        self.sample_dice.extend(other.sample_dice)
+
+    def result(self) -> PixelScores:
+        """Scores over everything counted so far."""
+        scores = pixel_scores(self.confusion.counts, self.taxonomy)
+        metrics, reasons = dict(scores.metrics), dict(scores.reasons)
+        n = len(self.sample_dice)
+        metrics["dice_per_sample"] = math.fsum(self.sample_dice) / n if n else None
+        if not n:
+            reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
+        return PixelScores(metrics, reasons, scores.per_class)
+
+    def table(self) -> Confusion:
+        """The matrix with names, for a report: void categories are left out."""
+        return named_confusion(self.confusion.counts, self.taxonomy)
+
+
+def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> PixelScores:
+    """Scores of one confusion matrix.
+
+    With tp_k the pixels of class k predicted as k, t_k its truth pixels (void predictions
+    included) and p_k the valid pixels predicted as k: IoU = tp / (t + p - tp),
+    Dice = 2 tp / (t + p), accuracy (recall) = tp / t, precision = tp / p. `miou`, `dice` and
+    `mean_accuracy` are plain means over the classes where the score is defined; `fwiou` weights
+    each IoU by t_k; `pixel_accuracy` is the share of valid pixels, background included, that
+    got their own label.
+
+    A class absent from both sides is left out of the means. Background (covered pixels that no
+    label claims) counts against precision and into `pixel_accuracy`, and is a class of the
+    means only where the taxonomy has a category for it.
+
+    Args:
+        counts: (K + 1, K + 2) int64, as `ConfusionMatrix` lays it out.
+        taxonomy: of K categories.
+
+    Source: Cityscapes (Cordts et al. 2016) for void; Long, Shelhamer, Darrell 2015, section 5,
+    for the four means; mmsegmentation IoUMetric for classes left out (its nanmean).
+
+    >>> tiny = np.array([[3, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
+    >>> pixel_scores(tiny, Taxonomy.from_names(["a", "b"])).metrics["miou"]
+    0.7083333333333333
+    """
+    keep = np.array(taxonomy.scored, np.int64)
+    hit, truth, predicted = _totals(counts, keep)
+    iou, dice, recall, precision = (
+        _ratio(hit, truth + predicted - hit),
+        _ratio(2 * hit, truth + predicted),
+        _ratio(hit, truth),
+        _ratio(hit, predicted),
+    )
+    valid, labelled = int(counts.sum()), int(truth.sum())
+    weighted = [float(t) * i for t, i in zip(truth, iou, strict=True) if i is not None]
+    metrics: dict[str, Score] = {
+        "miou": _mean(iou),
+        "fwiou": math.fsum(weighted) / labelled if labelled else None,
+        "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
+        "mean_accuracy": _mean(recall),
+        "dice": _mean(dice),
+    }
+    per_class = {
+        taxonomy[int(k)].key: _class_row(
+            taxonomy, int(k), iou=iou[i], dice=dice[i], accuracy=recall[i],
+            precision=precision[i], truth_pixels=int(truth[i]), predicted_pixels=int(predicted[i]),
+        )
+        for i, k in enumerate(keep)
+    }
+    return PixelScores(metrics, _reasons(metrics, valid), per_class)
+
+
+def sample_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, Score]:
+    """miou, dice and pixel_accuracy of one sample's matrix, over the classes present in it."""
+    hit, truth, predicted = _totals(counts, np.array(taxonomy.scored, np.int64))
+    valid = int(counts.sum())
+    return {
+        "miou": _mean(_ratio(hit, truth + predicted - hit)),
+        "dice": _mean(_ratio(2 * hit, truth + predicted)),
+        "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
+    }
+
+
+def named_confusion(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Confusion:
+    """A report's confusion table: scored categories, background where it occurs, void column."""
+    k = len(taxonomy)
+    rows = list(taxonomy.scored)
+    names = [taxonomy[i].name for i in rows]
+    keys: list[str | None] = [taxonomy[i].key for i in rows]
+    if counts[k].any() or counts[:, k].any():
+        rows, names, keys = [*rows, k], [*names, "background"], [*keys, None]
+    matrix = counts[np.ix_(rows, [*rows, k + 1])]
+    return Confusion(matrix, tuple(names), (*names, "void"), tuple(keys))
+
+
+def _totals(
+    counts: NDArray[np.int64], keep: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    return counts[keep, keep], counts.sum(axis=1)[keep], counts.sum(axis=0)[keep]
+
+
+def _ratio(above: NDArray[np.int64], below: NDArray[np.int64]) -> list[Score]:
+    return [int(a) / int(b) if b else None for a, b in zip(above, below, strict=True)]
+
+
+def _mean(values: list[Score]) -> Score:
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None
+
+
+def _reasons(metrics: Mapping[str, Score], valid: int) -> dict[str, str]:
+    def why(name: str) -> str:
+        if not valid:
+            return _NOTHING
+        return _NO_TRUTH if name in ("fwiou", "mean_accuracy") else _ABSENT
+
+    return {name: why(name) for name, value in metrics.items() if value is None}
+
+
+def _class_row(taxonomy: Taxonomy, position: int, **values: Any) -> dict[str, Any]:
+    category = taxonomy[position]
+    row: dict[str, Any] = {"name": category.name, "kind": category.kind, **values}
+    truth, predicted = values["truth_pixels"], values["predicted_pixels"]
+    if not truth and not predicted:
+        row["reason"] = "absent from truth and prediction"
+    elif not truth:
+        row["reason"] = "absent from the truth: accuracy is undefined"
+    elif not predicted:
+        row["reason"] = "never predicted: precision is undefined"
+    return row

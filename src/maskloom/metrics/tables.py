@@ -1,0 +1,50 @@
+"""A report as tables for people at a terminal; `report/html.py` is the long form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from maskloom.core.outcome import Table
+from maskloom.core.report import Report
+
+_CLASS_COLUMNS = {
+    "semantic": ("iou", "dice", "accuracy", "precision"),
+    "instance": ("ap", "ap50", "ap75", "f1_50", "iou", "dice"),
+}
+_SAMPLE_COLUMNS = ("f1_50", "miou", "pixel_accuracy")
+
+
+def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
+    """Scores, classes, slices if any, and the worst samples.
+
+    Args:
+        report: of `judge`.
+        worst: at most so many samples.
+    """
+    n = len(report.per_sample)
+    scores = [(name, _rounded(value)) for name, value in report.metrics.items()]
+    classes = [(row["name"], row) for row in report.per_class.values()]
+    tables = [
+        Table(report.title, ("metric", "value"), scores, f"{n} sample{'' if n == 1 else 's'}"),
+        _table("per class", "class", classes, _CLASS_COLUMNS[report.task]),
+    ]
+    if report.per_slice:
+        names = ("samples", *report.metrics)
+        tables.append(_table("per slice", "slice", report.per_slice.items(), names))
+    if n > 1:
+        low = [(row["key"], row) for row in report.worst(worst)]
+        names = tuple(name for name in _SAMPLE_COLUMNS if name in report.per_sample[0])
+        tables.append(_table("worst samples", "sample", low, names))
+    return tuple(tables)
+
+
+def _table(
+    title: str, head: str, rows: Iterable[tuple[str, Mapping[str, Any]]], names: Sequence[str]
+) -> Table:
+    cells = [(key, *(_rounded(row.get(name)) for name in names)) for key, row in rows]
+    return Table(title, (head, *names), cells)
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 4) if isinstance(value, float) else value

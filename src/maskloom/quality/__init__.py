@@ -1,0 +1,1 @@
+"""Judges data rather than models: faults in labels, images and splits."""

@@ -1,0 +1,182 @@
+"""Names that users type, as literal tables: name → "module:factory" with one line of help.
+
+Nothing is imported until a name is loaded, so listing costs no torch. A new model,
+method, format or metric is one small file plus one line here. What a factory returns
+is said by its table's protocol: `formats.base.Format`, `core.segmenter.Segmenter`, ...
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+from maskloom.errors import MissingExtra, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name: where its factory lives, what it is for, what it needs."""
+
+    target: str
+    about: str
+    task: tuple[str, ...] = ()
+    extra: str = ""
+
+
+FORMATS: dict[str, Entry] = {
+    "coco": Entry("maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)),
+    "bitmap": Entry(
+        "maskloom.formats.bitmap:FORMAT",
+        "image folder + folder of PNG maps (class index, instance id, binary or colour)",
+        ("semantic", "instance"),
+    ),
+    "camvid": Entry(
+        "maskloom.formats.camvid:FORMAT",
+        "CamVid: SegNet index maps with list files, or RGB colour maps with label_colors.txt",
+        ("semantic",),
+    ),
+    "objects": Entry(
+        "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
+    ),
+}
+
+METHODS: dict[str, Entry] = {
+    "otsu": Entry(
+        "maskloom.classical.threshold:Otsu", "global threshold by Otsu's between-class variance", ("semantic",)
+    ),
+    "watershed": Entry(
+        "maskloom.classical.regions:Watershed",
+        "Otsu foreground split into instances by a distance-transform watershed",
+        ("instance",),
+    ),
+}
+
+MODELS: dict[str, Entry] = {
+    "unet": Entry(
+        "maskloom.models.unet:UNET",
+        "U-Net: plain form of the paper, or with a timm encoder (model.encoder=resnet18, ...)",
+        ("semantic", "instance"),
+        "train",
+    ),
+}
+
+LOSSES: dict[str, Entry] = {
+    "ce": Entry(
+        "maskloom.training.losses:cross_entropy",
+        "cross-entropy over valid pixels, weighted by class",
+        ("semantic", "instance"),
+        "train",
+    ),
+    "dice": Entry(
+        "maskloom.training.losses:soft_dice",
+        "1 - mean soft Dice over the classes that are present",
+        ("semantic", "instance"),
+        "train",
+    ),
+    "distance": Entry(
+        "maskloom.training.losses:distance_loss",
+        "cross-entropy of the distance to an object's rim, from which objects are parted",
+        ("instance",),
+        "train",
+    ),
+}
+
+_MAP, _JITTER = "maskloom.training.augment:sample_map", "maskloom.training.augment:jitter"
+_BOTH = ("semantic", "instance")
+
+AUGMENTATIONS: dict[str, Entry] = {
+    "crop": Entry(_MAP, "random crops of one size", _BOTH, "train"),
+    "scale": Entry(_MAP, "random scaling", _BOTH, "train"),
+    "rotate": Entry(_MAP, "random rotation", _BOTH, "train"),
+    "flip": Entry(_MAP, "random mirroring", _BOTH, "train"),
+    "elastic": Entry(_MAP, "smooth random shifts", _BOTH, "train"),
+    "color": Entry(_JITTER, "random brightness, contrast, gamma and saturation", _BOTH, "train"),
+    "noise": Entry(_JITTER, "added Gaussian noise", _BOTH, "train"),
+}
+
+# Scores carry the names that reports carry; they are computed together, not loaded by name.
+_PIXELS = "maskloom.metrics.pixels:PixelMetrics"
+_INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
+_ONE = ("instance",)
+
+METRICS: dict[str, Entry] = {
+    "miou": Entry(_PIXELS, "intersection over union, mean over classes", _BOTH),
+    "fwiou": Entry(_PIXELS, "intersection over union, weighted by pixels per class", _BOTH),
+    "pixel_accuracy": Entry(_PIXELS, "share of valid pixels with the right class", _BOTH),
+    "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _BOTH),
+    "dice": Entry(_PIXELS, "Dice, mean over classes", _BOTH),
+    "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _BOTH),
+    "ap": Entry(_INSTANCES, "average precision, mean over IoU 0.50 to 0.95 and classes", _ONE),
+    "ap50": Entry(_INSTANCES, "average precision at IoU 0.50", _ONE),
+    "ap75": Entry(_INSTANCES, "average precision at IoU 0.75", _ONE),
+    "ap_small": Entry(_INSTANCES, "average precision of objects below 32² px", _ONE),
+    "ap_medium": Entry(_INSTANCES, "average precision of objects of 32² to 96² px", _ONE),
+    "ap_large": Entry(_INSTANCES, "average precision of objects above 96² px", _ONE),
+    "ar1": Entry(_INSTANCES, "average recall with 1 prediction per image and class", _ONE),
+    "ar10": Entry(_INSTANCES, "average recall with 10 predictions per image and class", _ONE),
+    "ar100": Entry(_INSTANCES, "average recall with 100 predictions per image and class", _ONE),
+    "f1_50": Entry(_INSTANCES, "F1 of objects at IoU 0.50", _ONE),
+}
+
+REFINEMENTS: dict[str, Entry] = {}
+
+TABLES: dict[str, dict[str, Entry]] = {
+    "formats": FORMATS,
+    "methods": METHODS,
+    "models": MODELS,
+    "losses": LOSSES,
+    "augmentations": AUGMENTATIONS,
+}
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "train": ("torch", "torchvision", "timm", "segmentation_models_pytorch", "lightning"),
+    "hf": ("transformers", "huggingface_hub"),
+    "medical": ("monai", "nibabel", "pydicom", "highdicom", "SimpleITK"),
+    "geo": ("rasterio", "pyproj"),
+    "scale": ("ray",),
+    "onnx": ("onnx", "onnxruntime"),
+    "postgres": ("psycopg",),
+}
+
+
+def installed(extra: str) -> bool:
+    """Whether every package of an extra can be imported; none is."""
+    return all(importlib.util.find_spec(name) is not None for name in EXTRAS.get(extra, ()))
+
+
+
+def find(table: str, name: str) -> Entry:
+    """The entry of a name, or a UsageError that lists the known names."""
+    entries = TABLES[table]
+    if name not in entries:
+        near = difflib.get_close_matches(name, entries, n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"unknown name among {table}",
+            seen=name,
+            hint=f"{guess}known {table}: {', '.join(sorted(entries))}",
+        )
+    return entries[name]
+
+
+def load(table: str, name: str) -> Any:
+    """Import and return what the entry's target names.
+
+    Raises:
+        UsageError: the name is unknown.
+        MissingExtra: its optional dependencies are not installed.
+    """
+    entry = find(table, name)
+    module, _, attribute = entry.target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if not entry.extra or (error.name or "").startswith("maskloom"):
+            raise
+        raise MissingExtra(
+            f"{name!r} needs the package {error.name!r}",
+            hint=f"install it with: pip install 'maskloom[{entry.extra}]'",
+        ) from error

@@ -1,0 +1,1 @@
+"""Draws reports: one self-contained HTML file, plots, rows of pictures."""

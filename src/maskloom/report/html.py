@@ -1,0 +1,153 @@
+"""A report as one self-contained HTML file: no script from outside, no font, no request.
+
+Pictures and charts are inline, and a content policy forbids everything else. Who looks offline,
+on a phone or on paper sees the same. What is said is `words.py` and `pagedata.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from maskloom.core.outcome import Table
+from maskloom.core.report import Report
+from maskloom.report import pagedata
+from maskloom.report.display import data_uri
+from maskloom.report.gallery import Panel
+from maskloom.report.pagedata import PageCell, PageRow, PageTable
+from maskloom.report.plots import charts
+from maskloom.report.words import verdict as verdict_of
+from maskloom.store.files import atomic_write_bytes
+from maskloom.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+# Folded parts are opened for paper; the policy admits this text and no other script.
+_SCRIPT = (
+    "addEventListener('beforeprint',()=>document.querySelectorAll('details')"
+    ".forEach(d=>{d.open=true}))"
+)
+
+
+def write_html(
+    report: Report,
+    path: Path,
+    *,
+    panels: Sequence[Panel] = (),
+    facts: Mapping[str, str] | None = None,
+    tables: Sequence[Table] = (),
+    verdict: str = "",
+) -> None:
+    """Write a report as one HTML file, whole or not at all.
+
+    Args:
+        report: the scores and their circumstances.
+        path: the file; replaced if it exists.
+        panels: rows of pictures; neighbours of one `group` share a heading.
+        facts: short statements for the head of the page, e.g. {"Data": "camvid", "Model": ...}.
+        tables: further tables, drawn after the scores.
+        verdict: the sentence below the title; empty makes one from the scores.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    atomic_write_bytes(
+        path, render(report, panels=panels, facts=facts, tables=tables, verdict=verdict).encode()
+    )
+
+
+def render(
+    report: Report,
+    *,
+    panels: Sequence[Panel] = (),
+    facts: Mapping[str, str] | None = None,
+    tables: Sequence[Table] = (),
+    verdict: str = "",
+) -> str:
+    """The text that `write_html` writes."""
+    legend = pagedata.legend(panels, report)
+    large, rest = pagedata.scores(report)
+    digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+    page: str = _template().render(
+        title=report.title,
+        verdict=verdict or verdict_of(report),
+        facts=list((facts or {}).items()),
+        large=large,
+        rest=rest,
+        classes=pagedata.class_table(report, dict(legend)),
+        slices=pagedata.named_table((str(k), v) for k, v in report.per_slice.items()),
+        samples=pagedata.named_table((str(row["key"]), row) for row in report.per_sample),
+        heat=None if report.confusion is None else pagedata.heat(report.confusion),
+        charts=charts(report.curves),
+        tables=[_page_table(table) for table in tables],
+        groups=[_group(name, list(part)) for name, part in groupby(panels, lambda p: p.group)],
+        legend=legend,
+        notes=report.notes,
+        provenance=pagedata.facts(dict(report.provenance)),
+        version=__version__,
+        style=Markup(_style()),
+        script=Markup(_SCRIPT),
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'",
+    )
+    return page
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("maskloom.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+@cache
+def _style() -> str:
+    return (files("maskloom.report") / "templates" / "style.css").read_text(encoding="utf-8")
+
+
+def _page_table(table: Table) -> dict[str, object]:
+    rows = []
+    for row in table.rows:
+        first, *others = [pagedata.cell(value) for value in row] or [PageCell("")]
+        rows.append(PageRow(first.text, tuple(others)))
+    columns = [str(column) for column in table.columns] or [""]
+    body = PageTable(tuple((column, "") for column in columns[1:]), tuple(rows))
+    return {"title": table.title, "head": columns[0], "body": body, "note": table.note}
+
+
+def _group(name: str, panels: list[Panel]) -> dict[str, object]:
+    shown = [
+        {
+            "key": panel.key,
+            "caption": panel.caption,
+            "score": None if panel.score is None else f"{panel.score:.3f}",
+            "pictures": [
+                {
+                    "label": label,
+                    "uri": data_uri(picture),
+                    "height": picture.shape[0],
+                    "width": picture.shape[1],
+                }
+                for label, picture in panel.pictures
+            ],
+            "errors": [(text, pagedata.css(color)) for text, color in panel.errors],
+        }
+        for panel in panels
+    ]
+    return {"name": name or "Images", "panels": shown}

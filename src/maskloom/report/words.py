@@ -1,0 +1,180 @@
+"""What scores are called and mean, in plain words, as one literal table.
+
+It computes nothing; the definitions with their sources are in `metrics/`. A score without an
+entry here is still shown, under its own name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from maskloom.core.report import Report
+
+Unit = Literal["fraction", "distance", "count", "bits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """How to show one score.
+
+    Args:
+        label: what people call it.
+        sentence: what it says, for a reader who does not know the term.
+        unit: fractions lie in [0, 1] and get a bar; distances are in units of spacing.
+        good: which direction is better.
+    """
+
+    label: str
+    sentence: str = ""
+    unit: Unit = "fraction"
+    good: Literal["high", "low", "neither"] = "high"
+
+
+MEANINGS: dict[str, Meaning] = {
+    "miou": Meaning(
+        "Mean IoU",
+        "Shared area over joint area of truth and prediction, "
+        "averaged over the classes; every class weighs the same.",
+    ),
+    "iou": Meaning("IoU", "Shared area over joint area of truth and prediction."),
+    "fwiou": Meaning("Weighted IoU", "IoU averaged over the classes by how many pixels each has."),
+    "weighted_iou": Meaning("Weighted IoU", "IoU averaged with the weights of the convention."),
+    "pixel_accuracy": Meaning(
+        "Pixel accuracy",
+        "Share of the counted pixels with the right class; large classes dominate it.",
+    ),
+    "mean_accuracy": Meaning(
+        "Mean accuracy", "Share of a class's pixels that were found, averaged over the classes."
+    ),
+    "accuracy": Meaning("Accuracy", "Share of the class's pixels that were found."),
+    "dice": Meaning(
+        "Dice",
+        "Twice the shared area over the sum of both areas, "
+        "averaged over the classes; kinder than IoU.",
+    ),
+    "dice_per_sample": Meaning("Dice per sample", "Dice of each image, averaged over the images."),
+    "precision": Meaning("Precision", "Share of what was predicted that is right."),
+    "recall": Meaning("Recall", "Share of the truth that was found."),
+    "boundary_iou": Meaning(
+        "Boundary IoU", "IoU of thin bands along the outlines; sees frayed edges that IoU forgives."
+    ),
+    "boundary_f1": Meaning("Boundary F1", "How well the outlines agree within a small tolerance."),
+    "assd": Meaning(
+        "Mean surface distance", "Average distance between the two outlines.", "distance", "low"
+    ),
+    "hd": Meaning(
+        "Hausdorff distance", "Largest distance between the two outlines.", "distance", "low"
+    ),
+    "hd95": Meaning(
+        "Hausdorff 95 %", "Distance that 95 % of the outline stays within.", "distance", "low"
+    ),
+    "nsd": Meaning("Surface Dice", "Share of the outlines that agree within the tolerance."),
+    "ap": Meaning(
+        "AP",
+        "Precision of ranked objects over all recalls, averaged over overlap "
+        "thresholds from 0.50 to 0.95.",
+    ),
+    "ap50": Meaning("AP at 0.50", "As AP, but an overlap of one half already counts as found."),
+    "ap75": Meaning("AP at 0.75", "As AP, for objects that overlap by at least three quarters."),
+    "ap_small": Meaning("AP, small objects", "AP of objects below 32 × 32 pixels."),
+    "ap_medium": Meaning("AP, medium objects", "AP of objects from 32 × 32 to 96 × 96 pixels."),
+    "ap_large": Meaning("AP, large objects", "AP of objects above 96 × 96 pixels."),
+    "ar1": Meaning("Recall with 1", "Share of objects found with one guess per image and class."),
+    "ar10": Meaning("Recall with 10", "Share of objects found with ten guesses per image."),
+    "ar100": Meaning("Recall with 100", "Share of objects found with a hundred guesses per image."),
+    "boundary_ap": Meaning("Boundary AP", "AP with overlaps measured along the outlines."),
+    "pq": Meaning("Panoptic quality", "Found segments times how well they fit."),
+    "sq": Meaning("Segment fit", "Mean IoU of the segments that were matched."),
+    "rq": Meaning("Segments found", "F1 score of finding segments, whatever their fit."),
+    "pq_things": Meaning("PQ, things", "Panoptic quality of countable classes."),
+    "pq_stuff": Meaning("PQ, stuff", "Panoptic quality of uncountable classes."),
+    "aji": Meaning(
+        "Aggregated Jaccard",
+        "Shared area of matched objects over all object area; splits and merges cost much.",
+    ),
+    "f1_50": Meaning("Object F1", "Balance of missed and extra objects at an overlap of one half."),
+    "cldice": Meaning("clDice", "Dice of centre lines: whether thin structures stay connected."),
+    "vi_split": Meaning(
+        "Over-segmentation", "Information lost by cutting objects apart.", "bits", "low"
+    ),
+    "vi_merge": Meaning(
+        "Under-segmentation", "Information lost by joining objects.", "bits", "low"
+    ),
+    "rand_f": Meaning("Rand F", "Agreement on which pairs of pixels belong together."),
+    "j": Meaning("J", "Mean IoU over the frames of a video object."),
+    "f": Meaning("F", "Mean agreement of outlines over the frames of a video object."),
+    "ece": Meaning(
+        "Calibration error", "How far stated confidence is from being right.", "fraction", "low"
+    ),
+    "count_error": Meaning(
+        "Count error", "Mean difference between counted and true objects.", "count", "low"
+    ),
+    "support": Meaning("Truth pixels", "", "count", "neither"),
+    "pixels": Meaning("Pixels", "", "count", "neither"),
+    "truth_pixels": Meaning("Truth pixels", "", "count", "neither"),
+    "predicted_pixels": Meaning("Predicted pixels", "", "count", "neither"),
+    "objects": Meaning("Objects", "", "count", "neither"),
+    "truth_objects": Meaning("Truth objects", "", "count", "neither"),
+    "predicted_objects": Meaning("Predicted objects", "", "count", "neither"),
+    "images": Meaning("Images", "", "count", "neither"),
+    "samples": Meaning("Images", "", "count", "neither"),
+    "share": Meaning("Share", "Share of all labelled pixels.", "fraction", "neither"),
+    "matched": Meaning("Matched", "", "count", "neither"),
+    "missed": Meaning("Missed", "", "count", "low"),
+    "extra": Meaning("Extra", "", "count", "low"),
+}
+
+HEADLINES: dict[str, tuple[str, ...]] = {
+    "semantic": ("miou", "dice", "pixel_accuracy", "boundary_iou", "mean_accuracy"),
+    "instance": ("ap", "ap50", "ap75", "f1_50", "aji", "pq"),
+    "panoptic": ("pq", "sq", "rq", "pq_things", "pq_stuff"),
+}
+RANKING = ("iou", "miou", "ap", "pq", "f1_50", "dice")
+
+
+def meaning(name: str) -> Meaning:
+    """The entry of a score, or one made from its name."""
+    return MEANINGS.get(name) or Meaning(name.replace("_", " "))
+
+
+def headline(report: Report, n: int = 4) -> list[str]:
+    """Names of the up to `n` scores to show large, the task's own first."""
+    first = [m for m in HEADLINES.get(report.task, ()) if m in report.metrics]
+    return [*first, *(m for m in report.metrics if m not in first)][:n]
+
+
+def ranking(report: Report) -> str | None:
+    """The score that orders the class table: the task's own or `iou`, if any class has it."""
+    names = (*HEADLINES.get(report.task, ())[:1], *RANKING)
+    return next((n for n in names if any(n in row for row in report.per_class.values())), None)
+
+
+def verdict(report: Report) -> str:
+    """One sentence: the main score, the weakest class and the weakest sample."""
+    names = headline(report, 1)
+    if not names:
+        return ""
+    value = report.metrics[names[0]]
+    label = meaning(names[0]).label
+    if value is None:
+        return f"{label} is undefined: {report.reasons.get(names[0], 'nothing to score')}."
+    parts = [f"{label} is {value:.3f}"]
+    counted = len(report.per_sample)
+    if counted:
+        parts[0] += f" over {counted:,} {'image' if counted == 1 else 'images'}"
+    by = ranking(report)
+    scored = [
+        (r[by], str(r.get("name", k)))
+        for k, r in report.per_class.items()
+        if by and r.get(by) is not None
+    ]
+    if len(scored) > 1:
+        low, name = min(scored)
+        parts.append(f"the weakest class is {name} ({low:.3f})")
+    weakest = report.worst(1)
+    if counted > 1 and weakest and weakest[0].get(report.ranked_by) is not None:
+        parts.append(
+            f"the weakest image is {weakest[0]['key']} ({float(weakest[0][report.ranked_by]):.3f})"
+        )
+    return "; ".join(parts) + "."

@@ -1,0 +1,252 @@
+"""Still images and label maps: PNG, JPEG, TIFF to arrays and back.
+
+Images come out as (H, W, C) with EXIF orientation applied and colour as RGB; label maps keep
+the stored values (palette indexes stay indexes). Sizes are checked from the header before any
+pixel is decoded. Volumes, video and windowed reading are not here.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.errors import DataError, ImageError
+from maskloom.store.files import atomic_write_bytes
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+MAX_PIXELS = 1 << 28
+_ORIENTATION_TAG = 274
+_CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
+
+
+def channel_names(count: int) -> tuple[str, ...]:
+    """Names for so many channels: gray, red/green/blue, or channel-0, channel-1, ..."""
+    return _CHANNELS.get(count, tuple(f"channel-{i}" for i in range(count)))
+
+
+def read_image(path: Path) -> NDArray[Any]:
+    """Read an image.
+
+    Args:
+        path: a PNG, JPEG or TIFF file of 8 or 16 bit (TIFF also float32).
+
+    Returns:
+        (H, W, C) uint8, uint16 or float32; C is 1 for grey, 3 for RGB; alpha is dropped, a
+        palette is applied, EXIF orientation is applied.
+
+    Raises:
+        ImageError: missing, empty, truncated, of another kind, or over `MAX_PIXELS`.
+    """
+    image_size(path)
+    if _is_tiff(path):
+        return _read_tiff(path)
+    if _deep_png_color(path):
+        return _read_deep_png(path)
+    with _opened(path) as image:
+        from PIL import ImageOps
+
+        upright = _decoding(path, lambda: ImageOps.exif_transpose(image))
+        if upright.mode in ("I;16", "I;16B", "I"):
+            return np.asarray(upright).astype(np.uint16)[:, :, None]
+        gray = upright.mode in ("1", "L", "LA", "La")
+        array = np.asarray(_decoding(path, lambda: upright.convert("L" if gray else "RGB")))
+        return array[:, :, None] if gray else array
+
+
+def read_map(path: Path) -> NDArray[Any]:
+    """Read a label map as stored.
+
+    Returns:
+        (H, W) uint8, uint16 or int32 of stored values or palette indexes, 1-bit files as 0 and
+        255; or (H, W, 3) uint8 of a colour map.
+
+    Raises:
+        ImageError: as for `read_image`.
+    """
+    image_size(path)
+    if _is_tiff(path):
+        array = _read_tiff(path)
+        return array[:, :, 0] if array.shape[2] == 1 else array[:, :, :3]
+    with _opened(path) as image:
+        _decoding(path, image.load)
+        if image.mode == "1":
+            return np.asarray(image.convert("L"))
+        if image.mode in ("L", "P"):
+            return np.asarray(image)
+        if image.mode in ("I;16", "I;16B"):
+            return np.asarray(image).astype(np.uint16)
+        if image.mode == "I":
+            return np.asarray(image).astype(np.int32)
+        if image.mode in ("LA", "PA"):
+            return np.asarray(image.getchannel(0))
+        return np.asarray(image.convert("RGB"))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(H, W) after EXIF orientation, from the header alone.
+
+    Raises:
+        ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
+    """
+    if not path.is_file():
+        raise ImageError("no such image file", where=path, hint="check the path")
+    if path.stat().st_size == 0:
+        raise ImageError("the image file is empty", where=path, seen="0 bytes", hint="copy it again")
+    if _is_tiff(path):
+        height, width, orientation = _tiff_header(path)
+    else:
+        with _opened(path) as image:
+            width, height = image.size
+            orientation = _decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
+    _refuse_huge(path, height, width)
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+def png_bytes(array: NDArray[Any], *, palette: NDArray[np.uint8] | None = None) -> bytes:
+    """PNG of a (H, W) uint8, uint16 or bool map, or a (H, W, 3) uint8 image.
+
+    Args:
+        array: the pixels; bool becomes 0 and 255.
+        palette: (n, 3) colours shown for the values of a uint8 map.
+    """
+    from PIL import Image
+
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    image = Image.fromarray(np.ascontiguousarray(array))
+    if palette is not None:
+        image.putpalette(palette.astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def write_png(path: Path, array: NDArray[Any], *, palette: NDArray[np.uint8] | None = None) -> None:
+    """Write `png_bytes` by temp file and rename.
+
+    Raises:
+        WriteError: the target cannot be written.
+    """
+    atomic_write_bytes(path, png_bytes(array, palette=palette))
+
+
+def _is_tiff(path: Path) -> bool:
+    return path.suffix.lower() in (".tif", ".tiff")
+
+
+def _opened(path: Path) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"the image claims more than {MAX_PIXELS} pixels", where=path, seen=error,
+            hint="check the file, or cut it into tiles",
+        ) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            "not a PNG, JPEG or TIFF image, or its header is damaged", where=path,
+            hint="copy it again or convert it",
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError("the image cannot be opened", where=path, seen=error) from error
+
+
+def _decoding(path: Path, work: Any) -> Any:
+    try:
+        return work()
+    except MemoryError as error:
+        raise ImageError("not enough memory for the image", where=path) from error
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        raise ImageError(
+            "the image is damaged or truncated", where=path, seen=error, hint="copy it again"
+        ) from error
+
+
+def _refuse_huge(path: Path, height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise ImageError(
+            f"the image claims more than {MAX_PIXELS} pixels", where=path,
+            seen=f"{width} × {height}", hint="check the file, or cut it into tiles",
+        )
+
+
+def _deep_png_color(path: Path) -> bool:
+    """A PNG of 16 bit with more than one channel, which Pillow would cut to 8 bit."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in (b"\x10\x02", b"\x10\x06", b"\x10\x04")
+
+
+def _read_deep_png(path: Path) -> NDArray[Any]:
+    import cv2
+
+    data = path.read_bytes()
+    if b"IEND" not in data[-12:]:  # libpng would give back a partly grey picture
+        raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
+    if array.ndim == 2 or array.shape[2] == 2:
+        return np.ascontiguousarray(array.reshape(*array.shape[:2], -1)[:, :, :1])
+    return np.ascontiguousarray(array[:, :, 2::-1])
+
+
+def _tiff_header(path: Path) -> tuple[int, int, int]:
+    def header() -> tuple[int, int, int]:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            page = file.pages[0]
+            tag = page.tags.get(_ORIENTATION_TAG)  # type: ignore[union-attr]
+            height, width = page.imagelength, page.imagewidth  # type: ignore[union-attr]
+            return int(height), int(width), int(tag.value) if tag is not None else 1
+
+    result: tuple[int, int, int] = _decoding(path, header)
+    return result
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    def pixels() -> tuple[NDArray[Any], str, int]:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            if len(file.pages) > 1 and len(file.series) >= 1 and len(file.series[0].pages) > 1:
+                raise DataError("a TIFF of several pages is a volume", seen=len(file.pages))
+            page: Any = file.pages[0]
+            tag = page.tags.get(_ORIENTATION_TAG)
+            return page.asarray(), page.axes, int(tag.value) if tag is not None else 1
+
+    array, axes, orientation = _decoding(path, pixels)
+    if "S" in axes and axes.index("S") == 0:
+        array = np.moveaxis(array, 0, -1)
+    array = array.reshape(*array.shape[:2], -1)
+    if array.shape[2] in (2, 4):
+        array = array[:, :, :-1]
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype not in (np.uint8, np.uint16, np.float32):
+        raise ImageError(
+            "a TIFF of an unsupported pixel type", where=path, seen=array.dtype,
+            hint="store it as uint8, uint16 or float32",
+        )
+    return np.ascontiguousarray(_upright(array, orientation))
+
+
+def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply TIFF/EXIF orientation 1..8 (TIFF 6.0, tag 274)."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array

@@ -1,0 +1,121 @@
+"""Batches that depend on (seed, step) alone, made one step ahead in a thread.
+
+Nothing has to be stored for a resume: the n-th batch of a run is the same whenever and wherever
+it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maskloom.core.recipe import Recipe
+from maskloom.core.run import Preprocessing
+from maskloom.inference.decode import Channels
+from maskloom.inference.network import to_batch, to_input
+from maskloom.training.augment import jitter, sample_map
+from maskloom.training.examples import Example, Examples
+from maskloom.training.targets import IGNORED, class_lookup, rim_distance
+
+_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One step's input.
+
+    Args:
+        images: (B, C, H, W) float32, channels_last.
+        classes: (B, H, W) int64 output channel or `IGNORED`.
+        distance: (B, H, W) float32 in [0, 1], or None.
+    """
+
+    images: Tensor
+    classes: Tensor
+    distance: Tensor | None
+
+
+class Batches:
+    """Random access to the batches of a run.
+
+    Args:
+        examples: the training samples.
+        channels: of the network's output.
+        preprocessing: of the run.
+        recipe: batch size and augmentation.
+        seed: of the run.
+        rank, world: this process's share of every batch in DDP.
+    """
+
+    def __init__(
+        self, examples: Examples, channels: Channels, *, preprocessing: Preprocessing,
+        recipe: Recipe, seed: int, rank: int = 0, world: int = 1,
+    ) -> None:
+        self.examples = examples
+        self.channels = channels
+        self.preprocessing = preprocessing
+        self.recipe = recipe
+        self.seed = seed
+        self.slots = range(rank, recipe.batch, world)
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        parts = [self._item(step * self.recipe.batch + slot) for slot in self.slots]
+        distance = [d for _, _, d in parts if d is not None]
+        return Batch(
+            to_batch([image for image, _, _ in parts]),
+            torch.from_numpy(np.stack([classes for _, classes, _ in parts]).astype(np.int64)),
+            torch.from_numpy(np.stack(distance)) if distance else None,
+        )
+
+    def between(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
+        """(step, batch) for first ≤ step < last, prepared ahead in one thread."""
+        cv2.setNumThreads(1)  # the cores belong to the network
+        with ThreadPoolExecutor(1, "batches") as pool:
+            pending: dict[int, Future[Batch]] = {}
+            try:
+                for step in range(first, last):
+                    for ahead in range(step, min(step + _AHEAD, last)):
+                        if ahead not in pending:
+                            pending[ahead] = pool.submit(self.__getitem__, ahead)
+                    yield step, pending.pop(step).result()
+            finally:
+                for future in pending.values():
+                    future.cancel()
+
+    def _item(
+        self, position: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32] | None]:
+        epoch, place = divmod(position, len(self.examples))
+        order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.examples))
+        example: Example = self.examples[int(order[place])]
+        return self._augmented(example, np.random.default_rng([self.seed, 1, position]))
+
+    def _augmented(
+        self, example: Example, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32] | None]:
+        crop = (self.recipe.crop[0], self.recipe.crop[1])
+        moved = sample_map(rng, (example.image.shape[0], example.image.shape[1]), crop, self.recipe)
+        pre = self.preprocessing
+        unit = replace(pre, mean=(0.0,) * len(pre.channels), std=(1.0,) * len(pre.channels))
+        image = jitter(rng, to_input(moved.image(example.image), unit), self.recipe)
+        image -= np.array(pre.mean, np.float32)
+        image /= np.array(pre.std, np.float32)
+        void = int(np.iinfo(example.classes.dtype).max)
+        lookup = class_lookup(self.channels, example.classes.dtype)
+        classes = lookup[moved.labels(example.classes, void)]
+        distance: Any = None
+        if example.objects is not None:
+            distance = rim_distance(moved.labels(example.objects, 0))
+        return image, classes, distance
+
+
+__all__ = ["IGNORED", "Batch", "Batches"]

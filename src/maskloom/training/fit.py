@@ -1,0 +1,225 @@
+"""A plan carried out in a run's folder: new or resumed, with its files and their order.
+
+Each better model replaces model.safetensors by rename; state.pt follows at least once a minute.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from maskloom.core.report import Curve
+from maskloom.core.run import WEIGHTS, Run
+from maskloom.errors import CheckpointError, UsageError, WriteError
+from maskloom.models import checkpoint
+from maskloom.report.plots import write_curves_png
+from maskloom.store.files import atomic_file, writing
+from maskloom.training.batches import Batches
+from maskloom.training.loop import Loop, Sinks
+from maskloom.training.plan import Plan
+from maskloom.training.precision import faster_precision
+from maskloom.training.state import STATE, State, load_state, save_state
+from maskloom.work import progress
+
+_FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_Y_LABELS = {"lr": "learning rate", "loss": "loss", "ce": "loss", "dice": "loss", "distance": "loss"}
+
+
+def fit(plan: Plan, out: Path, *, resume: bool = False, init: Path | None = None) -> tuple[Run, State]:
+    """Train, or go on training, in a folder.
+
+    Args:
+        plan: what to train.
+        out: the run's folder; must not hold a run unless `resume`.
+        resume: go on from RUN/state.pt; on the same machine with as many threads the result is
+            bit-equal to an unbroken run.
+        init: a run whose weights to start from.
+
+    Returns:
+        The run with its best weights, and its last state.
+
+    Raises:
+        CheckpointError: nothing to resume, another plan, or damaged files.
+        WriteError: the folder exists or cannot be written.
+    """
+    fixed = _fixed(plan)
+    tensors: dict[str, Any] | None = None
+    if resume:
+        state, tensors = load_state(out)
+        _refuse_other_plan(state.fixed, fixed, out)
+    else:
+        state = State(fixed)
+    fabric, precision = _fabric(plan, state.fixed.get("precision"))
+    state.fixed["precision"] = precision
+    if fabric.is_global_zero:
+        _prepare_folder(out, resume=resume)
+    fabric.barrier()
+    run = _run(plan, out, precision)
+    loop = Loop(plan, fabric, state, tensors=tensors, precision=precision)
+    if init is not None and tensors is None:
+        _start_from(loop, Run.load(init), plan)
+    if not state.finished:
+        loop.run(_sinks(run, out))
+    fabric.barrier()
+    if fabric.is_global_zero:
+        write_curves(state.curves, out)
+    return Run.load(out), state
+
+
+def training_curves(columns: dict[str, list[float]]) -> tuple[Curve, ...]:
+    """The logged columns as curves over steps."""
+    steps = columns.get("step", [])
+    curves = []
+    for name, values in columns.items():
+        if name in ("step", "seconds"):
+            continue
+        points = [(x, y) for x, y in zip(steps, values, strict=True) if math.isfinite(y)]
+        if points:
+            x, y = zip(*points, strict=True)
+            label = _Y_LABELS.get(name, "validation score")
+            curves.append(Curve(name, x, y, x_label="step", y_label=label))
+    return tuple(curves)
+
+
+def write_curves(columns: dict[str, list[float]], out: Path) -> None:
+    """RUN/curves.parquet and RUN/curves.png."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic_file(out / "curves.parquet") as temporary:
+        pq.write_table(pa.table({k: pa.array(v, pa.float64()) for k, v in columns.items()}), temporary)
+    wanted = [c for c in training_curves(columns) if c.name not in ("val_dice_per_sample",)]
+    write_curves_png(wanted, out / "curves.png")
+
+
+def _fixed(plan: Plan) -> dict[str, Any]:
+    return {
+        "model": plan.model,
+        "options": asdict(plan.options),
+        "recipe": plan.recipe.to_json(),
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "task": "instance" if plan.channels.distance else "semantic",
+        "data": plan.examples.dataset.content_hash(),
+        "validation": plan.validation.content_hash(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _refuse_other_plan(old: dict[str, Any], new: dict[str, Any], out: Path) -> None:
+    for name, value in new.items():
+        if old.get(name) == value:
+            continue
+        if name == "threads":
+            progress.step(
+                f"resuming with {value} threads instead of {old.get(name)}: "
+                "the result will not be bit-equal"
+            )
+            continue
+        if name == "recipe":
+            changed = [k for k, v in value.items() if old["recipe"].get(k) != v]
+            name, value = f"recipe ({', '.join(changed)})", [value[k] for k in changed]
+        raise CheckpointError(
+            f"the run was begun with another {name}", where=out / STATE, seen=value,
+            hint="resume with the same arguments, or train into a new folder",
+        )
+
+
+def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
+    recipe = plan.recipe
+    device = recipe.accelerator
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device here", seen="accelerator=cuda", hint="set accelerator=cpu")
+    if precision is None:
+        precision = recipe.precision
+    if precision == "auto":
+        batch = Batches(
+            plan.examples, plan.channels, preprocessing=plan.preprocessing, recipe=recipe,
+            seed=plan.seed,
+        )[0]
+        precision = faster_precision(plan.network(), batch, device)
+    fabric = Fabric(
+        accelerator=device, devices=recipe.devices, precision=_FABRIC[precision],  # type: ignore[arg-type]
+        strategy="ddp" if recipe.devices > 1 else "auto",
+    )
+    fabric.launch()
+    return fabric, precision
+
+
+def _prepare_folder(out: Path, *, resume: bool) -> None:
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise WriteError(
+            "the target exists", where=out,
+            hint="continue it with --resume, remove it, or choose another target",
+        )
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+
+
+def _run(plan: Plan, out: Path, precision: str) -> Run:
+    train = plan.examples.dataset
+    return Run(
+        path=out, model=plan.model, options=asdict(plan.options),
+        task="instance" if plan.channels.distance else "semantic",
+        taxonomy=plan.channels.taxonomy, background=plan.channels.background,
+        preprocessing=plan.preprocessing, recipe=plan.recipe, weights_sha256="",
+        data={
+            "name": train.name,
+            "train": {"samples": len(train), "sha256": train.content_hash()},
+            "validation": {
+                "samples": len(plan.validation), "sha256": plan.validation.content_hash(),
+                "keys_sha256": _keys_hash(plan),
+            },
+            "class_weights": plan.class_weights,
+            "seed": plan.seed,
+            "steps": plan.steps,
+        },
+        scores={"precision": precision},
+    )
+
+
+def _keys_hash(plan: Plan) -> str:
+    import hashlib
+
+    keys = "\n".join(sorted(s.key for s in plan.validation.samples))
+    return hashlib.sha256(keys.encode()).hexdigest()
+
+
+def _sinks(run: Run, out: Path) -> Sinks:
+    from dataclasses import replace
+
+    def keep(weights: dict[str, Tensor], scores: dict[str, float]) -> None:
+        checkpoint.save(replace(run, scores={**run.scores, "validation": scores}), weights)
+
+    def save(state: State, tensors: dict[str, Any]) -> None:
+        save_state(out, state, tensors)
+
+    return Sinks(keep, save)
+
+
+def _start_from(loop: Loop, source: Run, plan: Plan) -> None:
+    wanted = plan.channels.taxonomy
+    if source.taxonomy.keys != wanted.keys or source.background != plan.channels.background:
+        raise CheckpointError(
+            "the model to start from has another taxonomy", where=source.path / WEIGHTS,
+            seen=", ".join(source.taxonomy.keys[:8]),
+            hint=f"the data has {', '.join(wanted.keys[:8])}; map it with --map OLD=NEW",
+        )
+    weights = checkpoint.load(source).state_dict()
+    try:
+        loop.bare.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(
+            "the model to start from is another network", where=source.path, seen=error
+        ) from error
+    if loop.average is not None:
+        for key, value in loop.average.values.items():
+            value.copy_(weights[key])

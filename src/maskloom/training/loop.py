@@ -1,0 +1,208 @@
+"""The training loop: one step, validations, the best weights, a state to resume from.
+
+Lightning Fabric places network and data (devices, precision, DDP); everything else is here.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from maskloom.inference.network import NetworkSegmenter
+from maskloom.training.batches import Batch, Batches
+from maskloom.training.losses import IGNORED, cross_entropy, distance_loss, soft_dice
+from maskloom.training.plan import Plan
+from maskloom.training.schedule import Averaged, learning_rate
+from maskloom.training.state import State
+from maskloom.training.validation import validate
+from maskloom.work import progress
+
+_LOG_EVERY = 10
+_SAVE_SECONDS = 60.0
+
+Keep = Callable[[dict[str, Tensor], dict[str, float]], None]
+Save = Callable[[State, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """What the loop hands out: `keep` takes better weights, `save` a state to resume from."""
+
+    keep: Keep
+    save: Save
+
+
+class Loop:
+    """One run from its present step to its last.
+
+    Args:
+        plan: what to train.
+        fabric: launched; where to train.
+        state: where the run stands; changed in place.
+        tensors: of a saved state, or None to start.
+        precision: `fp32` or `bf16`.
+    """
+
+    def __init__(
+        self, plan: Plan, fabric: Fabric, state: State, *,
+        tensors: dict[str, Any] | None, precision: str,
+    ) -> None:
+        self.plan, self.fabric, self.state, self.precision = plan, fabric, state, precision
+        network = plan.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = torch.optim.AdamW(
+            _decayed(network, plan.recipe.weight_decay), lr=plan.recipe.lr, fused=True
+        )
+        self.network: Any
+        self.network, self.optimizer = fabric.setup(network, optimizer)
+        self.bare: nn.Module = self.network.module
+        self.average = Averaged(self.bare, plan.recipe.ema) if plan.recipe.ema else None
+        if tensors is not None:
+            self.bare.load_state_dict(tensors["network"])
+            self.optimizer.load_state_dict(tensors["optimizer"])
+            if self.average is not None:
+                self.average.values = {
+                    k: v.to(fabric.device) for k, v in tensors["average"].items()
+                }
+        weights = plan.class_weights
+        self.weights = None if weights is None else torch.tensor(weights, device=fabric.device)
+        self.recent = state.recent
+        self.saved = time.monotonic()
+
+    def run(self, sinks: Sinks) -> None:
+        """Train until the last step, the time limit, or no improvement."""
+        plan, state = self.plan, self.state
+        batches = Batches(
+            plan.examples, plan.channels, preprocessing=plan.preprocessing, recipe=plan.recipe,
+            seed=plan.seed, rank=self.fabric.global_rank, world=self.fabric.world_size,
+        )
+        clock = time.monotonic()
+        with progress.bar("training", plan.steps, "step") as bar:
+            bar.advance(state.step)
+            for step, batch in batches.between(state.step, plan.steps):
+                self._step(step, batch)
+                state.step = step + 1
+                now = time.monotonic()
+                state.seconds += now - clock
+                clock = now
+                stop = self._should_stop()
+                if state.step % plan.eval_every == 0 or state.step == plan.steps or stop:
+                    self._validate(sinks)
+                    stop = stop or self._should_stop()
+                    clock = time.monotonic()
+                self._maybe_save(sinks, final=stop or state.step == plan.steps)
+                bar.advance(1, self._note())
+                if stop:
+                    break
+
+    def tensors(self) -> dict[str, Any]:
+        """What `save_state` keeps."""
+        out = {"network": self.bare.state_dict(), "optimizer": self.optimizer.state_dict()}
+        if self.average is not None:
+            out["average"] = self.average.values
+        return out
+
+    def _step(self, step: int, batch: Batch) -> None:
+        plan = self.plan
+        torch.manual_seed(plan.seed + 1 + step)  # dropout must not depend on earlier sittings
+        rate = learning_rate(plan.recipe, step, plan.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        logits = self.network(self.fabric.to_device(batch.images))
+        losses = self._losses(logits, batch)
+        loss = sum(losses.values(), torch.zeros((), device=logits.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        if plan.recipe.grad_clip > 0:
+            torch.nn.utils.clip_grad_norm_(self.bare.parameters(), plan.recipe.grad_clip)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.bare, step)
+        values = {name: float(value.detach()) for name, value in losses.items()}
+        for name, value in (*values.items(), ("loss", math.fsum(values.values()))):
+            self.recent[name] = value if step == 0 else 0.9 * self.recent.get(name, value) + 0.1 * value
+        if (step + 1) % _LOG_EVERY == 0 or step + 1 == plan.steps:
+            self._log(step + 1, {"lr": rate, **self.recent})
+
+    def _losses(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        recipe, n = self.plan.recipe, self.plan.channels.n_classes
+        target = self.fabric.to_device(batch.classes)
+        losses = {}
+        if recipe.ce > 0:
+            losses["ce"] = recipe.ce * cross_entropy(logits[:, :n], target, self.weights)
+        if recipe.dice > 0:
+            losses["dice"] = recipe.dice * soft_dice(logits[:, :n], target)
+        if batch.distance is not None:
+            wanted = self.fabric.to_device(batch.distance)
+            losses["distance"] = distance_loss(logits[:, n], wanted, target != IGNORED)
+        return losses
+
+    def _validate(self, sinks: Sinks) -> None:
+        plan, state = self.plan, self.state
+        weights = self.average.values if self.average is not None else self.bare.state_dict()
+        scores: dict[str, float] = {}
+        if self.fabric.is_global_zero:
+            device = self.fabric.device.type
+            network = plan.network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.load_state_dict(weights)
+            segmenter = NetworkSegmenter(
+                network.eval(), plan.channels, preprocessing=plan.preprocessing,
+                precision=self.precision, device=device,
+            )
+            scores = validate(segmenter, plan.validation)
+        scores = self.fabric.broadcast(scores)
+        self._log(state.step, {f"val_{name}": value for name, value in scores.items()})
+        if scores["score"] > state.best:
+            state.best, state.best_step, state.since_best = scores["score"], state.step, 0
+            if self.fabric.is_global_zero:
+                sinks.keep(weights, scores)
+        else:
+            state.since_best += 1
+        self.recent["val"] = scores["score"]
+
+    def _should_stop(self) -> bool:
+        recipe, state = self.plan.recipe, self.state
+        tired = recipe.patience > 0 and state.since_best >= recipe.patience
+        late = recipe.minutes > 0 and state.seconds >= 60 * recipe.minutes
+        return bool(self.fabric.broadcast(tired or late))
+
+    def _maybe_save(self, sinks: Sinks, *, final: bool) -> None:
+        self.state.finished = final
+        due = final or time.monotonic() - self.saved >= _SAVE_SECONDS
+        due = due or self.state.step % self.plan.eval_every == 0
+        if due and self.fabric.is_global_zero:
+            sinks.save(self.state, self.tensors())
+            self.saved = time.monotonic()
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        curves = self.state.curves
+        steps = curves.setdefault("step", [])
+        if not steps or steps[-1] != step:
+            for column in curves.values():
+                column.append(math.nan)
+            steps[-1] = float(step)
+            curves.setdefault("seconds", [math.nan] * len(steps))[-1] = round(self.state.seconds, 1)
+        for name, value in values.items():
+            curves.setdefault(name, [math.nan] * len(steps))[-1] = value
+
+    def _note(self) -> str:
+        text = f"loss {self.recent.get('loss', math.nan):.3f}"
+        if self.state.best >= 0:
+            text += f", best {self.state.best:.3f}"
+        return text
+
+
+def _decayed(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Two groups: weights of two or more axes decay, biases and norms do not."""
+    named = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in named if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]

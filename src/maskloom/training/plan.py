@@ -1,0 +1,125 @@
+"""From data set, task and recipe to everything the loop needs, decided once and written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskloom import registry
+from maskloom.core.dataset import Dataset
+from maskloom.core.recipe import Recipe
+from maskloom.core.run import Preprocessing
+from maskloom.errors import UsageError
+from maskloom.inference.decode import Channels
+from maskloom.models.family import Family
+from maskloom.training.examples import Examples, Survey, survey
+
+_LARGEST_CROP = 384
+_MAX_CLASSES = 254
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A training, ready to run.
+
+    Args:
+        examples: the training samples; `validation` those that are scored.
+        channels: what the network's outputs mean.
+        preprocessing: how to feed it.
+        recipe: with every value resolved.
+        class_weights: (K,) float32 or None.
+        steps: batches in all.
+        eval_every: batches between validations.
+        seed: of weights, order and augmentation.
+        model, options: registry name and the family's options object.
+    """
+
+    model: str
+    options: Any
+    examples: Examples
+    validation: Dataset
+    channels: Channels
+    preprocessing: Preprocessing
+    recipe: Recipe
+    class_weights: tuple[float, ...] | None
+    steps: int
+    eval_every: int
+    seed: int
+
+    def network(self) -> nn.Module:
+        """The network with the random weights of the seed."""
+        family: Family = registry.load("models", self.model)
+        torch.manual_seed(self.seed)
+        outputs = self.channels.n_classes + self.channels.distance
+        return family.build(self.options, len(self.preprocessing.channels), outputs)
+
+
+def make_plan(
+    train: Dataset, validation: Dataset, *, model: str, options: Any, task: str, recipe: Recipe,
+    epochs: int | None, steps: int | None, seed: int,
+) -> Plan:
+    """Survey the data and settle what the recipe leaves open.
+
+    Raises:
+        UsageError: no samples, no class to learn, or more classes than channels can hold.
+        ImageError: an image is missing or damaged.
+    """
+    if not len(train) or not len(validation):
+        raise UsageError(
+            "training needs at least one sample, and one to validate on",
+            seen=f"{len(train)} and {len(validation)}",
+        )
+    examples = Examples(train, objects=task == "instance")
+    found = survey(examples)
+    channels = Channels(train.taxonomy, found.background > 0, task == "instance")
+    if not 2 <= channels.n_classes <= _MAX_CLASSES:
+        raise UsageError(
+            f"a network tells 2 to {_MAX_CLASSES} classes apart", seen=channels.n_classes,
+            hint="label at least two classes, or one class and background",
+        )
+    if task == "instance" and not any(c.kind == "thing" for c in train.taxonomy if not c.void):
+        raise UsageError("no thing category to find instances of", where=train.name)
+    family: Family = registry.load("models", model)
+    stride = family.stride(options)
+    recipe = replace(recipe, crop=_crop(recipe.crop, found.median_size, stride))
+    per_epoch = max(1, round(len(train) / recipe.batch))
+    total = steps if steps is not None else (epochs or 30) * per_epoch
+    return Plan(
+        model=model, options=options, examples=examples, validation=validation,
+        channels=channels, preprocessing=replace(found.preprocessing, stride=stride),
+        recipe=recipe, class_weights=_class_weights(recipe, channels, found), steps=total,
+        eval_every=recipe.eval_every or max(1, round(total / 10)), seed=seed,
+    )
+
+
+def _crop(wanted: tuple[int, ...], size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """Height and width of crops: as asked, else four fifths of the median image, in strides."""
+    if min(wanted) > 0:
+        return tuple(max(stride, -(-w // stride) * stride) for w in wanted)  # type: ignore[return-value]
+    unit = max(stride, 32)
+    return tuple(  # type: ignore[return-value]
+        max(unit, min(_LARGEST_CROP, int(0.8 * n)) // unit * unit) for n in size
+    )
+
+
+def _class_weights(recipe: Recipe, channels: Channels, found: Survey) -> tuple[float, ...] | None:
+    """Weights per output channel from pixel frequencies, or None.
+
+    `median`: median frequency / frequency (Eigen & Fergus 2015, section 6.3.2, over all pixels
+    instead of the images that hold the class); `sqrt`: its square root. A class without pixels
+    weighs 1.
+    """
+    if recipe.class_weights == "none":
+        return None
+    counts = [found.background] if channels.background else []
+    counts += [int(found.pixels[c]) for c in channels.taxonomy.scored]
+    pixels = np.array(counts, float)
+    median = float(np.median(pixels[pixels > 0]))
+    weights = np.divide(median, pixels, out=np.ones(len(pixels)), where=pixels > 0)
+    if recipe.class_weights == "sqrt":
+        weights = np.sqrt(weights)
+    return tuple(round(float(w), 6) for w in weights)

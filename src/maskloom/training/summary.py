@@ -1,0 +1,70 @@
+"""The report of a run: its validation samples judged with the kept weights, and its curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.report import Report
+from maskloom.core.run import Run
+from maskloom.core.sample import Sample
+from maskloom.errors import ImageError
+from maskloom.inference.network import NetworkSegmenter
+from maskloom.metrics.judge import Terms, judge
+from maskloom.metrics.pictures import error_panels
+from maskloom.report.html import write_html
+from maskloom.store.images import read_image
+from maskloom.training.fit import training_curves
+from maskloom.training.plan import Plan
+from maskloom.training.state import State
+
+
+def summarise(plan: Plan, run: Run, state: State) -> Report:
+    """Judge the validation samples and write RUN/report.html.
+
+    Raises:
+        CheckpointError: the kept weights are damaged.
+        WriteError: the report cannot be written.
+    """
+    predicted = as_dataset(NetworkSegmenter.from_run(run.path), plan.validation)
+    terms = Terms(task="instance" if run.task == "instance" else "semantic")
+    report = judge(plan.validation, predicted, terms)
+    height, width = plan.recipe.crop
+    report = replace(
+        report,
+        title=f"Run {run.path.name}: {run.model} on {run.data['name']}",
+        curves=training_curves(state.curves),
+        provenance={
+            **report.provenance,
+            "model": run.model,
+            "model options": dict(run.options),
+            "weights sha256": run.weights_sha256,
+            "training data sha256": run.data["train"]["sha256"],
+            "validation data sha256": run.data["validation"]["sha256"],
+            "seed": plan.seed,
+            "recipe": plan.recipe.to_json(),
+        },
+    )
+    facts = {
+        "Training": f"{len(plan.examples)} images",
+        "Validation": f"{len(plan.validation)} images",
+        "Steps": f"{state.step} of {plan.steps}, batches of {plan.recipe.batch}",
+        "Crops": f"{height} × {width} px",
+        "Time": f"{state.seconds / 60:.1f} min, {run.scores['precision']}",
+        "Kept weights": f"of step {state.best_step}",
+    }
+    panels = error_panels(report, plan.validation, predicted, terms)
+    write_html(report, run.path / "report.html", panels=panels, facts=facts)
+    return report
+
+
+def as_dataset(segmenter: NetworkSegmenter, images: Dataset) -> Dataset:
+    """The segmenter's labels for the images of a data set, predicted when read."""
+
+    def labels_of(sample: Sample) -> Labels:
+        if sample.image.path is None:
+            raise ImageError("predicting needs the image", where=sample.key)
+        return segmenter.predict(read_image(sample.image.path)).labels
+
+    return Dataset(segmenter.taxonomy, images.samples, labels_of, name=segmenter.name)

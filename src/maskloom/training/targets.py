@@ -1,0 +1,55 @@
+"""What the network is asked for: class indexes with an ignored value, and rim distances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.inference.decode import Channels
+
+IGNORED = 255
+
+
+def class_lookup(channels: Channels, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
+    """Class-map value → output channel, or `IGNORED` for void and whatever has no channel.
+
+    Raises nothing: more than 254 class channels are refused when the run is prepared.
+    """
+    table = np.full(np.iinfo(dtype).max + 1, IGNORED, np.uint8)
+    for channel, value in enumerate(channels.values().tolist()):
+        if channels.background and channel == 0:
+            value = np.iinfo(dtype).max - 1
+        table[value] = channel
+    return table
+
+
+def rim_distance(objects: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Distance of each object pixel to the rim of its object, 1 at the farthest.
+
+    An object that the crop cuts is treated as if it ended there only for the maximum; its cut
+    side is no rim.
+
+    Args:
+        objects: (H, W) int32, 0 background.
+
+    Returns:
+        (H, W) float32 in [0, 1]; 0 on background and on rims between touching objects.
+    """
+    if not objects.any():
+        return np.zeros(objects.shape, np.float32)
+    padded = np.pad(objects, 1, mode="edge")
+    centre = padded[1:-1, 1:-1]
+    inside = centre > 0
+    for neighbour in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        inside &= neighbour == centre
+    # a frame of ones keeps the border of the crop from acting as background
+    framed = np.pad(inside.astype(np.uint8), 1, constant_values=1)
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    distance = np.minimum(distance, max(objects.shape))
+    distance[objects == 0] = 0
+    farthest = np.full(int(objects.max()) + 1, 1e-6, np.float32)
+    np.maximum.at(farthest, objects.ravel(), distance.ravel())
+    return (distance / farthest[objects]).astype(np.float32)

@@ -1,0 +1,100 @@
+"""`convert`: translate labels between formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskloom.core.outcome import Outcome, Table
+
+if TYPE_CHECKING:
+    from maskloom.formats.transfer import Transfer
+
+
+def convert(
+    src: Path,
+    dst: Path,
+    *,
+    to: str,
+    from_: str | None = None,
+    allow_loss: bool = False,
+    map_: tuple[str, ...] = (),
+    split: str | None = None,
+    images: Path | None = None,
+    skip_bad: bool = False,
+    set_: tuple[str, ...] = (),
+) -> Outcome:
+    """Translate labels between formats, exactly or not at all.
+
+    What was written is read back and compared before it appears. What the target cannot hold is
+    counted; without --allow-loss a conversion that loses anything writes nothing and ends with 1.
+
+    Args:
+        src: a data set in any known format.
+        dst: a folder, or a .json file for coco; must not exist.
+        to: format of the target.
+        from_: format of the source; found by content where not given.
+        allow_loss: write although the target cannot hold everything.
+        map_: OLD=NEW renames a category; the same NEW twice merges.
+        split: convert this split only.
+        images: folder under which to look for the images.
+        skip_bad: leave invalid annotations out and count them.
+        set_: options of the formats, from.KEY=VALUE and to.KEY=VALUE.
+
+    Raises:
+        UsageError: an option or name is unknown, or dst lies in src.
+        DataError: the source is invalid.
+        WriteError: dst exists or cannot be written.
+    """
+    from maskloom.core.options import parse_settings
+    from maskloom.formats.detect import detect_format, load_format, read_dataset
+    from maskloom.formats.rename import renamed
+    from maskloom.formats.transfer import refuse_nested, transfer
+
+    target = load_format(to)
+    source = detect_format(src) if from_ is None else load_format(from_)
+    options = parse_settings(set_, {"from": source.ReadOptions, "to": target.WriteOptions})
+    refuse_nested(src, dst)
+    dataset = read_dataset(
+        src, source.name, options=options["from"], images=images, split=split, skip_bad=skip_bad
+    )
+    done = transfer(
+        renamed(dataset, map_), dst, target, options=options["to"], allow_loss=allow_loss
+    )
+    return _outcome(done, source.name, target.name, dst)
+
+
+def _outcome(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
+    from maskloom.formats.loss import KINDS
+
+    results = {
+        "from": source, "to": target, "target": dst, "written": done.written,
+        "images": done.images, "objects": done.objects, "exact_objects": done.exact_objects,
+        "changed_pixels": done.changed_pixels,
+        "losses": {
+            loss.kind: {
+                "samples": loss.samples, "objects": loss.objects, "pixels": loss.pixels,
+                "refused": loss.refused, "example": loss.example,
+            }
+            for loss in done.losses
+        },
+    }
+    tables = []
+    if done.losses:
+        tables.append(
+            Table(
+                f"What {target} does not hold", ("kind", "what", "images", "objects", "pixels"),
+                [
+                    (loss.kind, KINDS[loss.kind], loss.samples, loss.objects, loss.pixels)
+                    for loss in done.losses
+                ],
+            )
+        )
+    if not done.written:
+        line = f"nothing was written: {target} cannot hold everything; --allow-loss writes the rest"
+        return Outcome(results, tuple(tables), (line,), done.warnings, found=True)
+    line = (
+        f"{done.images} images to {dst}: {done.exact_objects} of {done.objects} objects exact, "
+        f"{done.changed_pixels} pixels changed"
+    )
+    return Outcome(results, tuple(tables), (line,), done.warnings)

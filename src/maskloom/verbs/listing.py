@@ -1,0 +1,117 @@
+"""`list`: what maskloom knows by name, and what can be set."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Literal
+
+from maskloom.core.outcome import Outcome, Table
+
+What = Literal["models", "methods", "formats", "metrics", "losses", "augmentations", "refinements"]
+
+
+def list_(what: What, *, options: str | None = None) -> Outcome:
+    """List models, methods, formats and more.
+
+    Args:
+        what: the kind of thing.
+        options: one name, whose options to show with their defaults.
+
+    Returns:
+        results: rows with name, task, about, extra, installed and what belongs to the kind;
+            options with key, type, default and help, of models only where asked for by name.
+
+    Raises:
+        UsageError: there is no such name.
+        MissingExtra: the options belong to a model that is not installed.
+    """
+    from maskloom import registry
+
+    tables = {**registry.TABLES, "metrics": registry.METRICS, "refinements": registry.REFINEMENTS}
+    entries = tables[what]
+    if options is not None:
+        _known(what, options, list(entries))
+        entries = {options: entries[options]}
+    rows = [_row(what, name, entry, asked=options is not None) for name, entry in entries.items()]
+    heading = {"models": "needs"}.get(what, "options")
+    shown = [
+        (row["name"], ", ".join(row["task"]), row["about"], _last(row, heading)) for row in rows
+    ]
+    out = [Table(what.capitalize(), ("name", "task", "about", heading), shown)]
+    if options is not None:
+        settable = rows[0].get("options", [])
+        cells = [(o["key"], o["type"], o["default"], o["help"]) for o in settable]
+        note = "set with --set KEY=VALUE" if cells else "nothing here can be set"
+        heads = ("option", "type", "default", "meaning")
+        out.append(Table(f"Options of {options}", heads, cells, note=note))
+    lines = () if rows else (f"There are no {what} yet.",)
+    return Outcome(results={"what": what, "rows": rows}, tables=tuple(out), lines=lines)
+
+
+def _row(what: What, name: str, entry: Any, *, asked: bool) -> dict[str, Any]:
+    from maskloom import registry
+
+    row: dict[str, Any] = {
+        "name": name,
+        "task": list(entry.task),
+        "about": entry.about,
+        "extra": entry.extra or None,
+        "installed": registry.installed(entry.extra),
+    }
+    if what == "formats":
+        row |= _format(name)
+    elif what == "methods":
+        row["options"] = _described(registry.load("methods", name).Options, "method.")
+    elif what in ("losses", "augmentations"):
+        row["options"] = _recipe(only=name)
+    elif what == "models" and asked:
+        own = _described(registry.load("models", name).Options, "model.")
+        row["options"] = [*own, *_recipe()]
+    return row
+
+
+def _format(name: str) -> dict[str, Any]:
+    """What a format holds, and the options of its reader and writer."""
+    from maskloom.formats.detect import load_format
+
+    fmt = load_format(name)
+    return {
+        "holds": {item.name: getattr(fmt.holds, item.name) for item in fields(fmt.holds)},
+        "looks_for": fmt.looks_for,
+        "options": [*_described(fmt.ReadOptions, "from."), *_described(fmt.WriteOptions, "to.")],
+    }
+
+
+def _recipe(only: str | None = None) -> list[dict[str, Any]]:
+    """The recipe's options, or the one that a loss or augmentation is set by."""
+    from maskloom.core.recipe import Recipe
+
+    rows = _described(Recipe, "")
+    return rows if only is None else [row for row in rows if row["key"] == only]
+
+
+def _described(options: type, prefix: str) -> list[dict[str, Any]]:
+    from maskloom.core.options import describe_options
+
+    return [
+        {"key": prefix + o.key, "type": o.type, "default": o.default, "help": o.help}
+        for o in describe_options(options)
+    ]
+
+
+def _last(row: dict[str, Any], heading: str) -> str:
+    if heading == "needs":
+        if row["extra"] is None:
+            return ""
+        return f"maskloom[{row['extra']}]" + ("" if row["installed"] else " (not installed)")
+    return " ".join(option["key"] for option in row.get("options", []))
+
+
+def _known(what: str, name: str, names: list[str]) -> None:
+    from maskloom.errors import UsageError
+
+    if name not in names:
+        listed = ", ".join(sorted(names)) or "none"
+        raise UsageError(
+            f"unknown name among {what}", where="--options", seen=name, hint=f"known: {listed}"
+        )

@@ -1,0 +1,54 @@
+"""`predict`: images to labels by a machine author."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maskloom.core.outcome import Outcome
+
+
+def predict(
+    source: str,
+    *,
+    model: str,
+    out: Path,
+    format: str = "auto",  # noqa: A002 - the command line's name
+    from_: str | None = None,
+    split: str | None = None,
+    images: Path | None = None,
+    map_: tuple[str, ...] = (),
+    allow_loss: bool = False,
+    confidence: bool = True,
+    set_: tuple[str, ...] = (),
+) -> Outcome:
+    """Label images with a trained run or a classical method.
+
+    Args:
+        source: an image, a folder, a quoted pattern such as "scans/**/*.png", or a data set.
+        model: the folder of a run, or the name of a method (otsu, watershed).
+        out: data set to write; a broken call goes on where it stopped.
+        format: format of the target; auto is bitmap for classes and coco for objects.
+        from_: treat the source as a data set of this format.
+        split: only this split of a data set.
+        images: where a data set's images lie, if not with the labels.
+        map_: OLD=NEW: a category of the data is called NEW by the model.
+        allow_loss: write even if the format cannot hold all of the predictions.
+        confidence: write how sure the model is of each pixel as OUT/confidence/*.png.
+        set_: KEY=VALUE of the method or run (model.KEY), of the source (from.KEY) or target (to.KEY).
+
+    Returns:
+        results: counts of images and objects, the layer's name, the taxonomy.
+
+    Raises:
+        MaskloomError: whatever is wrong with source, model, options or target.
+    """
+    from maskloom.inference.verb import PredictRequest, predict_run
+
+    return predict_run(
+        PredictRequest(
+            source=source, model=model, out=out, format=format, from_=from_, split=split,
+            images=images, map_=map_, allow_loss=allow_loss, confidence=confidence, set_=set_,
+        )
+    )

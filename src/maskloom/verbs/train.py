@@ -1,0 +1,65 @@
+"""`train`: a data set to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from maskloom.core.outcome import Outcome
+
+
+def train(
+    data: Path,
+    *,
+    out: Path,
+    model: str = "unet",
+    task: Literal["auto", "semantic", "instance"] = "auto",
+    epochs: int | None = None,
+    steps: int | None = None,
+    val: str = "0.2",
+    split: str | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    init: Path | None = None,
+    from_: str | None = None,
+    images: Path | None = None,
+    map_: tuple[str, ...] = (),
+    skip_bad: bool = False,
+    set_: tuple[str, ...] = (),
+) -> Outcome:
+    """Train a model on labelled images.
+
+    Args:
+        data: a data set in any known format.
+        out: folder of the run to write.
+        model: name of the model; see `maskloom list models`.
+        task: semantic (a class per pixel) or instance (objects); auto decides by the labels.
+        epochs: passes over the training data; 30 if neither epochs nor steps are given.
+        steps: batches in all.
+        val: what to validate on: a fraction, a split's name, group:NAME, or another data set.
+        split: which split to train on; all samples if left out.
+        seed: of weights, order and augmentation.
+        resume: go on with a run that was killed.
+        init: a run whose weights to start from.
+        from_: format of the data, if it should not be detected.
+        images: where the images lie, if not with the labels.
+        map_: OLD=NEW renames or merges categories.
+        skip_bad: leave invalid annotations out instead of refusing the file.
+        set_: KEY=VALUE of the recipe, of the model (model.KEY) or of the format (from.KEY).
+
+    Returns:
+        results: the run's path, scores, steps, seconds, images per second, hashes.
+
+    Raises:
+        MaskloomError: whatever is wrong with data, options or target.
+    """
+    from maskloom.training.verb import TrainRequest, train_run
+
+    return train_run(
+        TrainRequest(
+            data=data, out=out, model=model, task=task, epochs=epochs, steps=steps, val=val,
+            split=split, seed=seed, resume=resume, init=init, from_=from_, images=images,
+            map_=map_, skip_bad=skip_bad, set_=set_,
+        )
+    )

@@ -1,0 +1,1 @@
+"""How work runs, and how it tells of itself: progress, cancellation, jobs."""

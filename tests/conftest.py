@@ -1,0 +1,67 @@
+"""What every test stands on: the checkout, quiet libraries, and which machines can run what."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile(
+    "maskloom", deadline=None, max_examples=50, database=None, derandomize=True
+)
+hypothesis.settings.load_profile("maskloom")
+
+
+def shared_folder() -> Path | None:
+    """The large data sets: MASKLOOM_SHARED, or `shared/data` in or beside the checkout."""
+    named = os.environ.get("MASKLOOM_SHARED")
+    places = [Path(named)] if named else [CHECKOUT / "shared/data", CHECKOUT.parent / "shared/data"]
+    return next((place for place in places if place.is_dir()), None)
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the checkout."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of the large data sets."""
+    folder = shared_folder()
+    assert folder is not None, "mark the test with pytest.mark.shared"
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine lacks."""
+    marks = {mark for item in items for mark in ("shared", "gpu", "postgres", "browser")
+             if item.get_closest_marker(mark)}  # fmt: skip
+    lacks = {mark: reason for mark in marks if (reason := _lacking(mark))}
+    for item in items:
+        for mark, reason in lacks.items():
+            if item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _lacking(mark: str) -> str:
+    if mark == "shared" and shared_folder() is None:
+        return "no shared data: set MASKLOOM_SHARED"
+    if mark == "postgres" and not (
+        os.environ.get("MASKLOOM_TEST_POSTGRES") or shutil.which("postgres")
+    ):
+        return "no PostgreSQL: set MASKLOOM_TEST_POSTGRES to a database URL"
+    if mark == "browser" and importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed"
+    if mark == "gpu":
+        import torch
+
+        return "" if torch.cuda.is_available() else "no GPU"
+    return ""
