@@ -152,7 +152,8 @@ def generate(seed, n_images=12, n_classes=4, size=(120, 150)):
     rng = np.random.default_rng(seed)
 
     def blob():
-        h, w = np.maximum(2, (np.array(size) * rng.choice([0.06, 0.25, 0.7]) * rng.uniform(0.4, 1, 2)))
+        scale = rng.choice([0.06, 0.25, 0.7]) * rng.uniform(0.4, 1, 2)
+        h, w = np.maximum(2, np.array(size) * scale)
         y, x = rng.uniform(0, size[0] - h), rng.uniform(0, size[1] - w)
         return [x, y, w, h]
 
@@ -199,14 +200,14 @@ def pycocotools_scores(images, n_classes, max_detections=100):
                     "segmentation": truth.masks.to_coco(j),
                 }
             )  # fmt: skip
-        for j in range(len(predicted)):
-            results.append(
-                {
-                    "image_id": i, "category_id": int(predicted.category[j]) + 1,
-                    "score": float(predicted.score[j]),
-                    "segmentation": predicted.masks.to_coco(j),
-                }
-            )  # fmt: skip
+        results += [
+            {
+                "image_id": i, "category_id": int(predicted.category[j]) + 1,
+                "score": float(predicted.score[j]),
+                "segmentation": predicted.masks.to_coco(j),
+            }
+            for j in range(len(predicted))
+        ]  # fmt: skip
     truth = coco.COCO()
     truth.dataset = {
         "images": [
@@ -294,15 +295,18 @@ def test_the_published_cocoapi_case_replays(shared):
         size = [truth.imgs[image]["height"], truth.imgs[image]["width"]]
         found = truth.imgToAnns[image]
         given = [r for r in results if r["image_id"] == image]
+        nothing = Masks.empty(0, size)
         masks = [Masks.from_coco([truth.annToRLE(a)]) for a in found]
         metric.update(
             Rows.make(
-                Masks.concatenate(masks) if masks else Masks.empty(0, size),
+                Masks.concatenate([nothing, *masks]),
                 [position[a["category_id"]] for a in found],
                 crowd=[a["iscrowd"] for a in found], source=found,
             ),
             Rows.make(
-                Masks.concatenate([Masks.empty(0, size), Masks.from_coco([r["segmentation"] for r in given])]),
+                Masks.concatenate(
+                    [nothing, Masks.from_coco([r["segmentation"] for r in given])]
+                ),
                 [position[r["category_id"]] for r in given], score=[r["score"] for r in given],
             ),
         )  # fmt: skip

@@ -39,6 +39,9 @@ class Recipe:
     flip: Literal["none", "horizontal", "both"] = _option("horizontal", "random mirroring")
     elastic: float = _option(0.0, "largest elastic shift in px; 0: none")
     color: float = _option(0.25, "strength of random brightness, contrast and saturation")
+    normalize: Literal["data", "image"] = _option(
+        "data", "mean and deviation: of the training data, or of each image (uneven exposure)"
+    )
     noise: float = _option(0.0, "largest standard deviation of added noise, of the value range")
     eval_every: int = _option(0, "steps between validations; 0: about ten in a run")
     patience: int = _option(0, "validations without a better score before stopping; 0: never")

@@ -47,6 +47,7 @@ class Preprocessing:
         channels: names in order, e.g. ("red", "green", "blue").
         scale: what the values are divided by: 255, 65535, or 1 for floats.
         mean, std: of the scaled values, per channel.
+        per_image: mean and deviation are taken from each image instead.
         stride: height and width are padded to multiples of this.
     """
 
@@ -55,6 +56,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     stride: int = 32
+    per_image: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Stored formats: one file a format reads and writes, `detect` opens any of them."""

@@ -95,7 +95,14 @@ Extra = Mapping[str, Any]
 
 
 def writer_for(
-    fmt: Format, target: Path, taxonomy: Taxonomy, *, options: object = None, extra: Extra = {}
+    fmt: Format,
+    target: Path,
+    taxonomy: Taxonomy,
+    *,
+    options: object = None,
+    extra: Extra | None = None,
 ) -> Writer:
     """A writer with the format's default options where none are given."""
-    return fmt.writer(target, taxonomy, fmt.WriteOptions() if options is None else options, extra)
+    return fmt.writer(
+        target, taxonomy, fmt.WriteOptions() if options is None else options, extra or {}
+    )

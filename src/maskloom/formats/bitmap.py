@@ -13,15 +13,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.sample import Sample
 from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
 from maskloom.errors import DataError, FormatError
 from maskloom.formats import bitmap_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.bitmap_ids import Coding, coding_of, decode
 from maskloom.formats.folders import (
-    MAP_SUFFIXES, SIDE_FILE, Pair, absences, list_files, named_folder, pair, read_side_file,
-    samples_of, side_splits, splits_of, subfolder, unique_pairs,
+    MAP_SUFFIXES,
+    SIDE_FILE,
+    Pair,
+    absences,
+    list_files,
+    named_folder,
+    pair,
+    read_side_file,
+    samples_of,
+    side_splits,
+    splits_of,
+    subfolder,
+    unique_pairs,
 )
 from maskloom.formats.maps import read_checked
 from maskloom.store.files import safe_join
@@ -29,8 +40,15 @@ from maskloom.store.images import read_map
 
 IMAGE_FOLDERS = ("images", "image", "JPEGImages", "PNGImages", "imgs", "img")
 MASK_FOLDERS = (
-    "masks", "mask", "labels", "label", "annotations", "PedMasks", "SegmentationClass",
-    "semantic_masks", "gt",
+    "masks",
+    "mask",
+    "labels",
+    "label",
+    "annotations",
+    "PedMasks",
+    "SegmentationClass",
+    "semantic_masks",
+    "gt",
 )
 SPLITS = ("train", "training", "val", "validation", "valid", "test")
 LOOKS_FOR = "images + masks (or labels, annotations, PedMasks, ...), or a folder of PNG maps"
@@ -50,7 +68,8 @@ class Read(ReadOptions):
         default="auto", metadata={"help": "what the numbers are"}
     )
     taxonomy: Path | None = field(
-        default=None, metadata={"help": 'JSON: {"categories": [{"id": 0, "name": "sky"}], "void": 11}'}
+        default=None,
+        metadata={"help": 'JSON: {"categories": [{"id": 0, "name": "sky"}], "void": 11}'},
     )
     colors: Path | None = field(default=None, metadata={"help": "colour table, lines R G B name"})
     category: str | None = field(
@@ -67,8 +86,7 @@ def detect(path: Path) -> float:
     if side.is_file():
         text = side.read_text("utf-8", "replace")
         if any(f'"kind": "{kind}"' in text for kind in ("class", "instance", "binary")):
-            if '"kind": "objects"' not in text:
-                return 0.97
+            return 0.97
     if _parts(path):
         return 0.8
     first = next(iter(_bare(path)), None)
@@ -101,12 +119,19 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 
 
 def _dataset(
-    path: Path, pairs: list[Pair], coding: Coding, side: Mapping[str, Any], labels_of: Any,
+    path: Path,
+    pairs: list[Pair],
+    coding: Coding,
+    side: Mapping[str, Any],
+    labels_of: Any,
     n_images: int,
 ) -> Dataset:
     return Dataset(
-        coding.taxonomy, samples_of(pairs), labels_of,
-        splits_of(pairs) or side_splits(side, (p.key for p in pairs)), name=path.name,
+        coding.taxonomy,
+        samples_of(pairs),
+        labels_of,
+        splits_of(pairs) or side_splits(side, (p.key for p in pairs)),
+        name=path.name,
         warnings=coding.warnings + (absences(pairs, n_images) if n_images >= 0 else ()),
         extra={"bitmap": {"kind": coding.kind}},
     )
@@ -122,8 +147,8 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
         parts = _parts(path) or [(None, path, None)]
     found: list[Pair] = []
     n_images = -1
-    for split, masks, folder in parts:
-        folder = images or folder
+    for split, masks, usual in parts:
+        folder = images or usual
         maps = list_files(masks, MAP_SUFFIXES, ending=options.suffix or "")
         if folder == masks:
             folder_images, maps = _same_folder(masks, options)
@@ -135,7 +160,9 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
             maps = _cut_suffix(maps, folder_images)
         if folder is not None:
             n_images = max(n_images, 0)
-            n_images += len(folder_images) if images is None else len(set(folder_images) & set(maps))
+            n_images += (
+                len(folder_images) if images is None else len(set(folder_images) & set(maps))
+            )
         found += pair(maps, folder_images, split)
     return unique_pairs(found), n_images
 
@@ -146,7 +173,9 @@ def _parts(path: Path) -> list[tuple[str | None, Path, Path | None]]:
         return side
     here = _two_folders(path)
     if here is None:
-        inside = [(p.name, *f) for p in sorted(path.iterdir()) if p.is_dir() and (f := _two_folders(p))]
+        inside = [
+            (p.name, *f) for p in sorted(path.iterdir()) if p.is_dir() and (f := _two_folders(p))
+        ]
         return list(inside) if all(name.lower() in SPLITS for name, _, _ in inside) else []
     masks, images = here
     names = {p.name for p in masks.iterdir() if p.is_dir()}
@@ -189,7 +218,7 @@ def _cut_suffix(maps: dict[str, Path], images: Mapping[str, Path]) -> dict[str, 
     if any(key in images for key in maps):
         return maps
     for key in images:
-        endings = {m[len(key):] for m in maps if m.startswith(key)}
+        endings = {m[len(key) :] for m in maps if m.startswith(key)}
         for ending in sorted(endings, key=len):
             if all(m.endswith(ending) for m in maps):
                 return {m.removesuffix(ending): p for m, p in maps.items()}
@@ -202,7 +231,11 @@ def _same_folder(folder: Path, options: Read) -> tuple[dict[str, Path], dict[str
     if ending:
         maps = list_files(folder, MAP_SUFFIXES, ending=ending)
         taken = set(maps.values())
-        others = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif")]
+        others = [
+            p
+            for p in sorted(folder.rglob("*"))
+            if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif")
+        ]
         images = {
             p.relative_to(folder).with_suffix("").as_posix(): p for p in others if p not in taken
         }
@@ -219,7 +252,13 @@ def _bare(path: Path) -> list[Path]:
 
 
 FORMAT = Format(
-    "bitmap", "image folder + folder of PNG maps (class index, instance id, binary or colour)",
-    bitmap_write.HOLDS["class"], LOOKS_FOR, Read, bitmap_write.Write, detect, read,
+    "bitmap",
+    "image folder + folder of PNG maps (class index, instance id, binary or colour)",
+    bitmap_write.HOLDS["class"],
+    LOOKS_FOR,
+    Read,
+    bitmap_write.Write,
+    detect,
+    read,
     bitmap_write.writer,
 )

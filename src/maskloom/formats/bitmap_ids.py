@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
 from maskloom.errors import FormatError
@@ -66,8 +66,10 @@ def coding_of(
         return _color(options, where)
     if kind == "instance":
         return _instance(options, side, where)
-    data, source = (side, where) if options.taxonomy is None else (
-        read_json(options.taxonomy), options.taxonomy
+    data, source = (
+        (side, where)
+        if options.taxonomy is None
+        else (read_json(options.taxonomy), options.taxonomy)
     )
     if kind == "binary":
         return _binary(options, data, source)
@@ -100,7 +102,8 @@ def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
     """A grey map that was stored as RGB."""
     if (values != values[..., :1]).any():
         raise FormatError(
-            "a colour map without a colour table", where=where,
+            "a colour map without a colour table",
+            where=where,
             hint="give --set colors=label_colors.txt with lines R G B name",
         )
     return values[..., 0]
@@ -125,12 +128,12 @@ def _found(values: set[int], *, deep: bool, void: int | None, where: Path) -> Co
     ids = sorted(values - {void_id})
     if len(ids) > MAX_CLASSES:
         raise FormatError(
-            "more ids than class maps can hold", where=where, seen=len(ids),
+            "more ids than class maps can hold",
+            where=where,
+            seen=len(ids),
             hint="read object ids with --set kind=instance",
         )
-    taxonomy = Taxonomy(
-        tuple(Category(str(i), str(i), "stuff", ids=(("bitmap", i),)) for i in ids)
-    )
+    taxonomy = Taxonomy(tuple(Category(str(i), str(i), "stuff", ids=(("bitmap", i),)) for i in ids))
     return Coding("class", taxonomy, {**{v: i for i, v in enumerate(ids)}, void_id: -1}, {})
 
 
@@ -159,7 +162,9 @@ def _binary(options: Any, data: Mapping[str, Any], where: Path) -> Coding:
     scored = taxonomy.scored
     if len(scored) != 1:
         raise FormatError(
-            "binary maps have one category", where=where, seen=len(scored),
+            "binary maps have one category",
+            where=where,
+            seen=len(scored),
             hint="use --set kind=class",
         )
     ids = {0: -2, 1: scored[0], 255: scored[0]}
@@ -171,7 +176,8 @@ def _binary(options: Any, data: Mapping[str, Any], where: Path) -> Coding:
 def _color(options: Any, where: Path) -> Coding:
     if options.colors is None:
         raise FormatError(
-            "colour maps need a colour table", where=where,
+            "colour maps need a colour table",
+            where=where,
             hint="give --set colors=FILE with lines R G B name",
         )
     classes = read_colors(options.colors)
@@ -197,7 +203,9 @@ def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:
         taxonomy = Taxonomy((Category(unique_keys([name])[0], name, "thing"),))
     if len(taxonomy.scored) != 1:
         raise FormatError(
-            "instance maps have one category", where=where, seen=len(taxonomy.scored),
+            "instance maps have one category",
+            where=where,
+            seen=len(taxonomy.scored),
             hint="name it with --set category=NAME",
         )
     ids = {} if options.void is None else {options.void: -1}
@@ -206,8 +214,6 @@ def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:
 
 def _objects(values: NDArray[Any], size: tuple[int, int], coding: Coding, where: Path) -> Labels:
     """Ids 1..n as rows of the one category; an id given as void becomes an area not covered."""
-    from maskloom.core.labels import FULL, Coverage
-
     masks, ids = Masks.from_id_map(values, background=0)
     if len(ids) > MAX_OBJECTS or (len(ids) and int(ids[0]) < 0):
         raise FormatError(

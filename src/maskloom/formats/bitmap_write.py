@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ class Write(WriteOptions):
     kind: Literal["auto", "class", "instance", "binary"] = field(
         default="auto",
         metadata={
-            "help": "auto: of one category objects as instance maps and areas as 0/255, else classes"
+            "help": "auto: of one category objects as instance maps, areas as 0/255; else classes"
         },
     )
 
@@ -55,12 +56,15 @@ class BitmapWriter:
         self.images = ImagePlacer(target / "images", options.images)
         if options.kind in ("binary", "instance") and len(taxonomy.scored) != 1:
             raise UsageError(
-                f"{options.kind} maps hold one category", where=target, seen=len(taxonomy.scored),
+                f"{options.kind} maps hold one category",
+                where=target,
+                seen=len(taxonomy.scored),
                 hint="use --set to.kind=class, or merge categories with --map OLD=NEW",
             )
         if options.masks == "." and options.images != "none":
             raise UsageError(
-                "maps and images cannot share the target folder", where=target,
+                "maps and images cannot share the target folder",
+                where=target,
                 hint="add --set to.images=none, or name a folder of maps",
             )
         self.ids, self.void, self.background = _numbers(taxonomy)
@@ -83,7 +87,9 @@ class BitmapWriter:
             values = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
         else:
             values = classes_to_values(
-                class_map(labels, self.taxonomy), self.ids, void=self.void,
+                class_map(labels, self.taxonomy),
+                self.ids,
+                void=self.void,
                 background=self.background,
             )
         write_png(self._path(sample.key), values)
@@ -93,9 +99,11 @@ class BitmapWriter:
         """Write the side file."""
         fields: dict[str, Any] = {"kind": self.kind if self.kind != "auto" else "class"}
         fields["masks"] = self.masks
-        if self.kind == "class" or self.kind == "auto":
+        taxonomy = self.taxonomy
+        if fields["kind"] == "class":
             fields |= {"void_id": self.void, "background_id": self.background}
-        write_side_file(self.target, self.taxonomy, splits, **fields)
+            taxonomy = _with_numbers(taxonomy, self.ids, self.void)
+        write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
 
     def _kind(self, labels: Labels) -> str:
@@ -145,6 +153,18 @@ def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
     return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
 
 
+def _with_numbers(taxonomy: Taxonomy, ids: Mapping[int, int], void: int) -> Taxonomy:
+    """The taxonomy with the numbers that the maps use; further void categories get free ones."""
+    free = itertools.count(1 + max([*ids.values(), void]))
+    own = dict(ids)
+    for i, category in enumerate(taxonomy):
+        if category.void:
+            own[i] = void if void not in own.values() else next(free)
+    return replace(
+        taxonomy, categories=tuple(c.with_id("bitmap", own[i]) for i, c in enumerate(taxonomy))
+    )
+
+
 def _own_id(taxonomy: Taxonomy, position: int) -> int:
     category = taxonomy[position]
     own = category.id_in("bitmap")
@@ -159,7 +179,9 @@ def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path) -> NDArray[Any]:
     own = rows.instance
     if len(rows) > 65535:
         raise WriteError(
-            "an instance map holds 65535 objects", where=path, seen=len(rows),
+            "an instance map holds 65535 objects",
+            where=path,
+            seen=len(rows),
             hint="write --to coco or --to objects",
         )
     if len(rows) and own.min() >= 1 and own.max() <= 65535:

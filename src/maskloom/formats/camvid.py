@@ -19,7 +19,15 @@ from maskloom.formats import camvid_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.camvid_classes import SEGNET, THIRTY_TWO, taxonomy_of
 from maskloom.formats.folders import (
-    Pair, absences, list_files, named_folder, pair, samples_of, splits_of, subfolder, unique_pairs,
+    Pair,
+    absences,
+    list_files,
+    named_folder,
+    pair,
+    samples_of,
+    splits_of,
+    subfolder,
+    unique_pairs,
 )
 from maskloom.formats.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
 from maskloom.store.images import read_map
@@ -83,8 +91,12 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         return Labels(size, class_map=ids_to_classes(values, ids, len(taxonomy), where=file))
 
     return Dataset(
-        taxonomy, tuple(_placed(s) for s in samples_of(pairs)), labels_of, splits_of(pairs),
-        name=path.name, warnings=absences(pairs, n_images),
+        taxonomy,
+        tuple(_placed(s) for s in samples_of(pairs)),
+        labels_of,
+        splits_of(pairs),
+        name=path.name,
+        warnings=absences(pairs, n_images),
     )
 
 
@@ -123,7 +135,11 @@ def _folders(path: Path, options: Read) -> list[tuple[str | None, Path, Path | N
     """(split, label folder, image folder) of every part of the data set."""
     if options.labels is not None:
         labels = named_folder(path, options.labels, "labels")
-        images = named_folder(path, options.image_folder, "image_folder") if options.image_folder else None
+        images = (
+            named_folder(path, options.image_folder, "image_folder")
+            if options.image_folder
+            else None
+        )
         return [(None, labels, images)]
     found: list[tuple[str | None, Path, Path | None]] = []
     for folder in sorted(p for p in path.iterdir() if p.is_dir()):
@@ -157,7 +173,9 @@ def _listed(path: Path, labels: Path) -> set[str] | None:
         if not (labels / name).is_file():
             raise FormatError(
                 f"the list names a label map that is not in {labels.name}",
-                where=f"{path}: line {number}", seen=name, hint="add the file or remove the line",
+                where=f"{path}: line {number}",
+                seen=name,
+                hint="add the file or remove the line",
             )
         keys.add(Path(name).stem.removesuffix("_L"))
     return keys
@@ -179,6 +197,13 @@ def _taxonomy(path: Path, options: Read, pairs: list[Pair]) -> tuple[Taxonomy, b
 
 
 FORMAT = Format(
-    "camvid", "CamVid: SegNet index maps with list files, or RGB colour maps with label_colors.txt",
-    camvid_write.HOLDS, LOOKS_FOR, Read, camvid_write.Write, detect, read, camvid_write.writer,
+    "camvid",
+    "CamVid: SegNet index maps with list files, or RGB colour maps with label_colors.txt",
+    camvid_write.HOLDS,
+    LOOKS_FOR,
+    Read,
+    camvid_write.Write,
+    detect,
+    read,
+    camvid_write.writer,
 )

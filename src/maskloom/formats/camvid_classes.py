@@ -12,10 +12,23 @@ from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
 
 Color = tuple[int, int, int]
 
-THINGS = frozenset({
-    "Car", "Pedestrian", "Bicyclist", "Animal", "CartLuggagePram", "Child", "MotorcycleScooter",
-    "OtherMoving", "SUVPickupTruck", "TrafficCone", "TrafficLight", "Train", "Truck_Bus",
-})
+THINGS = frozenset(
+    {
+        "Car",
+        "Pedestrian",
+        "Bicyclist",
+        "Animal",
+        "CartLuggagePram",
+        "Child",
+        "MotorcycleScooter",
+        "OtherMoving",
+        "SUVPickupTruck",
+        "TrafficCone",
+        "TrafficLight",
+        "Train",
+        "Truck_Bus",
+    }
+)
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "unknown"})
 
 ELEVEN: tuple[tuple[str, Color], ...] = (
@@ -76,8 +89,12 @@ def taxonomy_of(classes: Iterable[tuple[str, Color]]) -> Taxonomy:
     return Taxonomy(
         tuple(
             Category(
-                key, name, "thing" if name in THINGS else "stuff", color,
-                void=name.lower() in VOID_NAMES, ids=(("camvid", i),),
+                key,
+                name,
+                "thing" if name in THINGS else "stuff",
+                color,
+                void=name.lower() in VOID_NAMES,
+                ids=(("camvid", i),),
             )
             for i, (key, (name, color)) in enumerate(zip(keys, listed, strict=True))
         )

@@ -45,8 +45,10 @@ class CamvidWriter:
         self.eleven = _eleven(taxonomy)
         if options.layout == "index" and self.eleven is None:
             raise UsageError(
-                "index maps hold the eleven CamVid classes only", where=target,
-                seen=", ".join(c.name for c in taxonomy)[:80], hint="use --set to.layout=color",
+                "index maps hold the eleven CamVid classes only",
+                where=target,
+                seen=", ".join(c.name for c in taxonomy)[:80],
+                hint="use --set to.layout=color",
             )
         self.index = self.eleven is not None and options.layout != "color"
         self.colors = _colors(taxonomy)
@@ -67,7 +69,7 @@ class CamvidWriter:
         classes = class_map(labels, self.taxonomy)
         void, background = codes(classes.dtype)
         if self.index:
-            assert self.eleven is not None  # noqa: S101 - index says so
+            assert self.eleven is not None
             values = classes_to_values(classes, self.eleven, void=11, background=11)
         else:
             table = np.zeros((int(np.iinfo(classes.dtype).max) + 1, 3), np.uint8)
@@ -154,7 +156,8 @@ def _colors(taxonomy: Taxonomy) -> dict[int, Color]:
     if not any(c.void for c in taxonomy):
         if taxonomy.find("void") is not None:
             raise WriteError(
-                "a category that is not void is named Void", where="camvid",
+                "a category that is not void is named Void",
+                where="camvid",
                 hint="rename it with --map Void=NAME",
             )
         colors[-1] = (0, 0, 0)

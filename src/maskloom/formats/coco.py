@@ -46,12 +46,14 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         FormatError: nothing to read, or what is read is invalid (see `coco_check`).
     """
     if path.is_file():
-        parts = [(path, None)]
+        parts: list[tuple[Path, str | None]] = [(path, None)]
     else:
         parts = [(f, s) for f, s in _files(path) if _is_instances(f)]
     if not parts:
         raise FormatError("no COCO instances file", where=path, hint=LOOKS_FOR)
-    like = None if options.like is None else read_file(options.like, None, skip_bad=False, like=None)
+    like = (
+        None if options.like is None else read_file(options.like, None, skip_bad=False, like=None)
+    )
     files: list[CocoFile] = [
         read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts
     ]
@@ -95,6 +97,14 @@ def _is_instances(path: Path) -> bool:
 
 
 FORMAT = Format(
-    "coco", "COCO instances JSON (polygons, RLE)", coco_write.HOLDS, LOOKS_FOR, Read,
-    coco_write.Write, detect, read, coco_write.writer, file_suffix=".json",
+    "coco",
+    "COCO instances JSON (polygons, RLE)",
+    coco_write.HOLDS,
+    LOOKS_FOR,
+    Read,
+    coco_write.Write,
+    detect,
+    read,
+    coco_write.writer,
+    file_suffix=".json",
 )

@@ -29,7 +29,9 @@ class BadAnnotation(Exception):
     def error(self, path: Path, annotation: object) -> FormatError:
         """The error for the user."""
         return FormatError(
-            self.what, where=f"{path}: annotation {annotation}, {self.field}", seen=self.seen,
+            self.what,
+            where=f"{path}: annotation {annotation}, {self.field}",
+            seen=self.seen,
             hint=SKIP_HINT,
         )
 
@@ -49,7 +51,9 @@ def listed(data: Mapping[str, Any], name: str, path: Path) -> list[dict[str, Any
     items = data.get(name)
     if not isinstance(items, list):
         raise FormatError(
-            f'no list "{name}"', where=path, seen=f"keys {', '.join(list(data)[:10])}",
+            f'no list "{name}"',
+            where=path,
+            seen=f"keys {', '.join(list(data)[:10])}",
             hint="this is not a COCO instances file",
         )
     for i, item in enumerate(items):
@@ -94,7 +98,9 @@ def check_categories(
     for i, category in enumerate(categories):
         place = f"{path}: categories[{i}]"
         if not is_id(category.get("id")):
-            raise FormatError("a category id is a whole number", where=place, seen=category.get("id"))
+            raise FormatError(
+                "a category id is a whole number", where=place, seen=category.get("id")
+            )
         if category["id"] in found:
             raise FormatError("two categories share an id", where=place, seen=category["id"])
         if not isinstance(category.get("name"), str) or not category["name"].strip():
@@ -104,8 +110,11 @@ def check_categories(
 
 
 def check_annotation(
-    annotation: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]],
-    categories: Mapping[int, Any], *, need_id: bool,
+    annotation: Mapping[str, Any],
+    images: Mapping[int, Mapping[str, Any]],
+    categories: Mapping[int, Any],
+    *,
+    need_id: bool,
 ) -> None:
     """Everything but the runs of a compressed string.
 
@@ -147,7 +156,8 @@ def _check_segmentation(segmentation: object, height: int, width: int) -> None:
         raise BadAnnotation("segmentation", "neither polygons nor runs", segmentation)
     if segmentation.get("size") != [height, width]:
         raise BadAnnotation(
-            "segmentation.size", f"the runs are for another size than the image, [{height}, {width}]",
+            "segmentation.size",
+            f"the runs are for another size than the image, [{height}, {width}]",
             segmentation.get("size"),
         )
     counts = segmentation["counts"]
@@ -190,7 +200,8 @@ def garbled_runs(
 ) -> Iterator[tuple[Mapping[str, Any], BadAnnotation]]:
     """Annotations whose compressed runs do not make the mask that their size says."""
     coded = [
-        a for a in annotations
+        a
+        for a in annotations
         if isinstance(a.get("segmentation"), dict) and isinstance(a["segmentation"]["counts"], str)
     ]
     if not coded:

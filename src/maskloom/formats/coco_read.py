@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,24 @@ import numpy as np
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
-from maskloom.errors import DataError, FormatError, MaskError
+from maskloom.errors import FormatError, MaskError
 from maskloom.formats.coco_check import (
-    BadAnnotation, check_annotation, check_categories, check_images, garbled_runs, listed,
+    BadAnnotation,
+    check_annotation,
+    check_categories,
+    check_images,
+    garbled_runs,
+    listed,
 )
+from maskloom.formats.coco_images import data_root, image_folders, sample_of
 from maskloom.formats.folders import read_json
-from maskloom.formats.maps import check_size
-from maskloom.store.files import safe_join
+from maskloom.formats.maps import check_size, size_of
 
-INTERPRETED = frozenset({"image_id", "category_id", "segmentation", "iscrowd", "score", "attributes"})
+INTERPRETED = frozenset(
+    {"image_id", "category_id", "segmentation", "iscrowd", "score", "attributes"}
+)
 TOP = frozenset({"images", "annotations", "categories"})
 
 
@@ -48,9 +55,7 @@ class CocoFile:
     skipped: tuple[str, ...]
 
 
-def read_file(
-    path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None
-) -> CocoFile:
+def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None) -> CocoFile:
     """Parse and check one file.
 
     Args:
@@ -66,7 +71,8 @@ def read_file(
     if isinstance(data, list):
         if like is None:
             raise FormatError(
-                "a results list names no images and categories", where=path,
+                "a results list names no images and categories",
+                where=path,
                 hint="give its ground truth with --set from.like=TRUTH.json",
             )
         data = {"annotations": data}
@@ -78,15 +84,24 @@ def read_file(
         raise FormatError("neither an object nor a list", where=path, seen=type(data).__name__)
     head = {k: v for k, v in data.items() if k not in TOP}
     by_image, skipped = _index(
-        listed(data, "annotations", path), images, categories, path,
-        need_id=like is None, skip_bad=skip_bad,
+        listed(data, "annotations", path),
+        images,
+        categories,
+        path,
+        need_id=like is None,
+        skip_bad=skip_bad,
     )
     return CocoFile(path, split, images, categories, by_image, head, skipped)
 
 
 def _index(
-    annotations: Sequence[Mapping[str, Any]], images: Mapping[int, Any],
-    categories: Mapping[int, Any], path: Path, *, need_id: bool, skip_bad: bool,
+    annotations: Sequence[Mapping[str, Any]],
+    images: Mapping[int, Any],
+    categories: Mapping[int, Any],
+    path: Path,
+    *,
+    need_id: bool,
+    skip_bad: bool,
 ) -> tuple[dict[int, list[Mapping[str, Any]]], tuple[str, ...]]:
     """Valid annotations by image id."""
     by_image: dict[int, list[Mapping[str, Any]]] = {}
@@ -113,11 +128,9 @@ def _index(
         by_image.setdefault(annotation["image_id"], []).append(annotation)
     for image_id, own in by_image.items():
         garbled = {id(a): bad for a, bad in garbled_runs(own)}
-        for annotation in own:
-            if id(annotation) in garbled:
-                refuse(garbled[id(annotation)], annotation.get("id", f"of image {image_id}"))
-        if garbled:
-            by_image[image_id] = [a for a in own if id(a) not in garbled]
+        for annotation in [a for a in own if id(a) in garbled]:
+            refuse(garbled[id(annotation)], annotation.get("id", f"of image {image_id}"))
+            own.remove(annotation)
     return by_image, tuple(skipped)
 
 
@@ -130,12 +143,18 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
     categories = _shared_categories(files)
     taxonomy = _taxonomy(categories)
     positions = {value: i for i, value in enumerate(categories)}
-    root = images or _root(path)
+    root = images or data_root(path)
     placed: list[tuple[Sample, CocoFile, int]] = []
     for file in files:
-        folders = _image_folders(root, file, named=images is not None)
+        folders = image_folders(
+            root,
+            file.path,
+            split=file.split,
+            names=[str(i["file_name"]) for i in file.images.values()],
+            named=images is not None,
+        )
         for image_id, image in file.images.items():
-            placed.append((_sample(image, folders, file), file, image_id))
+            placed.append((sample_of(image, folders, file.path), file, image_id))
     placed = _unique(placed)
     owners = {sample.key: (file, image_id) for sample, file, image_id in placed}
     samples = tuple(sorted((s for s, _, _ in placed), key=lambda s: s.key))
@@ -147,24 +166,34 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
     missing = [s.file_name for s in samples if s.image.path is None]
     warnings = [
         f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
-        for f in files if f.skipped
+        for f in files
+        if f.skipped
     ]
     if missing:
-        warnings.append(f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}")
+        warnings.append(
+            f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}"
+        )
     splits: dict[str, tuple[str, ...]] = {}
     for file in files:
         if file.split is not None:
             keys = {k for k, (owner, _) in owners.items() if owner is file}
             splits[file.split] = tuple(s.key for s in samples if s.key in keys)
     return Dataset(
-        taxonomy, samples, labels_of, splits, name=path.name, warnings=tuple(warnings),
-        extra={"coco": {
-            "heads": {f.split or "": dict(f.head) for f in files},
-            "categories": {
-                taxonomy[i].key: {k: v for k, v in c.items() if k not in ("id", "name")}
-                for i, c in enumerate(categories.values())
-            },
-        }},
+        taxonomy,
+        samples,
+        labels_of,
+        splits,
+        name=path.name,
+        warnings=tuple(warnings),
+        extra={
+            "coco": {
+                "heads": {f.split or "": dict(f.head) for f in files},
+                "categories": {
+                    taxonomy[i].key: {k: v for k, v in c.items() if k not in ("id", "name")}
+                    for i, c in enumerate(categories.values())
+                },
+            }
+        },
     )
 
 
@@ -176,7 +205,8 @@ def _shared_categories(files: Sequence[CocoFile]) -> dict[int, Mapping[str, Any]
             if other["name"] != category["name"]:
                 raise FormatError(
                     f"category {value} has another name than in {files[0].path.name}",
-                    where=file.path, seen=f"{category['name']}, {other['name']}",
+                    where=file.path,
+                    seen=f"{category['name']}, {other['name']}",
                     hint="read the files one by one",
                 )
     return shared
@@ -187,7 +217,9 @@ def _taxonomy(categories: Mapping[int, Mapping[str, Any]]) -> Taxonomy:
     return Taxonomy(
         tuple(
             Category(
-                key, str(c["name"]), "stuff" if c.get("isthing") == 0 else "thing",
+                key,
+                str(c["name"]),
+                "stuff" if c.get("isthing") == 0 else "thing",
                 ids=(("coco", value),),
             )
             for key, (value, c) in zip(keys, categories.items(), strict=True)
@@ -195,74 +227,33 @@ def _taxonomy(categories: Mapping[int, Mapping[str, Any]]) -> Taxonomy:
     )
 
 
-def _root(path: Path) -> Path:
-    """The data's folder: that of the file, or its parent's where it lies in `annotations`."""
-    folder = path if path.is_dir() else path.parent
-    return folder.parent if path.is_file() and folder.name == "annotations" else folder
-
-
-def _image_folders(root: Path, file: CocoFile, *, named: bool) -> list[Path]:
-    """Where a file's images may lie, the likely place first."""
-    names = [".", "images"]
-    if file.split:
-        names += [file.split, f"images/{file.split}"]
-    if not named and file.path.parent != root and file.path.parent.is_relative_to(root):
-        names.append(file.path.parent.relative_to(root).as_posix())
-    folders = [root / n for n in names if (root / n).is_dir()]
-    first = next(iter(file.images.values()), None)
-    if first is None:
-        return folders
-    return sorted(folders, key=lambda f: not (f / str(first["file_name"])).is_file())
-
-
-def _sample(image: Mapping[str, Any], folders: Sequence[Path], file: CocoFile) -> Sample:
-    name = str(image["file_name"])
-    found = None
-    for folder in folders:
-        try:
-            candidate = safe_join(folder, name)
-        except DataError as error:
-            raise FormatError(
-                error.what, where=f"{file.path}: image {image['id']}, file_name", seen=name,
-                hint="use names below the folder of the images",
-            ) from error
-        if candidate.is_file():
-            found = candidate
-            break
-    rest = {k: v for k, v in image.items() if k not in ("file_name", "height", "width")}
-    return Sample(
-        sample_key(name), ImageRef(found, (int(image["height"]), int(image["width"]))),
-        file_name=name, extra={"coco": rest},
-    )
-
-
 def _unique(placed: list[tuple[Sample, CocoFile, int]]) -> list[tuple[Sample, CocoFile, int]]:
     """Splits in front of every key where two splits use one key."""
-    from dataclasses import replace
-
     if len({s.key for s, _, _ in placed}) == len(placed):
         return placed
-    return [
-        (replace(s, key=f"{f.split}/{s.key}") if f.split else s, f, i) for s, f, i in placed
-    ]
+    return [(replace(s, key=f"{f.split}/{s.key}") if f.split else s, f, i) for s, f, i in placed]
 
 
-def _labels(
-    file: CocoFile, image_id: int, positions: Mapping[int, int], sample: Sample
-) -> Labels:
+def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample: Sample) -> Labels:
     image = file.images[image_id]
     size = (int(image["height"]), int(image["width"]))
-    check_size(file.path, size, sample)
+    check_size(file.path, size, size_of(sample))
     own = file.annotations.get(image_id, [])
     if not own:
         return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))
     rows = Rows.make(
         _masks(own, size, f"{file.path}: image {image_id}"),
         np.array([positions[a["category_id"]] for a in own], np.int32),
-        kind=np.array([RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8),
-        score=np.array([math.nan if a.get("score") is None else a["score"] for a in own], np.float32),
+        kind=np.array(
+            [RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8
+        ),
+        score=np.array(
+            [math.nan if a.get("score") is None else a["score"] for a in own], np.float32
+        ),
         crowd=np.array([bool(a.get("iscrowd", 0)) for a in own]),
-        attributes=_optional(a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own),
+        attributes=_optional(
+            a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own
+        ),
         geometry=_optional(_geometry(a) for a in own),
         source=_optional(
             {k: v for k, v in a.items() if k not in INTERPRETED or _foreign(k, v)} for a in own

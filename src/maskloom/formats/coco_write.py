@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
@@ -59,10 +60,12 @@ class CocoWriter:
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.entries: dict[str, dict[str, Any]] = {}
         self.annotations: dict[str, list[dict[str, Any]]] = {}
-        self.holds = Holds(**{
-            **{n: getattr(HOLDS, n) for n in Holds.__slots__},
-            "vertices": options.segmentation == "polygon",
-        })
+        self.holds = Holds(
+            **{
+                **{n: getattr(HOLDS, n) for n in Holds.__slots__},
+                "vertices": options.segmentation == "polygon",
+            }
+        )
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; a file is written only when whole."""
@@ -70,6 +73,10 @@ class CocoWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What COCO instances cannot hold."""
+        if labels.rows is not None:
+            boxes = _source_boxes(labels.rows)
+            if boxes.any():
+                labels = labels.replace(rows=labels.rows.take(~boxes))
         return losses_of(self.holds, sample.key, labels, self.taxonomy)
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -78,7 +85,10 @@ class CocoWriter:
         own = dict(sample.extra.get("coco", {}))
         name = sample.file_name if own and sample.file_name else _image_name(sample)
         self.entries[sample.key] = {
-            **own, "file_name": name, "height": labels.size[0], "width": labels.size[1]
+            **own,
+            "file_name": name,
+            "height": labels.size[0],
+            "width": labels.size[1],
         }
         self.images.put(sample, name)
         rows = _annotation_rows(instance_rows(labels, self.taxonomy))
@@ -136,7 +146,9 @@ class CocoWriter:
         categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
         numbers = _category_ids(self.taxonomy, categories)
         heads = self.extra.get("heads", {})
-        parts: dict[str, Any] = dict(heads.get(split, heads.get("", next(iter(heads.values()), {}))))
+        parts: dict[str, Any] = dict(
+            heads.get(split, heads.get("", next(iter(heads.values()), {})))
+        )
         parts["images"] = ({**self.entries[k], "id": image_id} for image_id, k in ordered)
         parts["categories"] = [self._category(i, numbers[i]) for i in categories]
         parts["annotations"] = (
@@ -164,10 +176,14 @@ def writer(
 
 def _annotation_rows(rows: Rows) -> Rows:
     """Objects with masks, and boxes that came from COCO."""
-    boxes = (rows.kind == RowKind.BOX) & np.array([bool(s) for s in rows.source] or [False] * len(rows), bool)
-    if not boxes.any():
-        return joined_parts(rows)
-    return rows.take(boxes | (rows.kind == RowKind.MASK))
+    boxes = _source_boxes(rows)
+    return rows.take(boxes | (rows.kind == RowKind.MASK)) if boxes.any() else joined_parts(rows)
+
+
+def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows are boxes that a COCO file told, and so can be told again."""
+    told = np.array([bool(s) and "bbox" in s for s in rows.source] or [False] * len(rows), bool)
+    return (rows.kind == RowKind.BOX) & told
 
 
 def _image_name(sample: Sample) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows, codes
@@ -40,9 +42,9 @@ def compare(source: Dataset, back: Dataset) -> Difference:
     objects = exact = changed = 0
     first = ""
     targets = source.taxonomy.match(back.taxonomy)
+    ours, theirs = ({s.key: s for s in d.samples} for d in (source, back))
     for key, other in track(pairs, "verifying", unit="images"):
-        one = source.labels_of(source.select([key]).samples[0])
-        two = back.labels_of(back.select([other]).samples[0])
+        one, two = source.labels_of(ours[key]), back.labels_of(theirs[other])
         found = compare_labels(one, two, source.taxonomy, targets)
         objects += found.objects
         exact += found.exact_objects
@@ -81,7 +83,9 @@ def compare_labels(
         changed = (
             _changed_classes(one, two, taxonomy, targets)
             if two.rows is None
-            else _changed_objects(rows.take(np.array(left, np.int64)), joined_parts(two.rows), matched, targets)
+            else _changed_objects(
+                rows.take(np.array(left, np.int64)), joined_parts(two.rows), matched, targets
+            )
         )
     return Difference(len(rows), exact, changed)
 
@@ -102,7 +106,9 @@ def _objects(labels: Labels, targets: list[int | None]) -> list[tuple[int | None
 
 
 def _changed_objects(
-    left: Rows, back: Rows, matched: Counter[tuple[int | None, int, bytes]],
+    left: Rows,
+    back: Rows,
+    matched: Counter[tuple[int | None, int, bytes]],
     targets: list[int | None],
 ) -> int:
     """Pixels in which objects differ from the most similar ones that are not taken."""
@@ -139,22 +145,23 @@ def _changed_classes(
     return int(np.count_nonzero(first != second))
 
 
-def _in_taxonomy(
-    labels: Labels, targets: list[int | None], dtype: np.dtype[np.generic]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _in_taxonomy(labels: Labels, targets: list[int | None], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The class map in positions of another taxonomy; what has none becomes a value of its own."""
     void, background = codes(np.dtype(dtype))
     if labels.rows is None:
-        assert labels.class_map is not None  # noqa: S101 - Labels holds rows or a map
+        assert labels.class_map is not None
         own_void, own_background = codes(labels.class_map.dtype)
         table = np.full(int(np.iinfo(labels.class_map.dtype).max) + 1, background - 1, dtype)
         for i, target in enumerate(targets):
             table[i] = background - 1 if target is None else target
         table[own_void], table[own_background] = void, background
-        return table[labels.class_map]
+        found: NDArray[Any] = table[labels.class_map]
+        return found
     out = np.full(labels.size, background, dtype)
     values = [targets[int(c)] for c in labels.rows.category]
-    labels.rows.masks.paint(out, np.array([background - 1 if v is None else v for v in values], np.int64))
+    labels.rows.masks.paint(
+        out, np.array([background - 1 if v is None else v for v in values], np.int64)
+    )
     return out
 
 
@@ -163,13 +170,15 @@ def _paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
     theirs = sorted(s.key for s in back.samples)
     if len(ours) != len(theirs):
         raise FormatError(
-            "what was written reads back with another number of images", where=back.name,
+            "what was written reads back with another number of images",
+            where=back.name,
             seen=f"{len(theirs)}, source {len(ours)}",
         )
     if set(ours) == set(theirs):
         return [(key, key) for key in ours]
-    for name in (lambda k: k.rpartition("/")[2],):
-        table = {name(k): k for k in theirs}
-        if len(table) == len(theirs) and all(name(k) in table for k in ours):
-            return [(k, table[name(k)]) for k in ours]
-    raise DataError("what was written reads back under other names", where=back.name, seen=theirs[0])
+    table = {key.rpartition("/")[2]: key for key in theirs}
+    if len(table) == len(theirs) and all(key.rpartition("/")[2] in table for key in ours):
+        return [(key, table[key.rpartition("/")[2]]) for key in ours]
+    raise DataError(
+        "what was written reads back under other names", where=back.name, seen=theirs[0]
+    )

@@ -27,7 +27,7 @@ def load_format(name: str) -> Format:
         UsageError: there is none; the known ones are listed.
     """
     fmt = registry.load("formats", name)
-    assert isinstance(fmt, Format)  # noqa: S101 - the registry is ours
+    assert isinstance(fmt, Format)
     return fmt
 
 
@@ -45,12 +45,15 @@ def detect_format(path: Path) -> Format:
     if best < CERTAIN_ENOUGH:
         looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
         raise FormatError(
-            f"the format is not known; looked for {looked}", where=path,
+            f"the format is not known; looked for {looked}",
+            where=path,
             hint=f"name it with --from ({', '.join(f.name for f in formats)})",
         )
     if second == best:
         raise FormatError(
-            "the format is ambiguous", where=path, seen=f"{fmt.name} or {other.name}",
+            "the format is ambiguous",
+            where=path,
+            seen=f"{fmt.name} or {other.name}",
             hint=f"name it with --from {fmt.name} or --from {other.name}",
         )
     return fmt

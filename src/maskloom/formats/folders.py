@@ -63,7 +63,9 @@ def list_files(
             key = key[: len(key) - len(ending)] if ending else key
             if key in found:
                 raise FormatError(
-                    "two files differ only in their suffix", where=found[key], seen=path.name,
+                    "two files differ only in their suffix",
+                    where=found[key],
+                    seen=path.name,
                     hint="keep one of them",
                 )
             found[key] = path
@@ -106,7 +108,8 @@ def samples_of(pairs: Iterable[Pair]) -> tuple[Sample, ...]:
     """Samples with image paths; sizes stay unknown until a file is read."""
     return tuple(
         Sample(
-            p.key, ImageRef(p.image),
+            p.key,
+            ImageRef(p.image),
             file_name=p.image.name if p.image is not None else "",
         )
         for p in pairs
@@ -120,9 +123,7 @@ def splits_of(pairs: Iterable[Pair]) -> dict[str, tuple[str, ...]]:
         if p.split is not None:
             found.setdefault(p.split, []).append(p.key)
     order = {"train": 0, "val": 1, "test": 2}
-    return {
-        name: tuple(found[name]) for name in sorted(found, key=lambda n: (order.get(n, 3), n))
-    }
+    return {name: tuple(found[name]) for name in sorted(found, key=lambda n: (order.get(n, 3), n))}
 
 
 def absences(pairs: Iterable[Pair], n_images: int) -> tuple[str, ...]:
@@ -152,14 +153,18 @@ def with_groups(dataset: Dataset, pattern: str | None) -> Dataset:
         raise UsageError("not a regular expression", where="group", seen=pattern) from error
     if compiled.groups < 1:
         raise UsageError(
-            "the expression has no group in parentheses", where="group", seen=pattern,
+            "the expression has no group in parentheses",
+            where="group",
+            seen=pattern,
             hint="write e.g. ^([^_]+)_",
         )
     samples = []
     for sample in dataset.samples:
         match = compiled.search(sample.key)
         if match is None:
-            raise UsageError("the expression matches no part of a key", where="group", seen=sample.key)
+            raise UsageError(
+                "the expression matches no part of a key", where="group", seen=sample.key
+            )
         samples.append(replace(sample, group=match.group(1)))
     return replace(dataset, samples=tuple(samples))
 
@@ -194,6 +199,11 @@ def write_side_file(
 ) -> None:
     """Names, ids and splits beside label files that hold numbers only."""
     data = {**taxonomy.to_json(), **fields}
+    for number, entry in enumerate(data["categories"], start=1):
+        # COCO counts so by itself: kept, the id would make bytes depend on a detour by COCO.
+        if entry.get("ids", {}).get("coco") == number:
+            del entry["ids"]["coco"]
+            entry["ids"] or entry.pop("ids")
     if splits:
         data["splits"] = {name: list(keys) for name, keys in splits.items()}
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)

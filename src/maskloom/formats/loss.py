@@ -114,7 +114,9 @@ def total(losses: Iterable[Loss]) -> tuple[LossTotal, ...]:
         by_kind.setdefault(loss.kind, []).append(loss)
     return tuple(
         LossTotal(
-            kind, len({loss.key for loss in found}), sum(loss.objects for loss in found),
+            kind,
+            len({loss.key for loss in found}),
+            sum(loss.objects for loss in found),
             sum(loss.pixels for loss in found),
             f"{found[0].key}: {found[0].detail or KINDS[kind]}",
         )
@@ -132,8 +134,10 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
         labels: of an image.
         taxonomy: what their categories mean.
     """
-    found = _map_losses(holds, labels) if labels.rows is None else _row_losses(
-        holds, labels.rows, taxonomy
+    found = (
+        _map_losses(holds, labels)
+        if labels.rows is None
+        else _row_losses(holds, labels.rows, taxonomy)
     )
     if not labels.coverage.full and not holds.coverage:
         found.append(Loss(key, "coverage", detail="labelled in part"))
@@ -144,11 +148,12 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
 
 def _map_losses(holds: Holds, labels: Labels) -> list[Loss]:
     pixels = labels.class_map
-    assert pixels is not None  # noqa: S101 - Labels holds rows or a map
+    assert pixels is not None
     void, background = codes(pixels.dtype)
     found = []
     for kind, code, held in (
-        ("void", void, holds.void), ("background", background, holds.background)
+        ("void", void, holds.void),
+        ("background", background, holds.background),
     ):
         count = 0 if held else int(np.count_nonzero(pixels == code))
         if count:
@@ -199,12 +204,17 @@ def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     if not holds.instances:
         categories, counts = np.unique(rows.category, return_counts=True)
         merged = [
-            int(n) for c, n in zip(categories, counts, strict=True)
+            int(n)
+            for c, n in zip(categories, counts, strict=True)
             if n > 1 or taxonomy[int(c)].kind == "thing"
         ]
         if not merged:
             return []
-        return [Loss("", "instances", sum(merged), detail=f"{sum(merged)} objects, {len(merged)} classes")]
+        return [
+            Loss(
+                "", "instances", sum(merged), detail=f"{sum(merged)} objects, {len(merged)} classes"
+            )
+        ]
     extra = len(rows) - len(set(rows.instance.tolist()))
     return [Loss("", "parts", extra)] if extra and not holds.parts else []
 

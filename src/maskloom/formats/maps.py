@@ -31,20 +31,27 @@ def read_checked(path: Path, sample: Sample) -> NDArray[Any]:
     values = read_map(path)
     if values.dtype.kind == "f":
         raise FormatError("a label map holds whole numbers", where=path, seen=values.dtype)
-    check_size(path, values.shape[:2], sample)
+    check_size(path, values.shape[:2], size_of(sample))
     return values
 
 
-def check_size(path: Path, size: tuple[int, ...], sample: Sample) -> None:
-    """Refuse labels of another size than their image, if the image is at hand."""
+def size_of(sample: Sample) -> tuple[int, int] | None:
+    """(H, W) from the header of the sample's image, or None where it is not at hand."""
     image = sample.image.path
-    if image is None or not image.is_file():
-        return
-    expected = image_size(image)
-    if tuple(size) != expected:
+    return image_size(image) if image is not None and image.is_file() else None
+
+
+def check_size(path: Path, size: tuple[int, ...], expected: tuple[int, int] | None) -> None:
+    """Refuse labels of another size than their image.
+
+    Raises:
+        FormatError: naming both sizes.
+    """
+    if expected is not None and tuple(size) != expected:
         raise FormatError(
             f"the mask is {size[1]} × {size[0]} px, its image {expected[1]} × {expected[0]} px",
-            where=path, seen=image.name, hint="pair it with its own image",
+            where=path,
+            hint="pair it with its own image",
         )
 
 
@@ -66,19 +73,23 @@ def ids_to_classes(
     void, background = codes(dtype)
     code = {-1: void, -2: background}
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    table = np.full(high - low + 1, -1, np.int64)
+    table = np.zeros(high - low + 1, dtype)
+    known = np.zeros(high - low + 1, bool)
     for value, position in ids.items():
         if low <= value <= high:
             table[value - low] = code.get(position, position)
-    out = table[values.astype(np.int64) - low]
-    if (out < 0).any():
-        y, x = (int(v) for v in np.argwhere(out < 0)[0])
+            known[value - low] = True
+    index = values - low if low else values
+    if not known.all() and not known[index].all():
+        y, x = (int(v) for v in np.argwhere(~known[index])[0])
         raise FormatError(
-            f"a class id that the taxonomy does not have at x={x}, y={y}", where=where,
+            f"a class id that the taxonomy does not have at x={x}, y={y}",
+            where=where,
             seen=int(values[y, x]),
             hint=f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
         )
-    return out.astype(dtype)
+    classes: NDArray[Any] = table[index]
+    return classes
 
 
 def colors_to_ids(
@@ -103,8 +114,10 @@ def colors_to_ids(
         if color not in colors:
             y, x = (int(v) for v in np.argwhere(inverse == i)[0])
             raise FormatError(
-                f"a colour that the colour table does not have at x={x}, y={y}", where=where,
-                seen=color, hint="add it to label_colors.txt",
+                f"a colour that the colour table does not have at x={x}, y={y}",
+                where=where,
+                seen=color,
+                hint="add it to label_colors.txt",
             )
         table[i] = colors[color]
     return table[inverse]
@@ -118,14 +131,17 @@ def classes_to_values(
     Args:
         class_map: (H, W) of positions and codes.
         ids: position → id.
-        void, background: ids of void and background pixels.
+        void: id of void pixels.
+        background: id of background pixels.
     """
     codes_of = codes(class_map.dtype)
     table = np.zeros(int(np.iinfo(class_map.dtype).max) + 1, np.int64)
     for position, value in ids.items():
         table[position] = value
     table[codes_of[0]], table[codes_of[1]] = void, background
-    return table[class_map].astype(np.uint8 if max([*ids.values(), void]) <= 255 else np.uint16)
+    top = max([*ids.values(), void, background])
+    values: NDArray[Any] = table.astype(np.uint8 if top <= 255 else np.uint16)[class_map]
+    return values
 
 
 def read_colors(path: Path) -> list[tuple[str, Color]]:

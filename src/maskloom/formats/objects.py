@@ -23,11 +23,21 @@ from maskloom.errors import FormatError
 from maskloom.formats import objects_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.folders import (
-    MAP_SUFFIXES, SIDE_FILE, Pair, absences, list_files, named_folder, read_side_file, samples_of,
-    side_splits, splits_of, subfolder, unique_pairs,
+    MAP_SUFFIXES,
+    SIDE_FILE,
+    Pair,
+    absences,
+    list_files,
+    named_folder,
+    read_side_file,
+    samples_of,
+    side_splits,
+    splits_of,
+    subfolder,
+    unique_pairs,
 )
-from maskloom.formats.maps import check_size
-from maskloom.store.images import image_size, read_map
+from maskloom.formats.maps import check_size, size_of
+from maskloom.store.images import read_map
 
 IMAGE_FOLDERS = ("images", "image", "JPEGImages", "PNGImages", "imgs")
 LOOKS_FOR = "images/ID.png + masks/ID/*.png, or ID/images + ID/masks"
@@ -79,8 +89,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         return Labels(size, rows=Rows.make(masks, np.array(category, np.int32)))
 
     return Dataset(
-        taxonomy, samples_of(pairs), labels_of,
-        splits_of(pairs) or side_splits(side, by_key), name=path.name,
+        taxonomy,
+        samples_of(pairs),
+        labels_of,
+        splits_of(pairs) or side_splits(side, by_key),
+        name=path.name,
         warnings=notes + absences(pairs, n_images),
     )
 
@@ -91,11 +104,8 @@ def _pairs(
     if options.masks is None and (ids := _kaggle(path)):
         listed = []
         for folder in ids:
-            found = list_files(images if images else folder / "images") if images or (
-                folder / "images"
-            ).is_dir() else {}
-            image = found.get(folder.name) or (next(iter(found.values()), None) if not images else None)
-            listed.append(Pair(folder.name, folder / "masks", image))
+            found = list_files(images or folder / "images")
+            listed.append(Pair(folder.name, folder / "masks", found.get(folder.name)))
         return unique_pairs(listed), sum(p.image is not None for p in listed), ()
     image_folder = images or subfolder(path, IMAGE_FOLDERS)
     image_files = list_files(image_folder) if image_folder is not None else {}
@@ -107,9 +117,7 @@ def _pairs(
     return unique_pairs(listed), 0 if images else len(image_files), notes
 
 
-def _choose(
-    path: Path, options: Read, images: Mapping[str, Path]
-) -> tuple[Path, tuple[str, ...]]:
+def _choose(path: Path, options: Read, images: Mapping[str, Path]) -> tuple[Path, tuple[str, ...]]:
     """The folder of object folders: named, the only one, or the one with most images."""
     if options.masks is not None:
         return named_folder(path, options.masks, "masks"), ()
@@ -125,7 +133,9 @@ def _choose(
     names = ", ".join(f"{f.name} ({counts[f]} images)" for f in ranked)
     if counts[ranked[0]] == counts[ranked[1]]:
         raise FormatError(
-            "several folders of objects fit equally well", where=path, seen=names,
+            "several folders of objects fit equally well",
+            where=path,
+            seen=names,
             hint="choose one with --set masks=NAME",
         )
     return ranked[0], (f"read {ranked[0].name} out of {names}; choose with --set masks=NAME",)
@@ -138,7 +148,8 @@ def _mask_folders(path: Path) -> list[Path]:
         return []
     images = list_files(image_folder)
     return [
-        folder for folder in sorted(path.iterdir())
+        folder
+        for folder in sorted(path.iterdir())
         if folder.is_dir() and folder != image_folder and set(_leaves(folder)) & set(images)
     ]
 
@@ -154,8 +165,11 @@ def _leaves(root: Path) -> dict[str, Path]:
 
 def _kaggle(path: Path) -> list[Path]:
     return [
-        p for p in sorted(path.iterdir())
-        if p.is_dir() and (p / "masks").is_dir() and (p / "images").is_dir()
+        p
+        for p in sorted(path.iterdir())
+        if p.is_dir()
+        and (p / "masks").is_dir()
+        and (p / "images").is_dir()
         and (p / "images" / f"{p.name}.png").is_file()
     ]
 
@@ -190,11 +204,13 @@ def _category_of(path: Path, names: Mapping[str, int], *, named: bool) -> int:
     key = _key_of(path)
     if len(names) == 1:
         return 0
-    if key in names:
+    if key is not None and key in names:
         return names[key]
     if named:
         raise FormatError(
-            "an object whose name tells no category of the taxonomy", where=path, seen=key,
+            "an object whose name tells no category of the taxonomy",
+            where=path,
+            seen=key,
             hint=f"name it NUMBER_KEY.png with a key of {', '.join(list(names)[:10])}",
         )
     return len(names) - 1
@@ -206,33 +222,33 @@ def _read_objects(
     """The frame (H, W) and one mask per file."""
     masks = []
     size: tuple[int, int] | None = None
+    expected = size_of(sample)
     for file in files:
         values = read_map(file)
         if values.ndim == 3:
             if (values != values[..., :1]).any():
                 raise FormatError("an object mask has colours", where=file)
             values = values[..., 0]
-        check_size(file, values.shape, sample)
+        check_size(file, values.shape, expected)
         shape = (int(values.shape[0]), int(values.shape[1]))
         if size is not None and shape != size:
             raise FormatError(
                 f"the mask is {shape[1]} × {shape[0]} px, others of its image "
-                f"{size[1]} × {size[0]} px", where=file,
+                f"{size[1]} × {size[0]} px",
+                where=file,
             )
         size = shape
         masks.append(Masks.from_dense(_binary(values, file)))
     if size is None:
-        size = _empty_size(sample, known, folder)
+        size = expected or _known_size(known, folder)
     return size, Masks.concatenate(masks) if masks else Masks.empty(0, size)
 
 
-def _empty_size(sample: Sample, known: list[int] | None, folder: Path) -> tuple[int, int]:
-    image = sample.image.path
-    if image is not None and image.is_file():
-        return image_size(image)
+def _known_size(known: list[int] | None, folder: Path) -> tuple[int, int]:
     if known is None or len(known) != 2:
         raise FormatError(
-            "no objects and no image: the size is not known", where=folder,
+            "no objects and no image: the size is not known",
+            where=folder,
             hint="give the images with --images ROOT",
         )
     return int(known[0]), int(known[1])
@@ -240,18 +256,28 @@ def _empty_size(sample: Sample, known: list[int] | None, folder: Path) -> tuple[
 
 def _binary(values: np.ndarray[Any, Any], file: Path) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """0 and one other value; more values are no binary mask."""
-    present = np.unique(values)
-    if len(present[present != 0]) > 1:
-        y, x = (int(v) for v in np.argwhere((values != 0) & (values != present[-1]))[0])
-        raise FormatError(
-            f"an object mask holds 0 and one other value; another at x={x}, y={y}", where=file,
-            seen=int(values[y, x]), hint="threshold it, or read instance maps with --from bitmap",
-        )
     inside: np.ndarray[Any, np.dtype[np.bool_]] = values != 0
+    top = values.max(initial=0)
+    odd = inside & (values != top)
+    if odd.any():
+        y, x = (int(v) for v in np.argwhere(odd)[0])
+        raise FormatError(
+            f"an object mask holds 0 and one other value; another at x={x}, y={y}",
+            where=file,
+            seen=int(values[y, x]),
+            hint="threshold it, or read instance maps with --from bitmap",
+        )
     return inside
 
 
 FORMAT = Format(
-    "objects", "one folder per image, one PNG per object", objects_write.HOLDS, LOOKS_FOR, Read,
-    objects_write.Write, detect, read, objects_write.writer,
+    "objects",
+    "one folder per image, one PNG per object",
+    objects_write.HOLDS,
+    LOOKS_FOR,
+    Read,
+    objects_write.Write,
+    detect,
+    read,
+    objects_write.writer,
 )

@@ -30,15 +30,16 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
     old = dataset.taxonomy
     names = _new_names(old, pairs)
     taxonomy, targets = _merged(old, names)
-    void_targets = [i for i, c in enumerate(taxonomy) if c.void]
 
     def labels_of(sample: Sample) -> Labels:
-        labels = translate(dataset.labels_of(sample), targets, sample.key)
-        if labels.class_map is None or not void_targets:
-            return labels
+        labels = dataset.labels_of(sample)
+        if labels.class_map is None:
+            return translate(labels, list(targets), sample.key)
         void, _ = codes(labels.class_map.dtype)
-        classes = np.where(np.isin(labels.class_map, void_targets), void, labels.class_map)
-        return labels.replace(class_map=classes.astype(labels.class_map.dtype))
+        table = np.arange(np.iinfo(labels.class_map.dtype).max + 1).astype(labels.class_map.dtype)
+        # Class maps store void as a code, never as a position.
+        table[: len(targets)] = [void if taxonomy[t].void else t for t in targets]
+        return labels.replace(class_map=table[labels.class_map])
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
 
@@ -59,7 +60,7 @@ def _new_names(taxonomy: Taxonomy, pairs: Sequence[str]) -> dict[int, str]:
     return names
 
 
-def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int | None]]:
+def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
     """The new taxonomy and the new position of each old category."""
     groups: dict[int | str, list[int]] = {}
     for i in range(len(old)):
@@ -73,7 +74,7 @@ def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int | 
     # A group stands where its first member stood.
     ordered = sorted(groups.items(), key=lambda item: min(item[1]))
     categories: list[Category] = []
-    targets: list[int | None] = [None] * len(old)
+    targets = [0] * len(old)
     keys: dict[str, str] = {}
     for place, (target, members) in enumerate(ordered):
         if isinstance(target, int):

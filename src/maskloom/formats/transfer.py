@@ -29,22 +29,22 @@ class Transfer:
     """What one conversion did.
 
     Args:
-        written: whether the target is there; False where losses were not allowed.
         images: samples.
         objects: annotated objects of the source; class maps have none.
         exact_objects: objects that came back with the same pixels and category.
         changed_pixels: pixels that came back otherwise.
         losses: per kind.
         warnings: of the source and of the writer.
+        written: whether the target is there; False where losses were not allowed.
     """
 
-    written: bool
     images: int
-    objects: int
-    exact_objects: int
-    changed_pixels: int
-    losses: tuple[LossTotal, ...]
-    warnings: tuple[str, ...]
+    objects: int = 0
+    exact_objects: int = 0
+    changed_pixels: int = 0
+    losses: tuple[LossTotal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    written: bool = False
 
     @property
     def refused(self) -> tuple[LossTotal, ...]:
@@ -90,10 +90,17 @@ def transfer(
                 if not allow_loss:
                     raise _Refused(losses)
     except _Refused as refused:
-        return Transfer(False, len(ordered), 0, 0, 0, total(refused.losses), dataset.warnings)
+        return Transfer(
+            images=len(ordered), losses=total(refused.losses), warnings=dataset.warnings
+        )
     return Transfer(
-        True, len(ordered), difference.objects, difference.exact_objects,
-        difference.changed_pixels, total(losses), dataset.warnings + warnings,
+        len(ordered),
+        difference.objects,
+        difference.exact_objects,
+        difference.changed_pixels,
+        total(losses),
+        dataset.warnings + warnings,
+        written=True,
     )
 
 
@@ -135,7 +142,7 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True)
         yield folder / dst.name
-        os.replace(folder / dst.name, dst)
+        (folder / dst.name).replace(dst)
     except OSError as error:
         raise write_error(dst, error) from error
     finally:
@@ -151,6 +158,8 @@ def refuse_nested(src: Path, dst: Path) -> None:
     """
     if src.is_dir() and dst.resolve().is_relative_to(src.resolve()):
         raise UsageError(
-            "the target lies inside the source", where=dst, seen=str(src),
+            "the target lies inside the source",
+            where=dst,
+            seen=str(src),
             hint="choose a target beside it",
         )

@@ -25,12 +25,17 @@ from maskloom.inference.decode import (
 from maskloom.models import checkpoint
 
 MAX_PIXELS = 40_000_000
+_FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
-def to_input(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
-    """An image as the network sees it: (H, W, C) float32, normalised.
+def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
+    """An image of the network's channels, its values divided by their range.
 
     A grey image is repeated for a network of three channels.
+
+    Args:
+        image: (H, W, C) uint8, uint16 or float32.
+        pre: of the network.
 
     Raises:
         ImageError: another number of channels, or values that are not finite.
@@ -43,13 +48,20 @@ def to_input(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
             "the image has other channels than the model was trained on",
             seen=f"{image.shape[2]}, model {wanted} ({', '.join(pre.channels)})",
         )
-    scale = 65535.0 if image.dtype == np.uint16 else 255.0 if image.dtype == np.uint8 else pre.scale
-    gain = (1 / (scale * np.array(pre.std))).astype(np.float32)
-    shift = (np.array(pre.mean) / np.array(pre.std)).astype(np.float32)
-    out = image.astype(np.float32) * gain - shift
-    if image.dtype.kind == "f" and not np.isfinite(out).all():
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")
-    return out
+    scale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(image.dtype, pre.scale)
+    return image.astype(np.float32) * np.float32(1 / scale)
+
+
+def normalize(unit: NDArray[np.float32], pre: Preprocessing) -> NDArray[np.float32]:
+    """(value - mean) / deviation, of the training data or, with `per_image`, of this image."""
+    if pre.per_image:
+        mean, std = unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)) + _FLAT
+    else:
+        mean, std = np.array(pre.mean), np.array(pre.std)
+    gain = (1 / std).astype(np.float32)
+    return unit * gain - (mean * gain).astype(np.float32)
 
 
 def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
@@ -145,7 +157,10 @@ class NetworkSegmenter:
                 f"more than {MAX_PIXELS:,} pixels in one pass", seen=f"{width} × {height}",
                 hint="cut the image into tiles first",
             )
-        padded = pad_to_stride(to_input(image, self.preprocessing), self.preprocessing.stride)
+        padded = pad_to_stride(
+            normalize(to_unit(image, self.preprocessing), self.preprocessing),
+            self.preprocessing.stride,
+        )
         batch = to_batch([padded], self.device)
         with torch.inference_mode(), autocast(self.precision, self.device):
             logits = self.network(batch)[:, :, :height, :width].float()

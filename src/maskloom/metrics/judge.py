@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Coverage
+from maskloom.core.labels import Coverage, Labels
 from maskloom.core.report import Report, Score
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -117,6 +119,7 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
     pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
     task = task_of(pair_up) if terms.task == "auto" else terms.task
     chosen = _chosen(terms.metrics, task)
+    _check_tag(pair_up, terms.by)
     slices: dict[str, Tally] = {}
     per_sample = []
     for pair in track(pair_up.pairs, "scoring", unit="images"):
@@ -124,12 +127,6 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         tally = slices.setdefault(name, Tally(pair_up.taxonomy, terms.rules))
         row = _score(tally, pair_up, pair, task)
         per_sample.append({**row, "slice": name} if terms.by else row)
-    if terms.by and set(slices) <= {NO_TAG}:
-        known = sorted({tag for sample in truth.samples for tag in sample.tags})
-        raise UsageError(
-            "no sample has this tag", where="--by", seen=terms.by,
-            hint=f"known: {', '.join(['group', *known])}",
-        )
     whole = Tally(pair_up.taxonomy, terms.rules)
     per_slice = {}
     for name in sorted(slices):
@@ -179,6 +176,16 @@ def _only(values: Mapping[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
     return {k: v for k, v in values.items() if not chosen or k in chosen}
 
 
+def _check_tag(pair_up: Comparison, by: str | None) -> None:
+    samples = [pair.truth for pair in pair_up.pairs]
+    if by is not None and all(_slice_of(sample, by) == NO_TAG for sample in samples):
+        known = sorted({tag for sample in samples for tag in sample.tags})
+        raise UsageError(
+            "no sample has this tag", where="--by", seen=by,
+            hint=f"known: {', '.join(['group', *known])}",
+        )
+
+
 def _slice_of(sample: Sample, by: str | None) -> str:
     if by is None:
         return ""
@@ -199,10 +206,21 @@ def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str
         rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
         limits = _limits(truth.coverage, pair_up.taxonomy)
         row |= tally.instances.update(*rows, order=pair.order, **limits)
-    maps = pair_up.ours.class_map(truth, key), pair_up.theirs.class_map(predicted, key)
+    maps = (
+        pair_up.ours.class_map(truth, key),
+        pair_up.theirs.class_map(_surest_on_top(predicted), key),
+    )
     row |= tally.pixels.update(*maps)
     tally.samples += 1
     return row
+
+
+def _surest_on_top(labels: Labels) -> Labels:
+    """Rows in rising score, so that where predictions overlap the surest is the pixel's class."""
+    if labels.rows is None or np.isnan(labels.rows.score).all():
+        return labels
+    score = np.nan_to_num(labels.rows.score, nan=1.0)
+    return labels.replace(rows=labels.rows.take(np.argsort(score, kind="stable")))
 
 
 def _limits(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:

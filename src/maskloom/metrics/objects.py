@@ -63,7 +63,9 @@ class Objects:
         return len(self.category)
 
     def take(self, index: NDArray[Any]) -> Objects:
-        """The objects of an index array or a bool array."""
+        """The objects of an index array or a bool array; itself where nothing would change."""
+        if np.array_equal(index, np.arange(len(self))):
+            return self
         return Objects(*(getattr(self, name)[index] for name in self.__slots__))
 
     def columns(self) -> tuple[Any, ...]:
@@ -120,14 +122,17 @@ def predicted_objects(
         all had no score.
     """
     found = _objects(rows, unlabelled, stated=False)
-    found = found.take(~_void(taxonomy)[found.category])
-    unscored = int(np.isnan(found.score).sum())
+    valid = np.flatnonzero(~_void(taxonomy)[found.category])
+    unscored = int(np.isnan(found.score[valid]).sum())
     found = replace(found, score=np.nan_to_num(found.score, nan=1.0))
-    found = found.take(np.lexsort((-found.score, found.category)))
-    rank = np.arange(len(found)) - np.searchsorted(found.category, found.category)
+    # One gathering of masks at the end: the columns alone decide which and in what order.
+    order = valid[np.lexsort((-found.score[valid], found.category[valid]))]
+    category = found.category[order]
+    rank = np.arange(len(order)) - np.searchsorted(category, category)
     if rules.max_detections is not None:
         kept = rank < rules.max_detections
-        found, rank = found.take(kept), rank[kept]
+        order, rank = order[kept], rank[kept]
+    found = found.take(order)
     return found, rank, unscored
 
 

@@ -24,6 +24,7 @@ from maskloom.report.display import data_uri
 from maskloom.report.gallery import Panel
 from maskloom.report.pagedata import PageCell, PageRow, PageTable
 from maskloom.report.plots import charts
+from maskloom.report.words import ranking
 from maskloom.report.words import verdict as verdict_of
 from maskloom.store.files import atomic_write_bytes
 from maskloom.version import __version__
@@ -82,6 +83,7 @@ def render(
         verdict=verdict or verdict_of(report),
         facts=list((facts or {}).items()),
         large=large,
+        ranked=ranking(report) is not None,
         rest=rest,
         classes=pagedata.class_table(report, dict(legend)),
         slices=pagedata.named_table((str(k), v) for k, v in report.per_slice.items()),

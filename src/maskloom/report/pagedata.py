@@ -106,7 +106,7 @@ def class_table(report: Report, colors: Mapping[str, str]) -> PageTable | None:
         return None
     by = ranking(report)
     rows = sorted(report.per_class.items(), key=lambda item: _rank(item[1].get(by) if by else None))
-    columns = _columns(row for _, row in rows)
+    columns = sorted(_columns(row for _, row in rows), key=lambda name: name != by)
     return PageTable(
         tuple((meaning(c).label, meaning(c).sentence) for c in columns),
         tuple(

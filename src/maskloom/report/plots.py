@@ -88,7 +88,7 @@ def nice_ticks(low: float, high: float, n: int = 5) -> list[float]:
     >>> nice_ticks(0, 1)
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    if not low < high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         pad = abs(low) * 0.1 or 1.0
         low, high = low - pad, high + pad
     raw = (high - low) / max(1, n - 1)
@@ -96,7 +96,8 @@ def nice_ticks(low: float, high: float, n: int = 5) -> list[float]:
     step = power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    digits = 3 - math.floor(math.log10(step))
+    return [round(i * step, digits) for i in range(first, last + 1)]
 
 
 def _grouped(curves: Sequence[Curve]) -> list[list[Curve]]:

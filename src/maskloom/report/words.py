@@ -170,11 +170,10 @@ def verdict(report: Report) -> str:
         if by and r.get(by) is not None
     ]
     if len(scored) > 1:
-        low, name = min(scored)
-        parts.append(f"the weakest class is {name} ({low:.3f})")
-    weakest = report.worst(1)
-    if counted > 1 and weakest and weakest[0].get(report.ranked_by) is not None:
-        parts.append(
-            f"the weakest image is {weakest[0]['key']} ({float(weakest[0][report.ranked_by]):.3f})"
-        )
+        score, name = min(scored)
+        parts.append(f"the weakest class is {name} ({score:.3f})")
+    low = report.worst(1)[0].get(report.ranked_by) if counted > 1 else None
+    if low is not None and low < 1:
+        unit = "" if report.ranked_by == names[0] else f"{meaning(report.ranked_by).label} "
+        parts.append(f"the weakest image is {report.worst(1)[0]['key']} ({unit}{low:.3f})")
     return "; ".join(parts) + "."

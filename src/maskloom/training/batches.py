@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -20,7 +20,7 @@ from torch import Tensor
 from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing
 from maskloom.inference.decode import Channels
-from maskloom.inference.network import to_batch, to_input
+from maskloom.inference.network import normalize, to_batch, to_unit
 from maskloom.training.augment import jitter, sample_map
 from maskloom.training.examples import Example, Examples
 from maskloom.training.targets import IGNORED, class_lookup, rim_distance
@@ -104,11 +104,8 @@ class Batches:
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32] | None]:
         crop = (self.recipe.crop[0], self.recipe.crop[1])
         moved = sample_map(rng, (example.image.shape[0], example.image.shape[1]), crop, self.recipe)
-        pre = self.preprocessing
-        unit = replace(pre, mean=(0.0,) * len(pre.channels), std=(1.0,) * len(pre.channels))
-        image = jitter(rng, to_input(moved.image(example.image), unit), self.recipe)
-        image -= np.array(pre.mean, np.float32)
-        image /= np.array(pre.std, np.float32)
+        unit = to_unit(moved.image(example.image), self.preprocessing)
+        image = normalize(jitter(rng, unit, self.recipe), self.preprocessing)
         void = int(np.iinfo(example.classes.dtype).max)
         lookup = class_lookup(self.channels, example.classes.dtype)
         classes = lookup[moved.labels(example.classes, void)]

@@ -90,7 +90,9 @@ def make_plan(
     total = steps if steps is not None else (epochs or 30) * per_epoch
     return Plan(
         model=model, options=options, examples=examples, validation=validation,
-        channels=channels, preprocessing=replace(found.preprocessing, stride=stride),
+        channels=channels, preprocessing=replace(
+            found.preprocessing, stride=stride, per_image=recipe.normalize == "image"
+        ),
         recipe=recipe, class_weights=_class_weights(recipe, channels, found), steps=total,
         eval_every=recipe.eval_every or max(1, round(total / 10)), seed=seed,
     )

@@ -137,7 +137,7 @@ def _tables(found: Integrity) -> tuple[Table, ...]:
                 (" × ".join(str(side) for side in reversed(size)), count)
                 for size, count in census.sizes.most_common(_SIZES)
             ],
-            note=f"{len(census.sizes) - _SIZES} more sizes" if len(census.sizes) > _SIZES else "",
+            note=f"and {len(census.sizes) - _SIZES} more" if len(census.sizes) > _SIZES else "",
         ),
     ]
     if rows:
@@ -146,7 +146,10 @@ def _tables(found: Integrity) -> tuple[Table, ...]:
             Table(
                 "First examples",
                 ("check", "sample", "object", "what"),
-                [(f.check, f.key or None, f.object, f.what) for f in examples],
+                [
+                    (f.check, f.key or None, None if f.object is None else str(f.object), f.what)
+                    for f in examples
+                ],
                 note=f"{more:,} more are in --json" if more else "",
             )
         )

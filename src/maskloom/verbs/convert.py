@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from maskloom.formats.transfer import Transfer
 
 
-def convert(
+def convert(  # noqa: PLR0913 - the verb's options
     src: Path,
     dst: Path,
     *,
@@ -68,13 +68,21 @@ def _outcome(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
     from maskloom.formats.loss import KINDS
 
     results = {
-        "from": source, "to": target, "target": dst, "written": done.written,
-        "images": done.images, "objects": done.objects, "exact_objects": done.exact_objects,
+        "from": source,
+        "to": target,
+        "target": dst,
+        "written": done.written,
+        "images": done.images,
+        "objects": done.objects,
+        "exact_objects": done.exact_objects,
         "changed_pixels": done.changed_pixels,
         "losses": {
             loss.kind: {
-                "samples": loss.samples, "objects": loss.objects, "pixels": loss.pixels,
-                "refused": loss.refused, "example": loss.example,
+                "samples": loss.samples,
+                "objects": loss.objects,
+                "pixels": loss.pixels,
+                "refused": loss.refused,
+                "example": loss.example,
             }
             for loss in done.losses
         },
@@ -83,7 +91,8 @@ def _outcome(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
     if done.losses:
         tables.append(
             Table(
-                f"What {target} does not hold", ("kind", "what", "images", "objects", "pixels"),
+                f"What {target} does not hold",
+                ("kind", "what", "images", "objects", "pixels"),
                 [
                     (loss.kind, KINDS[loss.kind], loss.samples, loss.objects, loss.pixels)
                     for loss in done.losses

@@ -1,0 +1,207 @@
+"""`demo`: the main job on built-in images, from raw pixels to a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskloom.core.labels import Labels
+    from maskloom.core.outcome import Outcome
+    from maskloom.core.report import Report
+    from maskloom.core.sample import Sample
+
+SCENES = 240
+MARK = ".maskloom-demo"
+RECIPE = (
+    "encoder=plain", "width=16", "depth=4", "crop=128,128", "batch=8", "lr=0.003",
+    "schedule=cosine", "normalize=image", "flip=both", "rotate=45", "scale=0.8,1.25", "color=0.3",
+    "ema=0.98",
+)  # fmt: skip
+METHODS = {"unet": "U-Net trained on generated scenes", "watershed": "Otsu + watershed"}
+SCORES = ("ap50", "ap75", "f1_50", "miou", "dice", "pixel_accuracy")
+
+
+def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcome:
+    """Check, train, predict and evaluate on built-in images; needs no network and no GPU.
+
+    A small U-Net learns coins from generated scenes alone and is scored on a real photograph
+    with a truth drawn by hand, beside Otsu's threshold with a watershed.
+
+    Args:
+        out: folder to write; an earlier demo there is replaced.
+        seed: of scenes, weights and order.
+        steps: batches to train; 300 take about a minute on two cores.
+
+    Returns:
+        results: paths, scores of both methods, seconds of each step.
+
+    Raises:
+        MaskloomError: the folder holds something else or cannot be written.
+    """
+    from maskloom.core.outcome import Outcome, Table
+
+    seconds: dict[str, float] = {}
+    _clear(out)
+    timed = _Clock(seconds)
+    timed("1/5 data: a real photograph of 24 coins with a truth drawn by hand, and "
+          f"{SCENES} generated scenes", "data", lambda: _write_data(out, seed))
+    checked = timed("2/5 check: faults in both data sets", "check", lambda: _check(out))
+    timed("3/5 train: a small U-Net on the generated scenes alone", "train",
+          lambda: _train(out, seed, steps))
+    timed("4/5 predict: both methods on the photograph, which training never saw", "predict",
+          lambda: _predict(out))
+    reports = timed("5/5 evaluate: the files that predict wrote, against the drawn truth",
+                    "evaluate", lambda: {m: _judge(out, m) for m in METHODS})
+    table = Table(
+        "scores on the real photograph, fractions of 1",
+        ["method", *SCORES],
+        [[name, *(_cell(reports[m], s) for s in SCORES)] for m, name in METHODS.items()],
+        note="ap50: coins found, at an overlap of half or more; miou: overlap of coin pixels",
+    )
+    _write_report(out, reports["unet"], table)
+    return Outcome(
+        {
+            "out": str(out), "report": str(out / "report.html"), "run": str(out / "run"),
+            "seconds": {k: round(v, 1) for k, v in seconds.items()}, "findings": checked,
+            "metrics": {m: dict(r.metrics) for m, r in reports.items()},
+        },
+        tables=(table,),
+        lines=(
+            f"done in {sum(seconds.values()):.0f} s ("
+            + ", ".join(f"{k} {v:.0f}" for k, v in seconds.items()) + ")",
+            f"report  {(out / 'report.html').resolve()}",
+            f"next    maskloom predict YOUR_IMAGES --model {out / 'run'} --out predicted",
+        ),
+    )  # fmt: skip
+
+
+class _Clock:
+    """Announces a step, runs it, and notes its seconds."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+
+    def __call__(self, text: str, name: str, work: Callable[[], Any]) -> Any:
+        from maskloom.work.progress import step
+
+        step(text)
+        start = time.perf_counter()
+        result = work()
+        self.seconds[name] = time.perf_counter() - start
+        return result
+
+
+def _clear(out: Path) -> None:
+    """Make an empty folder; an earlier demo is removed, anything else refused."""
+    import shutil
+
+    from maskloom.errors import WriteError
+    from maskloom.store.files import writing
+
+    with writing(out):
+        if out.exists():
+            if not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+                raise WriteError(
+                    "the target exists and is no earlier demo", where=out,
+                    hint="choose another folder: maskloom demo OUT",
+                )
+            shutil.rmtree(out)
+        out.mkdir(parents=True)
+        (out / MARK).touch()
+
+
+def _write_data(out: Path, seed: int) -> None:
+    from maskloom.store.demo_data import generated_samples, real_samples
+    from maskloom.work.progress import track
+
+    _save(out / "real", real_samples(out / "raw"))
+    scenes = generated_samples(out / "raw", SCENES, seed)
+    _save(out / "scenes", track(scenes, "drawing scenes", SCENES, "scene"))
+
+
+def _save(folder: Path, samples: Iterable[tuple[Sample, Labels]]) -> None:
+    """Write one COCO data set whose images are moved into it."""
+    import shutil
+
+    from maskloom.formats.detect import load_format
+    from maskloom.store.demo_data import COIN
+
+    fmt = load_format("coco")
+    writer = fmt.writer(folder, COIN, fmt.WriteOptions(images="link"), {})
+    raw = folder.parent / "raw"
+    for sample, labels in samples:
+        writer.put(sample, labels)
+    writer.finish({})
+    shutil.rmtree(raw)
+
+
+def _check(out: Path) -> dict[str, Any]:
+    from maskloom.verbs.check import check
+
+    found = {name: check(out / name, fail_on="never") for name in ("real", "scenes")}
+    return {name: outcome.results["findings"] for name, outcome in found.items()}
+
+
+def _train(out: Path, seed: int, steps: int) -> None:
+    from maskloom.verbs.train import train
+
+    train(out / "scenes", out=out / "run", steps=steps, val="0.1", seed=seed, set_=RECIPE)
+
+
+def _predict(out: Path) -> None:
+    from maskloom.verbs.predict import predict
+
+    for method in METHODS:
+        model = str(out / "run") if method == "unet" else method
+        predict(str(out / "real"), model=model, out=out / "predicted" / method)
+
+
+def _judge(out: Path, method: str) -> Report:
+    from maskloom.formats.detect import read_dataset
+    from maskloom.metrics.judge import Terms, judge
+
+    predicted = read_dataset(out / "predicted" / method)
+    return judge(read_dataset(out / "real"), predicted, Terms("instance"))
+
+
+def _cell(report: Report, name: str) -> str:
+    value = report.metrics.get(name)
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _write_report(out: Path, report: Report, table: Any) -> None:
+    from dataclasses import replace
+
+    from maskloom.core.run import Run
+    from maskloom.formats.detect import read_dataset
+    from maskloom.metrics.judge import Terms
+    from maskloom.metrics.pictures import error_panels
+    from maskloom.report.html import write_html
+
+    real = read_dataset(out / "real")
+    panels = []
+    for method, name in METHODS.items():
+        predicted = read_dataset(out / "predicted" / method)
+        judged = report if method == "unet" else _judge(out, method)
+        shown = error_panels(judged, real, predicted, Terms("instance"), worst=1, best=0)
+        panels += [replace(panel, group=name) for panel in shown]
+    run = Run.load(out / "run")
+    provenance = {
+        **report.provenance,
+        "weights sha256": run.weights_sha256,
+        "training data sha256": run.data["train"]["sha256"],
+        "truth sha256": real.content_hash(),
+    }
+    report = replace(
+        report, title="Coins: a network that saw generated scenes only, on a real photograph",
+        provenance=provenance,
+    )
+    facts = {
+        "Truth": "24 coins of one photograph, outlined by hand",
+        "Training": f"{SCENES} generated scenes, no photograph",
+        "Uncertainty": "half a pixel of outline moves IoU by 0.04",
+    }
+    write_html(report, out / "report.html", panels=panels, facts=facts, tables=(table,))

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskloom.core.labels import VOID
+from maskloom.errors import FormatError
+from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.transfer import transfer
+from maskloom.store.images import read_map, write_png
+
+from .conftest import write_photo
+
+
+def segnet(root, values=((0, 11), (3, 8))):
+    write_photo(root / "train/0001TP_006690.png", (2, 2))
+    (root / "trainannot").mkdir()
+    write_png(root / "trainannot/0001TP_006690.png", np.array(values, np.uint8))
+    (root / "train.txt").write_text(
+        "/SegNet/CamVid/train/0001TP_006690.png /SegNet/CamVid/trainannot/0001TP_006690.png\n"
+    )
+
+
+def test_the_eleven_classes_are_built_in_and_11_is_void(tmp_path):
+    segnet(tmp_path)
+    data = read_dataset(tmp_path)
+    sample = data.samples[0]
+    assert (sample.key, sample.group, sample.index) == ("0001TP_006690", "0001TP", 6690)
+    assert sample.image.path == tmp_path / "train/0001TP_006690.png"
+    assert data.labels_of(sample).class_map.tolist() == [[0, VOID], [3, 8]]
+    assert [c.name for c in data.taxonomy][:3] == ["Sky", "Building", "Pole"]
+    assert data.taxonomy[11].void
+    assert data.splits == {"train": ("0001TP_006690",)}
+
+
+def test_label_maps_alone_are_enough(tmp_path):
+    segnet(tmp_path)
+    (tmp_path / "train/0001TP_006690.png").unlink()
+    data = read_dataset(tmp_path)
+    assert data.warnings == ("1 of 1 images are missing, first '0001TP_006690'",)
+    assert data.labels_of(data.samples[0]).size == (2, 2)
+
+
+def test_an_unknown_id_is_named_with_its_place(tmp_path):
+    segnet(tmp_path, [[0, 1], [12, 3]])
+    data = read_dataset(tmp_path)
+    with pytest.raises(FormatError, match=r"0001TP_006690\.png: .* x=0, y=1 \(saw 12\)"):
+        data.labels_of(data.samples[0])
+
+
+def test_a_list_that_names_an_absent_label_is_refused(tmp_path):
+    segnet(tmp_path)
+    with (tmp_path / "train.txt").open("a") as file:
+        file.write("/SegNet/CamVid/train/x.png /SegNet/CamVid/trainannot/x.png\n")
+    with pytest.raises(FormatError, match=r"train\.txt: line 2"):
+        read_dataset(tmp_path)
+
+
+def test_colour_maps_are_read_by_their_table(tmp_path):
+    write_photo(tmp_path / "images/Seq05VD_f00000.png", (1, 3))
+    (tmp_path / "labels").mkdir()
+    colors = np.array([[[64, 0, 128], [0, 0, 0], [128, 128, 128]]], np.uint8)
+    write_png(tmp_path / "labels/Seq05VD_f00000_L.png", colors)
+    (tmp_path / "label_colors.txt").write_text("64 0 128\t\tCar\n128 128 128 Sky\n0 0 0 Void\n")
+    data = read_dataset(tmp_path)
+    sample = data.samples[0]
+    assert (sample.key, sample.group, sample.index) == ("Seq05VD_f00000", "Seq05VD", 0)
+    assert sample.image.path is not None
+    assert data.labels_of(sample).class_map.tolist() == [[0, VOID, 1]]
+    colors[0, 2] = (1, 1, 1)
+    write_png(tmp_path / "labels/Seq05VD_f00000_L.png", colors)
+    with pytest.raises(FormatError, match=r"x=2, y=0 \(saw \(1, 1, 1\)\)"):
+        data.labels_of(sample)
+
+
+def test_a_damaged_colour_table_is_named_by_line(tmp_path):
+    segnet(tmp_path)
+    (tmp_path / "label_colors.txt").write_text("64 0 128 Car\n300 0 0 Sky\n")
+    with pytest.raises(FormatError, match="line 2"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.shared
+def test_camvid_to_bitmap_and_back_gives_identical_maps(shared, tmp_path):
+    source = read_dataset(shared / "camvid", split="val")
+    assert len(source) == 101
+    bitmap, camvid = load_format("bitmap"), load_format("camvid")
+    none = {"images": "none"}
+    transfer(source, tmp_path / "b", bitmap, options=bitmap.WriteOptions(**none))
+    transfer(
+        read_dataset(tmp_path / "b"), tmp_path / "c", camvid, options=camvid.WriteOptions(**none)
+    )
+    for sample in source.samples:
+        name = f"valannot/{sample.key}.png"
+        np.testing.assert_array_equal(
+            read_map(tmp_path / "c" / name), read_map(shared / "camvid" / name)
+        )
+
+
+@pytest.mark.shared
+def test_camvid_is_read_whole(shared):
+    data = read_dataset(shared / "camvid")
+    assert {name: len(keys) for name, keys in data.splits.items()} == {"train": 367, "val": 101}
+    assert {s.group for s in data.samples} == {"0001TP", "0006R0", "0016E5"}
+    assert data.warnings == ()
+
+
+@pytest.mark.shared
+def test_the_colours_of_datumaros_camvid_are_known(shared):
+    data = read_dataset(shared / "conformance/datumaro/camvid_dataset")
+    names = {
+        data.taxonomy[int(v)].name for _, l in data for v in np.unique(l.class_map) if v != VOID
+    }
+    assert names <= {c.name for c in data.taxonomy}
+    assert len(data) == 4

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from maskloom import registry
+from maskloom.errors import FormatError, UsageError
+from maskloom.formats.base import Format
+from maskloom.formats.detect import detect_format, load_format, read_dataset
+
+from .conftest import write_photo
+
+
+@pytest.mark.parametrize("name", registry.FORMATS)
+def test_every_registered_format_is_one_and_knows_its_name(name):
+    fmt = load_format(name)
+    assert isinstance(fmt, Format)
+    assert fmt.name == name
+    assert fmt.about == registry.FORMATS[name].about
+
+
+def test_what_no_format_knows_is_refused_with_what_was_looked_for(tmp_path):
+    write_photo(tmp_path / "photo.png")
+    with pytest.raises(FormatError) as caught:
+        detect_format(tmp_path)
+    assert all(f"{name}:" in str(caught.value) for name in registry.FORMATS)
+    assert "--from" in str(caught.value)
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FormatError, match="no such file or folder"):
+        read_dataset(tmp_path / "nothing")
+    with pytest.raises(FormatError, match="no such file or folder"):
+        read_dataset(tmp_path / "nothing", "coco")
+
+
+def test_unknown_names_options_and_splits_list_what_is_known(nuclei, tmp_path):
+    from maskloom.formats.transfer import transfer
+
+    transfer(nuclei, tmp_path / "o", load_format("objects"))
+    with pytest.raises(UsageError, match="[Kk]nown formats"):
+        read_dataset(tmp_path / "o", "cocoa")
+    with pytest.raises(UsageError, match=r"from\.category"):
+        read_dataset(tmp_path / "o", settings=["colour=red"])
+    with pytest.raises(UsageError, match="Known splits: train, val"):
+        read_dataset(tmp_path / "o", split="tset")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("camvid", "camvid"),
+        ("dsb2018", "objects"),
+        ("pennfudan", "bitmap"),
+        ("coco_mini", "coco"),
+        ("coco_mini/instances_train2017.json", "coco"),
+        ("camvid/valannot", "bitmap"),
+        ("em_isbi2012", "bitmap"),
+        ("fruits_nuts", "coco"),
+    ],
+)
+def test_real_data_is_detected(shared, path, name):
+    assert detect_format(shared / path).name == name

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskloom.core.labels import Coverage, Labels, RowKind
+from maskloom.core.masks import Masks
+from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.formats.loss import Holds, losses_of, total
+
+from .conftest import objects
+
+THINGS = Taxonomy.from_names(["cat"], kind="thing")
+STUFF = Taxonomy.from_names(["sky", "road"], kind="stuff")
+CLASSES = Holds(dense=True, void=True)
+OBJECTS = Holds(instances=True)
+
+
+def box(x0, x1, size=(2, 6)):
+    mask = np.zeros(size, bool)
+    mask[:, x0:x1] = True
+    return mask
+
+
+def told(holds, labels, taxonomy=THINGS):
+    return {
+        loss.kind: (loss.objects, loss.pixels) for loss in losses_of(holds, "k", labels, taxonomy)
+    }
+
+
+def test_overlap_counts_the_pixels_that_are_claimed_more_than_once():
+    labels = objects([box(0, 3), box(2, 4), box(5, 6)])
+    assert told(OBJECTS, labels) == {"overlap": (2, 2)}
+    assert told(Holds(instances=True, overlap=True), labels) == {}
+
+
+def test_objects_in_a_class_map_are_merged():
+    assert told(CLASSES, objects([box(0, 1), box(2, 3)])) == {"instances": (2, 0)}
+
+
+def test_one_region_a_class_of_stuff_is_no_loss_in_a_class_map():
+    assert told(CLASSES, objects([box(0, 3), box(3, 6)], [0, 1]), STUFF) == {}
+    assert told(CLASSES, objects([box(0, 1), box(3, 6)], [1, 1]), STUFF) == {"instances": (2, 0)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [
+        ("crowd", [True, False], "crowd"),
+        ("score", [0.5, np.nan], "score"),
+        ("z_order", [1, 2], "z_order"),
+        ("track", [4, -1], "tracks"),
+        ("attributes", [{"a": 1}, None], "attributes"),
+        ("instance", [1, 1], "parts"),
+        ("kind", [RowKind.POINT, RowKind.MASK], "drawings"),
+        ("source", [{"id": 3}, None], "fields"),
+    ],
+)
+def test_every_column_that_is_dropped_is_told(column, value, kind):
+    labels = objects([box(0, 1), box(2, 3)], **{column: value})
+    assert list(told(OBJECTS, labels)) == [kind]
+    assert told(Holds(instances=True, **{kind: True}), labels) == {}
+
+
+def test_void_and_background_pixels_are_counted():
+    classes = np.array([[0, 255, 255], [254, 1, 1]], np.uint8)
+    labels = Labels((2, 3), class_map=classes)
+    assert told(Holds(), labels, STUFF) == {"void": (0, 2)}
+    assert told(Holds(dense=True, void=True, background=False), labels, STUFF) == {
+        "background": (0, 1)
+    }
+
+
+def test_void_rows_empty_rows_ids_and_partial_coverage_are_told():
+    taxonomy = Taxonomy((Category("a", "a"), Category("v", "v", void=True)))
+    labels = objects([box(0, 1), box(2, 4)], [0, 1])
+    assert told(OBJECTS, labels, taxonomy) == {"void": (1, 4)}
+    assert told(OBJECTS, objects([box(0, 1), box(0, 0)])) == {"empty": (1, 0)}
+    assert told(Holds(instances=True, max_ids=1), objects([box(0, 1), box(2, 3)])) == {
+        "ids": (2, 0)
+    }
+    partly = objects([box(0, 1)]).replace(coverage=Coverage(area=Masks.from_dense(box(0, 3))))
+    assert list(told(OBJECTS, partly)) == ["coverage"]
+
+
+def test_totals_add_samples_and_know_what_is_refused():
+    found = losses_of(
+        OBJECTS, "a", objects([box(0, 3), box(2, 4)], source=[{"x": 1}, None]), THINGS
+    )
+    found += losses_of(OBJECTS, "b", objects([box(0, 3), box(1, 4)]), THINGS)
+    totals = total(found)
+    assert [(t.kind, t.samples, t.pixels, t.refused) for t in totals] == [
+        ("overlap", 2, 6, True),
+        ("fields", 1, 6, False),
+    ]

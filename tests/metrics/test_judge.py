@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Coverage, Labels, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.errors import DataError, TaxonomyError, UsageError
+from maskloom.metrics.judge import Terms, judge
+from maskloom.metrics.keep import keep_labels
+from maskloom.metrics.objects import COCO_RULES
+from maskloom.metrics.tables import report_tables
+
+AB = Taxonomy.from_names(["a", "b"])
+
+
+def dataset(labels, taxonomy=AB, *, name="d", tags=None, ids=None):
+    """A data set of {key: Labels or class map}."""
+    held = {
+        k: v if isinstance(v, Labels) else Labels(np.shape(v), class_map=np.array(v, np.uint8))
+        for k, v in labels.items()
+    }
+    samples = tuple(
+        Sample(
+            key, ImageRef(None), tags=(tags or {}).get(key, {}),
+            extra={} if ids is None else {"coco": {"id": ids[key]}},
+        )
+        for key in held
+    )  # fmt: skip
+    return Dataset(taxonomy, samples, lambda sample: held[sample.key], name=name)
+
+
+def boxes(*corners, category=0, size=(10, 10), coverage=None, **columns):
+    dense = np.zeros((len(corners), *size), bool)
+    for i, (x0, y0, x1, y1) in enumerate(corners):
+        dense[i, y0:y1, x0:x1] = True
+    masks = Masks.from_dense(dense) if corners else Masks.empty(0, size)
+    rows = Rows.make(masks, np.broadcast_to(category, len(corners)), **columns)
+    return Labels(size, rows=rows, coverage=coverage or Coverage())
+
+
+def test_class_maps_are_scored_as_semantic_and_samples_ranked():
+    truth = dataset({"x": [[0, 0], [1, 1]], "y": [[0, 0], [1, 1]]}, name="t")
+    predicted = dataset({"x": [[0, 0], [1, 0]], "y": [[0, 0], [1, 1]]}, name="p")
+    report = judge(truth, predicted)
+    assert (report.task, report.title) == ("semantic", "p against t")
+    assert report.metrics["pixel_accuracy"] == 7 / 8
+    assert [row["key"] for row in report.worst(2)] == ["x", "y"]
+    assert report.confusion.matrix.tolist() == [[4, 0, 0], [1, 3, 0]]
+    assert "ap" not in report.metrics
+
+
+def test_rows_are_scored_as_instances_with_pixel_scores_beside():
+    report = judge(dataset({"x": boxes((0, 0, 4, 4))}), dataset({"x": boxes((0, 0, 4, 3))}))
+    assert report.task == "instance"
+    assert report.metrics["ap50"] == 1.0
+    assert report.metrics["miou"] == 0.75
+    assert report.per_class["a"]["ap"] == pytest.approx(0.6)
+    assert report.per_class["a"]["iou"] == 0.75
+    assert report.provenance["max_detections"] is None
+
+
+def test_instances_asked_of_a_class_map_are_refused():
+    maps = dataset({"x": [[0, 0]]})
+    with pytest.raises(DataError, match=r"holds no instances.*task semantic"):
+        judge(maps, maps, Terms(task="instance"))
+
+
+def test_the_surest_prediction_is_the_class_of_a_pixel():
+    truth = dataset({"x": boxes((0, 0, 4, 4))})
+    predicted = dataset(
+        {"x": boxes((0, 0, 4, 4), (0, 0, 4, 4), category=[0, 1], score=[0.9, 0.1])}
+    )
+    assert judge(truth, predicted).metrics["miou"] == 1.0
+
+
+@pytest.mark.parametrize(("missing", "samples", "accuracy"), [("empty", 2, 0.5), ("skip", 1, 1.0)])
+def test_samples_without_a_prediction_follow_the_policy(missing, samples, accuracy):
+    truth = dataset({"x": [[0, 1]], "y": [[0, 1]]})
+    predicted = dataset({"x": [[0, 1]], "z": [[0, 1]]})
+    report = judge(truth, predicted, Terms(missing=missing))
+    assert len(report.per_sample) == samples
+    assert report.metrics["pixel_accuracy"] == accuracy
+    assert any("1 samples without a prediction" in note for note in report.notes)
+    assert any("1 predicted samples are not in the truth" in note for note in report.notes)
+
+
+def test_missing_predictions_are_named_up_to_five():
+    truth = dataset({f"k{i}": [[0]] for i in range(8)})
+    with pytest.raises(DataError, match=r"7 of 8 samples.*k1, k2, k3, k4, k5 and 2 more"):
+        judge(truth, dataset({"k0": [[0]]}))
+
+
+def test_no_common_sample_is_refused_even_where_missing_ones_are_allowed():
+    with pytest.raises(DataError, match="both name the same images"):
+        judge(dataset({"x": [[0]]}), dataset({"y": [[0]]}), Terms(missing="empty"))
+
+
+def test_different_sizes_name_the_sample_and_both():
+    with pytest.raises(DataError, match=r"^x: .*truth 2 × 1 px, prediction 3 × 1 px"):
+        judge(dataset({"x": [[0, 0]]}), dataset({"x": [[0, 0, 0]]}))
+
+
+def test_images_match_by_id_where_both_sides_have_ids():
+    truth = dataset({"a/1": [[0, 1]], "a/2": [[1, 1]]}, ids={"a/1": 7, "a/2": 8})
+    predicted = dataset({"2": [[1, 1]], "1": [[0, 1]]}, ids={"2": 8, "1": 7})
+    assert judge(truth, predicted).metrics["miou"] == 1.0
+
+
+def test_categories_match_by_name_whatever_their_order():
+    predicted = dataset({"x": [[1, 0]]}, Taxonomy.from_names(["B", "a"]))
+    assert judge(dataset({"x": [[0, 1]]}), predicted).metrics["miou"] == 1.0
+
+
+def test_an_unknown_category_in_use_is_refused_until_it_is_mapped():
+    truth = dataset({"x": [[0, 1]]})
+    predicted = dataset({"x": [[0, 2]]}, Taxonomy.from_names(["a", "unused", "beta"]))
+    with pytest.raises(TaxonomyError, match=r"beta.*--map"):
+        judge(truth, predicted)
+    assert judge(truth, predicted, Terms(renames={"beta": "b"})).metrics["miou"] == 1.0
+    with pytest.raises(UsageError, match="the truth has no such category"):
+        judge(truth, predicted, Terms(renames={"beta": "zzz"}))
+
+
+def test_bare_ids_of_both_sides_make_one_taxonomy():
+    truth = dataset({"x": [[0, 0]]}, Taxonomy.from_names(["3"]))
+    predicted = dataset({"x": [[1, 0]]}, Taxonomy.from_names(["2", "3"]))
+    report = judge(truth, predicted)
+    assert list(report.per_class) == ["2", "3"]
+    assert report.metrics["miou"] == 0.25
+
+
+def test_a_category_that_is_void_here_counts_nowhere_and_there_is_a_miss():
+    taxonomy = Taxonomy((Category("a", "a"), Category("b", "b", void=True)))
+    truth = dataset({"x": boxes((0, 0, 5, 10), (5, 0, 10, 10), category=[0, 1])}, taxonomy)
+    report = judge(truth, truth, Terms(task="semantic"))
+    assert report.confusion.matrix.tolist() == [[50, 0]]
+    swapped = dataset({"x": boxes((0, 0, 10, 10), category=1)}, taxonomy)
+    assert judge(truth, swapped, Terms(task="semantic")).metrics["miou"] == 0.0
+
+
+def test_nothing_outside_coverage_is_judged():
+    area = boxes((0, 0, 5, 10)).rows.masks
+    truth = dataset({"x": boxes((0, 0, 4, 4), coverage=Coverage(area=area))})
+    predicted = dataset({"x": boxes((6, 0, 9, 9), (0, 0, 4, 4), score=[0.9, 0.5])})
+    report = judge(truth, predicted)
+    assert report.metrics["ap"] == 1.0
+    assert report.metrics["miou"] == 1.0
+
+
+def test_slices_are_scored_apart_and_add_up():
+    tags = {"x": {"site": "north"}, "y": {"site": "south"}, "z": {}}
+    truth = dataset({"x": [[0, 1]], "y": [[0, 1]], "z": [[0, 1]]}, tags=tags)
+    predicted = dataset({"x": [[0, 1]], "y": [[1, 0]], "z": [[0, 0]]})
+    report = judge(truth, predicted, Terms(by="site"))
+    assert report.per_slice["north"]["miou"] == 1.0
+    assert report.per_slice["south"]["miou"] == 0.0
+    assert report.per_slice["(none)"]["samples"] == 1
+    assert report.metrics == judge(truth, predicted).metrics
+    with pytest.raises(UsageError, match="Known: group, site"):
+        judge(truth, predicted, Terms(by="device"))
+
+
+def test_only_the_metrics_asked_for_are_reported():
+    maps = dataset({"x": [[0, 1]]})
+    assert judge(maps, maps, Terms(metrics=("dice", "miou"))).metrics == {"miou": 1.0, "dice": 1.0}
+    with pytest.raises(UsageError, match=r"saw 'ap'.*task instance"):
+        judge(maps, maps, Terms(metrics=("ap",)))
+    with pytest.raises(UsageError, match="Known: miou"):
+        judge(maps, maps, Terms(metrics=("iou2",)))
+
+
+def test_file_areas_decide_sizes_only_under_the_coco_convention():
+    truth = dataset({"x": boxes((0, 0, 4, 4), source=[{"area": 5000.0}])})
+    maskloom = judge(truth, truth)
+    coco = judge(truth, truth, Terms(rules=COCO_RULES, convention="coco"))
+    assert (maskloom.metrics["ap_small"], maskloom.metrics["ap_medium"]) == (1.0, None)
+    assert (coco.metrics["ap_small"], coco.metrics["ap_medium"]) == (None, 1.0)
+
+
+def test_tables_show_scores_classes_and_the_worst():
+    truth = dataset({"x": [[0, 0]], "y": [[0, 1]]})
+    tables = report_tables(judge(truth, dataset({"x": [[0, 1]], "y": [[0, 1]]})), worst=1)
+    assert [table.title for table in tables] == ["d against d", "per class", "worst samples"]
+    assert tables[2].rows[0][0] == "x"
+
+
+def test_kept_labels_are_read_once_within_the_room_and_again_beyond():
+    reads = []
+    data = dataset({"x": [[0, 1]], "y": [[0, 1]]})
+    counted = replace(data, labels_of=lambda s: (reads.append(s.key), data.labels_of(s))[1])
+    kept = keep_labels(counted, room_bytes=2)
+    for _ in range(3):
+        list(kept)
+    assert (reads.count("x"), reads.count("y")) == (1, 3)

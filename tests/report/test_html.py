@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from maskloom.core.outcome import Table
+from maskloom.core.report import Confusion, Report
+from maskloom.errors import WriteError
+from maskloom.report.gallery import Panel
+from maskloom.report.html import render, write_html
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data):
+        if data.strip():
+            self.words.append(data.strip())
+
+
+@pytest.fixture
+def panel():
+    picture = np.zeros((20, 30, 3), np.uint8)
+    return Panel(
+        "<img src=x>", "caption & more", 0.125, (("Image", picture), ("Errors", picture)),
+        legend=(("sky", (1, 2, 3)),), errors=(("missed", (86, 180, 233)),), group="Worst images",
+    )  # fmt: skip
+
+
+def test_the_page_asks_nothing_of_any_network(report, panel):
+    text = render(report, panels=[panel])
+    assert re.findall(r"https?://[^\"' ]+", text) == []
+    page = Page(text)
+    fetched = [v for _, n, v in page.attributes if n in ("src", "href", "srcset", "data")]
+    assert fetched
+    assert all(value.startswith("data:") for value in fetched)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert any("default-src 'none'" in value for _, _, value in page.attributes)
+
+
+def test_hostile_names_stay_text(report, panel):
+    page = Page(render(report, panels=[panel], facts={"<u>": "<u>"}))
+    assert page.tags.count("script") == 1
+    assert page.tags.count("img") == 2
+    assert not {"i", "b", "u"} & {t for t in page.tags if t == "u"}
+    assert [n for _, n, _ in page.attributes if n.startswith("on")] == []
+    assert "<script>alert('x')</script>" in " ".join(page.words)
+
+
+def test_every_class_every_sample_and_every_score_is_on_the_page(report):
+    words = Page(render(report)).words
+    for row in report.per_class.values():
+        assert row["name"] in words
+    for row in report.per_sample:
+        assert row["key"] in words
+    for text in ("0.500", "12.250", "own score", "Calibration error", "a note with <b>marks</b>"):
+        assert text in words
+    assert any("no probabilities" in word for word in words)
+    assert "ab" * 32 in words
+
+
+def test_classes_are_listed_lowest_first_and_undefined_last(report):
+    words = Page(render(replace(report, confusion=None, curves=()))).words
+    names = [report.per_class[k]["name"] for k in ("k1", "k0", "k2")]
+    at = [words.index(name, words.index("Classes")) for name in names]
+    assert at == sorted(at)
+
+
+def test_the_verdict_names_the_score_the_weakest_class_and_image(report):
+    text = " ".join(Page(render(report)).words)
+    assert "Mean IoU is 0.500 over 15 images; the weakest class is <script>" in text
+    assert "(0.100)" in text
+    assert "own verdict" in " ".join(Page(render(report, verdict="own verdict")).words)
+
+
+def test_confusion_cells_give_percent_and_count():
+    matrix = np.array([[90, 10], [1, 999]])
+    page = Page(render(Report(
+        "t", "semantic", {}, confusion=Confusion(matrix, ("a", "b"), ("a", "b"))
+    )))  # fmt: skip
+    titles = [v for t, n, v in page.attributes if t == "td" and n == "title"]
+    assert titles[0] == "a → a: 90 px, 90.00 % of a"
+    assert titles[2] == "b → a: 1 px, 0.10 % of b"
+    shown = [w for w in page.words if w in ("90", "10", "<1", "100")]
+    assert shown[:4] == ["90", "10", "<1", "100"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_a_confusion_of_any_number_of_classes_has_a_cell_per_pair(n):
+    names = tuple(f"class {i}" for i in range(n))
+    confusion = Confusion(np.ones((n, n + 1), np.int64), names, (*names, "void"))
+    page = Page(render(Report("t", "semantic", {}, confusion=confusion)))
+    cells = [v for t, name, v in page.attributes if t == "td" and name == "class" and v[0] == "h"]
+    assert len(cells) == n * (n + 1)
+
+
+def test_a_report_without_anything_is_a_page():
+    page = Page(render(Report("nothing", "semantic", {})))
+    assert "nothing" in page.words
+    assert "table" not in page.tags
+
+
+def test_further_tables_are_drawn_with_their_note(report):
+    table = Table("Findings", ("check", "n"), [("<hole>", 3), ("sliver", None)], note="two kinds")
+    words = Page(render(report, tables=[table])).words
+    assert {"Findings", "check", "<hole>", "3", "–", "two kinds"} <= set(words)
+
+
+def test_the_page_declares_both_colour_schemes_and_paper(report):
+    text = render(report)
+    for rule in ("prefers-color-scheme: dark", "@media print", "details-content"):
+        assert rule in text
+    assert 'name="viewport"' in text
+
+
+def test_a_page_is_written_whole_or_not_at_all(report, tmp_path):
+    target = tmp_path / "report.html"
+    write_html(report, target)
+    assert target.read_text(encoding="utf-8").endswith("</html>")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WriteError):
+        write_html(report, tmp_path / "file" / "report.html")
+
+
+def test_ten_thousand_samples_make_less_than_five_megabytes():
+    rows = tuple({"key": f"scene/{i:05d}", "miou": i / 1e4, "dice": i / 1e4} for i in range(10_000))
+    text = render(Report("many", "semantic", {"miou": 0.5}, per_sample=rows))
+    assert len(text.encode()) < 5_000_000
+    assert "scene/09999" in text

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from maskloom import registry
+from maskloom.core.outcome import plain
+from maskloom.errors import UsageError
+from maskloom.metrics.judge import METRICS
+from maskloom.verbs.listing import list_
+
+KINDS = ("models", "methods", "formats", "metrics", "losses", "augmentations", "refinements")
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_every_kind_is_listed_with_name_task_and_about(what):
+    outcome = list_(what)
+    for row in outcome.results["rows"]:
+        assert row["name"]
+        assert row["about"]
+        assert set(row["task"]) <= {"semantic", "instance", "panoptic"}
+        assert isinstance(row["installed"], bool)
+    json.dumps(plain(outcome.results))
+
+
+@pytest.mark.parametrize("what", sorted(registry.TABLES))
+def test_the_rows_are_the_registry_in_order(what):
+    assert [row["name"] for row in list_(what).results["rows"]] == list(registry.TABLES[what])
+
+
+def test_the_listed_metrics_are_those_that_a_judgement_gives():
+    for task, names in METRICS.items():
+        listed = {r["name"] for r in list_("metrics").results["rows"] if task in r["task"]}
+        assert listed == set(names)
+
+
+def test_formats_say_what_they_hold_and_what_can_be_set():
+    rows = {row["name"]: row for row in list_("formats").results["rows"]}
+    assert rows["coco"]["holds"]["overlap"] is True
+    keys = {option["key"] for option in rows["coco"]["options"]}
+    assert {"from.group", "to.images"} <= keys
+
+
+def test_losses_and_augmentations_show_the_recipe_option_that_sets_them():
+    for what in ("losses", "augmentations"):
+        for row in list_(what).results["rows"]:
+            assert [option["key"] for option in row["options"]] in ([row["name"]], [])
+
+
+def test_the_options_of_one_name_are_a_table_with_defaults_and_help():
+    outcome = list_("methods", options="otsu")
+    assert [row["name"] for row in outcome.results["rows"]] == ["otsu"]
+    cells = {row[0]: row for row in outcome.tables[1].rows}
+    assert cells["method.blur"][2] == "1.0"
+    assert "sigma" in cells["method.blur"][3]
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(UsageError, match="Known: otsu, watershed"):
+        list_("methods", options="otso")
+
+
+def test_an_empty_kind_says_so(monkeypatch):
+    monkeypatch.setattr(registry, "REFINEMENTS", {})
+    outcome = list_("refinements")
+    assert outcome.results["rows"] == []
+    assert outcome.lines == ("There are no refinements yet.",)
+
+
+def test_an_extra_is_installed_only_if_all_its_packages_are(monkeypatch):
+    monkeypatch.setitem(registry.EXTRAS, "train", ("numpy", "no_such_package"))
+    (row,) = [row for row in list_("models").results["rows"] if row["name"] == "unet"]
+    assert row["installed"] is False
+    assert "not installed" in str(list_("models").tables[0].rows)
+
+
+def test_listing_loads_no_torch():
+    code = (
+        "import sys\nfrom maskloom.verbs.listing import list_\n"
+        f"for what in {KINDS!r}: list_(what)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
