@@ -37,7 +37,7 @@ def test_unknown_names_options_and_splits_list_what_is_known(nuclei, tmp_path):
     from maskloom.formats.transfer import transfer
 
     transfer(nuclei, tmp_path / "o", load_format("objects"))
-    with pytest.raises(UsageError, match="[Kk]nown formats"):
+    with pytest.raises(UsageError, match=r"[Kk]nown formats"):
         read_dataset(tmp_path / "o", "cocoa")
     with pytest.raises(UsageError, match=r"from\.category"):
         read_dataset(tmp_path / "o", settings=["colour=red"])

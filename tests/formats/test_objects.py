@@ -14,7 +14,6 @@ from maskloom.store.images import read_map, write_png
 
 from .conftest import dataset_of, objects, write_photo
 
-
 # pycocotools converts arrays in a way that numpy 2 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -55,7 +54,7 @@ def test_an_image_without_a_folder_is_unlabelled_and_an_empty_folder_is_empty(tm
     save(tmp_path / "masks/a/x.png", dot(1, 1))
     (tmp_path / "masks/b").mkdir()
     data = read_dataset(tmp_path)
-    assert [(s.key, len(l.rows)) for s, l in data] == [("a", 1), ("b", 0)]
+    assert [(s.key, len(labels.rows)) for s, labels in data] == [("a", 1), ("b", 0)]
     assert data.warnings == ("1 images have no labels and are left out",)
     assert len(read_dataset(tmp_path, settings=["empty=true"])) == 3
 

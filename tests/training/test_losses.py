@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from maskloom.training.losses import IGNORED, cross_entropy, distance_loss, soft_dice
+from maskloom.training.losses import (
+    IGNORED, cross_entropy, cross_entropy_and_dice, distance_loss, soft_dice,
+)
 
 LOGITS = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])  # (1, 2, 1, 2)
 
@@ -85,3 +87,22 @@ def test_distance_loss_counts_valid_pixels_only() -> None:
     logits, wanted = torch.zeros(1, 2, 2), torch.tensor([[[0.5, 1.0], [0.0, 0.25]]])
     valid = torch.tensor([[[True, False], [False, False]]])
     assert float(distance_loss(logits, wanted, valid)) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignored", [0.0, 0.3, 1.0])
+def test_the_fused_losses_and_gradients_equal_the_two_written_plainly(weighted, ignored) -> None:
+    torch.manual_seed(3)
+    target = torch.randint(0, 4, (2, 9, 7))  # class 4 of 5 never occurs
+    target[torch.rand(target.shape) < ignored] = IGNORED
+    weights = torch.tensor([0.5, 1.0, 2.0, 3.0, 1.0]) if weighted else None
+    ours = torch.randn(2, 5, 9, 7).to(memory_format=torch.channels_last).requires_grad_()
+    plain = ours.detach().clone().requires_grad_()
+    ce, dice = cross_entropy_and_dice(ours, target, weights, 0.7)
+    (2 * ce + dice).backward()
+    expected = cross_entropy(plain, target, weights), 0.7 * soft_dice(plain, target)
+    (2 * expected[0] + expected[1]).backward()
+    assert torch.allclose(ce.detach(), expected[0].detach(), atol=1e-6)
+    assert torch.allclose(dice.detach(), expected[1].detach(), atol=1e-6)
+    assert ours.grad is not None and plain.grad is not None
+    assert torch.allclose(ours.grad, plain.grad, atol=1e-6)

@@ -111,6 +111,7 @@ def translate(labels: Labels, targets: list[int | None], where: object = None) -
 
 
 def _table(used: NDArray[Any], targets: list[int | None], where: object) -> NDArray[np.int64]:
+    used = used.astype(np.int64)
     table = np.full(max(len(targets), int(used.max(initial=-1)) + 1), -1, np.int64)
     for value in used.tolist():
         target = targets[value] if value < len(targets) else None

@@ -1,7 +1,7 @@
 """COCO instances: one JSON file, or a folder of them with image folders beside.
 
 Polygons (rule `coco`, parts united), runs as lists or strings, crowds, sparse category ids,
-scores; ids, areas, boxes and unknown fields are kept. Checks are `coco_check.py`, decoding
+scores; ids, areas, boxes and unknown fields are kept. Checks are `coco_file.py`, decoding
 `coco_read.py`, writing `coco_write.py`. Panoptic files are another format.
 
 Source: cocodataset.org/#format-data and cocoapi PythonAPI.
@@ -17,7 +17,8 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco_read import CocoFile, dataset_of, read_file
+from maskloom.formats.coco_file import CocoFile, read_file
+from maskloom.formats.coco_read import dataset_of
 
 LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a folder of such files'
 

@@ -182,8 +182,10 @@ def _annotation_rows(rows: Rows) -> Rows:
 
 def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
     """Which rows are boxes that a COCO file told, and so can be told again."""
-    told = np.array([bool(s) and "bbox" in s for s in rows.source] or [False] * len(rows), bool)
-    return (rows.kind == RowKind.BOX) & told
+    told = np.zeros(len(rows), np.bool_)
+    for i, source in enumerate(rows.source):
+        told[i] = rows.kind[i] == RowKind.BOX and source is not None and "bbox" in source
+    return told
 
 
 def _image_name(sample: Sample) -> str:

@@ -102,7 +102,8 @@ def image_size(path: Path) -> tuple[int, int]:
     else:
         with _opened(path) as image:
             width, height = image.size
-            orientation = _decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
+            _refuse_huge(path, height, width)
+            orientation = _orientation(path, image)
     _refuse_huge(path, height, width)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
@@ -158,6 +159,14 @@ def _opened(path: Path) -> Any:
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError("the image cannot be opened", where=path, seen=error) from error
+
+
+def _orientation(path: Path, image: Any) -> int:
+    """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    value = _decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
+    return int(value) if value in range(1, 9) else 1
 
 
 def _decoding(path: Path, work: Any) -> Any:

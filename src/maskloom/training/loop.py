@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.training.batches import Batch, Batches
-from maskloom.training.losses import IGNORED, cross_entropy, distance_loss, soft_dice
+from maskloom.training.losses import IGNORED, cross_entropy_and_dice, distance_loss
 from maskloom.training.plan import Plan
 from maskloom.training.schedule import Averaged, learning_rate
 from maskloom.training.state import State
@@ -134,11 +134,8 @@ class Loop:
     def _losses(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
         recipe, n = self.plan.recipe, self.plan.channels.n_classes
         target = self.fabric.to_device(batch.classes)
-        losses = {}
-        if recipe.ce > 0:
-            losses["ce"] = recipe.ce * cross_entropy(logits[:, :n], target, self.weights)
-        if recipe.dice > 0:
-            losses["dice"] = recipe.dice * soft_dice(logits[:, :n], target)
+        ce, dice = cross_entropy_and_dice(logits[:, :n], target, self.weights, recipe.dice)
+        losses = {"ce": recipe.ce * ce, "dice": dice}
         if batch.distance is not None:
             wanted = self.fabric.to_device(batch.distance)
             losses["distance"] = distance_loss(logits[:, n], wanted, target != IGNORED)
