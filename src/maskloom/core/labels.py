@@ -83,7 +83,8 @@ class Rows:
         category: (N,) int32 positions in the taxonomy.
         instance: (N,) int64 object ids; rows of one object (parts, planes) share one.
         kind: (N,) uint8 `RowKind`.
-        score: (N,) float32 in [0, 1]; NaN where the author gives none.
+        score: (N,) float64 in [0, 1]; NaN where the author gives none. As exact as JSON, because
+            scores that differ late in their digits still rank.
         crowd: (N,) bool, a region of many objects.
         z_order: (N,) int32; higher lies in front.
         plane: (N,) int32 slice of a volume; 0 in images.
@@ -100,7 +101,7 @@ class Rows:
     category: NDArray[np.int32]
     instance: NDArray[np.int64]
     kind: NDArray[np.uint8]
-    score: NDArray[np.float32]
+    score: NDArray[np.float64]
     crowd: NDArray[np.bool_]
     z_order: NDArray[np.int32]
     plane: NDArray[np.int32]
@@ -126,7 +127,7 @@ class Rows:
         defaults: dict[str, tuple[Any, Any]] = {
             "instance": (np.int64, np.arange(1, n + 1)),
             "kind": (np.uint8, np.zeros(n)),
-            "score": (np.float32, np.full(n, np.nan)),
+            "score": (np.float64, np.full(n, np.nan)),
             "crowd": (np.bool_, np.zeros(n)),
             "z_order": (np.int32, np.zeros(n)),
             "plane": (np.int32, np.zeros(n)),

@@ -171,8 +171,10 @@ class Taxonomy:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON form; `from_json` reads it back to an equal taxonomy."""
+        from maskloom.core.taxonomy_json import category_to_json
+
         return {
-            "categories": [_category_to_json(category) for category in self.categories],
+            "categories": [category_to_json(category) for category in self.categories],
             "revision": self.revision,
         }
 
@@ -205,24 +207,10 @@ class Taxonomy:
         Raises:
             TaxonomyError: the object is not of this form.
         """
-        if not isinstance(data, Mapping) or not isinstance(data.get("categories"), list):
-            raise TaxonomyError(
-                'no list "categories"', where=where, seen=type(data).__name__,
-                hint='write {"categories": [{"id": 0, "name": "sky"}, ...], "void": 11}',
-            )
-        entries = data["categories"]
-        names = []
-        for i, entry in enumerate(entries):
-            if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-                raise TaxonomyError(
-                    "a category without a name", where=f"{where}: categories[{i}]", seen=entry
-                )
-            names.append(entry["name"])
-        keys = [str(e.get("key") or k) for e, k in zip(entries, unique_keys(names), strict=True)]
-        categories = [_category_from_json(k, e, where) for k, e in zip(keys, entries, strict=True)]
-        void = data.get("void")
-        void_ids = void if isinstance(void, list) else [] if void is None else [void]
-        return cls(tuple(_mark_void(categories, void_ids, where)), int(data.get("revision", 0)))
+        from maskloom.core.taxonomy_json import categories_from_json
+
+        categories, revision = categories_from_json(data, where)
+        return cls(categories, revision)
 
     def match(self, other: Taxonomy, renames: Mapping[str, str] | None = None) -> list[int | None]:
         """For each category of `other`, the position of the same one here, or None.
@@ -260,64 +248,3 @@ def _hue(position: int) -> tuple[int, int, int]:
     lightness = (0.52, 0.66, 0.40)[position // 8 % 3]
     red, green, blue = colorsys.hls_to_rgb(position * 0.61803398875 % 1.0, lightness, 0.65)
     return round(red * 255), round(green * 255), round(blue * 255)
-
-
-def _category_to_json(category: Category) -> dict[str, Any]:
-    out: dict[str, Any] = {"key": category.key, "name": category.name, "kind": category.kind}
-    if category.color is not None:
-        out["color"] = list(category.color)
-    for name in ("void", "aliases", "parent", "whole"):
-        if value := getattr(category, name):
-            out[name] = list(value) if isinstance(value, tuple) else value
-    if category.attributes:
-        out["attributes"] = [
-            {"name": a.name, "type": a.type, "choices": list(a.choices)}
-            for a in category.attributes
-        ]
-    if category.ids:
-        out["ids"] = dict(category.ids)
-    return out
-
-
-def _category_from_json(key: str, entry: Mapping[str, Any], where: object) -> Category:
-    ids = dict(entry.get("ids", {}))
-    if "id" in entry:
-        ids[ANY_FORMAT] = entry["id"]
-    kind = entry.get("kind", "thing" if entry.get("isthing", 1) else "stuff")
-    color = entry.get("color")
-    if kind not in ("thing", "stuff") or not all(type(v) is int for v in ids.values()):
-        raise TaxonomyError("a category with a wrong kind or id", where=f"{where}: {key}", seen=entry)
-    if color is not None and (
-        len(color) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in color)
-    ):
-        raise TaxonomyError("a colour is not three numbers 0..255", where=f"{where}: {key}", seen=color)
-    return Category(
-        key=key,
-        name=entry["name"],
-        kind=kind,
-        color=None if color is None else (color[0], color[1], color[2]),
-        void=bool(entry.get("void", False)),
-        aliases=tuple(entry.get("aliases", ())),
-        parent=entry.get("parent"),
-        whole=entry.get("whole"),
-        attributes=tuple(
-            Attribute(a["name"], a.get("type", "text"), tuple(a.get("choices", ())))
-            for a in entry.get("attributes", ())
-        ),
-        ids=tuple(sorted(ids.items())),
-    )
-
-
-def _mark_void(categories: list[Category], void_ids: list[Any], where: object) -> list[Category]:
-    for value in void_ids:
-        if type(value) is not int:
-            raise TaxonomyError('"void" is not an id or a list of ids', where=where, seen=value)
-        for position, category in enumerate(categories):
-            if category.id_in(ANY_FORMAT) == value:
-                categories[position] = replace(category, void=True)
-                break
-        else:
-            taken = {c.key for c in categories}
-            key = "void" if "void" not in taken else f"void-{value}"
-            categories.append(Category(key, key, "stuff", void=True, ids=((ANY_FORMAT, value),)))
-    return categories

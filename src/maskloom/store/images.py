@@ -48,14 +48,15 @@ def read_image(path: Path) -> NDArray[Any]:
     if _deep_png_color(path):
         return _read_deep_png(path)
     with _opened(path) as image:
-        from PIL import ImageOps
-
-        upright = _decoding(path, lambda: ImageOps.exif_transpose(image))
-        if upright.mode in ("I;16", "I;16B", "I"):
-            return np.asarray(upright).astype(np.uint16)[:, :, None]
-        gray = upright.mode in ("1", "L", "LA", "La")
-        array = np.asarray(_decoding(path, lambda: upright.convert("L" if gray else "RGB")))
-        return array[:, :, None] if gray else array
+        orientation = _orientation(path, image)
+        _decoding(path, image.load)
+        if image.mode in ("I;16", "I;16B", "I"):
+            array = np.asarray(image).astype(np.uint16)
+        else:
+            gray = image.mode in ("1", "L", "LA", "La")
+            array = np.asarray(_decoding(path, lambda: image.convert("L" if gray else "RGB")))
+        array = array.reshape(*array.shape[:2], -1)
+        return np.ascontiguousarray(_upright(array, orientation))
 
 
 def read_map(path: Path) -> NDArray[Any]:

@@ -5,6 +5,7 @@ Each better model replaces model.safetensors by rename; state.pt follows at leas
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +147,7 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
             seed=plan.seed,
         )[0]
         precision = faster_precision(plan.network(), batch, device)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=device, devices=recipe.devices, precision=_FABRIC[precision],  # type: ignore[arg-type]
         strategy="ddp" if recipe.devices > 1 else "auto",

@@ -22,6 +22,27 @@ _LARGEST_CROP = 384
 _MAX_CLASSES = 254
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user settled: model, task, recipe and length.
+
+    Args:
+        model, options: registry name and the family's options object.
+        task: semantic or instance.
+        recipe: of the training.
+        epochs, steps: length; 30 epochs if both are None.
+        seed: of weights, order and augmentation.
+    """
+
+    model: str
+    options: Any
+    task: str
+    recipe: Recipe
+    epochs: int | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A training, ready to run.
@@ -58,10 +79,7 @@ class Plan:
         return family.build(self.options, len(self.preprocessing.channels), outputs)
 
 
-def make_plan(
-    train: Dataset, validation: Dataset, *, model: str, options: Any, task: str, recipe: Recipe,
-    epochs: int | None, steps: int | None, seed: int,
-) -> Plan:
+def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
     """Survey the data and settle what the recipe leaves open.
 
     Raises:
@@ -73,28 +91,29 @@ def make_plan(
             "training needs at least one sample, and one to validate on",
             seen=f"{len(train)} and {len(validation)}",
         )
-    examples = Examples(train, objects=task == "instance")
+    instance = choices.task == "instance"
+    examples = Examples(train, objects=instance)
     found = survey(examples)
-    channels = Channels(train.taxonomy, found.background > 0, task == "instance")
+    channels = Channels(train.taxonomy, found.background > 0, instance)
     if not 2 <= channels.n_classes <= _MAX_CLASSES:
         raise UsageError(
             f"a network tells 2 to {_MAX_CLASSES} classes apart", seen=channels.n_classes,
             hint="label at least two classes, or one class and background",
         )
-    if task == "instance" and not any(c.kind == "thing" for c in train.taxonomy if not c.void):
+    if instance and not any(c.kind == "thing" for c in train.taxonomy if not c.void):
         raise UsageError("no thing category to find instances of", where=train.name)
-    family: Family = registry.load("models", model)
-    stride = family.stride(options)
-    recipe = replace(recipe, crop=_crop(recipe.crop, found.median_size, stride))
+    family: Family = registry.load("models", choices.model)
+    stride = family.stride(choices.options)
+    recipe = replace(choices.recipe, crop=_crop(choices.recipe.crop, found.median_size, stride))
     per_epoch = max(1, round(len(train) / recipe.batch))
-    total = steps if steps is not None else (epochs or 30) * per_epoch
+    total = choices.steps or (choices.epochs or 30) * per_epoch
     return Plan(
-        model=model, options=options, examples=examples, validation=validation,
+        model=choices.model, options=choices.options, examples=examples, validation=validation,
         channels=channels, preprocessing=replace(
             found.preprocessing, stride=stride, per_image=recipe.normalize == "image"
         ),
         recipe=recipe, class_weights=_class_weights(recipe, channels, found), steps=total,
-        eval_every=recipe.eval_every or max(1, round(total / 10)), seed=seed,
+        eval_every=recipe.eval_every or max(1, round(total / 10)), seed=choices.seed,
     )
 
 

@@ -19,7 +19,7 @@ from maskloom.errors import UsageError, WriteError
 from maskloom.formats.detect import detect_format, load_format
 from maskloom.training.data import Source, guess_task, training_data
 from maskloom.training.fit import fit
-from maskloom.training.plan import Plan, make_plan
+from maskloom.training.plan import Choices, Plan, make_plan
 from maskloom.training.summary import summarise
 from maskloom.work import progress
 
@@ -92,10 +92,11 @@ def _plan(request: TrainRequest) -> Plan:
     )
     train, validation = training_data(source, request.val, request.seed)
     task = guess_task(train) if request.task == "auto" else request.task
-    return make_plan(
-        train, validation, model=request.model, options=settings["model"], task=task,
-        recipe=settings["recipe"], epochs=request.epochs, steps=request.steps, seed=request.seed,
+    choices = Choices(
+        request.model, settings["model"], task, settings["recipe"], request.epochs, request.steps,
+        request.seed,
     )
+    return make_plan(train, validation, choices)
 
 
 def _announce(plan: Plan) -> str:

@@ -1,0 +1,86 @@
+"""Categories: keys, names, ids of files, void, JSON and matching."""
+
+from __future__ import annotations
+
+import pytest
+
+from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.errors import TaxonomyError
+
+
+def test_json_round_trip_gives_an_equal_taxonomy_and_hash() -> None:
+    taxonomy = Taxonomy(
+        (
+            Category("car", "Car", color=(1, 2, 3), aliases=("auto",), ids=(("", 7), ("coco", 3))),
+            Category("wheel", "Wheel", whole="car"),
+            Category("void", "void", "stuff", void=True),
+        ),
+        revision=4,
+    )
+    again = Taxonomy.from_json(taxonomy.to_json())
+    assert again == taxonomy
+    assert again.hash == taxonomy.hash
+
+
+def test_the_hash_changes_with_any_name_and_with_the_order() -> None:
+    names = ["a", "b", "c"]
+    hashes = {Taxonomy.from_names(n).hash for n in (names, names[::-1], ["a", "b", "d"])}
+    assert len(hashes) == 3
+
+
+def test_the_file_of_the_command_line_names_ids_and_void() -> None:
+    taxonomy = Taxonomy.from_json({"categories": [{"id": 4, "name": "sky"}], "void": 11})
+    assert taxonomy.keys == ("sky", "void")
+    assert taxonomy.ids("bitmap") == {4: 0, 11: 1}
+    assert taxonomy.scored == (0,)
+
+
+def test_void_may_be_a_listed_category() -> None:
+    taxonomy = Taxonomy.from_json(
+        {"categories": [{"id": 0, "name": "sky"}, {"id": 1, "name": "other"}], "void": [1]}
+    )
+    assert [c.void for c in taxonomy] == [False, True]
+
+
+def test_names_match_by_key_then_name_then_alias_whatever_the_case() -> None:
+    taxonomy = Taxonomy((Category("road", "Street way", aliases=("Fahrbahn",)), Category("x", "Road ")))
+    assert taxonomy.find("road") == 0
+    assert taxonomy.find("street_WAY") == 0
+    assert taxonomy.find("fahrbahn") == 0
+    assert taxonomy.find("nothing") is None
+
+
+def test_matching_another_taxonomy_uses_renames_first() -> None:
+    ours, theirs = Taxonomy.from_names(["cat", "dog"]), Taxonomy.from_names(["Dog", "hound", "bird"])
+    assert ours.match(theirs) == [1, None, None]
+    assert ours.match(theirs, {"hound": "dog", "bird": "cat"}) == [1, 1, 0]
+
+
+def test_keys_are_unique_and_plain() -> None:
+    assert unique_keys(["Big Car", "big car", "Ü!", ""]) == ["big-car", "big-car-2", "class", "class-2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [], {}, {"categories": {}}, {"categories": [{"id": 1}]}, {"categories": [3]},
+        {"categories": [{"name": "a", "id": "x"}]}, {"categories": [{"name": "a", "id": True}]},
+        {"categories": [{"name": "a", "color": [1, 2]}]}, {"categories": [{"name": "a", "color": [1, 2, 300]}]},
+        {"categories": [{"name": "a"}, {"name": "a"}]}, {"categories": [{"name": "a", "kind": "any"}]},
+        {"categories": [{"name": "a"}], "void": "b"}, {"categories": [{"name": "a", "parent": "z"}]},
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_one_clear_error(data: object) -> None:
+    with pytest.raises(TaxonomyError):
+        Taxonomy.from_json(data)
+
+
+def test_two_categories_with_one_file_id_are_refused_when_asked_for() -> None:
+    taxonomy = Taxonomy((Category("a", "a", ids=(("", 1),)), Category("b", "b", ids=(("", 1),))))
+    with pytest.raises(TaxonomyError, match="share the id 1"):
+        taxonomy.ids("coco")
+
+
+def test_colors_are_given_or_distinct() -> None:
+    taxonomy = Taxonomy.from_names([f"c{i}" for i in range(24)])
+    assert len(set(taxonomy.colors())) == 24
