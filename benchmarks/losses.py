@@ -46,8 +46,15 @@ def main() -> None:
     for name, value in results.items():
         print(f"{name:24s} {value['best']:.3f} s best {value['median']:.3f} median "
               f"{value['best'] / first:5.2f} x")  # fmt: skip
-    machine = {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    out.write_text(json.dumps({"shape": SHAPE, "torch": torch.__version__, **machine, "seconds": results}, indent=1))
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+    out.write_text(
+        json.dumps(
+            {"shape": SHAPE, "torch": torch.__version__, **machine, "seconds": results}, indent=1
+        )
+    )
 
 
 def seconds(loss, logits) -> dict[str, float]:

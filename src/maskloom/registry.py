@@ -27,7 +27,9 @@ class Entry:
 
 
 FORMATS: dict[str, Entry] = {
-    "coco": Entry("maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)),
+    "coco": Entry(
+        "maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
+    ),
     "bitmap": Entry(
         "maskloom.formats.bitmap:FORMAT",
         "image folder + folder of PNG maps (class index, instance id, binary or colour)",
@@ -45,7 +47,9 @@ FORMATS: dict[str, Entry] = {
 
 METHODS: dict[str, Entry] = {
     "otsu": Entry(
-        "maskloom.classical.threshold:Otsu", "global threshold by Otsu's between-class variance", ("semantic",)
+        "maskloom.classical.threshold:Otsu",
+        "global threshold by Otsu's between-class variance",
+        ("semantic",),
     ),
     "watershed": Entry(
         "maskloom.classical.regions:Watershed",
@@ -145,7 +149,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 def installed(extra: str) -> bool:
     """Whether every package of an extra can be imported; none is."""
     return all(importlib.util.find_spec(name) is not None for name in EXTRAS.get(extra, ()))
-
 
 
 def find(table: str, name: str) -> Entry:

@@ -7,7 +7,10 @@ import pytest
 from skimage import data, filters
 
 from maskloom.classical.regions import (
-    Watershed, WatershedOptions, drop_small, split_by_distance,
+    Watershed,
+    WatershedOptions,
+    drop_small,
+    split_by_distance,
 )
 from maskloom.classical.threshold import Otsu, OtsuOptions, gray, otsu_foreground
 from maskloom.core.labels import BACKGROUND
@@ -32,7 +35,7 @@ def test_both_methods_are_segmenters() -> None:
 
 def test_the_threshold_is_that_of_scikit_image() -> None:
     image = data.coins()
-    expected = image > filters.threshold_otsu(image)
+    expected = image > filters.threshold_otsu(image.astype(np.float32))
     assert np.array_equal(otsu_foreground(image, OtsuOptions(blur=0, side="bright")), expected)
     assert np.array_equal(otsu_foreground(image, OtsuOptions(blur=0, side="dark")), ~expected)
 
@@ -102,7 +105,8 @@ def test_holes_are_filled_on_request() -> None:
     ring = discs((30, 30), radius=14) & ~discs((30, 30), radius=4)
     image = (ring * 200 + 20).astype(np.uint8)
     filled, open_ = (
-        Watershed(WatershedOptions(blur=0, fill_holes=f)).predict(image).labels.rows for f in (True, False)
+        Watershed(WatershedOptions(blur=0, fill_holes=f)).predict(image).labels.rows
+        for f in (True, False)
     )
     assert filled is not None
     assert open_ is not None

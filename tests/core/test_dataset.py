@@ -46,7 +46,9 @@ def test_the_hash_is_a_fixed_number_of_the_stored_form() -> None:
     """Guards the canonical form: a change here breaks every recorded data hash."""
     rows = rows_of((1, 1, 4, 3), (2, 0, 8, 6))
     one = Dataset(
-        Taxonomy.from_names(["a"]), (Sample("k", ImageRef(None)),), lambda s: Labels((6, 8), rows=rows)
+        Taxonomy.from_names(["a"]),
+        (Sample("k", ImageRef(None)),),
+        lambda s: Labels((6, 8), rows=rows),
     )
     assert one.content_hash() == one.content_hash()
     assert len(one.content_hash()) == 64
@@ -77,7 +79,10 @@ def test_a_split_parts_no_group_and_is_the_same_whatever_the_order() -> None:
 
 def test_a_split_depends_on_the_seed() -> None:
     keys = [f"s{i}" for i in range(40)]
-    parts = {tuple(s.key for s in stratified_split(maps(keys), 0.25, seed=i)[1].samples) for i in range(4)}
+    parts = {
+        tuple(s.key for s in stratified_split(maps(keys), 0.25, seed=i)[1].samples)
+        for i in range(4)
+    }
     assert len(parts) > 1
 
 
@@ -86,7 +91,8 @@ def test_a_rare_class_lands_on_both_sides() -> None:
     for key in ("s03", "s11", "s12", "s19"):
         arrays[key][0, 0] = 1
     data = Dataset(
-        TWO, tuple(Sample(k, ImageRef(None)) for k in arrays),
+        TWO,
+        tuple(Sample(k, ImageRef(None)) for k in arrays),
         lambda s: Labels((4, 5), class_map=arrays[s.key]),
     )
     for seed in range(5):
@@ -158,19 +164,64 @@ def test_areas_count_overlapping_rows_in_full() -> None:
 
 def test_translate_renumbers_maps_and_rows_and_keeps_void() -> None:
     array = np.array([[0, 1], [VOID, BACKGROUND]], np.uint8)
-    out = translate(Labels((2, 2), class_map=array), [3, 2]).class_map
+    out = translate(Labels((2, 2), class_map=array), [3, 2], MANY).class_map
     assert out is not None
     assert out.tolist() == [[3, 2], [VOID, BACKGROUND]]
-    rows = translate(Labels((6, 8), rows=rows_of((0, 0, 1, 1))), [5]).rows
+    rows = translate(Labels((6, 8), rows=rows_of((0, 0, 1, 1))), [5], MANY).rows
     assert rows is not None
     assert rows.category.tolist() == [5]
     with pytest.raises(DataError, match="no counterpart"):
-        translate(Labels((2, 2), class_map=array), [0, None])
+        translate(Labels((2, 2), class_map=array), [0, None], MANY)
+
+
+def test_a_void_target_becomes_the_void_code_of_a_map_and_stays_a_position_of_rows() -> None:
+    taxonomy = Taxonomy((Category("a", "a"), Category("void", "void", void=True)))
+    for targets in ([1, 0], [0, 1]):
+        out = translate(
+            Labels((1, 2), class_map=np.array([[0, 1]], np.uint8)), targets, taxonomy
+        ).class_map
+        assert out is not None
+        assert out.tolist() == [[VOID if t == 1 else t for t in targets]]
+    rows = translate(Labels((6, 8), rows=rows_of((0, 0, 1, 1))), [1], taxonomy).rows
+    assert rows is not None
+    assert rows.category.tolist() == [1]
+
+
+def test_a_map_of_16_bit_is_read_in_the_type_of_its_taxonomy() -> None:
+    array = np.array([[0, 65535], [65534, 1]], np.uint16)
+    out = class_map(Labels((2, 2), class_map=array), TWO)
+    assert out.dtype == np.uint8
+    assert out.tolist() == [[0, VOID], [BACKGROUND, 1]]
+
+
+def test_the_content_hash_knows_coverage_and_links_between_objects() -> None:
+    area = rows_of((0, 0, 4, 6)).masks
+    whole = rows_of((0, 0, 8, 6)).masks
+    key = TWO.keys[0]
+
+    def digest(coverage: Coverage = Coverage(), **columns) -> str:
+        rows = rows_of((0, 0, 2, 2), **columns)
+        labels = Labels((6, 8), rows=rows, coverage=coverage)
+        return Dataset(TWO, (Sample("a", ImageRef(None)),), lambda _: labels).content_hash()
+
+    different = [
+        digest(), digest(parent=[3]), digest(amodal_of=[3]), digest(Coverage(nothing=True)),
+        digest(Coverage(area=area)), digest(Coverage(categories=frozenset({key}))),
+    ]  # fmt: skip
+    assert len(set(different)) == len(different)
+    assert digest(Coverage(area=whole, categories=frozenset(TWO.keys))) == digest()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "../x", "a\\b", ".hidden", "a\0b"])
+def test_a_split_that_is_no_name_for_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(DataError, match="name of a split"):
+        Dataset(TWO, (), lambda _: Labels((1, 1)), {name: ()})
 
 
 def test_translate_to_many_categories_widens_the_map() -> None:
+    wide = Taxonomy.from_names([str(i) for i in range(301)])
     array = np.array([[0, 1], [VOID, BACKGROUND]], np.uint8)
-    out = translate(Labels((2, 2), class_map=array), [300, 2]).class_map
+    out = translate(Labels((2, 2), class_map=array), [300, 2], wide).class_map
     assert out is not None
     assert out.dtype == np.uint16
     assert out.tolist() == [[300, 2], [65535, 65534]]

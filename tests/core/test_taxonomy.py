@@ -43,7 +43,9 @@ def test_void_may_be_a_listed_category() -> None:
 
 
 def test_names_match_by_key_then_name_then_alias_whatever_the_case() -> None:
-    taxonomy = Taxonomy((Category("road", "Street way", aliases=("Fahrbahn",)), Category("x", "Road ")))
+    taxonomy = Taxonomy(
+        (Category("road", "Street way", aliases=("Fahrbahn",)), Category("x", "Road "))
+    )
     assert taxonomy.find("road") == 0
     assert taxonomy.find("street_WAY") == 0
     assert taxonomy.find("fahrbahn") == 0
@@ -51,13 +53,21 @@ def test_names_match_by_key_then_name_then_alias_whatever_the_case() -> None:
 
 
 def test_matching_another_taxonomy_uses_renames_first() -> None:
-    ours, theirs = Taxonomy.from_names(["cat", "dog"]), Taxonomy.from_names(["Dog", "hound", "bird"])
+    ours, theirs = (
+        Taxonomy.from_names(["cat", "dog"]),
+        Taxonomy.from_names(["Dog", "hound", "bird"]),
+    )
     assert ours.match(theirs) == [1, None, None]
     assert ours.match(theirs, {"hound": "dog", "bird": "cat"}) == [1, 1, 0]
 
 
 def test_keys_are_unique_and_plain() -> None:
-    assert unique_keys(["Big Car", "big car", "Ü!", ""]) == ["big-car", "big-car-2", "class", "class-2"]
+    assert unique_keys(["Big Car", "big car", "Ü!", ""]) == [
+        "big-car",
+        "big-car-2",
+        "class",
+        "class-2",
+    ]
 
 
 @pytest.mark.parametrize(

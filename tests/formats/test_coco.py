@@ -9,7 +9,7 @@ from pycocotools import mask as oracle
 from pycocotools.coco import COCO
 
 from maskloom.core.labels import RowKind
-from maskloom.errors import FormatError
+from maskloom.errors import FormatError, WriteError
 from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
@@ -234,13 +234,119 @@ def test_repeated_ids_are_refused(tmp_path):
         read_dataset(saved(tmp_path, doubled))
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "images/../../x.png"])
-def test_a_file_name_that_leads_out_is_refused(tmp_path, name):
+LEADING_OUT = ["../a.png", "OUTSIDE/a.png", "data/../../a.png", "..\\a.png", "C:\\x\\a.png"]
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+def test_a_file_name_that_leads_out_is_an_image_that_is_missing(tmp_path, name):
+    name = name.replace("OUTSIDE", str(tmp_path))
     data = coco([{"segmentation": [SQUARE]}])
     data["images"][0]["file_name"] = name
-    with pytest.raises(FormatError, match="leads out") as caught:
-        read_dataset(saved(tmp_path, data))
-    assert "image 7, file_name" in str(caught.value)
+    (tmp_path / "data").mkdir()
+    path = saved(tmp_path / "data", data)
+    write_photo(tmp_path / "a.png", (5, 6))
+    found, labels = labels_of(path)
+    assert (found.samples[0].key, found.samples[0].image.path) == ("a", None)
+    assert labels.rows.masks.areas.tolist() == [6]
+    assert "lead out" in found.warnings[0]
+    done = transfer(found, tmp_path / "out.json", load_format("coco"))
+    assert done.written
+    again = json.loads((tmp_path / "out.json").read_text())
+    assert again["images"][0]["file_name"] == "a.png"
+    told = read_dataset(path, images=tmp_path)
+    assert told.samples[0].image.path == tmp_path / "a.png"
+
+
+def test_names_that_lead_out_keep_their_folders_where_the_last_part_repeats(tmp_path):
+    data = coco([])
+    image = data["images"][0]
+    data["images"] = [
+        {**image, "id": i, "file_name": n} for i, n in enumerate(["/x/a.png", "../y/a.png", ".."])
+    ]
+    keys = [s.key for s in read_dataset(saved(tmp_path, data)).samples]
+    assert keys == ["image", "x/a", "y/a"]
+
+
+def test_an_image_that_is_a_link_is_found(tmp_path):
+    write_photo(tmp_path / "elsewhere/a.png", (5, 6))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.png").symlink_to(tmp_path / "elsewhere/a.png")
+    data, _ = labels_of(saved(tmp_path / "data", coco([{"segmentation": [SQUARE]}])))
+    assert data.samples[0].image.path == tmp_path / "data/a.png"
+
+
+def test_two_splits_may_name_their_images_alike(tmp_path):
+    for split, seed in (("train", 1), ("val", 2)):
+        write_photo(tmp_path / f"in/{split}/a.png", (5, 6), seed=seed)
+        text = json.dumps(coco([{"segmentation": [SQUARE]}]))
+        (tmp_path / f"in/instances_{split}.json").write_text(text)
+    data = read_dataset(tmp_path / "in")
+    assert data.splits == {"train": ("train/a",), "val": ("val/a",)}
+    assert transfer(data, tmp_path / "out", load_format("coco")).written
+    back = read_dataset(tmp_path / "out")
+    assert back.splits == data.splits
+    for sample in back.samples:
+        source = tmp_path / f"in/{sample.key}.png"
+        assert sample.image.path.read_bytes() == source.read_bytes()
+
+
+def test_an_image_never_takes_the_name_of_another(tmp_path):
+    from maskloom.core.sample import ImageRef, Sample
+    from maskloom.formats.folders import ImagePlacer
+
+    placer = ImagePlacer(tmp_path / "out", "copy")
+    for i in range(2):
+        write_photo(tmp_path / f"{i}/a.png", seed=i)
+    placer.put(Sample("a", ImageRef(tmp_path / "0/a.png")))
+    placer.put(Sample("a", ImageRef(tmp_path / "0/a.png")))
+    with pytest.raises(WriteError, match="two images would have one name"):
+        placer.put(Sample("b", ImageRef(tmp_path / "1/a.png")), "a.png")
+
+
+def test_scores_come_back_digit_for_digit(tmp_path):
+    scores = [0.123456789012345, 0.3, 1e-9, 0.3 + 1e-9]
+    path = saved(tmp_path, coco([{"segmentation": [SQUARE], "score": s} for s in scores]))
+    data, labels = labels_of(path)
+    assert labels.rows.score.tolist() == scores
+    assert transfer(data, tmp_path / "o.json", load_format("coco")).exact_objects == 4
+    again = json.loads((tmp_path / "o.json").read_text())
+    assert [a["score"] for a in again["annotations"]] == scores
+
+
+def test_an_object_is_exact_only_with_its_score(tmp_path):
+    from maskloom.formats.compare import compare
+
+    sides = [
+        read_dataset(
+            saved(
+                tmp_path,
+                coco([{"segmentation": [SQUARE], "score": s} for s in scores]),
+                f"{scores[0]}.json",
+            )
+        )
+        for scores in ([0.5, 0.25], [0.125, 0.5])
+    ]
+    found = compare(*sides, scores=True)
+    assert (found.objects, found.exact_objects, found.changed_scores) == (2, 1, 1)
+    assert (found.changed_pixels, found.first) == (0, "a")
+    assert compare(*sides).exact_objects == 2
+
+
+def test_a_category_name_that_repeats_is_numbered_and_the_used_one_keeps_it(tmp_path):
+    data = coco([{"segmentation": [SQUARE], "category_id": 5}])
+    data["categories"] = [{"id": 4, "name": "Dog"}, {"id": 5, "name": "dog"}, {"id": 6, "name": "x"}]
+    found, labels = labels_of(saved(tmp_path, data))
+    assert [c.name for c in found.taxonomy] == ["Dog (2)", "dog", "x"]
+    assert labels.rows.category.tolist() == [1]
+    assert "4 is now 'Dog (2)'" in found.warnings[0]
+    assert transfer(found, tmp_path / "o.json", load_format("coco")).written
+
+
+def test_the_suffix_of_a_file_may_be_in_capitals(tmp_path):
+    path = saved(tmp_path, coco([{"segmentation": [SQUARE]}]), "instances_x.JSON")
+    assert len(read_dataset(tmp_path)) == 1
+    assert transfer(read_dataset(path), tmp_path / "o/OUT.JSON", load_format("coco")).written
+    assert (tmp_path / "o/OUT.JSON").is_file()
 
 
 @pytest.mark.parametrize(

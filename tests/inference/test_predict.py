@@ -71,11 +71,15 @@ def test_nothing_but_bad_images_is_an_error_and_leaves_nothing(tmp_path: Path) -
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.png"]
 
 
-def test_a_format_that_cannot_hold_objects_refuses_unless_allowed(images: Path, tmp_path: Path) -> None:
+def test_a_format_that_cannot_hold_objects_refuses_unless_allowed(
+    images: Path, tmp_path: Path
+) -> None:
     with pytest.raises(LossRefused, match="camvid cannot hold"):
         predict(str(images), model="watershed", out=tmp_path / "out", format="camvid")
     assert not (tmp_path / "out").exists()
-    done = predict(str(images), model="watershed", out=tmp_path / "out", format="camvid", allow_loss=True)
+    done = predict(
+        str(images), model="watershed", out=tmp_path / "out", format="camvid", allow_loss=True
+    )
     assert done.results["losses"]["instances"] >= 1
 
 
@@ -88,7 +92,9 @@ def test_a_format_that_cannot_hold_objects_refuses_unless_allowed(images: Path, 
         ({"source": "absent.png"}, DataError), ({"source": "none/*.png"}, DataError),
     ],
 )  # fmt: skip
-def test_wrong_arguments_are_one_clear_error(images: Path, tmp_path: Path, arguments, error) -> None:
+def test_wrong_arguments_are_one_clear_error(
+    images: Path, tmp_path: Path, arguments, error
+) -> None:
     call = {"source": str(images), "model": "otsu", "out": tmp_path / "out", **arguments}
     with pytest.raises(error):
         predict(call.pop("source"), **call)
@@ -115,11 +121,15 @@ def many(root: Path, count: int = 60) -> Path:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()
+    }
 
 
 @pytest.mark.parametrize("form", ["coco", "objects"])
-def test_a_killed_predict_leaves_no_target_and_goes_on_to_the_same_bytes(tmp_path: Path, form: str) -> None:
+def test_a_killed_predict_leaves_no_target_and_goes_on_to_the_same_bytes(
+    tmp_path: Path, form: str
+) -> None:
     source = many(tmp_path / "images")
     predict(str(source), model="watershed", out=tmp_path / "whole", format=form)
     command = [sys.executable, "-m", "maskloom", "predict", str(source), "--model", "watershed",
@@ -142,7 +152,9 @@ def test_a_killed_predict_leaves_no_target_and_goes_on_to_the_same_bytes(tmp_pat
 def test_a_partial_target_of_other_settings_is_begun_anew(images: Path, tmp_path: Path) -> None:
     with pytest.raises(LossRefused):
         predict(str(images), model="watershed", out=tmp_path / "out", format="camvid")
-    done = predict(str(images), model="watershed", out=tmp_path / "out", format="coco", set_=("depth=3",))
+    done = predict(
+        str(images), model="watershed", out=tmp_path / "out", format="coco", set_=("depth=3",)
+    )
     assert done.results["resumed"] == 0
 
 
@@ -160,9 +172,15 @@ def test_confidence_is_written_beside_class_maps(tmp_path: Path) -> None:
 
     for i in range(4):
         write_png(tmp_path / f"d/images/{i}.png", np.roll(data.coins()[:64, :64], i * 9, 0))
-        write_png(tmp_path / f"d/masks/{i}.png", (np.roll(data.coins()[:64, :64], i * 9, 0) > 100) * np.uint8(255))
+        write_png(
+            tmp_path / f"d/masks/{i}.png",
+            (np.roll(data.coins()[:64, :64], i * 9, 0) > 100) * np.uint8(255),
+        )
     train(
-        tmp_path / "d", out=tmp_path / "run", steps=2, val="0.25",
+        tmp_path / "d",
+        out=tmp_path / "run",
+        steps=2,
+        val="0.25",
         set_=("encoder=plain", "width=4", "depth=2", "batch=2", "precision=fp32"),
     )
     predict(str(tmp_path / "d/images"), model=str(tmp_path / "run"), out=tmp_path / "out")
@@ -177,7 +195,9 @@ def test_a_full_disk_is_one_clear_error_and_leaves_no_target(images: Path, tmp_p
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip("no right to mount a small disk here")

@@ -27,9 +27,7 @@ def boxes_to_masks(*boxes, size=(10, 10)):
 
 def rows(*boxes, category=0, **columns):
     size = columns.pop("size", (10, 10))
-    return Rows.make(
-        boxes_to_masks(*boxes, size=size), np.full(len(boxes), category), **columns
-    )
+    return Rows.make(boxes_to_masks(*boxes, size=size), np.full(len(boxes), category), **columns)
 
 
 def scores_of(truth, predicted, taxonomy=AB, **kwargs):

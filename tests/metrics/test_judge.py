@@ -73,9 +73,7 @@ def test_instances_asked_of_a_class_map_are_refused():
 
 def test_the_surest_prediction_is_the_class_of_a_pixel():
     truth = dataset({"x": boxes((0, 0, 4, 4))})
-    predicted = dataset(
-        {"x": boxes((0, 0, 4, 4), (0, 0, 4, 4), category=[0, 1], score=[0.9, 0.1])}
-    )
+    predicted = dataset({"x": boxes((0, 0, 4, 4), (0, 0, 4, 4), category=[0, 1], score=[0.9, 0.1])})
     assert judge(truth, predicted).metrics["miou"] == 1.0
 
 

@@ -17,9 +17,13 @@ from maskloom.models.unet import UNET, UNetOptions
 SMALL = UNetOptions(encoder="plain", width=4, depth=3)
 
 
-@pytest.mark.parametrize("options", [SMALL, UNetOptions(encoder="resnet18", decoder=(32, 16, 8, 8, 8))])
+@pytest.mark.parametrize(
+    "options", [SMALL, UNetOptions(encoder="resnet18", decoder=(32, 16, 8, 8, 8))]
+)
 @pytest.mark.parametrize(("channels", "classes"), [(1, 2), (3, 20), (5, 1)])
-def test_logits_have_the_size_of_the_input_and_gradients_reach_every_weight(options, channels, classes) -> None:
+def test_logits_have_the_size_of_the_input_and_gradients_reach_every_weight(
+    options, channels, classes
+) -> None:
     network = UNET.build(options, channels, classes)
     stride = UNET.stride(options)
     logits = network(torch.randn(2, channels, stride, 2 * stride))
@@ -58,10 +62,17 @@ def test_an_unknown_encoder_is_refused() -> None:
 
 def test_weights_come_back_bit_for_bit_and_the_description_with_them(tmp_path: Path) -> None:
     run = Run(
-        path=tmp_path, model="unet", options={"encoder": "plain", "width": 4, "depth": 3},
-        task="semantic", taxonomy=Taxonomy.from_names(["a", "b"]), background=True,
-        preprocessing=Preprocessing(("gray",), 255.0, (0.5,), (0.25,), 8), recipe=Recipe(),
-        weights_sha256="", data={"train": {"samples": 3}}, scores={"precision": "fp32"},
+        path=tmp_path,
+        model="unet",
+        options={"encoder": "plain", "width": 4, "depth": 3},
+        task="semantic",
+        taxonomy=Taxonomy.from_names(["a", "b"]),
+        background=True,
+        preprocessing=Preprocessing(("gray",), 255.0, (0.5,), (0.25,), 8),
+        recipe=Recipe(),
+        weights_sha256="",
+        data={"train": {"samples": 3}},
+        scores={"precision": "fp32"},
     )
     network = checkpoint.build(run)
     saved = checkpoint.save(run, network.state_dict())

@@ -76,7 +76,9 @@ def test_tiff_keeps_values(tmp_path: Path, dtype, shape) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
-def test_all_eight_orientations_give_the_upright_picture(tmp_path: Path, suffix: str, orientation: int) -> None:
+def test_all_eight_orientations_give_the_upright_picture(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
     upright = np.zeros((32, 48, 3), np.uint8)
     upright[:16, :16], upright[16:, 32:] = (250, 20, 20), (20, 20, 250)
     undo = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
@@ -84,7 +86,9 @@ def test_all_eight_orientations_give_the_upright_picture(tmp_path: Path, suffix:
     stored = stored if undo is None else stored.transpose(Image.Transpose(undo))
     path = tmp_path / f"o.{suffix}"
     if suffix == "tif":
-        tifffile.imwrite(path, np.asarray(stored), photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
+        tifffile.imwrite(
+            path, np.asarray(stored), photometric="rgb", extratags=[(274, 3, 1, orientation, True)]
+        )
     else:
         exif = Image.Exif()
         exif[274] = orientation
@@ -96,16 +100,26 @@ def test_all_eight_orientations_give_the_upright_picture(tmp_path: Path, suffix:
 
 def claimed(width: int, height: int) -> bytes:
     """A PNG whose header claims a size that its data do not have."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("size", [(60_000, 60_000), (20_000, 20_000)])
 @pytest.mark.parametrize("read", [read_image, read_map, image_size])
-def test_a_png_that_claims_too_much_is_refused_before_memory_is_taken(tmp_path: Path, size, read) -> None:
+def test_a_png_that_claims_too_much_is_refused_before_memory_is_taken(
+    tmp_path: Path, size, read
+) -> None:
     import tracemalloc
 
     (tmp_path / "bomb.png").write_bytes(claimed(*size))
@@ -118,13 +132,20 @@ def test_a_png_that_claims_too_much_is_refused_before_memory_is_taken(tmp_path: 
 
 @pytest.mark.parametrize("read", [read_image, read_map])
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-def test_truncated_empty_and_foreign_files_are_one_clear_error(tmp_path: Path, suffix: str, read) -> None:
+def test_truncated_empty_and_foreign_files_are_one_clear_error(
+    tmp_path: Path, suffix: str, read
+) -> None:
     buffer = io.BytesIO()
     big = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     Image.fromarray(big).save(buffer, {"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[suffix])
     whole = buffer.getvalue()
     path = tmp_path / f"x.{suffix}"
-    for data, message in ((b"", "empty"), (b"hello world, no image", ""), (whole[: len(whole) // 2], ""), (whole[:20], "")):
+    for data, message in (
+        (b"", "empty"),
+        (b"hello world, no image", ""),
+        (whole[: len(whole) // 2], ""),
+        (whole[:20], ""),
+    ):
         path.write_bytes(data)
         with pytest.raises(ImageError, match=message) as caught:
             read(path)
@@ -159,7 +180,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
 
 def test_an_unwritable_target_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WriteError, match="a parent of the target is a file|[Nn]ot a directory"):
+    with pytest.raises(WriteError, match=r"a parent of the target is a file|[Nn]ot a directory"):
         atomic_write_bytes(tmp_path / "file/below.txt", b"x")
 
 

@@ -17,7 +17,7 @@ def _write_scenes(root: Path, *, count: int = 8, size: int = 48, seed: int = 0) 
     y, x = np.mgrid[:size, :size]
     for i in range(count):
         classes = np.zeros((size, size), np.uint8)
-        cx, cy, r = rng.uniform(12, size - 12, 2).tolist() + [rng.uniform(5, 9)]
+        cx, cy, r = (*rng.uniform(12, size - 12, 2), rng.uniform(5, 9))
         classes[(x - cx) ** 2 + (y - cy) ** 2 < r * r] = 1
         left, top = rng.integers(2, size - 14, 2)
         classes[top : top + 10, left : left + 10] = 2

@@ -9,7 +9,11 @@ import torch
 from torch.nn import functional
 
 from maskloom.training.losses import (
-    IGNORED, cross_entropy, cross_entropy_and_dice, distance_loss, soft_dice,
+    IGNORED,
+    cross_entropy,
+    cross_entropy_and_dice,
+    distance_loss,
+    soft_dice,
 )
 
 LOGITS = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])  # (1, 2, 1, 2)
@@ -72,7 +76,9 @@ def test_soft_dice_of_a_sure_and_right_answer_is_nearly_zero() -> None:
 def test_classes_are_interchangeable() -> None:
     logits, target = torch.randn(1, 3, 8, 8), torch.randint(0, 3, (1, 8, 8))
     order = torch.tensor([2, 0, 1])
-    assert torch.allclose(soft_dice(logits[:, order], torch.argsort(order)[target]), soft_dice(logits, target))
+    assert torch.allclose(
+        soft_dice(logits[:, order], torch.argsort(order)[target]), soft_dice(logits, target)
+    )
 
 
 def test_losses_are_float32_under_bf16_autocast() -> None:
@@ -104,5 +110,6 @@ def test_the_fused_losses_and_gradients_equal_the_two_written_plainly(weighted, 
     (2 * expected[0] + expected[1]).backward()
     assert torch.allclose(ce.detach(), expected[0].detach(), atol=1e-6)
     assert torch.allclose(dice.detach(), expected[1].detach(), atol=1e-6)
-    assert ours.grad is not None and plain.grad is not None
+    assert ours.grad is not None
+    assert plain.grad is not None
     assert torch.allclose(ours.grad, plain.grad, atol=1e-6)

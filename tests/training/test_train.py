@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from maskloom.core.run import Run
 from maskloom.errors import CheckpointError, MaskloomError, UsageError, WriteError
 from maskloom.store.images import write_png
@@ -37,7 +38,14 @@ def run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_learns_and_leaves_all_its_files(run: Path) -> None:
-    for name in ("model.safetensors", "model.json", "state.pt", "curves.parquet", "curves.png", "report.html"):
+    for name in (
+        "model.safetensors",
+        "model.json",
+        "state.pt",
+        "curves.parquet",
+        "curves.png",
+        "report.html",
+    ):
         assert (run / name).stat().st_size > 0, name
     described = json.loads((run / "model.json").read_text())
     assert described["scores"]["validation"]["miou"] > 0.5
@@ -57,10 +65,14 @@ def test_a_killed_run_resumes_to_the_bits_of_an_unbroken_one(scenes: Path, tmp_p
     arguments = [sys.executable, "-m", "maskloom", "train", str(scenes), "--steps", "60", "--val", "0.25",
                  "--set", *TINY, "eval_every=5"]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*arguments, "--out", str(whole)], check=True, env=environment, capture_output=True)
+    subprocess.run(
+        [*arguments, "--out", str(whole)], check=True, env=environment, capture_output=True
+    )
     process = subprocess.Popen(
-        [*arguments, "--out", str(broken)], env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*arguments, "--out", str(broken)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not (broken / "state.pt").exists() and time.monotonic() < deadline:
@@ -69,7 +81,10 @@ def test_a_killed_run_resumes_to_the_bits_of_an_unbroken_one(scenes: Path, tmp_p
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the run ended before it was killed"
     subprocess.run(
-        [*arguments, "--out", str(broken), "--resume"], check=True, env=environment, capture_output=True
+        [*arguments, "--out", str(broken), "--resume"],
+        check=True,
+        env=environment,
+        capture_output=True,
     )
     assert weights(broken) == weights(whole)
 
@@ -98,7 +113,10 @@ def test_instances_are_learned_from_touching_objects(tmp_path: Path) -> None:
         write_png(tmp_path / "d/images" / f"{i}.png", ((ids > 0) * 180 + 30).astype(np.uint8))
         write_png(tmp_path / "d/masks" / f"{i}.png", ids)
     out = train(
-        tmp_path / "d", out=tmp_path / "run", steps=80, val="0.34",
+        tmp_path / "d",
+        out=tmp_path / "run",
+        steps=80,
+        val="0.34",
         set_=(*TINY, "from.kind=instance", "from.category=disc"),
     )
     assert out.results["task"] == "instance"
@@ -107,7 +125,9 @@ def test_instances_are_learned_from_touching_objects(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", [0, 4, 40, -20])
-def test_a_corrupt_checkpoint_is_one_clear_error(run: Path, scenes: Path, tmp_path: Path, where: int) -> None:
+def test_a_corrupt_checkpoint_is_one_clear_error(
+    run: Path, scenes: Path, tmp_path: Path, where: int
+) -> None:
     data = bytearray((run / "model.safetensors").read_bytes())
     for i in range(where, where + 12 if where >= 0 else 0):
         data[i] ^= 0xA5
@@ -121,7 +141,9 @@ def test_a_corrupt_checkpoint_is_one_clear_error(run: Path, scenes: Path, tmp_pa
 
 
 @pytest.mark.parametrize("length", [0, 5, 100, 5000])
-def test_a_truncated_checkpoint_is_one_clear_error(run: Path, scenes: Path, tmp_path: Path, length: int) -> None:
+def test_a_truncated_checkpoint_is_one_clear_error(
+    run: Path, scenes: Path, tmp_path: Path, length: int
+) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes()[:length])
@@ -137,21 +159,34 @@ def test_a_damaged_state_is_refused_on_resume(run: Path, scenes: Path, tmp_path:
         quick(scenes, copy, steps=60, resume=True)
 
 
-def test_a_model_refuses_data_of_another_taxonomy_unless_mapped(run: Path, tmp_path: Path, write_scenes) -> None:
+def test_a_model_refuses_data_of_another_taxonomy_unless_mapped(
+    run: Path, tmp_path: Path, write_scenes
+) -> None:
     other = write_scenes(tmp_path / "other", count=3)
-    names = {"categories": [{"id": 0, "name": "ground"}, {"id": 1, "name": "disc"}, {"id": 2, "name": "box"}]}
+    names = {
+        "categories": [
+            {"id": 0, "name": "ground"},
+            {"id": 1, "name": "disc"},
+            {"id": 2, "name": "box"},
+        ]
+    }
     (tmp_path / "names.json").write_text(json.dumps(names))
     settings = (f"from.taxonomy={tmp_path / 'names.json'}", "from.void=255")
-    with pytest.raises(CheckpointError, match="other categories.*--map"):
+    with pytest.raises(CheckpointError, match=r"other categories.*--map"):
         predict(str(other), model=str(run), out=tmp_path / "out", set_=settings)
     done = predict(
-        str(other), model=str(run), out=tmp_path / "out", set_=settings,
+        str(other),
+        model=str(run),
+        out=tmp_path / "out",
+        set_=settings,
         map_=("ground=0", "disc=1", "box=2"),
     )
     assert done.results["images"] == 3
 
 
-def test_starting_from_a_run_of_another_taxonomy_is_refused(run: Path, tmp_path: Path, write_scenes) -> None:
+def test_starting_from_a_run_of_another_taxonomy_is_refused(
+    run: Path, tmp_path: Path, write_scenes
+) -> None:
     other = write_scenes(tmp_path / "other", count=4)
     for file in (other / "masks").iterdir():
         write_png(file, np.full((48, 48), 3, np.uint8) * (np.arange(48) > 20).astype(np.uint8))
@@ -174,7 +209,9 @@ def test_starting_from_a_run_of_another_taxonomy_is_refused(run: Path, tmp_path:
         ({"split": "train"}, "no such split"),
     ],
 )
-def test_wrong_arguments_are_told_before_training(scenes: Path, tmp_path: Path, more, message: str) -> None:
+def test_wrong_arguments_are_told_before_training(
+    scenes: Path, tmp_path: Path, more, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         quick(scenes, tmp_path / "run", **more)
     assert not (tmp_path / "run" / "model.safetensors").exists()

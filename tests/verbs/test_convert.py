@@ -172,7 +172,7 @@ def test_a_killed_conversion_leaves_no_target_and_the_next_one_works(tmp_path):
         f"convert(Path({str(maps)!r}), Path({str(tmp_path / 'out')!r}), to='bitmap')"
     )
     worker = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
-    partial = tmp_path / "out.partial/masks"
+    partial = tmp_path / "out.partial/whole/masks"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and worker.poll() is None:
         if partial.is_dir() and len(list(partial.iterdir())) > 20:

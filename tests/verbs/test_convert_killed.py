@@ -29,7 +29,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("form", ["coco", "objects"])
-def test_a_killed_conversion_leaves_nothing_that_reads_as_whole(source: Path, tmp_path: Path, form: str) -> None:
+def test_a_killed_conversion_leaves_nothing_that_reads_as_whole(
+    source: Path, tmp_path: Path, form: str
+) -> None:
     settings = ("from.kind=instance",)
     command = [sys.executable, "-m", "maskloom", "convert", str(source), str(tmp_path / "out"),
                "--to", form, "--set", *settings]  # fmt: skip

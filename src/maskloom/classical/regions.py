@@ -29,7 +29,9 @@ class WatershedOptions:
         default="auto",
         metadata={"help": "which side of the threshold is foreground; auto: as for otsu"},
     )
-    blur: float = field(default=1.0, metadata={"help": "sigma of smoothing before the threshold, px"})
+    blur: float = field(
+        default=1.0, metadata={"help": "sigma of smoothing before the threshold, px"}
+    )
     depth: float = field(
         default=1.0, metadata={"help": "how much deeper than the neck an object's centre is, px"}
     )
@@ -39,8 +41,8 @@ class WatershedOptions:
     def __post_init__(self) -> None:
         if self.depth <= 0 or self.min_area < 0 or not 0 <= self.blur <= 100:
             raise UsageError(
-                "watershed options out of range", seen=f"depth {self.depth}, "
-                f"min_area {self.min_area}, blur {self.blur}",
+                "watershed options out of range",
+                seen=f"depth {self.depth}, min_area {self.min_area}, blur {self.blur}",
                 hint="depth > 0, min_area ≥ 0, blur 0 to 100",
             )
 
@@ -103,7 +105,7 @@ class Watershed:
         self.options = options or WatershedOptions()
         self.taxonomy = Taxonomy.from_names([self.options.category])
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
         """One row per object."""
         from scipy import ndimage
 

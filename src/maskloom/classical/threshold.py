@@ -25,7 +25,9 @@ class OtsuOptions:
         default="auto",
         metadata={"help": "which side is foreground; auto: the one that touches the border less"},
     )
-    blur: float = field(default=1.0, metadata={"help": "sigma of Gaussian smoothing in px; 0: none"})
+    blur: float = field(
+        default=1.0, metadata={"help": "sigma of Gaussian smoothing in px; 0: none"}
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.blur <= 100:
@@ -70,13 +72,13 @@ def otsu_foreground(image: NDArray[Any], options: OtsuOptions) -> NDArray[np.boo
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), options.blur), np.float32)
     if values.size == 0 or values.min() == values.max():
         return np.zeros(values.shape, bool)
-    bright = values > threshold_otsu(values)
+    bright: NDArray[np.bool_] = values > threshold_otsu(values)
     if options.side == "bright":
         return bright
     if options.side == "dark":
         return ~bright
     border = np.concatenate([bright[0], bright[-1], bright[1:-1, 0], bright[1:-1, -1]])
-    return bright if border.mean() <= 0.5 else ~bright
+    return ~bright if border.mean() > 0.5 else bright
 
 
 class Otsu:
@@ -89,7 +91,7 @@ class Otsu:
         self.options = options or OtsuOptions()
         self.taxonomy = Taxonomy.from_names([self.options.category])
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
         """A class map: category 0 inside, background elsewhere."""
         inside = otsu_foreground(image, self.options)
         codes = np.where(inside, np.uint8(0), np.uint8(BACKGROUND))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from maskloom.core.labels import Labels
+from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
@@ -34,7 +35,7 @@ class Dataset:
         extra: fields of the source that maskloom does not interpret.
 
     Raises:
-        DataError: two samples share a key.
+        DataError: two samples share a key, or the name of a split is no name for a folder.
     """
 
     taxonomy: Taxonomy
@@ -51,9 +52,20 @@ class Dataset:
             if sample.key in seen:
                 raise DataError(
                     "two images differ only in their suffix or are listed twice",
-                    where=self.name, seen=sample.key, hint="give each image its own name",
+                    where=self.name,
+                    seen=sample.key,
+                    hint="give each image its own name",
                 )
             seen.add(sample.key)
+        for name in self.splits:
+            # Splits become names of files and folders when the data set is written.
+            if not name or name.startswith(".") or ".." in name or set(name) & set("/\\\0"):
+                raise DataError(
+                    "the name of a split is no name for a folder",
+                    where=self.name,
+                    seen=name,
+                    hint="use letters, digits, - and _",
+                )
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -91,7 +103,7 @@ class Dataset:
         return self.select(self.splits[name])
 
     def content_hash(self) -> str:
-        """sha256 over canonical taxonomy JSON, samples sorted by key and their label arrays.
+        """sha256 over canonical taxonomy JSON and, by key, label arrays and what they cover.
 
         File bytes, paths and the order of samples do not enter, so that the hash is the same on
         every machine and after an exact conversion that keeps keys.
@@ -99,7 +111,8 @@ class Dataset:
         digest = hashlib.sha256(self.taxonomy.hash.encode())
         for sample in sorted(self.samples, key=lambda s: s.key):
             labels = self.labels_of(sample)
-            head = [sample.key, sample.group, list(labels.size)]
+            covered = _covered(labels, self.taxonomy)
+            head = [sample.key, sample.group, list(labels.size), covered]
             digest.update(json.dumps(head, separators=(",", ":")).encode())
             for array in _arrays(labels):
                 kind = array.dtype.newbyteorder("<")
@@ -115,4 +128,21 @@ def _arrays(labels: Labels) -> Iterator[np.ndarray[Any, Any]]:
         rows, masks = labels.rows, labels.rows.masks
         yield from (masks.sizes, masks.boxes, masks.counts, masks.offsets)
         yield from (rows.category, rows.instance, rows.kind, rows.score, rows.crowd)
-        yield from (rows.z_order, rows.plane, rows.track)
+        yield from (rows.z_order, rows.plane, rows.track, rows.parent, rows.amodal_of)
+    area = labels.coverage.area
+    if area is not None and not labels.coverage.nothing and not _whole(area):
+        yield from (area.sizes, area.boxes, area.counts, area.offsets)
+
+
+def _covered(labels: Labels, taxonomy: Taxonomy) -> list[str] | str:
+    """Which categories were looked for, in one form for one meaning."""
+    coverage = labels.coverage
+    if coverage.nothing:
+        return "nothing"
+    if coverage.categories is None or coverage.categories >= set(taxonomy.keys):
+        return "all"
+    return sorted(coverage.categories & set(taxonomy.keys))
+
+
+def _whole(area: Masks) -> bool:
+    return int(area.areas.sum()) == int(area.sizes[0].prod())

@@ -135,11 +135,11 @@ class Rows:
             "parent": (np.int64, np.full(n, -1)),
             "amodal_of": (np.int64, np.full(n, -1)),
         }
-        values = {
+        values: dict[str, Any] = {
             name: np.ascontiguousarray(columns.pop(name, default), dtype=dtype)
             for name, (dtype, default) in defaults.items()
         }
-        lists = {name: tuple(value) for name, value in columns.items()}
+        lists: dict[str, Any] = {name: tuple(value) for name, value in columns.items()}
         rows = cls(masks, np.ascontiguousarray(category, np.int32), **values, **lists)
         for name in ("category", *values, *(k for k, v in lists.items() if v)):
             if len(getattr(rows, name)) != n:

@@ -112,7 +112,7 @@ def _unique(values: Ints) -> tuple[Ints, Ints]:
 
 def coco_to_columns(items: Sequence[Mapping[str, Any]]) -> Columns:
     """Columns of COCO segmentations {"size": [H, W], "counts": str | bytes | list}."""
-    sizes = np.zeros((len(items), 2), np.int64)
+    frames: list[Any] = []
     runs: list[Ints] = []
     texts: list[bytes] = []
     foreign: Sequence[Any] = items
@@ -120,7 +120,7 @@ def coco_to_columns(items: Sequence[Mapping[str, Any]]) -> Columns:
         if not isinstance(item, Mapping) or "size" not in item or "counts" not in item:
             raise MaskError('not a segmentation with "size" and "counts"', where=f"row {i}")
         size, counts = item["size"], item["counts"]
-        sizes[i] = checked_size(size, where=f"row {i}, size")
+        frames.append(size)
         if isinstance(counts, str):
             if not counts.isascii():
                 raise MaskError(coco_rle.FAULTS[2], where=f"row {i}, counts", seen=counts)
@@ -130,6 +130,7 @@ def coco_to_columns(items: Sequence[Mapping[str, Any]]) -> Columns:
         else:
             runs.append(_listed_runs(counts, i))
             texts.append(b"")
+    sizes = _checked_sizes(frames)
     text = np.frombuffer(b"".join(texts), np.uint8)
     parsed, offsets, bad, fault = coco_rle.parse(text, _offsets([len(t) for t in texts]))
     if bad >= 0:
@@ -147,6 +148,18 @@ def coco_to_columns(items: Sequence[Mapping[str, Any]]) -> Columns:
             seen=parsed[offsets[bad] : offsets[bad + 1]][:12].tolist(),
         )
     return sizes, boxes, counts, run_offsets
+
+
+def _checked_sizes(frames: Sequence[Any]) -> NDArray[np.int64]:
+    """(N, 2) frames, all checked at once; one by one only to name the row that is wrong."""
+    try:
+        sizes = np.array(frames or np.zeros((0, 2), np.int64))
+    except (ValueError, OverflowError):
+        sizes = np.empty(0)
+    good = sizes.shape == (len(frames), 2) and sizes.dtype.kind in "iu"
+    if good and ((sizes >= 0) & (sizes <= np.iinfo(np.int32).max)).all():
+        return sizes.astype(np.int64)
+    return np.array([checked_size(s, where=f"row {i}, size") for i, s in enumerate(frames)])
 
 
 def _listed_runs(counts: object, row: int) -> Ints:

@@ -22,7 +22,9 @@ class Recipe:
     """How to train; raises UsageError for a value outside its range."""
 
     batch: int = _option(8, "images per step")
-    crop: tuple[int, ...] = _option((0, 0), "height,width of training crops in px; 0,0: by the data")
+    crop: tuple[int, ...] = _option(
+        (0, 0), "height,width of training crops in px; 0,0: by the data"
+    )
     lr: float = _option(1e-3, "peak learning rate of AdamW")
     weight_decay: float = _option(1e-2, "decoupled weight decay")
     schedule: Literal["poly", "cosine", "constant"] = _option("poly", "learning rate over steps")
@@ -58,6 +60,9 @@ class Recipe:
             "crop": len(self.crop) == 2 and min(self.crop) >= 0,
             "lr": 0 < self.lr < 10,
             "warmup": 0 <= self.warmup < 1,
+            "weight_decay": 0 <= self.weight_decay < 10,
+            "grad_clip": self.grad_clip >= 0,
+            "minutes": self.minutes >= 0,
             "ema": 0 <= self.ema < 1,
             "ce": self.ce >= 0,
             "dice": self.dice >= 0 and self.ce + self.dice > 0,
@@ -73,8 +78,9 @@ class Recipe:
         for name, good in checks.items():
             if not good:
                 raise UsageError(
-                    f"recipe value {name} is out of range", seen=getattr(self, name),
-                    hint="see: maskloom list models --set",
+                    f"recipe value {name} is out of range",
+                    seen=getattr(self, name),
+                    hint="docs/training.md tells the recipe",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -91,4 +97,7 @@ class Recipe:
         known = set(cls.__slots__)
         if unknown := set(data) - known:
             raise UsageError("unknown recipe fields", seen=", ".join(sorted(unknown)))
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**values)

@@ -129,23 +129,31 @@ class Run:
                 data = json.loads(json.loads(stream.read(size))["__metadata__"]["maskloom"])
         except (OSError, ValueError, KeyError, TypeError, CheckpointError) as error:
             raise CheckpointError(
-                f"{WEIGHTS} is damaged or not of maskloom", where=file, seen=error,
+                f"{WEIGHTS} is damaged or not of maskloom",
+                where=file,
+                seen=error,
                 hint="train again or copy the run again",
             ) from error
         version = data.get("format") if isinstance(data, dict) else None
         if version != FORMAT_VERSION:
             raise CheckpointError(
-                f"the model is not of format {FORMAT_VERSION}", where=file, seen=version,
+                f"the model is not of format {FORMAT_VERSION}",
+                where=file,
+                seen=version,
                 hint="use the maskloom version that wrote it",
             )
         try:
             return cls._from_json(path, data)
         except (KeyError, TypeError, ValueError, MaskloomError) as error:
-            raise CheckpointError("the description of the model is damaged", where=file, seen=error) from error
+            raise CheckpointError(
+                "the description of the model is damaged", where=file, seen=error
+            ) from error
 
     @classmethod
     def _from_json(cls, path: Path, data: dict[str, Any]) -> Run:
-        pre = {k: tuple(v) if isinstance(v, list) else v for k, v in data["preprocessing"].items()}
+        pre: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data["preprocessing"].items()
+        }
         return cls(
             path=path,
             model=data["model"],

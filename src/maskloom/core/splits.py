@@ -1,4 +1,4 @@
-"""Splits that part no group and keep every class on both sides.
+"""Splits that part no group and share classes between the sides as evenly as groups allow.
 
 Greedy iterative stratification over groups: rarest class first, each group goes where its
 classes are missed most.
@@ -43,7 +43,8 @@ def stratified_split(dataset: Dataset, fraction: float, seed: int = 0) -> tuple[
     if len(groups) < 2:
         raise UsageError(
             "all samples belong to one group, which a split must not part",
-            where=dataset.name, seen=f"{len(samples)} samples",
+            where=dataset.name,
+            seen=f"{len(samples)} samples",
             hint="name a validation data set or split with --val",
         )
     areas = np.stack([class_areas(dataset.labels_of(s), dataset.taxonomy) for s in samples])
@@ -51,7 +52,9 @@ def stratified_split(dataset: Dataset, fraction: float, seed: int = 0) -> tuple[
     members = [np.array(v) for v in groups.values()]
     chosen = _choose(
         np.stack([shares[m].sum(axis=0) for m in members]),
-        np.array([len(m) for m in members], float) / len(samples), fraction, seed,
+        np.array([len(m) for m in members], float) / len(samples),
+        fraction,
+        seed,
     )
     second = {samples[i].key for g in np.flatnonzero(chosen) for i in members[g]}
     keys = [s.key for s in samples]
@@ -72,7 +75,9 @@ def hold_out(dataset: Dataset, group: str) -> tuple[Dataset, Dataset]:
     if not inside or not outside:
         known = sorted({s.group for s in dataset.samples if s.group})
         raise UsageError(
-            "no sample, or every sample, belongs to the group", where=dataset.name, seen=group,
+            "no sample, or every sample, belongs to the group",
+            where=dataset.name,
+            seen=group,
             hint=f"known groups: {', '.join(known[:20]) or 'none'}",
         )
     return dataset.select(outside), dataset.select(inside)
@@ -92,8 +97,10 @@ def _choose(
     rarity = (shares > 0).sum(axis=0).astype(float)
     rarity[rarity == 0] = np.inf
     rarest = np.array([rarity[s > 0].min() if (s > 0).any() else np.inf for s in shares])
-    order = np.lexsort((rank, -features.sum(axis=1), rarest)) if len(set(sizes)) > 1 else np.lexsort(
-        (rank, rarest)
+    order = (
+        np.lexsort((rank, -features.sum(axis=1), rarest))
+        if len(set(sizes)) > 1
+        else np.lexsort((rank, rarest))
     )
     wanted = fraction * features.sum(axis=0)
     have = np.zeros(features.shape[1])
@@ -105,4 +112,26 @@ def _choose(
             have += features[g]
     if not chosen.any():
         chosen[np.argmin(((wanted - features) ** 2).sum(axis=1))] = True
+    return _with_every_class(chosen, shares, sizes)
+
+
+def _with_every_class(
+    chosen: NDArray[np.bool_], shares: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """The choice, with one more group for each class that the second part lacks.
+
+    Only classes that two or more groups hold, rarest first; the smallest group goes over that
+    leaves the first part every class it has.
+    """
+    holders = shares > 0
+    for c in np.argsort(holders.sum(axis=0), kind="stable"):
+        having = np.flatnonzero(holders[:, c])
+        if len(having) < 2 or chosen[having].any():
+            continue
+        for g in having[np.argsort(sizes[having], kind="stable")]:
+            left = ~chosen
+            left[g] = False
+            if left.any() and (holders[left].any(axis=0) | ~holders[~chosen].any(axis=0)).all():
+                chosen[g] = True
+                break
     return chosen

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from maskloom.errors import TaxonomyError
+from maskloom.errors import TaxonomyError, UsageError
 
 Kind = Literal["thing", "stuff"]
 ANY_FORMAT = ""
@@ -86,11 +86,13 @@ class Taxonomy:
             if category.key in self._index:
                 raise TaxonomyError("two categories share a key", seen=category.key)
             self._index[category.key] = position
-            other = names.setdefault(_fold(category.name), category.key)
+            other = names.setdefault(folded(category.name), category.key)
             if other != category.key:
                 raise TaxonomyError(
-                    "two categories share a name", where=f"{other}, {category.key}",
-                    seen=category.name, hint="give each category its own name",
+                    "two categories share a name",
+                    where=f"{other}, {category.key}",
+                    seen=category.name,
+                    hint="give each category its own name",
                 )
         for category in self.categories:
             for link in (category.parent, category.whole):
@@ -135,12 +137,12 @@ class Taxonomy:
         """Position of a key, name or alias (case, spaces, `-` and `_` are folded), or None."""
         if name in self._index:
             return self._index[name]
-        wanted = _fold(name)
+        wanted = folded(name)
         for position, category in enumerate(self.categories):
-            if wanted in map(_fold, (category.key, category.name)):
+            if wanted in map(folded, (category.key, category.name)):
                 return position
         for position, category in enumerate(self.categories):
-            if wanted in map(_fold, category.aliases):
+            if wanted in map(folded, category.aliases):
                 return position
         return None
 
@@ -218,29 +220,54 @@ class Taxonomy:
         Args:
             other: the taxonomy to translate from.
             renames: name or key there → name or key here, tried first.
+
+        Raises:
+            UsageError: a rename's old name is no category of `other`, or two are the same one.
         """
-        given = {_fold(k): v for k, v in (renames or {}).items()}
+        given = other.renamed_positions(renames or {})
         return [
-            self.find(given.get(_fold(c.name), given.get(_fold(c.key), c.name)))
-            if _fold(c.name) in given or _fold(c.key) in given
-            else self._index.get(c.key, self.find(c.name))
-            for c in other.categories
+            self.find(given[i]) if i in given else self._index.get(c.key, self.find(c.name))
+            for i, c in enumerate(other.categories)
         ]
+
+    def renamed_positions(self, renames: Mapping[str, str]) -> dict[int, str]:
+        """Position → new name of what is renamed.
+
+        Raises:
+            UsageError: an old name is no category, or two are the same one.
+        """
+        found: dict[int, str] = {}
+        for old, new in renames.items():
+            position = self.find(old)
+            if position is None:
+                raise UsageError(
+                    "no such category",
+                    where="--map",
+                    seen=old,
+                    hint=f"known: {', '.join(c.name for c in self.categories[:20])}",
+                )
+            if position in found:
+                raise UsageError("a category is renamed twice", where="--map", seen=old)
+            found[position] = new
+        return found
 
 
 def unique_keys(names: Iterable[str]) -> list[str]:
     """Keys made from names: lower case, other characters to `-`, numbered where they repeat."""
     seen: dict[str, int] = {}
-    keys = []
+    keys: dict[str, None] = {}
     for name in names:
         base = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-") or "class"
-        count = seen.get(base, 0)
-        seen[base] = count + 1
-        keys.append(base if count == 0 else f"{base}-{count + 1}")
-    return keys
+        key = base
+        while key in keys:
+            seen[base] = seen.get(base, 1) + 1
+            key = f"{base}-{seen[base]}"
+        keys[key] = None
+    return list(keys)
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """A name as names are compared: without case, and `-`, `_` and spaces the same."""
     return re.sub(r"[\s_-]+", " ", name.strip().lower())
 
 

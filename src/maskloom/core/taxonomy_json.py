@@ -18,7 +18,9 @@ def categories_from_json(data: object, where: object) -> tuple[tuple[Category, .
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("categories"), list):
         raise TaxonomyError(
-            'no list "categories"', where=where, seen=type(data).__name__,
+            'no list "categories"',
+            where=where,
+            seen=type(data).__name__,
             hint='write {"categories": [{"id": 0, "name": "sky"}, ...], "void": 11}',
         )
     entries = data["categories"]
@@ -64,11 +66,15 @@ def _category(key: str, entry: Mapping[str, Any], where: object) -> Category:
     kind = entry.get("kind", "thing" if entry.get("isthing", 1) else "stuff")
     color = entry.get("color")
     if kind not in ("thing", "stuff") or not all(type(v) is int for v in ids.values()):
-        raise TaxonomyError("a category with a wrong kind or id", where=f"{where}: {key}", seen=entry)
+        raise TaxonomyError(
+            "a category with a wrong kind or id", where=f"{where}: {key}", seen=entry
+        )
     if color is not None and (
         len(color) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in color)
     ):
-        raise TaxonomyError("a colour is not three numbers 0..255", where=f"{where}: {key}", seen=color)
+        raise TaxonomyError(
+            "a colour is not three numbers 0..255", where=f"{where}: {key}", seen=color
+        )
     return Category(
         key=key,
         name=entry["name"],

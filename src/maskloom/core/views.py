@@ -5,6 +5,7 @@ Views are derived and never stored; exact changes of form between files are `for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,11 @@ def class_map(labels: Labels, taxonomy: Taxonomy) -> NDArray[Any]:
     return _outside_coverage(out, labels, taxonomy, void, background)
 
 
-def instance_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
+def instance_rows(labels: Labels) -> Rows:
     """Rows as they are, or one row per category of a class map (void and background left out)."""
     if labels.rows is not None:
         return labels.rows
-    assert labels.class_map is not None  # noqa: S101 - Labels holds one of the two
+    assert labels.class_map is not None
     masks, ids = Masks.from_id_map(labels.class_map, background=None)
     void, background = codes(labels.class_map.dtype)
     keep = (ids != void) & (ids != background)
@@ -57,8 +58,10 @@ def instance_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
 
 
 def instance_map(rows: Rows, size: tuple[int, ...]) -> NDArray[np.int32]:
-    """(H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere; later over
-    earlier, parts of one object share its number."""
+    """(H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere.
+
+    Later rows lie over earlier ones; parts of one object share its number.
+    """
     out = np.zeros(size, np.int32)
     _, first, inverse = np.unique(rows.instance, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -79,45 +82,74 @@ def class_areas(labels: Labels, taxonomy: Taxonomy) -> NDArray[np.int64]:
     return areas
 
 
-def translate(labels: Labels, targets: list[int | None], where: object = None) -> Labels:
+def translate(
+    labels: Labels, targets: Sequence[int | None], taxonomy: Taxonomy, where: object = None
+) -> Labels:
     """Labels whose categories are renumbered.
 
     Args:
         labels: in the old taxonomy.
         targets: new position for each old one; None drops nothing: a used one is refused.
+        taxonomy: the new one; in class maps its void categories become the void code.
         where: what to name in errors.
 
     Raises:
         DataError: a category that is used has no target.
     """
-    if targets == list(range(len(targets))):
-        return labels
     if labels.rows is not None:
+        if list(targets) == list(range(len(targets))):
+            return labels
         used = np.unique(labels.rows.category)
         table = _table(used, targets, where)
         rows = labels.rows.take(slice(None))
         changed = {f: getattr(rows, f) for f in Rows.__slots__}
         changed["category"] = table[rows.category].astype(np.int32)
         return labels.replace(rows=Rows(**changed))
-    assert labels.class_map is not None  # noqa: S101 - Labels holds one of the two
-    dtype = np.dtype(map_dtype(max((t for t in targets if t is not None), default=0) + 1))
-    old = codes(labels.class_map.dtype)
+    assert labels.class_map is not None
     used = np.unique(labels.class_map)
-    lut = np.zeros(np.iinfo(labels.class_map.dtype).max + 1, dtype)
-    known = used[~np.isin(used, old)]
-    lut[known] = _table(known, targets, where)[known]
-    lut[list(old)] = codes(dtype)
-    return labels.replace(class_map=lut[labels.class_map])
+    _table(used[~np.isin(used, codes(labels.class_map.dtype))], targets, where)
+    return labels.replace(class_map=recode(labels.class_map, targets, taxonomy))
 
 
-def _table(used: NDArray[Any], targets: list[int | None], where: object) -> NDArray[np.int64]:
+def recode(
+    pixels: NDArray[Any],
+    targets: Sequence[int | None],
+    taxonomy: Taxonomy,
+    *,
+    lost: int | None = None,
+) -> NDArray[Any]:
+    """A class map in positions of another taxonomy.
+
+    Args:
+        pixels: (H, W) uint8 or uint16 of old positions and codes.
+        targets: new position for each old one, or None.
+        taxonomy: the new one; its void categories become the void code.
+        lost: value of pixels without a target; by default the void code.
+
+    Returns:
+        (H, W) of the smallest type that holds the new taxonomy.
+    """
+    dtype = np.dtype(map_dtype(len(taxonomy)))
+    void, background = codes(dtype)
+    table = np.full(np.iinfo(pixels.dtype).max + 1, void if lost is None else lost, dtype)
+    for i, target in enumerate(targets[: len(table)]):
+        if target is not None:
+            table[i] = void if taxonomy[target].void else target
+    table[list(codes(pixels.dtype))] = void, background
+    out: NDArray[Any] = table[pixels]
+    return out
+
+
+def _table(used: NDArray[Any], targets: Sequence[int | None], where: object) -> NDArray[np.int64]:
     used = used.astype(np.int64)
     table = np.full(max(len(targets), int(used.max(initial=-1)) + 1), -1, np.int64)
     for value in used.tolist():
         target = targets[value] if value < len(targets) else None
         if target is None:
             raise DataError(
-                "a category that is in use has no counterpart", where=where, seen=value,
+                "a category that is in use has no counterpart",
+                where=where,
+                seen=value,
                 hint="map it with --map OLD=NEW",
             )
         table[value] = target
@@ -125,7 +157,7 @@ def _table(used: NDArray[Any], targets: list[int | None], where: object) -> NDAr
 
 
 def _widen(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if array.dtype == dtype or dtype == np.uint8:
+    if array.dtype == dtype:
         return array.copy()
     out = array.astype(dtype)
     for old, new in zip(codes(array.dtype), codes(dtype), strict=True):
@@ -134,7 +166,7 @@ def _widen(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _mask_rows(labels: Labels) -> Rows:
-    assert labels.rows is not None  # noqa: S101 - asked by callers that know
+    assert labels.rows is not None
     rows = labels.rows
     only = rows.kind == RowKind.MASK
     return rows if only.all() else rows.take(only)
@@ -146,10 +178,10 @@ def _outside_coverage(
     coverage = labels.coverage
     if coverage is FULL or coverage.full:
         return out
-    if coverage.nothing or coverage.categories is not None:
-        # background is a claim about every category: without it such a pixel is unlabelled
-        if coverage.nothing or not set(taxonomy.keys) <= set(coverage.categories or ()):
-            out[out == background] = void
+    listed = coverage.categories
+    # background is a claim about every category: without it such a pixel is unlabelled
+    if coverage.nothing or (listed is not None and not set(taxonomy.keys) <= listed):
+        out[out == background] = void
     if coverage.area is not None:
         inside = coverage.area.dense(0)
         out[~inside & (out == background)] = void

@@ -36,7 +36,7 @@ from maskloom.formats.folders import (
 )
 from maskloom.formats.maps import read_checked
 from maskloom.store.files import safe_join
-from maskloom.store.images import read_map
+from maskloom.store.images import is_color
 
 IMAGE_FOLDERS = ("images", "image", "JPEGImages", "PNGImages", "imgs", "img")
 MASK_FOLDERS = (
@@ -93,9 +93,9 @@ def detect(path: Path) -> float:
     if first is None or (path / "images").is_dir():
         return 0.0
     try:
-        return 0.4 if read_map(first).ndim == 2 else 0.0
+        return 0.0 if is_color(first) else 0.4
     except DataError:
-        return 0.4 if len(_bare(path)) > 0 else 0.0
+        return 0.4
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -140,8 +140,12 @@ def _dataset(
 def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], int]:
     """Maps with their images, and the number of images; -1 where none are expected."""
     if options.masks is not None or options.images is not None:
-        masks = named_folder(path, options.masks or ".", "masks")
         folder = named_folder(path, options.images, "images") if options.images else None
+        if options.masks is not None:
+            masks = named_folder(path, options.masks, "masks")
+        else:
+            usual = subfolder(path, MASK_FOLDERS)
+            masks = path if usual is None or usual == folder else usual
         parts: list[tuple[str | None, Path, Path | None]] = [(None, masks, folder)]
     else:
         parts = _parts(path) or [(None, path, None)]

@@ -175,7 +175,7 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
 
 def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path) -> NDArray[Any]:
     """The map of object ids: the rows' own where they fit 16 bit, else 1..n."""
-    rows = joined_parts(instance_rows(labels, taxonomy))
+    rows = joined_parts(instance_rows(labels))
     own = rows.instance
     if len(rows) > 65535:
         raise WriteError(

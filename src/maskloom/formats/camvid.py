@@ -30,7 +30,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.formats.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
-from maskloom.store.images import read_map
+from maskloom.store.images import is_color
 
 COLOR_FILE = "label_colors.txt"
 SPLITS = ("train", "val", "test")
@@ -190,7 +190,7 @@ def _taxonomy(path: Path, options: Read, pairs: list[Pair]) -> tuple[Taxonomy, b
     if first is None:
         return SEGNET, False
     try:
-        colored = read_map(first).ndim == 3
+        colored = is_color(first)
     except DataError:
         return SEGNET, False
     return (taxonomy_of(THIRTY_TWO), True) if colored else (SEGNET, False)

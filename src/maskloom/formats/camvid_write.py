@@ -102,14 +102,16 @@ class CamvidWriter:
                     continue
                 placed.add(key)
                 name = key.removeprefix(f"{split}/")
-                self._move(self._label(key), self.target / f"{split}annot" / f"{name}.png")
+                labels = safe_join(self.target, f"{split}annot/{name}.png")
+                self._move(self._label(key), labels)
                 suffix = self.keys[key]
-                image = self.images.folder / f"{key}{suffix}"
+                image = safe_join(self.images.folder, f"{key}{suffix}")
                 if image.is_file():
-                    self._move(image, self.target / split / f"{name}{suffix}")
+                    self._move(image, safe_join(self.target, f"{split}/{name}{suffix}"))
                 lines.append(f"{split}/{name}{suffix} {split}annot/{name}.png\n")
             if lines:
-                atomic_write_bytes(self.target / f"{split}.txt", "".join(lines).encode())
+                listed = safe_join(self.target, f"{split}.txt")
+                atomic_write_bytes(listed, "".join(lines).encode())
         rest = sorted(set(self.keys) - placed)
         if rest:
             self._arrange({"rest" if splits else "train": tuple(rest)})

@@ -20,6 +20,7 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_file import CocoFile, read_file
 from maskloom.formats.coco_read import dataset_of
 
+_PLACES = ("annotations/*", "*")
 LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a folder of such files'
 
 
@@ -63,18 +64,22 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 
 def _files(folder: Path) -> list[tuple[Path, str | None]]:
     """Annotation files of a folder with their splits, the most telling place first."""
-    for pattern in ("annotations/instances*.json", "instances*.json"):
-        found = [(p, _split(p.stem)) for p in sorted(folder.glob(pattern))]
-        if found:
-            return found
-    found = [(p, p.parent.name) for p in sorted(folder.glob("*/_annotations.coco.json"))]
-    if found:
-        return found
-    for pattern in ("annotations/*.json", "*.json"):
-        listed = [p for p in sorted(folder.glob(pattern)) if _is_instances(p)]
+    places = [[p for p in sorted(folder.glob(pattern)) if _is_json(p)] for pattern in _PLACES]
+    for place in places:
+        if found := [p for p in place if p.name.startswith("instances")]:
+            return [(p, _split(p.stem)) for p in found]
+    named = [p for p in sorted(folder.glob("*/_annotations.coco.*")) if _is_json(p)]
+    if named:
+        return [(p, p.parent.name) for p in named]
+    for place in places:
+        listed = [p for p in place if _is_instances(p)]
         if listed:
             return [(p, _split(p.stem) if len(listed) > 1 else None) for p in listed]
     return []
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and not path.name.startswith(".")
 
 
 def _split(stem: str) -> str | None:

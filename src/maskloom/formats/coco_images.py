@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskloom.core.sample import ImageRef, Sample, sample_key
-from maskloom.errors import DataError, FormatError
-from maskloom.store.files import safe_join
+from maskloom.store.files import stays_below
 
 
 def data_root(path: Path) -> Path:
@@ -22,40 +22,80 @@ def image_folders(
 ) -> list[Path]:
     """Where a file's images may lie, the likely place first."""
     places = [".", "images"]
-    if split:
+    if split and stays_below(split):
         places += [split, f"images/{split}"]
     if not named and file.parent != root and file.parent.is_relative_to(root):
         places.append(file.parent.relative_to(root).as_posix())
     folders = [root / place for place in places if (root / place).is_dir()]
-    probes = names[:8]
-    return sorted(folders, key=lambda f: -sum((f / name).is_file() for name in probes))
+    probes = [name for name in names[:8] if stays_below(name)]
+    return sorted(folders, key=lambda f: -sum(_file(f, name) is not None for name in probes))
 
 
-def sample_of(image: Mapping[str, Any], folders: Sequence[Path], file: Path) -> Sample:
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """For each name that is absolute or climbs out of its folder, one that stays below it.
+
+    That is the bare file name, or, where two images would share it, the path without what
+    leads out.
+    """
+    listed = list(names)
+    keys = Counter(sample_key(_last(name)) for name in listed)
+    return {
+        name: _last(name) if keys[sample_key(_last(name))] == 1 else _trimmed(name)
+        for name in listed
+        if not stays_below(name)
+    }
+
+
+def sample_of(
+    image: Mapping[str, Any], folders: Sequence[Path], safe: Mapping[str, str], *, named: bool
+) -> Sample:
     """The sample of an image entry, with its file where one of the folders has it.
 
-    Raises:
-        FormatError: the file name leads out of the folder.
+    Only text that stays below a folder is ever joined to it, so that no label file can point
+    elsewhere; links that lie in the folder are the user's and are followed.
+
+    Args:
+        image: the entry of the file.
+        folders: where images may lie.
+        safe: see `safe_names`; such images are looked for by that name only where `named`.
+        named: whether the user named the folder of the images.
     """
     name = str(image["file_name"])
+    below = safe.get(name, name)
     found = None
-    for folder in folders:
-        try:
-            candidate = safe_join(folder, name)
-        except DataError as error:
-            raise FormatError(
-                error.what,
-                where=f"{file}: image {image['id']}, file_name",
-                seen=name,
-                hint="use names below the folder of the images",
-            ) from error
-        if candidate.is_file():
-            found = candidate
-            break
+    if below == name or named:
+        wanted = name if below == name else _last(below)
+        hits = (_file(folder, wanted) for folder in folders)
+        found = next((hit for hit in hits if hit is not None), None)
     rest = {k: v for k, v in image.items() if k not in ("file_name", "height", "width")}
     return Sample(
-        sample_key(name),
+        sample_key(below),
         ImageRef(found, (int(image["height"]), int(image["width"]))),
         file_name=name,
         extra={"coco": rest},
     )
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """The file of a name below a folder; a name too long for the disk is no file."""
+    path = folder / name.replace("\\", "/")
+    try:
+        return path if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a path without root, drive, `.`, `..` and NUL."""
+    parts = name.replace("\0", "").replace("\\", "/").split("/")
+    if ":" in parts[0]:
+        parts = parts[1:]
+    return [part for part in parts if part not in ("", ".", "..")]
+
+
+def _last(name: str) -> str:
+    return (_parts(name) or ["image"])[-1]
+
+
+def _trimmed(name: str) -> str:
+    return "/".join(_parts(name) or ["image"])

@@ -14,10 +14,10 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.coco_file import CocoFile
-from maskloom.formats.coco_images import data_root, image_folders, sample_of
+from maskloom.formats.coco_images import data_root, image_folders, safe_names, sample_of
 from maskloom.formats.maps import check_size, size_of
 
 INTERPRETED = frozenset(
@@ -29,14 +29,17 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
     """One data set of all files; labels are decoded when asked for.
 
     Raises:
-        FormatError: files disagree about categories, or a file_name leads out of the root.
+        FormatError: files disagree about categories.
     """
     categories = _shared_categories(files)
-    taxonomy = _taxonomy(categories)
+    taxonomy, doubled = _taxonomy(categories, files)
     positions = {value: i for i, value in enumerate(categories)}
     root = images or data_root(path)
     placed: list[tuple[Sample, CocoFile, int]] = []
+    outside: list[str] = []
     for file in files:
+        safe = safe_names(str(i["file_name"]) for i in file.images.values())
+        outside += safe
         folders = image_folders(
             root,
             file.path,
@@ -45,7 +48,8 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
             named=images is not None,
         )
         for image_id, image in file.images.items():
-            placed.append((sample_of(image, folders, file.path), file, image_id))
+            sample = sample_of(image, folders, safe, named=images is not None)
+            placed.append((sample, file, image_id))
     placed = _unique(placed)
     owners = {sample.key: (file, image_id) for sample, file, image_id in placed}
     samples = tuple(sorted((s for s, _, _ in placed), key=lambda s: s.key))
@@ -60,7 +64,7 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
         labels_of,
         _splits(files, owners, samples),
         name=path.name,
-        warnings=_warnings(files, samples),
+        warnings=doubled + _warnings(files, samples, outside),
         extra={
             "coco": {
                 "heads": {f.split or "": dict(f.head) for f in files},
@@ -73,12 +77,19 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
     )
 
 
-def _warnings(files: Sequence[CocoFile], samples: Sequence[Sample]) -> tuple[str, ...]:
+def _warnings(
+    files: Sequence[CocoFile], samples: Sequence[Sample], outside: Sequence[str]
+) -> tuple[str, ...]:
     found = [
         f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
         for f in files
         if f.skipped
     ]
+    if outside:
+        found.append(
+            f"{len(outside)} file names lead out of the data's folder and are not followed, first "
+            f"{outside[0]!r}; --images ROOT looks for them by their last part"
+        )
     missing = [s.file_name for s in samples if s.image.path is None]
     if missing:
         found.append(f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}")
@@ -112,19 +123,35 @@ def _shared_categories(files: Sequence[CocoFile]) -> dict[int, Mapping[str, Any]
     return shared
 
 
-def _taxonomy(categories: Mapping[int, Mapping[str, Any]]) -> Taxonomy:
-    keys = unique_keys(str(c["name"]) for c in categories.values())
+def _taxonomy(
+    categories: Mapping[int, Mapping[str, Any]], files: Sequence[CocoFile]
+) -> tuple[Taxonomy, tuple[str, ...]]:
+    """The categories, with a warning where two have one name and so one gets another."""
+    used = {a["category_id"] for f in files for own in f.annotations.values() for a in own}
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    # One that labels use keeps its name before one that none uses.
+    for value in sorted(categories, key=lambda v: v not in used):
+        name = own = str(categories[value]["name"])
+        count = 1
+        while folded(name) in taken:
+            count += 1
+            name = f"{own} ({count})"
+        taken.add(folded(name))
+        names[value] = name
+    doubled = [f"{v} is now {n!r}" for v, n in names.items() if n != categories[v]["name"]]
+    keys = unique_keys(names[value] for value in categories)
     return Taxonomy(
         tuple(
             Category(
                 key,
-                str(c["name"]),
+                names[value],
                 "stuff" if c.get("isthing") == 0 else "thing",
                 ids=(("coco", value),),
             )
             for key, (value, c) in zip(keys, categories.items(), strict=True)
         )
-    )
+    ), (f"categories share a name: {', '.join(doubled)}",) if doubled else ()
 
 
 def _unique(placed: list[tuple[Sample, CocoFile, int]]) -> list[tuple[Sample, CocoFile, int]]:
@@ -148,7 +175,7 @@ def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample:
             [RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8
         ),
         score=np.array(
-            [math.nan if a.get("score") is None else a["score"] for a in own], np.float32
+            [math.nan if a.get("score") is None else a["score"] for a in own], np.float64
         ),
         crowd=np.array([bool(a.get("iscrowd", 0)) for a in own]),
         attributes=_optional(

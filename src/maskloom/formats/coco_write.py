@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.sample import Sample
+from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
@@ -26,7 +26,7 @@ from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
-from maskloom.store.files import atomic_file
+from maskloom.store.files import atomic_file, safe_join
 
 HOLDS = Holds(
     instances=True, overlap=True, empty=True, crowd=True, score=True, attributes=True, fields=True
@@ -56,7 +56,7 @@ class CocoWriter:
         self.taxonomy = taxonomy
         self.options = options
         self.extra = extra.get("coco", {})
-        self.single = target.suffix == ".json"
+        self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.entries: dict[str, dict[str, Any]] = {}
         self.annotations: dict[str, list[dict[str, Any]]] = {}
@@ -83,7 +83,7 @@ class CocoWriter:
         """Keep the entries of one image and place the image."""
         image_labels_only(labels.size, self.target)
         own = dict(sample.extra.get("coco", {}))
-        name = sample.file_name if own and sample.file_name else _image_name(sample)
+        name = _image_name(sample)
         self.entries[sample.key] = {
             **own,
             "file_name": name,
@@ -91,7 +91,7 @@ class CocoWriter:
             "width": labels.size[1],
         }
         self.images.put(sample, name)
-        rows = _annotation_rows(instance_rows(labels, self.taxonomy))
+        rows = _annotation_rows(instance_rows(labels))
         self.annotations[sample.key] = [self._annotation(rows, i) for i in range(len(rows))]
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -106,7 +106,9 @@ class CocoWriter:
                 parts["rest" if parts else ""] = rest
         for name, keys in parts.items():
             stem = f"instances_{name}" if name else "instances"
-            file = self.target if self.single else self.target / "annotations" / f"{stem}.json"
+            file = self.target
+            if not self.single:
+                file = safe_join(self.target / "annotations", f"{stem}.json")
             self._write(file, name, sorted(keys))
         return self.images.warnings()
 
@@ -123,7 +125,7 @@ class CocoWriter:
             "segmentation": self._segmentation(rows, i, mask),
         }
         if not math.isnan(rows.score[i]):
-            out["score"] = float(str(rows.score[i]))
+            out["score"] = float(rows.score[i])
         if rows.attributes and rows.attributes[i]:
             out["attributes"] = dict(rows.attributes[i] or {})
         return out
@@ -189,8 +191,12 @@ def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
 
 
 def _image_name(sample: Sample) -> str:
-    suffix = sample.image.path.suffix if sample.image.path is not None else ".png"
-    return sample.key + suffix
+    """The source's own name where it is the key's, so that no two images share one."""
+    if "coco" in sample.extra and sample_key(sample.file_name) == sample.key:
+        return sample.file_name
+    if sample.image.path is not None:
+        return sample.key + sample.image.path.suffix
+    return sample.key + (Path(sample.file_name).suffix or ".png")
 
 
 def _ids(own: list[Any]) -> list[int]:

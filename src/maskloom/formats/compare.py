@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, instance_rows
+from maskloom.core.views import class_map, instance_rows, recode
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.objects_write import joined_parts
 from maskloom.work.progress import track
@@ -29,65 +27,77 @@ class Difference:
     objects: int
     exact_objects: int
     changed_pixels: int
+    changed_scores: int = 0
     first: str = ""
 
 
-def compare(source: Dataset, back: Dataset) -> Difference:
+def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Difference:
     """Compare every sample.
+
+    Args:
+        source: decides categories and samples.
+        back: what was written, read again.
+        scores: an object is exact only if its score is, too.
 
     Raises:
         FormatError: the samples are not the same.
     """
     pairs = _paired(source, back)
-    objects = exact = changed = 0
+    objects = exact = changed = rescored = 0
     first = ""
     targets = source.taxonomy.match(back.taxonomy)
     ours, theirs = ({s.key: s for s in d.samples} for d in (source, back))
     for key, other in track(pairs, "verifying", unit="images"):
         one, two = source.labels_of(ours[key]), back.labels_of(theirs[other])
-        found = compare_labels(one, two, source.taxonomy, targets)
+        found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
         objects += found.objects
         exact += found.exact_objects
         changed += found.changed_pixels
-        if found.changed_pixels and not first:
+        rescored += found.changed_scores
+        if (found.changed_pixels or found.changed_scores) and not first:
             first = key
-    return Difference(objects, exact, changed, first)
+    return Difference(objects, exact, changed, rescored, first)
 
 
-def compare_labels(
-    one: Labels, two: Labels, taxonomy: Taxonomy, targets: list[int | None]
+def _compare_labels(
+    one: Labels,
+    two: Labels,
+    taxonomies: tuple[Taxonomy, Taxonomy],
+    targets: list[int | None],
+    *,
+    scores: bool,
 ) -> Difference:
-    """Compare the labels of one sample.
+    """Compare the labels of one sample, each in its own taxonomy.
 
-    Args:
-        one: in `taxonomy`.
-        two: of the other data set.
-        taxonomy: of `one`.
-        targets: position in `taxonomy` for each category of `two`, or None.
+    `targets` are positions in the first taxonomy for each category of the second, or None.
     """
     if one.size != two.size:
         return Difference(0, 0, int(np.prod(one.size)))
-    rows = joined_parts(one.rows) if one.rows is not None else None
-    matched = Counter(_objects(two, targets))
-    if rows is None:
-        return Difference(0, 0, _changed_classes(one, two, taxonomy, targets))
+    if one.rows is None:
+        return Difference(0, 0, _changed_classes(one, two, taxonomies, targets))
+    rows = joined_parts(one.rows)
+    others = joined_parts(instance_rows(two))
+    ours = _entries(rows, list(range(len(taxonomies[0]))))
+    theirs = _entries(others, targets)
+    matched = Counter(theirs)
     left = []
-    for i, entry in enumerate(_entries(rows, list(range(len(taxonomy))))):
+    for i, entry in enumerate(ours):
         if matched[entry] > 0:
             matched[entry] -= 1
         else:
             left.append(i)
-    exact = len(rows) - len(left)
-    changed = 0
+    changed = rescored = 0
+    if scores:
+        scored = Counter(_scored(ours, rows))
+        scored.subtract(_scored(theirs, others))
+        rescored = sum(n for n in scored.values() if n > 0) - len(left)
     if left or (two.rows is not None and sum(matched.values())):
         changed = (
-            _changed_classes(one, two, taxonomy, targets)
+            _changed_classes(one, two, taxonomies, targets)
             if two.rows is None
-            else _changed_objects(
-                rows.take(np.array(left, np.int64)), joined_parts(two.rows), matched, targets
-            )
+            else _changed_objects(rows.take(np.array(left, np.int64)), others, matched, targets)
         )
-    return Difference(len(rows), exact, changed)
+    return Difference(len(rows), len(rows) - len(left) - rescored, changed, rescored)
 
 
 def _entries(rows: Rows, targets: list[int | None]) -> list[tuple[int | None, int, bytes]]:
@@ -98,11 +108,12 @@ def _entries(rows: Rows, targets: list[int | None]) -> list[tuple[int | None, in
     ]
 
 
-def _objects(labels: Labels, targets: list[int | None]) -> list[tuple[int | None, int, bytes]]:
-    rows = labels.rows
-    if rows is None:
-        rows = instance_rows(labels, Taxonomy(()))
-    return _entries(joined_parts(rows), targets)
+def _scored(entries: list[tuple[int | None, int, bytes]], rows: Rows) -> list[tuple[object, ...]]:
+    """The identities with their scores; no score equals no score."""
+    return [
+        (*entry, None if np.isnan(score) else float(score))
+        for entry, score in zip(entries, rows.score, strict=True)
+    ]
 
 
 def _changed_objects(
@@ -137,32 +148,17 @@ def _changed_objects(
 
 
 def _changed_classes(
-    one: Labels, two: Labels, taxonomy: Taxonomy, targets: list[int | None]
+    one: Labels,
+    two: Labels,
+    taxonomies: tuple[Taxonomy, Taxonomy],
+    targets: list[int | None],
 ) -> int:
     """Pixels whose class differs; void and background are classes here."""
-    first = class_map(one, taxonomy)
-    second = _in_taxonomy(two, targets, first.dtype)
+    first = class_map(one, taxonomies[0])
+    # A category without a counterpart becomes a value of its own, so that it differs.
+    lost = codes(first.dtype)[1] - 1
+    second = recode(class_map(two, taxonomies[1]), targets, taxonomies[0], lost=lost)
     return int(np.count_nonzero(first != second))
-
-
-def _in_taxonomy(labels: Labels, targets: list[int | None], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The class map in positions of another taxonomy; what has none becomes a value of its own."""
-    void, background = codes(np.dtype(dtype))
-    if labels.rows is None:
-        assert labels.class_map is not None
-        own_void, own_background = codes(labels.class_map.dtype)
-        table = np.full(int(np.iinfo(labels.class_map.dtype).max) + 1, background - 1, dtype)
-        for i, target in enumerate(targets):
-            table[i] = background - 1 if target is None else target
-        table[own_void], table[own_background] = void, background
-        found: NDArray[Any] = table[labels.class_map]
-        return found
-    out = np.full(labels.size, background, dtype)
-    values = [targets[int(c)] for c in labels.rows.category]
-    labels.rows.masks.paint(
-        out, np.array([background - 1 if v is None else v for v in values], np.int64)
-    )
-    return out
 
 
 def _paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ What a label file says is up to the formats.
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import re
@@ -232,7 +233,7 @@ class ImagePlacer:
         """Place the image at KEY + its own suffix, or at `relative`.
 
         Raises:
-            WriteError: the target cannot be written.
+            WriteError: the target cannot be written, or another image has that name there.
         """
         source = sample.image.path
         if self.how == "none":
@@ -242,7 +243,14 @@ class ImagePlacer:
             return
         target = safe_join(self.folder, relative or sample.key + source.suffix)
         if target.exists():
-            return
+            if filecmp.cmp(source, target, shallow=False):
+                return
+            raise WriteError(
+                "two images would have one name",
+                where=target,
+                seen=source,
+                hint="give each image its own name",
+            )
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if self.how == "link":

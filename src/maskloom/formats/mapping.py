@@ -14,16 +14,18 @@ from maskloom.errors import TaxonomyError, UsageError
 
 
 def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
-    """`("a=b", ...)` to a mapping.
+    """`("a=b", ...)` to a mapping; spaces around names are cut.
 
     Raises:
         UsageError: a pair is not OLD=NEW, or an old name is given twice.
     """
     renames: dict[str, str] = {}
     for pair in pairs:
-        old, equals, new = pair.partition("=")
+        old, equals, new = (part.strip() for part in pair.partition("="))
         if not (old and equals and new):
-            raise UsageError("not OLD=NEW", where="--map", seen=pair, hint="write --map car=vehicle")
+            raise UsageError(
+                "not OLD=NEW", where="--map", seen=pair, hint="write --map car=vehicle"
+            )
         if old in renames:
             raise UsageError("a category is mapped twice", where="--map", seen=old)
         renames[old] = new
@@ -42,6 +44,7 @@ def adopt_taxonomy(
         strict: refuse a category without counterpart even if no label uses it.
 
     Raises:
+        UsageError: a pair is not OLD=NEW, or its OLD is no category of the data set.
         TaxonomyError: `strict`, and a category has no counterpart.
         DataError (on reading a sample): a category in use has none.
     """
@@ -51,7 +54,9 @@ def adopt_taxonomy(
     missing = [c.name for c, t in zip(dataset.taxonomy, targets, strict=True) if t is None]
     if strict and missing:
         raise TaxonomyError(
-            "categories without a counterpart", where=dataset.name, seen=", ".join(missing[:10]),
+            "categories without a counterpart",
+            where=dataset.name,
+            seen=", ".join(missing[:10]),
             hint=f"map them with --map OLD=NEW to one of: {', '.join(c.name for c in taxonomy)}",
         )
     return _translated(dataset, taxonomy, targets)
@@ -61,6 +66,6 @@ def _translated(dataset: Dataset, taxonomy: Taxonomy, targets: list[int | None])
     read = dataset.labels_of
 
     def labels_of(sample: Sample) -> Labels:
-        return translate(read(sample), targets, where=sample.key)
+        return translate(read(sample), targets, taxonomy, where=sample.key)
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)

@@ -19,6 +19,7 @@ from maskloom.errors import FormatError
 from maskloom.store.images import image_size, read_map
 
 Color = tuple[int, int, int]
+_LONGEST_TABLE = 1 << 20
 
 
 def read_checked(path: Path, sample: Sample) -> NDArray[Any]:
@@ -72,14 +73,12 @@ def ids_to_classes(
     dtype = np.dtype(map_dtype(n_categories))
     void, background = codes(dtype)
     code = {-1: void, -2: background}
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    table = np.zeros(high - low + 1, dtype)
-    known = np.zeros(high - low + 1, bool)
-    for value, position in ids.items():
-        if low <= value <= high:
-            table[value - low] = code.get(position, position)
-            known[value - low] = True
-    index = values - low if low else values
+    index, places, length = _places(values, ids)
+    table = np.zeros(length, dtype)
+    known = np.zeros(length, bool)
+    for value, place in places.items():
+        table[place] = code.get(ids[value], ids[value])
+        known[place] = True
     if not known.all() and not known[index].all():
         y, x = (int(v) for v in np.argwhere(~known[index])[0])
         raise FormatError(
@@ -90,6 +89,20 @@ def ids_to_classes(
         )
     classes: NDArray[Any] = table[index]
     return classes
+
+
+def _places(
+    values: NDArray[Any], ids: Mapping[int, int]
+) -> tuple[NDArray[Any], dict[int, int], int]:
+    """Stored values as indexes of a table, where each known id stands in it, and its length."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    if high - low < _LONGEST_TABLE:
+        index = values.astype(np.int64) - low if low else values
+        return index, {v: v - low for v in ids if low <= v <= high}, high - low + 1
+    # Ids of 32 bit lie far apart, but few differ.
+    found, inverse = np.unique(values, return_inverse=True)
+    places = {int(v): i for i, v in enumerate(found.tolist()) if v in ids}
+    return inverse.reshape(values.shape), places, len(found)
 
 
 def colors_to_ids(

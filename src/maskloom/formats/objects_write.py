@@ -48,7 +48,7 @@ class ObjectsWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the masks of one image; the folder appears when whole."""
         image_labels_only(labels.size, self.target)
-        rows = joined_parts(instance_rows(labels, self.taxonomy))
+        rows = joined_parts(instance_rows(labels))
         folder = self._folder(sample.key)
         partial = folder.with_name(f".{folder.name}.partial")
         with writing(folder):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels, codes
+from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
 from maskloom.core.views import translate
 from maskloom.errors import UsageError
+from maskloom.formats.mapping import parse_renames
 
 
 def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
@@ -23,41 +22,19 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
         pairs: `OLD=NEW`, each a name or key; NEW may exist already.
 
     Raises:
-        UsageError: a pair without `=`, an unknown or repeated OLD, or an empty NEW.
+        UsageError: a pair that is not OLD=NEW, an unknown or repeated OLD, or void merged with
+            what is not void.
     """
     if not pairs:
         return dataset
     old = dataset.taxonomy
-    names = _new_names(old, pairs)
+    names = old.renamed_positions(parse_renames(pairs))
     taxonomy, targets = _merged(old, names)
 
     def labels_of(sample: Sample) -> Labels:
-        labels = dataset.labels_of(sample)
-        if labels.class_map is None:
-            return translate(labels, list(targets), sample.key)
-        void, _ = codes(labels.class_map.dtype)
-        table = np.arange(np.iinfo(labels.class_map.dtype).max + 1).astype(labels.class_map.dtype)
-        # Class maps store void as a code, never as a position.
-        table[: len(targets)] = [void if taxonomy[t].void else t for t in targets]
-        return labels.replace(class_map=table[labels.class_map])
+        return translate(dataset.labels_of(sample), targets, taxonomy, sample.key)
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
-
-
-def _new_names(taxonomy: Taxonomy, pairs: Sequence[str]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for text in pairs:
-        old, equals, new = text.partition("=")
-        if not equals or not new.strip():
-            raise UsageError("a renaming must read OLD=NEW", where="--map", seen=text)
-        position = taxonomy.find(old.strip())
-        if position is None:
-            known = ", ".join(c.name for c in taxonomy.categories[:20])
-            raise UsageError("no such category", where="--map", seen=old, hint=f"known: {known}")
-        if position in names:
-            raise UsageError("a category is renamed twice", where="--map", seen=old)
-        names[position] = new.strip()
-    return names
 
 
 def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
@@ -70,7 +47,7 @@ def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
             continue
         found = old.find(name)
         same = found is not None and found not in names
-        groups.setdefault(found if same and found is not None else name.lower(), []).append(i)
+        groups.setdefault(found if same and found is not None else folded(name), []).append(i)
     # A group stands where its first member stood.
     ordered = sorted(groups.items(), key=lambda item: min(item[1]))
     categories: list[Category] = []
@@ -82,6 +59,7 @@ def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
         else:
             name = names[members[0]]
             category = replace(old[members[0]], key=unique_keys([name])[0], name=name)
+        _check_void(category, [old[member] for member in members])
         categories.append(category)
         for member in members:
             targets[member] = place
@@ -92,6 +70,19 @@ def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
             for c in categories
         )
     ), targets
+
+
+def _check_void(merged: Category, members: Sequence[Category]) -> None:
+    """Pixels may become void; void ones are no longer told apart and cannot become a class."""
+    if merged in members and merged.void:
+        return
+    if len({member.void for member in members}) > 1:
+        raise UsageError(
+            "void and other categories cannot become one",
+            where="--map",
+            seen=", ".join(member.name for member in members),
+            hint="rename others to the void category, not void to them",
+        )
 
 
 def _moved(category: Category, link: str | None, keys: dict[str, str]) -> str | None:

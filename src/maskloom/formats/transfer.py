@@ -20,7 +20,13 @@ from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.loss import Loss, LossTotal, total
-from maskloom.store.files import PARTIAL, atomic_folder, refuse_existing, write_error
+from maskloom.store.files import (
+    PARTIAL,
+    atomic_folder,
+    claim_partial,
+    refuse_existing,
+    write_error,
+)
 from maskloom.work.progress import track
 
 
@@ -31,7 +37,8 @@ class Transfer:
     Args:
         images: samples.
         objects: annotated objects of the source; class maps have none.
-        exact_objects: objects that came back with the same pixels and category.
+        exact_objects: objects that came back with the same pixels and category, and the same
+            score where the target holds scores.
         changed_pixels: pixels that came back otherwise.
         losses: per kind.
         warnings: of the source and of the writer.
@@ -85,9 +92,9 @@ def transfer(
             losses = _write(dataset, ordered, writer, allow_loss=allow_loss)
             warnings = writer.finish(dataset.splits)
             difference = _verify(dataset, partial, fmt)
-            if difference.changed_pixels and not any(loss.refused for loss in losses):
-                losses.append(Loss(difference.first, "pixels", pixels=difference.changed_pixels))
-                if not allow_loss:
+            if not any(loss.refused for loss in losses):
+                losses += _unexpected(difference)
+                if not allow_loss and any(loss.refused for loss in losses):
                     raise _Refused(losses)
     except _Refused as refused:
         return Transfer(
@@ -122,7 +129,18 @@ def _write(dataset: Dataset, ordered: list[Any], writer: Writer, *, allow_loss: 
 def _verify(dataset: Dataset, partial: Path, fmt: Format) -> Difference:
     """Read what was written and compare it with the source."""
     back = read_dataset(partial, fmt.name)
-    return compare(dataset, back)
+    return compare(dataset, back, scores=fmt.holds.score)
+
+
+def _unexpected(difference: Difference) -> list[Loss]:
+    """What came back otherwise although the target was thought to hold it."""
+    found = []
+    if difference.changed_pixels:
+        found.append(Loss(difference.first, "pixels", pixels=difference.changed_pixels))
+    if difference.changed_scores:
+        detail = "scores came back otherwise than they were"
+        found.append(Loss(difference.first, "score", difference.changed_scores, detail=detail))
+    return found
 
 
 @contextmanager
@@ -139,8 +157,8 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     refuse_existing(dst)
     # The suffix stays last: it tells writer and reader that the target is one file.
     folder = dst.with_name(f".{dst.name}.{os.getpid()}{PARTIAL}")
+    claim_partial(folder)
     try:
-        folder.mkdir(parents=True)
         yield folder / dst.name
         (folder / dst.name).replace(dst)
     except OSError as error:

@@ -8,7 +8,6 @@ the target. A killed run goes on with the items it has.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +20,11 @@ from maskloom.errors import DataError, LossRefused, MaskloomError
 from maskloom.formats.base import Format, Writer
 from maskloom.inference.sources import Images
 from maskloom.store.files import (
-    PARTIAL, atomic_write_bytes, refuse_existing, sha256_file, writing,
+    PARTIAL,
+    atomic_write_bytes,
+    refuse_existing,
+    sha256_file,
+    writing,
 )
 from maskloom.store.images import read_image, write_png
 from maskloom.store.items import item_path, load_item, save_item
@@ -88,7 +91,8 @@ def predict_batch(
             try:
                 save_item(path, segmenter.predict(_pixels(sample)).labels)
             except DataError as error:
-                failures[sample.key] = error.message
+                named = error.where is not None
+                failures[sample.key] = error.message if named else f"{sample.key}: {error.message}"
                 continue
         done.append(sample)
     if not done:
@@ -123,7 +127,7 @@ def _identity(sample: Sample) -> str:
 
 
 def _pixels(sample: Sample) -> Any:
-    assert sample.image.path is not None  # noqa: S101 - find_images keeps only such
+    assert sample.image.path is not None
     return read_image(sample.image.path)
 
 
@@ -151,8 +155,16 @@ def _assemble(
         if refused and not target.allow_loss:
             continue
         sized = Sample(
-            sample.key, ImageRef(sample.image.path, labels.size), sample.kind, sample.sequence,
-            sample.index, sample.time_s, sample.group, sample.tags, sample.file_name, sample.extra,
+            sample.key,
+            ImageRef(sample.image.path, labels.size),
+            sample.kind,
+            sample.sequence,
+            sample.index,
+            sample.time_s,
+            sample.group,
+            sample.tags,
+            sample.file_name,
+            sample.extra,
         )
         writer.put(sized, labels)
         if folder and target.confidence and labels.confidence is not None:
@@ -166,13 +178,15 @@ def _assemble(
     }
     warnings = writer.finish({name: members for name, members in splits.items() if members})
     with writing(target.path):
-        os.replace(whole, target.path)
+        whole.replace(target.path)
     return objects, warnings, {**lost, **refused}
 
 
 def _refusal(target: Target, refused: Mapping[str, int]) -> MaskloomError:
     kinds = ", ".join(f"{kind} in {n} images" for kind, n in sorted(refused.items()))
     return LossRefused(
-        f"{target.fmt.name} cannot hold all of the predictions", where=target.path, seen=kinds,
+        f"{target.fmt.name} cannot hold all of the predictions",
+        where=target.path,
+        seen=kinds,
         hint="choose another --format, or accept it with --allow-loss; what is predicted is kept",
     )

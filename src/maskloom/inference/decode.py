@@ -18,6 +18,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 
 SEED = 0.5
+SMOOTH_PX = 1.0
 MIN_AREA = 12
 
 
@@ -76,9 +77,10 @@ def decode_instances(
 ) -> Labels:
     """Objects of the thing classes, parted by a watershed on the predicted distance.
 
-    Seeds are connected regions of distance > `seed`; the flood fills the pixels where a class
-    other than background wins. Foreground without a seed is an object too if it is connected to
-    none. An object takes the class of most of its probability; stuff classes give one row each.
+    Seeds are connected regions of distance > `seed`, after a Gaussian of `SMOOTH_PX`; the flood
+    fills the pixels where a class other than background wins. Foreground without a seed is an
+    object too if it is connected to none. An object takes the class of most of its probability;
+    stuff classes give one row each.
 
     Args:
         probabilities: (K, H, W) float32.
@@ -93,31 +95,37 @@ def decode_instances(
     Source: seeds and flooding as in Bai & Urtasun, "Deep Watershed Transform", 2017, with one
         regressed distance in place of energy bins.
     """
+    import cv2
     from scipy import ndimage
     from skimage.segmentation import watershed
 
+    height = np.asarray(cv2.GaussianBlur(distance, (0, 0), SMOOTH_PX), np.float32)
     dense = decode_classes(probabilities, channels)
     values = channels.values()
     things = [
-        c for c, v in enumerate(values.tolist())
+        c
+        for c, v in enumerate(values.tolist())
         if not (channels.background and c == 0) and channels.taxonomy[v].kind == "thing"
     ]
     winner = probabilities.argmax(axis=0)
     foreground = np.isin(winner, things)
     eight = np.ones((3, 3))
-    seeds, count = ndimage.label((distance > seed) & foreground, eight)
+    seeds, count = ndimage.label((height > seed) & foreground, eight)
     regions, n_regions = ndimage.label(foreground, eight)
     seeded = np.zeros(n_regions + 1, bool)
     seeded[regions[seeds > 0]] = True
     orphans = np.where(seeded[regions], 0, regions)
     seeds = np.where(orphans > 0, orphans + count, seeds).astype(np.int32)
-    objects = drop_small(watershed(-distance, seeds, mask=foreground).astype(np.int32), min_area)
+    objects = drop_small(watershed(-height, seeds, mask=foreground).astype(np.int32), min_area)
     return _rows(objects, probabilities, dense, channels, things)
 
 
 def _rows(
-    objects: NDArray[np.int32], probabilities: NDArray[np.float32], dense: Labels,
-    channels: Channels, things: list[int],
+    objects: NDArray[np.int32],
+    probabilities: NDArray[np.float32],
+    dense: Labels,
+    channels: Channels,
+    things: list[int],
 ) -> Labels:
     masks, ids = Masks.from_id_map(objects)
     n = len(ids)
@@ -130,9 +138,10 @@ def _rows(
     values = channels.values()
     category = values[np.array(things or [0])][means.argmax(axis=0)] if n else np.zeros(0)
     score = means.max(axis=0) if n else np.zeros(0)
-    assert dense.class_map is not None  # noqa: S101 - decode_classes gives a map
+    assert dense.class_map is not None
     stuff = [
-        v for c, v in enumerate(values.tolist())
+        v
+        for c, v in enumerate(values.tolist())
         if c not in things and not (channels.background and c == 0)
     ]
     stuff_masks, stuff_ids = Masks.from_id_map(

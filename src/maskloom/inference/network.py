@@ -20,11 +20,16 @@ from maskloom.core.segmenter import Prediction, Prompt
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import ImageError
 from maskloom.inference.decode import (
-    MIN_AREA, SEED, Channels, decode_classes, decode_instances,
+    MIN_AREA,
+    SEED,
+    Channels,
+    decode_classes,
+    decode_instances,
 )
 from maskloom.models import checkpoint
 
-MAX_PIXELS = 40_000_000
+Moments = tuple[NDArray[Any], NDArray[Any]]
+_BYTES_PER_PIXEL = 450  # measured for a ResNet-18 U-Net in fp32; the widest layers decide
 _FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
@@ -50,16 +55,30 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")
-    scale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(image.dtype, pre.scale)
-    return image.astype(np.float32) * np.float32(1 / scale)
+    return image.astype(np.float32) * np.float32(1 / unit_scale(image.dtype, pre))
 
 
-def normalize(unit: NDArray[np.float32], pre: Preprocessing) -> NDArray[np.float32]:
-    """(value - mean) / deviation, of the training data or, with `per_image`, of this image."""
-    if pre.per_image:
-        mean, std = unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)) + _FLAT
-    else:
+def unit_scale(dtype: np.dtype[Any], pre: Preprocessing) -> float:
+    """What values of a type are divided by: the type's range, or the network's for floats."""
+    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype, pre.scale)
+
+
+def normalize(
+    unit: NDArray[np.float32], pre: Preprocessing, moments: Moments | None = None
+) -> NDArray[np.float32]:
+    """(value - mean) / deviation, of the training data or, with `per_image`, of this image.
+
+    Args:
+        unit: (H, W, C) of `to_unit`, or a crop of it.
+        pre: of the network.
+        moments: (C,) mean and deviation of the whole image that a crop is of, on the scale of
+            `unit`; None takes them from `unit`.
+    """
+    if not pre.per_image:
         mean, std = np.array(pre.mean), np.array(pre.std)
+    else:
+        mean, std = moments or (unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)))
+        std = std + _FLAT
     gain = (1 / std).astype(np.float32)
     return unit * gain - (mean * gain).astype(np.float32)
 
@@ -84,6 +103,31 @@ def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
 
 
+def _too_large(height: int, width: int) -> ImageError:
+    return ImageError(
+        "the image does not fit into memory in one pass",
+        seen=f"{width} × {height}",
+        hint="cut the image into tiles first",
+    )
+
+
+def _free_bytes() -> int:
+    """Memory that a new array may take, or a large number where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return 1 << 62
+
+
+def _usable(precision: str, device: str) -> str:
+    """bf16 only where the machine computes in it; emulation is many times slower."""
+    bf16 = device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return precision if bf16 else "fp32"
+
+
 class NetworkSegmenter:
     """A network behind the Segmenter protocol.
 
@@ -98,9 +142,16 @@ class NetworkSegmenter:
     """
 
     def __init__(
-        self, network: nn.Module, channels: Channels, *, preprocessing: Preprocessing,
-        precision: str = "fp32", device: str = "cpu", layer: str = "model/network",
-        seed: float = SEED, min_area: int = MIN_AREA,
+        self,
+        network: nn.Module,
+        channels: Channels,
+        *,
+        preprocessing: Preprocessing,
+        precision: str = "fp32",
+        device: str = "cpu",
+        layer: str = "model/network",
+        seed: float = SEED,
+        min_area: int = MIN_AREA,
     ) -> None:
         self.seed, self.min_area = seed, min_area
         self.network = network
@@ -126,7 +177,7 @@ class NetworkSegmenter:
             checkpoint.load(run).to(device),
             Channels(run.taxonomy, run.background, run.task == "instance"),
             preprocessing=run.preprocessing,
-            precision=str(run.scores.get("precision", "fp32")),
+            precision=_usable(str(run.scores.get("precision", "fp32")), device),
             device=device,
             layer=run.layer,
             seed=seed,
@@ -149,27 +200,32 @@ class NetworkSegmenter:
         """Class probabilities (K, H, W) and the predicted distance (H, W), if there is one.
 
         Raises:
-            ImageError: wrong channels, or more pixels than fit into one pass.
+            ImageError: wrong channels, or more pixels than fit into memory.
         """
         height, width = image.shape[:2]
-        if height * width > MAX_PIXELS:
-            raise ImageError(
-                f"more than {MAX_PIXELS:,} pixels in one pass", seen=f"{width} × {height}",
-                hint="cut the image into tiles first",
-            )
+        self._refuse_huge(height, width)
         padded = pad_to_stride(
             normalize(to_unit(image, self.preprocessing), self.preprocessing),
             self.preprocessing.stride,
         )
-        batch = to_batch([padded], self.device)
-        with torch.inference_mode(), autocast(self.precision, self.device):
-            logits = self.network(batch)[:, :, :height, :width].float()
-            n = self.channels.n_classes
-            classes = logits[0, :n].softmax(dim=0).cpu().numpy()
-            distance = logits[0, n].sigmoid().cpu().numpy() if self.channels.distance else None
+        n = self.channels.n_classes
+        try:
+            batch = to_batch([padded], self.device)
+            with torch.inference_mode(), autocast(self.precision, self.device):
+                logits = self.network(batch)[:, :, :height, :width].float()
+                classes = logits[0, :n].softmax(dim=0).cpu().numpy()
+                distance = logits[0, n].sigmoid().cpu().numpy() if self.channels.distance else None
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise _too_large(height, width) from error
         return classes, distance
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
+    def _refuse_huge(self, height: int, width: int) -> None:
+        """Before the system kills the process: a pass must fit into the free memory."""
+        needed = height * width * (_BYTES_PER_PIXEL + 12 * self.channels.n_classes)
+        if self.device == "cpu" and needed > _free_bytes():
+            raise _too_large(height, width)
+
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
         """Label one image (H, W, C)."""
         classes, distance = self.probabilities(image)
         labels: Labels

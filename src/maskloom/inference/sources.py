@@ -9,8 +9,9 @@ from typing import Any
 
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError, FormatError, UsageError
+from maskloom.errors import DataError, UsageError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 
 
@@ -32,7 +33,11 @@ class Images:
 
 
 def find_images(
-    source: str, *, fmt: str | None = None, options: Any = None, images: Path | None = None,
+    source: str,
+    *,
+    fmt: str | None = None,
+    options: Any = None,
+    images: Path | None = None,
     split: str | None = None,
 ) -> Images:
     """The samples of a source.
@@ -59,10 +64,10 @@ def find_images(
     if path.is_file():
         found = [(sample_key(path.name), path)]
     elif path.is_dir():
-        files = sorted(p for p in path.rglob("*") if _is_image(p))
-        found = [(sample_key(p.relative_to(path)), p) for p in files]
+        found = list(list_files(path).items())
     else:
-        files = sorted(Path(p) for p in glob.glob(source, recursive=True))
+        names = glob.glob(source, recursive=True)  # noqa: PTH207 - patterns may be absolute
+        files = sorted(Path(name) for name in names)
         files = [p for p in files if p.is_file()]
         root = _shared_root(files)
         found = [(sample_key(p.relative_to(root)), p) for p in files]
@@ -79,7 +84,7 @@ def _is_dataset(path: Path) -> bool:
     try:
         fmt = detect_format(path)
         samples = read_dataset(path, fmt.name).samples
-    except FormatError:
+    except DataError:
         return False
     return any(s.image.path is not None and s.image.path.is_file() for s in samples)
 
@@ -92,7 +97,9 @@ def _of_dataset(
     absent = sorted({s.key for s in dataset.samples} - {s.key for s in present})
     if not present:
         raise DataError(
-            "the data set's images are not there", where=path, seen=", ".join(absent[:3]),
+            "the data set's images are not there",
+            where=path,
+            seen=", ".join(absent[:3]),
             hint="say where they lie with --images ROOT",
         )
     return Images(tuple(present), dataset.taxonomy, dict(dataset.splits), tuple(absent))
@@ -106,11 +113,6 @@ def read_options(source: str, fmt: str | None) -> type | None:
     if path.exists() and _is_dataset(path):
         return detect_format(path).ReadOptions
     return None
-
-
-def _is_image(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts[-2:])
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden
 
 
 def _shared_root(files: list[Path]) -> Path:
@@ -128,10 +130,13 @@ def _distinct(found: list[tuple[str, Path]]) -> list[Sample]:
     for key, path in found:
         if key in seen:
             raise DataError(
-                "two images differ only in their suffix", where=seen[key], seen=path.name,
+                "two images differ only in their suffix",
+                where=seen[key],
+                seen=path.name,
                 hint="predict them into two targets",
             )
         seen[key] = path
     return [
-        Sample(key, ImageRef(path), file_name=key + path.suffix) for key, path in sorted(seen.items())
+        Sample(key, ImageRef(path), file_name=key + path.suffix)
+        for key, path in sorted(seen.items())
     ]

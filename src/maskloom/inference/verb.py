@@ -14,6 +14,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import CheckpointError, UsageError
 from maskloom.formats.detect import load_format
 from maskloom.formats.mapping import parse_renames
+from maskloom.formats.transfer import refuse_nested
 from maskloom.inference.batch import Predicted, Target, predict_batch
 from maskloom.inference.sources import Images, find_images, read_options
 
@@ -31,7 +32,8 @@ class DecodeOptions:
     def __post_init__(self) -> None:
         if not 0 < self.seed < 1 or self.min_area < 0:
             raise UsageError(
-                "options out of range", seen=f"seed {self.seed}, min_area {self.min_area}",
+                "options out of range",
+                seen=f"seed {self.seed}, min_area {self.min_area}",
                 hint="seed between 0 and 1, min_area at least 0",
             )
 
@@ -59,10 +61,9 @@ def predict_run(request: PredictRequest) -> Outcome:
     Raises:
         MaskloomError: whatever is wrong with source, model, options or target.
     """
+    refuse_nested(Path(request.source), request.out)
     method = request.model in registry.METHODS
-    model_options = (
-        registry.load("methods", request.model).Options if method else DecodeOptions
-    )
+    model_options = registry.load("methods", request.model).Options if method else DecodeOptions
     reader = read_options(request.source, request.from_)
     fmt = load_format(_format_name(request, method=method))
     targets: dict[str, type] = {"model": model_options, "to": fmt.WriteOptions}
@@ -70,7 +71,10 @@ def predict_run(request: PredictRequest) -> Outcome:
         targets["from"] = reader
     settings = parse_settings(request.set_, targets)
     images = find_images(
-        request.source, fmt=request.from_, options=settings.get("from"), images=request.images,
+        request.source,
+        fmt=request.from_,
+        options=settings.get("from"),
+        images=request.images,
         split=request.split,
     )
     if method:
@@ -106,7 +110,9 @@ def _refuse_unknown(path: Path) -> None:
     if not path.is_dir():
         known = ", ".join(registry.METHODS)
         raise UsageError(
-            "neither a method nor the folder of a run", where="--model", seen=path,
+            "neither a method nor the folder of a run",
+            where="--model",
+            seen=path,
             hint=f"give a run's folder or one of: {known}; models are trained first",
         )
 
@@ -136,13 +142,12 @@ def _refuse_other_taxonomy(
     if taxonomy is None:
         return
     targets = segmenter.taxonomy.match(taxonomy, parse_renames(request.map_))
-    unknown = [
-        c.name for c, t in zip(taxonomy, targets, strict=True) if t is None and not c.void
-    ]
+    unknown = [c.name for c, t in zip(taxonomy, targets, strict=True) if t is None and not c.void]
     if unknown:
         known = ", ".join(segmenter.taxonomy[i].name for i in segmenter.taxonomy.scored)
         raise CheckpointError(
-            "the model was trained on other categories than the data has", where=request.model,
+            "the model was trained on other categories than the data has",
+            where=request.model,
             seen=", ".join(unknown[:8]),
             hint=f"map them with --map OLD=NEW to the model's: {known}; or predict the image "
             "folder itself",
@@ -170,7 +175,10 @@ def _outcome(
         "losses": dict(predicted.losses),
         "taxonomy": segmenter.taxonomy.to_json(),
     }
-    rows = [["images", predicted.images], ["failed", len(predicted.failures)]]
+    rows: list[list[str | int]] = [
+        ["images", predicted.images],
+        ["failed", len(predicted.failures)],
+    ]
     if predicted.objects:
         rows.insert(1, ["objects", predicted.objects])
     return Outcome(

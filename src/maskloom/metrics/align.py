@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import BACKGROUND, Labels, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
-from maskloom.core.sample import Sample
+from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map
+from maskloom.core.views import class_map, recode
 from maskloom.errors import DataError, TaxonomyError, UsageError
 
 Missing = Literal["error", "empty", "skip"]
@@ -35,7 +35,10 @@ class Pair:
 def pair_samples(
     truth: Dataset, predicted: Dataset, *, missing: Missing = "error"
 ) -> tuple[list[Pair], tuple[str, ...]]:
-    """Match samples by key, or by image id where both sides have ids throughout.
+    """Match samples by key, or by image id where both sides have ids that mean the same images.
+
+    Ids mean the same if no id that both sides have names another file there; a writer that
+    counts its images afresh has ids of its own.
 
     Args:
         truth: decides what is scored.
@@ -51,7 +54,7 @@ def pair_samples(
     """
     ids = [_image_id(s) for s in truth.samples]
     other_ids = [_image_id(s) for s in predicted.samples]
-    by_id = _distinct(ids) and _distinct(other_ids)
+    by_id = _same_images(ids, truth.samples, other_ids, predicted.samples)
     names: list[Any] = ids if by_id else [s.key for s in truth.samples]
     others: list[Any] = other_ids if by_id else [s.key for s in predicted.samples]
     table = dict(zip(others, predicted.samples, strict=True))
@@ -67,7 +70,7 @@ def pair_samples(
             else "check that both name the same images",
         )
     pairs = [
-        Pair(sample, table.get(name), ids[i] if by_id else i)
+        Pair(sample, table.get(name), ids[i] if _distinct(ids) else i)
         for i, (sample, name) in enumerate(zip(truth.samples, names, strict=True))
         if name in table or missing == "empty"
     ]
@@ -110,7 +113,9 @@ class Translation:
             for name, taxonomy, side in ((old, source, "prediction"), (new, target, "truth")):
                 if taxonomy.find(name) is None:
                     raise UsageError(
-                        f"the {side} has no such category", where=f"--map {old}={new}", seen=name,
+                        f"the {side} has no such category",
+                        where=f"--map {old}={new}",
+                        seen=name,
                         hint=f"known: {_some([c.name for c in taxonomy], 20)}",
                     )
         return cls(source, target, tuple(target.match(source, renames)))
@@ -129,14 +134,11 @@ class Translation:
         if any(p is None and not self.source[i].void for i, p in enumerate(self.positions)):
             used = np.unique(own)
             self._check(used[used < len(self.source)], where)
-        void, background = codes(dtype)
-        table = np.full(np.iinfo(own.dtype).max + 1, void, dtype)
-        table[codes(own.dtype)[1]] = background
-        for i, p in enumerate(self.positions):
-            if p is not None and not self.source[i].void and not self.target[p].void:
-                table[i] = p
-        out: NDArray[Any] = table[own]
-        return out
+        targets = [
+            None if category.void else p
+            for category, p in zip(self.source, self.positions, strict=True)
+        ]
+        return recode(own, targets, self.target, lost=codes(dtype)[0])
 
     def rows(self, labels: Labels, where: str) -> Rows:
         """The rows under the common taxonomy; void ones of a prediction are left out.
@@ -148,7 +150,8 @@ class Translation:
         rows = labels.rows
         if rows is None:
             raise DataError(
-                f"the {self.side} is a class map and holds no instances", where=where,
+                f"the {self.side} is a class map and holds no instances",
+                where=where,
                 hint="score it with --task semantic",
             )
         if self.side == "prediction":
@@ -164,7 +167,8 @@ class Translation:
             if self.positions[i] is None and not self.source[i].void:
                 raise TaxonomyError(
                     f"the {self.side} uses a category that the truth does not have",
-                    where=where, seen=self.source[i].name,
+                    where=where,
+                    seen=self.source[i].name,
                     hint=f"say what it is with --map '{self.source[i].name}=NAME'; the truth has "
                     f"{_some([c.name for c in self.target], 12)}",
                 )
@@ -206,21 +210,19 @@ class Comparison:
         if wanted.size != found.size:
             sizes = [" × ".join(map(str, size[::-1])) for size in (wanted.size, found.size)]
             raise DataError(
-                "truth and prediction differ in size", where=pair.truth.key,
+                "truth and prediction differ in size",
+                where=pair.truth.key,
                 seen=f"truth {sizes[0]} px, prediction {sizes[1]} px",
                 hint="predict at the size of the image, and check that both name one image",
             )
         return wanted, found
-
 
     def hashes(self) -> dict[str, str]:
         """Content hashes of what is compared: the paired samples of each side."""
         found = [pair.predicted.key for pair in self.pairs if pair.predicted is not None]
         truth = self.truth.select(pair.truth.key for pair in self.pairs)
         predicted = self.predicted.select(found)
-        return {
-            "truth_hash": truth.content_hash(), "predicted_hash": predicted.content_hash()
-        }
+        return {"truth_hash": truth.content_hash(), "predicted_hash": predicted.content_hash()}
 
 
 def compare(
@@ -238,9 +240,7 @@ def compare(
     """
     pairs, notes = pair_samples(truth, predicted, missing=missing)
     common = _common(truth.taxonomy, predicted.taxonomy)
-    ours = Translation(
-        truth.taxonomy, common, tuple(common.match(truth.taxonomy)), side="truth"
-    )
+    ours = Translation(truth.taxonomy, common, tuple(common.match(truth.taxonomy)), side="truth")
     theirs = Translation.make(predicted.taxonomy, common, renames)
     return Comparison(truth, predicted, tuple(pairs), notes, ours, theirs)
 
@@ -264,6 +264,21 @@ def _empty_like(labels: Labels) -> Labels:
 
 def _image_id(sample: Sample) -> Any:
     return sample.extra.get("coco", {}).get("id")
+
+
+def _same_images(
+    ids: list[Any], samples: Sequence[Sample], others: list[Any], predicted: Sequence[Sample]
+) -> bool:
+    """Whether both sides have ids throughout, and each shared one names the same image."""
+    if not (_distinct(ids) and _distinct(others)):
+        return False
+    names = {i: sample.file_name for i, sample in zip(others, predicted, strict=True)}
+    return all(
+        not sample.file_name
+        or not names.get(i)
+        or sample_key(sample.file_name) == sample_key(names[i])
+        for i, sample in zip(ids, samples, strict=True)
+    )
 
 
 def _distinct(ids: list[Any]) -> bool:

@@ -118,7 +118,8 @@ def joint_counts(
             void, background = codes(values.dtype)
             wrong = values[(values >= n) & (values != void) & (values != background)]
             raise DataError(
-                f"the {name} holds a value that is no category", seen=int(wrong[0]),
+                f"the {name} holds a value that is no category",
+                seen=int(wrong[0]),
                 hint=f"there are {n} categories, counted from 0",
             )
     return np.ascontiguousarray(full[: n + 1, : n + 2])

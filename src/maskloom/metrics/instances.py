@@ -22,6 +22,7 @@ from maskloom.metrics import matching
 from maskloom.metrics.objects import (
     MASKLOOM_RULES,
     InstanceRules,
+    drawn_only,
     predicted_objects,
     truth_objects,
 )
@@ -81,6 +82,7 @@ class InstanceMetrics:
         self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
         self.predictions = np.zeros(len(taxonomy), np.int64)
         self.samples = self.unscored = self.capped = 0
+        self.truth_drawn = self.predicted_drawn = 0
 
     def update(
         self,
@@ -105,9 +107,7 @@ class InstanceMetrics:
             f1_50 (None where there is no object on either side), truth_objects,
             predicted_objects: of this sample alone.
         """
-        t = truth_objects(
-            truth, self.taxonomy, self.rules, ignore=ignore, unlabelled=unlabelled
-        )
+        t = truth_objects(truth, self.taxonomy, self.rules, ignore=ignore, unlabelled=unlabelled)
         p, rank, unscored = predicted_objects(
             predicted, self.taxonomy, self.rules, unlabelled=unlabelled
         )
@@ -127,6 +127,8 @@ class InstanceMetrics:
         self.predictions += np.bincount(p.category, minlength=k)
         self.samples += 1
         self.unscored += unscored
+        self.truth_drawn += drawn_only(truth, self.taxonomy)
+        self.predicted_drawn += drawn_only(predicted, self.taxonomy)
         return {
             "f1_50": _f1(hit.T, drop.T, int(objects.sum())),
             "truth_objects": int(objects.sum()),
@@ -181,8 +183,11 @@ class InstanceMetrics:
     def _class_row(self, k: int, scores: Mapping[str, Score]) -> dict[str, Any]:
         category, objects = self.taxonomy[k], int(self.positives[0, k])
         row: dict[str, Any] = {
-            "name": category.name, "kind": category.kind, **scores,
-            "truth_objects": objects, "predicted_objects": int(self.predictions[k]),
+            "name": category.name,
+            "kind": category.kind,
+            **scores,
+            "truth_objects": objects,
+            "predicted_objects": int(self.predictions[k]),
         }
         if not objects:
             row["reason"] = "no object in the truth: left out of the means"
@@ -190,6 +195,16 @@ class InstanceMetrics:
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
+        if self.truth_drawn:
+            notes.append(
+                f"{self.truth_drawn} boxes or other drawings of the truth have no mask and are no "
+                "objects to find"
+            )
+        if self.predicted_drawn:
+            notes.append(
+                f"{self.predicted_drawn} predicted boxes or other drawings have no mask and are "
+                "not scored"
+            )
         if self.capped:
             notes.append(
                 f"{self.capped} images hold more than {self.rules.max_detections} objects of one "

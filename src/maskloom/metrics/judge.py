@@ -164,10 +164,10 @@ def _chosen(metrics: tuple[str, ...], task: str) -> tuple[str, ...]:
         if name not in METRICS[task]:
             other = task == "semantic" and name in METRICS["instance"]
             raise UsageError(
-                f"the task {task} has no such metric", where="--metrics", seen=name,
-                hint="say --task instance"
-                if other
-                else f"known: {', '.join(METRICS[task])}",
+                f"the task {task} has no such metric",
+                where="--metrics",
+                seen=name,
+                hint="say --task instance" if other else f"known: {', '.join(METRICS[task])}",
             )
     return metrics
 
@@ -181,7 +181,9 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
     if by is not None and all(_slice_of(sample, by) == NO_TAG for sample in samples):
         known = sorted({tag for sample in samples for tag in sample.tags})
         raise UsageError(
-            "no sample has this tag", where="--by", seen=by,
+            "no sample has this tag",
+            where="--by",
+            seen=by,
             hint=f"known: {', '.join(['group', *known])}",
         )
 
@@ -200,7 +202,9 @@ def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str
     if task == "instance":
         if len(truth.size) != 2:
             raise DataError(
-                "objects of volumes are not scored", where=key, seen=truth.size,
+                "objects of volumes are not scored",
+                where=key,
+                seen=truth.size,
                 hint="score the classes with --task semantic",
             )
         rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)

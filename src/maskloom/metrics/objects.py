@@ -136,6 +136,11 @@ def predicted_objects(
     return found, rank, unscored
 
 
+def drawn_only(rows: Rows, taxonomy: Taxonomy) -> int:
+    """How many rows say something of a scored category, but not by a mask."""
+    return int(((rows.kind != RowKind.MASK) & ~_void(taxonomy)[rows.category]).sum())
+
+
 def _void(taxonomy: Taxonomy) -> NDArray[np.bool_]:
     return np.array([category.void for category in taxonomy], np.bool_)
 

@@ -60,12 +60,20 @@ def _panel(
     shared: dict[str, Any] = {"taxonomy": pair_up.taxonomy, "score": score, "group": group}
     if report.task == "instance":
         return instance_panel(
-            key, caption, image=image, truth=pair_up.ours.rows(labels[0], key),
-            predicted=pair_up.theirs.rows(labels[1], key), **shared,
+            key,
+            caption,
+            image=image,
+            truth=pair_up.ours.rows(labels[0], key),
+            predicted=pair_up.theirs.rows(labels[1], key),
+            **shared,
         )
     return semantic_panel(
-        key, caption, image=image, truth=pair_up.ours.class_map(labels[0], key),
-        predicted=pair_up.theirs.class_map(labels[1], key), **shared,
+        key,
+        caption,
+        image=image,
+        truth=pair_up.ours.class_map(labels[0], key),
+        predicted=pair_up.theirs.class_map(labels[1], key),
+        **shared,
     )
 
 

@@ -130,8 +130,14 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> PixelScores:
     }
     per_class = {
         taxonomy[int(k)].key: _class_row(
-            taxonomy, int(k), iou=iou[i], dice=dice[i], accuracy=recall[i],
-            precision=precision[i], truth_pixels=int(truth[i]), predicted_pixels=int(predicted[i]),
+            taxonomy,
+            int(k),
+            iou=iou[i],
+            dice=dice[i],
+            accuracy=recall[i],
+            precision=precision[i],
+            truth_pixels=int(truth[i]),
+            predicted_pixels=int(predicted[i]),
         )
         for i, k in enumerate(keep)
     }

@@ -54,7 +54,9 @@ def save(run: Run, weights: dict[str, Tensor]) -> Run:
     """
     tensors = {k: v.detach().cpu().contiguous() for k, v in sorted(weights.items())}
     plain = safetensors.torch.save(tensors)
-    run = replace(run, weights_sha256=hashlib.sha256(memoryview(plain)[weights_offset(plain) :]).hexdigest())
+    run = replace(
+        run, weights_sha256=hashlib.sha256(memoryview(plain)[weights_offset(plain) :]).hexdigest()
+    )
     text = json.dumps(run.to_json(), indent=1, ensure_ascii=False)
     atomic_write_bytes(
         run.path / WEIGHTS, safetensors.torch.save(tensors, metadata={"maskloom": text})
@@ -73,12 +75,15 @@ def load(run: Run) -> nn.Module:
     data = file.read_bytes()
     if hashlib.sha256(memoryview(data)[weights_offset(data) :]).hexdigest() != run.weights_sha256:
         raise CheckpointError(
-            "the weights are damaged: their hash is not the recorded one", where=file,
+            "the weights are damaged: their hash is not the recorded one",
+            where=file,
             hint="train again or copy the run again",
         )
     network = build(run)
     try:
         network.load_state_dict(safetensors.torch.load(data))
     except (RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        raise CheckpointError("the weights do not fit the network", where=file, seen=error) from error
-    return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        raise CheckpointError(
+            "the weights do not fit the network", where=file, seen=error
+        ) from error
+    return network.eval().to(memory_format=torch.channels_last)

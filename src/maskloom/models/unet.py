@@ -39,7 +39,8 @@ class UNetOptions:
     def __post_init__(self) -> None:
         if not (1 <= self.width <= 512 and 1 <= self.depth <= 7 and len(self.decoder) == 5):
             raise UsageError(
-                "unet options out of range", seen=f"width {self.width}, depth {self.depth}",
+                "unet options out of range",
+                seen=f"width {self.width}, depth {self.depth}",
                 hint="width 1..512, depth 1..7, five decoder stages",
             )
 
@@ -125,7 +126,8 @@ class UNet:
             )
         except (KeyError, RuntimeError, ValueError) as error:
             raise UsageError(
-                "no such encoder for unet", seen=options.encoder,
+                "no such encoder for unet",
+                seen=options.encoder,
                 hint="name a timm model that gives feature maps, e.g. resnet18, resnet34, "
                 "mobilenetv4_conv_small, efficientnet_b0; or plain",
             ) from error

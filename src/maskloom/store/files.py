@@ -17,6 +17,7 @@ from pathlib import Path
 from maskloom.errors import DataError, WriteError
 
 PARTIAL = ".partial"
+_MARKER = ".maskloom-partial"
 
 _HINTS = {
     errno.ENOSPC: "free disk space or choose another target",
@@ -31,7 +32,8 @@ _HINTS = {
 def write_error(path: Path, error: OSError) -> WriteError:
     """An OSError on a target as the one message for the user."""
     return WriteError(
-        f"cannot write: {error.strerror or error}", where=path,
+        f"cannot write: {error.strerror or error}",
+        where=path,
         hint=_HINTS.get(error.errno or 0, "choose another target"),
     )
 
@@ -68,7 +70,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise write_error(path, error) from error
     finally:
@@ -77,7 +79,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
-    """`PATH.partial`, renamed to `path` if the block ends well.
+    """`PATH.partial/whole`, renamed to `path` if the block ends well.
 
     Args:
         path: must not exist yet.
@@ -85,32 +87,70 @@ def atomic_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
             otherwise it is removed both times.
 
     Raises:
-        WriteError: the target exists or cannot be written.
+        WriteError: the target exists or cannot be written, or PATH.partial is not maskloom's.
     """
     refuse_existing(path)
     partial = path.with_name(path.name + PARTIAL)
+    claim_partial(partial, keep=resume)
+    whole = partial / "whole"
+    done = False
     try:
-        if partial.exists() and not resume:
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(path, error) from error
-    try:
-        yield partial
-        os.replace(partial, path)
+        whole.mkdir(exist_ok=True)
+        yield whole
+        whole.replace(path)
+        done = True
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        if not resume:
+        if done or not resume:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def claim_partial(path: Path, *, keep: bool = False) -> None:
+    """Make a folder of our own for unfinished output, marked so that a later run knows it.
+
+    The marker lies beside what will be renamed, so it never gets into a target. A folder that
+    has no marker and is not empty is somebody else's and stays untouched.
+
+    Args:
+        path: the folder, by convention TARGET.partial.
+        keep: leave what a killed run of ours left in it; otherwise it is emptied.
+
+    Raises:
+        WriteError: it is not maskloom's, or cannot be written.
+    """
+    marker = path / _MARKER
+    try:
+        if os.path.lexists(path):
+            plain = path.is_dir() and not path.is_symlink()
+            if not plain or not (marker.is_file() or not any(path.iterdir())):
+                raise WriteError(
+                    "the partial folder exists and is not maskloom's",
+                    where=path,
+                    hint="remove it or choose another target",
+                )
+            if not keep:
+                shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def refuse_existing(path: Path) -> None:
     """Raise WriteError if something is at the target."""
     if os.path.lexists(path):
-        raise WriteError(
-            "the target exists", where=path, hint="remove it or choose another target"
-        )
+        raise WriteError("the target exists", where=path, hint="remove it or choose another target")
+
+
+def stays_below(name: str) -> bool:
+    """Whether a file name, as text, leads to a place below the folder that it is joined to.
+
+    Links on the way are the owner's and not asked about; `safe_join` refuses those, too.
+    """
+    parts = name.replace("\\", "/").split("/")
+    drive = len(parts[0]) == 2 and parts[0][1] == ":"
+    return bool(name) and "\0" not in name and parts[0] != "" and not drive and ".." not in parts
 
 
 def safe_join(root: Path, relative: str | Path) -> Path:
@@ -127,7 +167,9 @@ def safe_join(root: Path, relative: str | Path) -> Path:
     joined = base / text.replace("\\", "/")
     if Path(text).is_absolute() or not joined.resolve().is_relative_to(base):
         raise DataError(
-            "a path leads out of the data's folder", where=root, seen=text,
+            "a path leads out of the data's folder",
+            where=root,
+            seen=text,
             hint="use paths below the folder, or --images ROOT",
         )
     return Path(os.path.normpath(root / text.replace("\\", "/")))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.errors import DataError, ImageError
+from maskloom.errors import ImageError, MaskloomError
+from maskloom.store import tiff
 from maskloom.store.files import atomic_write_bytes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
@@ -36,15 +37,17 @@ def read_image(path: Path) -> NDArray[Any]:
         path: a PNG, JPEG or TIFF file of 8 or 16 bit (TIFF also float32).
 
     Returns:
-        (H, W, C) uint8, uint16 or float32; C is 1 for grey, 3 for RGB; alpha is dropped, a
-        palette is applied, EXIF orientation is applied.
+        (H, W, C) uint8, uint16 or float32; C is 1 for grey, 3 for RGB, and as many as a TIFF
+        has; alpha is dropped, a palette and EXIF orientation are applied, and grey that is
+        stored with white as 0 is turned over.
 
     Raises:
         ImageError: missing, empty, truncated, of another kind, or over `MAX_PIXELS`.
     """
     image_size(path)
     if _is_tiff(path):
-        return _read_tiff(path)
+        array, orientation = _decoding(path, lambda: tiff.read_pixels(path))
+        return np.ascontiguousarray(_upright(array, orientation))
     if _deep_png_color(path):
         return _read_deep_png(path)
     with _opened(path) as image:
@@ -63,16 +66,16 @@ def read_map(path: Path) -> NDArray[Any]:
     """Read a label map as stored.
 
     Returns:
-        (H, W) uint8, uint16 or int32 of stored values or palette indexes, 1-bit files as 0 and
-        255; or (H, W, 3) uint8 of a colour map.
+        (H, W) whole numbers as stored (uint8 or uint16; int32 of PNG; any up to 32 bit of
+        TIFF) or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) uint8 of a colour map.
 
     Raises:
-        ImageError: as for `read_image`.
+        ImageError: as for `read_image`; or a TIFF of fractions or of other channels.
     """
     image_size(path)
     if _is_tiff(path):
-        array = _read_tiff(path)
-        return array[:, :, 0] if array.shape[2] == 1 else array[:, :, :3]
+        array, orientation = _decoding(path, lambda: tiff.read_stored(path))
+        return np.ascontiguousarray(_upright(array, orientation))
     with _opened(path) as image:
         _decoding(path, image.load)
         if image.mode == "1":
@@ -88,6 +91,19 @@ def read_map(path: Path) -> NDArray[Any]:
         return np.asarray(image.convert("RGB"))
 
 
+def is_color(path: Path) -> bool:
+    """Whether a file stores colours rather than grey values or palette indexes, by its header.
+
+    Raises:
+        ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
+    """
+    image_size(path)
+    if _is_tiff(path):
+        return int(_decoding(path, lambda: tiff.channels(path))) > 1
+    with _opened(path) as image:
+        return len(image.getbands()) > 2
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """(H, W) after EXIF orientation, from the header alone.
 
@@ -97,9 +113,11 @@ def image_size(path: Path) -> tuple[int, int]:
     if not path.is_file():
         raise ImageError("no such image file", where=path, hint="check the path")
     if path.stat().st_size == 0:
-        raise ImageError("the image file is empty", where=path, seen="0 bytes", hint="copy it again")
+        raise ImageError(
+            "the image file is empty", where=path, seen="0 bytes", hint="copy it again"
+        )
     if _is_tiff(path):
-        height, width, orientation = _tiff_header(path)
+        height, width, orientation = _decoding(path, lambda: tiff.header(path))
     else:
         with _opened(path) as image:
             width, height = image.size
@@ -150,12 +168,15 @@ def _opened(path: Path) -> Any:
             return Image.open(path)
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"the image claims more than {MAX_PIXELS} pixels", where=path, seen=error,
+            f"the image claims more than {MAX_PIXELS} pixels",
+            where=path,
+            seen=error,
             hint="check the file, or cut it into tiles",
         ) from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            "not a PNG, JPEG or TIFF image, or its header is damaged", where=path,
+            "not a PNG, JPEG or TIFF image, or its header is damaged",
+            where=path,
             hint="copy it again or convert it",
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
@@ -173,6 +194,8 @@ def _orientation(path: Path, image: Any) -> int:
 def _decoding(path: Path, work: Any) -> Any:
     try:
         return work()
+    except MaskloomError:
+        raise
     except MemoryError as error:
         raise ImageError("not enough memory for the image", where=path) from error
     except Exception as error:  # Pillow raises many kinds for damaged files
@@ -184,8 +207,10 @@ def _decoding(path: Path, work: Any) -> Any:
 def _refuse_huge(path: Path, height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
         raise ImageError(
-            f"the image claims more than {MAX_PIXELS} pixels", where=path,
-            seen=f"{width} × {height}", hint="check the file, or cut it into tiles",
+            f"the image claims more than {MAX_PIXELS} pixels",
+            where=path,
+            seen=f"{width} × {height}",
+            hint="check the file, or cut it into tiles",
         )
 
 
@@ -193,7 +218,11 @@ def _deep_png_color(path: Path) -> bool:
     """A PNG of 16 bit with more than one channel, which Pillow would cut to 8 bit."""
     with path.open("rb") as file:
         head = file.read(26)
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in (b"\x10\x02", b"\x10\x06", b"\x10\x04")
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in (
+        b"\x10\x02",
+        b"\x10\x06",
+        b"\x10\x04",
+    )
 
 
 def _read_deep_png(path: Path) -> NDArray[Any]:
@@ -208,47 +237,6 @@ def _read_deep_png(path: Path) -> NDArray[Any]:
     if array.ndim == 2 or array.shape[2] == 2:
         return np.ascontiguousarray(array.reshape(*array.shape[:2], -1)[:, :, :1])
     return np.ascontiguousarray(array[:, :, 2::-1])
-
-
-def _tiff_header(path: Path) -> tuple[int, int, int]:
-    def header() -> tuple[int, int, int]:
-        import tifffile
-
-        with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
-            tag = page.tags.get(_ORIENTATION_TAG)  # type: ignore[union-attr]
-            height, width = page.imagelength, page.imagewidth  # type: ignore[union-attr]
-            return int(height), int(width), int(tag.value) if tag is not None else 1
-
-    result: tuple[int, int, int] = _decoding(path, header)
-    return result
-
-
-def _read_tiff(path: Path) -> NDArray[Any]:
-    def pixels() -> tuple[NDArray[Any], str, int]:
-        import tifffile
-
-        with tifffile.TiffFile(path) as file:
-            if len(file.pages) > 1 and len(file.series) >= 1 and len(file.series[0].pages) > 1:
-                raise DataError("a TIFF of several pages is a volume", seen=len(file.pages))
-            page: Any = file.pages[0]
-            tag = page.tags.get(_ORIENTATION_TAG)
-            return page.asarray(), page.axes, int(tag.value) if tag is not None else 1
-
-    array, axes, orientation = _decoding(path, pixels)
-    if "S" in axes and axes.index("S") == 0:
-        array = np.moveaxis(array, 0, -1)
-    array = array.reshape(*array.shape[:2], -1)
-    if array.shape[2] in (2, 4):
-        array = array[:, :, :-1]
-    if array.dtype == bool:
-        array = array.astype(np.uint8) * np.uint8(255)
-    if array.dtype not in (np.uint8, np.uint16, np.float32):
-        raise ImageError(
-            "a TIFF of an unsupported pixel type", where=path, seen=array.dtype,
-            hint="store it as uint8, uint16 or float32",
-        )
-    return np.ascontiguousarray(_upright(array, orientation))
 
 
 def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:

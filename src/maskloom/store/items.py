@@ -9,6 +9,7 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def save_item(path: Path, labels: Labels) -> None:
     Raises:
         WriteError: the target cannot be written.
     """
-    arrays = {"size": np.array(labels.size, np.int64)}
+    arrays: dict[str, Any] = {"size": np.array(labels.size, np.int64)}
     if labels.confidence is not None:
         arrays["confidence"] = labels.confidence
     if labels.class_map is not None:
@@ -41,7 +42,7 @@ def save_item(path: Path, labels: Labels) -> None:
         arrays |= {name: getattr(labels.rows.masks, name) for name in _MASKS}
         arrays |= {name: getattr(labels.rows, name) for name in _COLUMNS}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)
     atomic_write_bytes(path, buffer.getbuffer())
 
 
@@ -61,6 +62,9 @@ def load_item(path: Path, layer: str) -> Labels:
         masks = Masks(**{name: arrays[name] for name in _MASKS})
         rows = Rows.make(masks, arrays["category"], **{n: arrays[n] for n in _COLUMNS[1:]})
     return Labels(
-        tuple(int(n) for n in arrays["size"]), rows=rows, class_map=arrays.get("class_map"),
-        confidence=arrays.get("confidence"), layer=layer,
+        tuple(int(n) for n in arrays["size"]),
+        rows=rows,
+        class_map=arrays.get("class_map"),
+        confidence=arrays.get("confidence"),
+        layer=layer,
     )

@@ -48,8 +48,12 @@ class GeometricMap:
         height, width = self.size
         if self.shift is None:
             return cv2.warpAffine(
-                array, self.matrix, (width, height), flags=how | cv2.WARP_INVERSE_MAP,
-                borderMode=border, borderValue=outside,
+                array,
+                self.matrix,
+                (width, height),
+                flags=how | cv2.WARP_INVERSE_MAP,
+                borderMode=border,
+                borderValue=outside,
             )
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         m = self.matrix.astype(np.float32)
@@ -91,7 +95,9 @@ def sample_map(
     return GeometricMap(matrix, crop_hw, shift)
 
 
-def jitter(rng: np.random.Generator, image: NDArray[np.float32], recipe: Recipe) -> NDArray[np.float32]:
+def jitter(
+    rng: np.random.Generator, image: NDArray[np.float32], recipe: Recipe
+) -> NDArray[np.float32]:
     """Random brightness, contrast, gamma, saturation and noise.
 
     Args:
@@ -125,4 +131,4 @@ def _elastic(
     """
     coarse = (max(3, size[0] // 64), max(3, size[1] // 64), 2)
     grid = rng.uniform(-strength, strength, coarse).astype(np.float32)
-    return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC).clip(-strength, strength)  # type: ignore[no-any-return]
+    return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC).clip(-strength, strength)

@@ -20,10 +20,10 @@ from torch import Tensor
 from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing
 from maskloom.inference.decode import Channels
-from maskloom.inference.network import normalize, to_batch, to_unit
+from maskloom.inference.network import normalize, to_batch, to_unit, unit_scale
 from maskloom.training.augment import jitter, sample_map
 from maskloom.training.examples import Example, Examples
-from maskloom.training.targets import IGNORED, class_lookup, rim_distance
+from maskloom.training.targets import class_lookup, rim_distance
 
 _AHEAD = 3
 
@@ -56,8 +56,15 @@ class Batches:
     """
 
     def __init__(
-        self, examples: Examples, channels: Channels, *, preprocessing: Preprocessing,
-        recipe: Recipe, seed: int, rank: int = 0, world: int = 1,
+        self,
+        examples: Examples,
+        channels: Channels,
+        *,
+        preprocessing: Preprocessing,
+        recipe: Recipe,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.examples = examples
         self.channels = channels
@@ -105,7 +112,11 @@ class Batches:
         crop = (self.recipe.crop[0], self.recipe.crop[1])
         moved = sample_map(rng, (example.image.shape[0], example.image.shape[1]), crop, self.recipe)
         unit = to_unit(moved.image(example.image), self.preprocessing)
-        image = normalize(jitter(rng, unit, self.recipe), self.preprocessing)
+        mean, deviation = example.moments
+        scale = unit_scale(example.image.dtype, self.preprocessing)
+        image = normalize(
+            jitter(rng, unit, self.recipe), self.preprocessing, (mean / scale, deviation / scale)
+        )
         void = int(np.iinfo(example.classes.dtype).max)
         lookup = class_lookup(self.channels, example.classes.dtype)
         classes = lookup[moved.labels(example.classes, void)]
@@ -113,6 +124,3 @@ class Batches:
         if example.objects is not None:
             distance = rim_distance(moved.labels(example.objects, 0))
         return image, classes, distance
-
-
-__all__ = ["IGNORED", "Batch", "Batches"]

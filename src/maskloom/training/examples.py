@@ -16,13 +16,13 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import codes
 from maskloom.core.run import Preprocessing
 from maskloom.core.sample import Sample
-from maskloom.core.views import class_map, instance_map, instance_rows
+from maskloom.core.views import class_map, instance_map
 from maskloom.errors import ImageError
 from maskloom.store.images import channel_names, read_image
 from maskloom.work import progress
 
 CACHE_BYTES = 3 << 30
-_STATISTICS_IMAGES = 64
+_LONGEST = 32_000  # OpenCV's maps hold 16-bit positions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +33,13 @@ class Example:
         image: (H, W, C) uint8, uint16 or float32.
         classes: (H, W) uint8 or uint16 class map with void and background codes.
         objects: (H, W) int32 instance map, 0 none; None where the task needs none.
+        moments: (C,) mean and deviation of the image's values.
     """
 
     image: NDArray[Any]
     classes: NDArray[Any]
     objects: NDArray[np.int32] | None
+    moments: tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Examples(Sequence[Example]):
@@ -61,7 +63,9 @@ class Examples(Sequence[Example]):
         example = self._cache.get(index)
         if example is None:
             example = self._read(self.samples[index])
-            size = sum(a.nbytes for a in (example.image, example.classes, example.objects) if a is not None)
+            size = sum(
+                a.nbytes for a in (example.image, example.classes, example.objects) if a is not None
+            )
             if size <= self._room:
                 self._room -= size
                 self._cache[index] = example
@@ -74,18 +78,34 @@ class Examples(Sequence[Example]):
             )
         image = read_image(sample.image.path)
         labels = self.dataset.labels_of(sample)
+        if max(image.shape[:2]) > _LONGEST:
+            raise ImageError(
+                f"a training image has a side over {_LONGEST} px",
+                where=sample.image.path,
+                seen=f"{image.shape[1]} × {image.shape[0]}",
+                hint="cut it into tiles",
+            )
         if labels.size != image.shape[:2]:
             raise ImageError(
-                "the mask has another size than the image", where=sample.image.path,
+                "the mask has another size than the image",
+                where=sample.image.path,
                 seen=f"image {image.shape[:2]}, mask {labels.size}",
             )
         taxonomy = self.dataset.taxonomy
+        classes = class_map(labels, taxonomy)
         objects = None
-        if self.objects:
-            rows = instance_rows(labels, taxonomy)
-            things = [taxonomy[c].kind == "thing" for c in rows.category]
-            objects = instance_map(rows.take(np.array(things, bool)), labels.size)
-        return Example(image, class_map(labels, taxonomy), objects)
+        if self.objects and labels.rows is not None:
+            rows = labels.rows
+            things = np.array([taxonomy[c].kind == "thing" for c in rows.category], bool)
+            objects = instance_map(rows.take(things & ~rows.crowd), labels.size)
+            if rows.crowd.any():  # a crowd is no object: its pixels count nowhere
+                crowd = rows.masks[np.flatnonzero(rows.crowd)].merge().dense(0)
+                classes[crowd & (objects == 0)] = codes(classes.dtype)[0]
+        elif self.objects:
+            objects = np.zeros(labels.size, np.int32)
+        values = image.reshape(-1, image.shape[2])
+        moments = (values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64))
+        return Example(image, classes, objects, moments)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +115,7 @@ class Survey:
     Args:
         preprocessing: channels, value range, mean and deviation (its stride is set later).
         pixels: (K,) int64 pixels per category of the taxonomy.
+        objects: how many objects of thing categories.
         background: pixels that no row claims.
         median_size: (H, W).
     """
@@ -102,6 +123,7 @@ class Survey:
     preprocessing: Preprocessing
     pixels: NDArray[np.int64]
     background: int
+    objects: int
     median_size: tuple[int, int]
 
 
@@ -112,28 +134,39 @@ def survey(examples: Examples) -> Survey:
         ImageError: an image is missing or damaged, or value types are mixed.
     """
     pixels = np.zeros(len(examples.dataset.taxonomy), np.int64)
-    background = 0
-    sizes, depth, kinds = [], 1, set()
-    every = max(1, len(examples) // _STATISTICS_IMAGES)
+    background = objects = 0
+    sizes: list[tuple[int, int]] = []
+    kinds: set[np.dtype[Any]] = set()
+    depths: set[int] = set()
     moments: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for i in progress.track(range(len(examples)), "reading training data", unit="image"):
         example = examples[i]
-        sizes.append(example.image.shape[:2])
-        depth = max(depth, example.image.shape[2])
+        sizes.append((example.image.shape[0], example.image.shape[1]))
+        depths.add(example.image.shape[2])
         kinds.add(example.image.dtype)
+        objects += 0 if example.objects is None else int(example.objects.max(initial=0))
         counts = np.bincount(example.classes.ravel(), minlength=65536)
         pixels += counts[: len(pixels)]
         background += int(counts[codes(example.classes.dtype)[1]])
-        if i % every == 0:
-            values = example.image.reshape(-1, example.image.shape[2]).astype(np.float64)
-            moments.append((values.mean(axis=0), (values**2).mean(axis=0)))
+        mean, deviation = example.moments
+        moments.append((mean, deviation**2 + mean**2))
     if len(kinds) > 1:
         raise ImageError(
             "images of different value types in one training",
-            seen=", ".join(sorted(str(k) for k in kinds)), hint="convert them to one type",
+            seen=", ".join(sorted(str(k) for k in kinds)),
+            hint="convert them to one type",
+        )
+    if len(depths) > 1 and depths != {1, 3}:
+        raise ImageError(
+            "images of different channels in one training",
+            seen=", ".join(str(d) for d in sorted(depths)),
+            hint="train them apart",
         )
     return Survey(
-        _preprocessing(moments, depth, kinds.pop()), pixels, background,
+        _preprocessing(moments, max(depths), kinds.pop()),
+        pixels,
+        background,
+        objects,
         (int(np.median([s[0] for s in sizes])), int(np.median([s[1] for s in sizes]))),
     )
 
@@ -146,6 +179,8 @@ def _preprocessing(
     second = np.mean([np.broadcast_to(m, depth) for _, m in moments], axis=0) / scale**2
     deviation = np.sqrt(np.maximum(second - first**2, 1e-6))
     return Preprocessing(
-        channel_names(depth), scale,
-        tuple(round(float(v), 6) for v in first), tuple(round(float(v), 6) for v in deviation),
+        channel_names(depth),
+        scale,
+        tuple(round(float(v), 6) for v in first),
+        tuple(round(float(v), 6) for v in deviation),
     )

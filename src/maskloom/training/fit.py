@@ -24,22 +24,30 @@ from maskloom.store.files import atomic_file, writing
 from maskloom.training.batches import Batches
 from maskloom.training.loop import Loop, Sinks
 from maskloom.training.plan import Plan
-from maskloom.training.precision import faster_precision
+from maskloom.training.precision import faster_precision, native_precision
 from maskloom.training.state import STATE, State, load_state, save_state
 from maskloom.work import progress
 
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
-_Y_LABELS = {"lr": "learning rate", "loss": "loss", "ce": "loss", "dice": "loss", "distance": "loss"}
+_Y_LABELS = {
+    "lr": "learning rate",
+    "loss": "loss",
+    "ce": "loss",
+    "dice": "loss",
+    "distance": "loss",
+}
 
 
-def fit(plan: Plan, out: Path, *, resume: bool = False, init: Path | None = None) -> tuple[Run, State]:
+def fit(
+    plan: Plan, out: Path, *, resume: bool = False, init: Path | None = None
+) -> tuple[Run, State]:
     """Train, or go on training, in a folder.
 
     Args:
         plan: what to train.
         out: the run's folder; must not hold a run unless `resume`.
-        resume: go on from RUN/state.pt; on the same machine with as many threads the result is
-            bit-equal to an unbroken run.
+        resume: go on from RUN/state.pt; on a CPU, with as many threads on the same machine, the
+            result is bit-equal to an unbroken run. On a GPU sums are not ordered.
         init: a run whose weights to start from.
 
     Returns:
@@ -61,7 +69,7 @@ def fit(plan: Plan, out: Path, *, resume: bool = False, init: Path | None = None
     if fabric.is_global_zero:
         _prepare_folder(out, resume=resume)
     fabric.barrier()
-    run = _run(plan, out, precision)
+    run = _run(plan, out, fixed, precision)
     loop = Loop(plan, fabric, state, tensors=tensors, precision=precision)
     if init is not None and tensors is None:
         _start_from(loop, Run.load(init), plan)
@@ -94,8 +102,10 @@ def write_curves(columns: dict[str, list[float]], out: Path) -> None:
     import pyarrow.parquet as pq
 
     with atomic_file(out / "curves.parquet") as temporary:
-        pq.write_table(pa.table({k: pa.array(v, pa.float64()) for k, v in columns.items()}), temporary)
-    wanted = [c for c in training_curves(columns) if c.name not in ("val_dice_per_sample",)]
+        pq.write_table(
+            pa.table({k: pa.array(v, pa.float64()) for k, v in columns.items()}), temporary
+        )
+    wanted = [c for c in training_curves(columns) if c.name != "val_dice_per_sample"]
     write_curves_png(wanted, out / "curves.png")
 
 
@@ -123,11 +133,14 @@ def _refuse_other_plan(old: dict[str, Any], new: dict[str, Any], out: Path) -> N
                 "the result will not be bit-equal"
             )
             continue
+        what, seen = name, value
         if name == "recipe":
             changed = [k for k, v in value.items() if old["recipe"].get(k) != v]
-            name, value = f"recipe ({', '.join(changed)})", [value[k] for k in changed]
+            what, seen = f"recipe ({', '.join(changed)})", [value[k] for k in changed]
         raise CheckpointError(
-            f"the run was begun with another {name}", where=out / STATE, seen=value,
+            f"the run was begun with another {what}",
+            where=out / STATE,
+            seen=seen,
             hint="resume with the same arguments, or train into a new folder",
         )
 
@@ -141,15 +154,22 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
         raise UsageError("no CUDA device here", seen="accelerator=cuda", hint="set accelerator=cpu")
     if precision is None:
         precision = recipe.precision
+    if precision == "auto" and recipe.devices > 1:
+        precision = native_precision(device)  # processes must agree, clocks might not
     if precision == "auto":
         batch = Batches(
-            plan.examples, plan.channels, preprocessing=plan.preprocessing, recipe=recipe,
+            plan.examples,
+            plan.channels,
+            preprocessing=plan.preprocessing,
+            recipe=recipe,
             seed=plan.seed,
         )[0]
         precision = faster_precision(plan.network(), batch, device)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     fabric = Fabric(
-        accelerator=device, devices=recipe.devices, precision=_FABRIC[precision],  # type: ignore[arg-type]
+        accelerator=device,
+        devices=recipe.devices,
+        precision=_FABRIC[precision],  # type: ignore[arg-type]
         strategy="ddp" if recipe.devices > 1 else "auto",
     )
     fabric.launch()
@@ -159,25 +179,32 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
 def _prepare_folder(out: Path, *, resume: bool) -> None:
     if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise WriteError(
-            "the target exists", where=out,
+            "the target exists",
+            where=out,
             hint="continue it with --resume, remove it, or choose another target",
         )
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
-def _run(plan: Plan, out: Path, precision: str) -> Run:
+def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str) -> Run:
     train = plan.examples.dataset
     return Run(
-        path=out, model=plan.model, options=asdict(plan.options),
+        path=out,
+        model=plan.model,
+        options=asdict(plan.options),
         task="instance" if plan.channels.distance else "semantic",
-        taxonomy=plan.channels.taxonomy, background=plan.channels.background,
-        preprocessing=plan.preprocessing, recipe=plan.recipe, weights_sha256="",
+        taxonomy=plan.channels.taxonomy,
+        background=plan.channels.background,
+        preprocessing=plan.preprocessing,
+        recipe=plan.recipe,
+        weights_sha256="",
         data={
             "name": train.name,
-            "train": {"samples": len(train), "sha256": train.content_hash()},
+            "train": {"samples": len(train), "sha256": fixed["data"]},
             "validation": {
-                "samples": len(plan.validation), "sha256": plan.validation.content_hash(),
+                "samples": len(plan.validation),
+                "sha256": fixed["validation"],
                 "keys_sha256": _keys_hash(plan),
             },
             "class_weights": plan.class_weights,
@@ -211,7 +238,8 @@ def _start_from(loop: Loop, source: Run, plan: Plan) -> None:
     wanted = plan.channels.taxonomy
     if source.taxonomy.keys != wanted.keys or source.background != plan.channels.background:
         raise CheckpointError(
-            "the model to start from has another taxonomy", where=source.path / WEIGHTS,
+            "the model to start from has another taxonomy",
+            where=source.path / WEIGHTS,
             seen=", ".join(source.taxonomy.keys[:8]),
             hint=f"the data has {', '.join(wanted.keys[:8])}; map it with --map OLD=NEW",
         )

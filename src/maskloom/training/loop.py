@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.training.batches import Batch, Batches
-from maskloom.training.losses import IGNORED, cross_entropy_and_dice, distance_loss
+from maskloom.training.losses import cross_entropy_and_dice, distance_loss
 from maskloom.training.plan import Plan
 from maskloom.training.schedule import Averaged, learning_rate
 from maskloom.training.state import State
+from maskloom.training.targets import IGNORED
 from maskloom.training.validation import validate
 from maskloom.work import progress
 
@@ -51,11 +52,16 @@ class Loop:
     """
 
     def __init__(
-        self, plan: Plan, fabric: Fabric, state: State, *,
-        tensors: dict[str, Any] | None, precision: str,
+        self,
+        plan: Plan,
+        fabric: Fabric,
+        state: State,
+        *,
+        tensors: dict[str, Any] | None,
+        precision: str,
     ) -> None:
         self.plan, self.fabric, self.state, self.precision = plan, fabric, state, precision
-        network = plan.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = plan.network().to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
             _decayed(network, plan.recipe.weight_decay), lr=plan.recipe.lr, fused=True
         )
@@ -79,8 +85,13 @@ class Loop:
         """Train until the last step, the time limit, or no improvement."""
         plan, state = self.plan, self.state
         batches = Batches(
-            plan.examples, plan.channels, preprocessing=plan.preprocessing, recipe=plan.recipe,
-            seed=plan.seed, rank=self.fabric.global_rank, world=self.fabric.world_size,
+            plan.examples,
+            plan.channels,
+            preprocessing=plan.preprocessing,
+            recipe=plan.recipe,
+            seed=plan.seed,
+            rank=self.fabric.global_rank,
+            world=self.fabric.world_size,
         )
         clock = time.monotonic()
         with progress.bar("training", plan.steps, "step") as bar:
@@ -127,7 +138,9 @@ class Loop:
             self.average.update(self.bare, step)
         values = {name: float(value.detach()) for name, value in losses.items()}
         for name, value in (*values.items(), ("loss", math.fsum(values.values()))):
-            self.recent[name] = value if step == 0 else 0.9 * self.recent.get(name, value) + 0.1 * value
+            self.recent[name] = (
+                value if step == 0 else 0.9 * self.recent.get(name, value) + 0.1 * value
+            )
         if (step + 1) % _LOG_EVERY == 0 or step + 1 == plan.steps:
             self._log(step + 1, {"lr": rate, **self.recent})
 
@@ -150,8 +163,11 @@ class Loop:
             network = plan.network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.load_state_dict(weights)
             segmenter = NetworkSegmenter(
-                network.eval(), plan.channels, preprocessing=plan.preprocessing,
-                precision=self.precision, device=device,
+                network.eval(),
+                plan.channels,
+                preprocessing=plan.preprocessing,
+                precision=self.precision,
+                device=device,
             )
             scores = validate(segmenter, plan.validation)
         scores = self.fabric.broadcast(scores)

@@ -29,9 +29,7 @@ def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None)
         scalar ≥ 0; 0 if no pixel is valid.
     """
     logits = logits.float()
-    total = functional.cross_entropy(
-        logits, target, weights, ignore_index=IGNORED, reduction="sum"
-    )
+    total = functional.cross_entropy(logits, target, weights, ignore_index=IGNORED, reduction="sum")
     valid = target != IGNORED
     if weights is None:
         norm = valid.sum().to(logits.dtype)
@@ -85,7 +83,7 @@ def cross_entropy_and_dice(
     """
     if weights is None:
         weights = torch.ones(logits.shape[1], device=logits.device)
-    ce, overlap = _Fused.apply(logits, target, weights, dice)  # type: ignore[no-untyped-call]
+    ce, overlap = _Fused.apply(logits, target, weights, dice)
     return ce, overlap
 
 
@@ -98,7 +96,7 @@ class _Fused(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: FunctionCtx, logits: Tensor, target: Tensor, weights: Tensor, dice: float
     ) -> tuple[Tensor, Tensor]:
         k = logits.shape[1]
@@ -125,7 +123,7 @@ class _Fused(torch.autograd.Function):
         return ce, overlap
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: Any, grad_ce: Tensor, grad_dice: Tensor
     ) -> tuple[Tensor, None, None, None]:
         p, safe, p_t, w_t, v, by_inside, by_total = ctx.saved_tensors

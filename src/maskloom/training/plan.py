@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from maskloom.inference.decode import Channels
 from maskloom.models.family import Family
 from maskloom.training.examples import Examples, Survey, survey
 
+_EPOCHS = 30
 _LARGEST_CROP = 384
 _MAX_CLASSES = 254
 
@@ -97,23 +99,41 @@ def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
     channels = Channels(train.taxonomy, found.background > 0, instance)
     if not 2 <= channels.n_classes <= _MAX_CLASSES:
         raise UsageError(
-            f"a network tells 2 to {_MAX_CLASSES} classes apart", seen=channels.n_classes,
+            f"a network tells 2 to {_MAX_CLASSES} classes apart",
+            seen=channels.n_classes,
             hint="label at least two classes, or one class and background",
         )
-    if instance and not any(c.kind == "thing" for c in train.taxonomy if not c.void):
-        raise UsageError("no thing category to find instances of", where=train.name)
+    if not found.pixels[list(train.taxonomy.scored)].any():
+        raise UsageError(
+            "no label of the training samples has a pixel",
+            where=train.name,
+            hint="boxes and points alone cannot train masks",
+        )
+    if instance and not found.objects:
+        raise UsageError(
+            "the training samples hold no objects of thing categories",
+            where=train.name,
+            hint="train with --task semantic, or use labels with instances",
+        )
     family: Family = registry.load("models", choices.model)
     stride = family.stride(choices.options)
     recipe = replace(choices.recipe, crop=_crop(choices.recipe.crop, found.median_size, stride))
-    per_epoch = max(1, round(len(train) / recipe.batch))
-    total = choices.steps or (choices.epochs or 30) * per_epoch
+    passes = (choices.epochs or _EPOCHS) * len(train)
+    total = choices.steps or max(1, math.ceil(passes / recipe.batch))
     return Plan(
-        model=choices.model, options=choices.options, examples=examples, validation=validation,
-        channels=channels, preprocessing=replace(
+        model=choices.model,
+        options=choices.options,
+        examples=examples,
+        validation=validation,
+        channels=channels,
+        preprocessing=replace(
             found.preprocessing, stride=stride, per_image=recipe.normalize == "image"
         ),
-        recipe=recipe, class_weights=_class_weights(recipe, channels, found), steps=total,
-        eval_every=recipe.eval_every or max(1, round(total / 10)), seed=choices.seed,
+        recipe=recipe,
+        class_weights=_class_weights(recipe, channels, found),
+        steps=total,
+        eval_every=recipe.eval_every or max(1, round(total / 10)),
+        seed=choices.seed,
     )
 
 

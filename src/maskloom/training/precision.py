@@ -24,13 +24,19 @@ def faster_precision(network: nn.Module, batch: Batch, device: str) -> str:
         batch: of the size to train with.
         device: `cpu`, `cuda` or `mps`.
     """
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if device != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return "fp32"
-    trial = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device != "cpu" or native_precision(device) == "fp32":
+        return native_precision(device)
+    trial = copy.deepcopy(network).to(memory_format=torch.channels_last)
     seconds = {precision: _seconds(trial, batch, precision) for precision in ("fp32", "bf16")}
     return min(seconds, key=lambda name: seconds[name])
+
+
+def native_precision(device: str) -> str:
+    """`bf16` if the device has instructions for it, else `fp32`."""
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    known = device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "bf16" if known else "fp32"
 
 
 def _seconds(network: nn.Module, batch: Batch, precision: str) -> float:

@@ -80,12 +80,24 @@ def load_state(folder: Path) -> tuple[State, dict[str, Any]]:
     try:
         data = torch.load(file, map_location="cpu", weights_only=True)
         if data["version"] != _VERSION:
-            raise CheckpointError("the state is of another version", where=file, seen=data["version"])
+            raise CheckpointError(
+                "the state is of another version", where=file, seen=data["version"]
+            )
         return State(**data["state"]), data["tensors"]
-    except (RuntimeError, KeyError, TypeError, EOFError, ValueError, OSError,
-            pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (
+        RuntimeError,
+        KeyError,
+        TypeError,
+        EOFError,
+        ValueError,
+        OSError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
         raise CheckpointError(
-            "the state is damaged", where=file, seen=error,
+            "the state is damaged",
+            where=file,
+            seen=error,
             hint="remove the run's folder and train anew",
         ) from error
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.labels import codes
 from maskloom.inference.decode import Channels
 
 IGNORED = 255
@@ -20,9 +21,8 @@ def class_lookup(channels: Channels, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
     """
     table = np.full(np.iinfo(dtype).max + 1, IGNORED, np.uint8)
     for channel, value in enumerate(channels.values().tolist()):
-        if channels.background and channel == 0:
-            value = np.iinfo(dtype).max - 1
-        table[value] = channel
+        background = channels.background and channel == 0
+        table[codes(dtype)[1] if background else value] = channel
     return table
 
 
@@ -52,4 +52,5 @@ def rim_distance(objects: NDArray[np.int32]) -> NDArray[np.float32]:
     distance[objects == 0] = 0
     farthest = np.full(int(objects.max()) + 1, 1e-6, np.float32)
     np.maximum.at(farthest, objects.ravel(), distance.ravel())
-    return (distance / farthest[objects]).astype(np.float32)
+    scaled: NDArray[np.float32] = (distance / farthest[objects]).astype(np.float32)
+    return scaled

@@ -31,7 +31,7 @@ def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
         labels = segmenter.predict(read_image(sample.image.path)).labels
         pixels.update(class_map(truth, taxonomy), class_map(labels, taxonomy))
         if objects is not None:
-            objects.update(instance_rows(truth, taxonomy), instance_rows(labels, taxonomy))
+            objects.update(instance_rows(truth), instance_rows(labels))
     scores = {k: v for k, v in pixels.result().metrics.items() if v is not None}
     if objects is not None:
         scores |= {k: v for k, v in objects.result().metrics.items() if v is not None}

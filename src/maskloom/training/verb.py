@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +54,16 @@ def train_run(request: TrainRequest) -> Outcome:
     """
     if request.epochs is not None and request.steps is not None:
         raise UsageError("give --epochs or --steps, not both")
-    if min(request.epochs or 1, request.steps or 1) < 1 or request.seed < 0:
+    if any(n is not None and n < 1 for n in (request.epochs, request.steps)) or request.seed < 0:
         raise UsageError("--epochs and --steps are at least 1, --seed at least 0")
     _refuse_early(request)
-    plan = _plan(request)
+    plan, notes = _plan(request)
     progress.step(_announce(plan))
     run, state = fit(plan, request.out, resume=request.resume, init=request.init)
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
         return Outcome({"rank": int(os.environ["LOCAL_RANK"])})
     report = summarise(plan, run, state)
-    return _outcome(run, plan, state.seconds, state.step, report)
+    return replace(_outcome(run, plan, state.seconds, state.step, report), warnings=notes)
 
 
 def _refuse_early(request: TrainRequest) -> None:
@@ -71,12 +71,13 @@ def _refuse_early(request: TrainRequest) -> None:
     taken = (request.out / WEIGHTS).exists() or (request.out.exists() and not request.out.is_dir())
     if taken and not request.resume and int(os.environ.get("LOCAL_RANK", "0")) == 0:
         raise WriteError(
-            "the target exists", where=request.out,
+            "the target exists",
+            where=request.out,
             hint="continue it with --resume, remove it, or choose another target",
         )
 
 
-def _plan(request: TrainRequest) -> Plan:
+def _plan(request: TrainRequest) -> tuple[Plan, tuple[str, ...]]:
     family = registry.load("models", request.model)
     fmt = detect_format(request.data) if request.from_ is None else load_format(request.from_)
     settings = parse_settings(
@@ -84,19 +85,21 @@ def _plan(request: TrainRequest) -> Plan:
     )
     options = settings["from"]
     if request.skip_bad:
-        from dataclasses import replace
-
         options = replace(options, skip_bad=True)
-    source = Source(
-        request.data, fmt.name, options, request.images, request.map_, request.split
-    )
-    train, validation = training_data(source, request.val, request.seed)
-    task = guess_task(train) if request.task == "auto" else request.task
+    source = Source(request.data, fmt.name, options, request.images, request.map_, request.split)
+    parts = training_data(source, request.val, request.seed)
+    task = guess_task(parts.train) if request.task == "auto" else request.task
     choices = Choices(
-        request.model, settings["model"], task, settings["recipe"], request.epochs, request.steps,
+        request.model,
+        settings["model"],
+        task,
+        settings["recipe"],
+        request.epochs,
+        request.steps,
         request.seed,
     )
-    return make_plan(train, validation, choices)
+    notes = (*parts.train.warnings, *parts.notes)
+    return make_plan(parts.train, parts.validation, choices), notes
 
 
 def _announce(plan: Plan) -> str:
@@ -139,7 +142,8 @@ def _outcome(run: Run, plan: Plan, seconds: float, steps: int, report: Any) -> O
         results,
         tables=(Table("validation scores of the kept weights", ["score", "value"], rows),),
         lines=(
-            f"trained {steps} steps in {seconds / 60:.1f} min{speed_text}, {run.scores['precision']}",
+            f"trained {steps} steps in {seconds / 60:.1f} min{speed_text}, "
+            f"{run.scores['precision']}",
             f"run     {run.path}",
             f"report  {run.path / 'report.html'}",
         ),

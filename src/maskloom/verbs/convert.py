@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from maskloom.formats.transfer import Transfer
 
 
-def convert(  # noqa: PLR0913 - the verb's options
+def convert(
     src: Path,
     dst: Path,
     *,

@@ -46,15 +46,28 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
     seconds: dict[str, float] = {}
     _clear(out)
     timed = _Clock(seconds)
-    timed("1/5 data: a real photograph of 24 coins with a truth drawn by hand, and "
-          f"{SCENES} generated scenes", "data", lambda: _write_data(out, seed))
+    timed(
+        "1/5 data: a real photograph of 24 coins with a truth drawn by hand, and "
+        f"{SCENES} generated scenes",
+        "data",
+        lambda: _write_data(out, seed),
+    )
     checked = timed("2/5 check: faults in both data sets", "check", lambda: _check(out))
-    timed("3/5 train: a small U-Net on the generated scenes alone", "train",
-          lambda: _train(out, seed, steps))
-    timed("4/5 predict: both methods on the photograph, which training never saw", "predict",
-          lambda: _predict(out))
-    reports = timed("5/5 evaluate: the files that predict wrote, against the drawn truth",
-                    "evaluate", lambda: {m: _judge(out, m) for m in METHODS})
+    timed(
+        "3/5 train: a small U-Net on the generated scenes alone",
+        "train",
+        lambda: _train(out, seed, steps),
+    )
+    timed(
+        "4/5 predict: both methods on the photograph, which training never saw",
+        "predict",
+        lambda: _predict(out),
+    )
+    reports = timed(
+        "5/5 evaluate: the files that predict wrote, against the drawn truth",
+        "evaluate",
+        lambda: {m: _judge(out, m) for m in METHODS},
+    )
     table = Table(
         "scores on the real photograph, fractions of 1",
         ["method", *SCORES],
@@ -105,7 +118,8 @@ def _clear(out: Path) -> None:
         if out.exists():
             if not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
                 raise WriteError(
-                    "the target exists and is no earlier demo", where=out,
+                    "the target exists and is no earlier demo",
+                    where=out,
                     hint="choose another folder: maskloom demo OUT",
                 )
             shutil.rmtree(out)
@@ -196,7 +210,8 @@ def _write_report(out: Path, report: Report, table: Any) -> None:
         "truth sha256": real.content_hash(),
     }
     report = replace(
-        report, title="Coins: a network that saw generated scenes only, on a real photograph",
+        report,
+        title="Coins: a network that saw generated scenes only, on a real photograph",
         provenance=provenance,
     )
     facts = {

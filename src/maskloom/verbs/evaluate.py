@@ -133,7 +133,9 @@ class _Request:
         known = [_known(parsed[prefix]) for prefix in prefixes]
         if self.taxonomy is not None and not any("taxonomy" in names for names in known):
             raise UsageError(
-                "both sides name their own classes", where="--taxonomy", seen=self.taxonomy,
+                "both sides name their own classes",
+                where="--taxonomy",
+                seen=self.taxonomy,
                 hint="match classes with --map OLD=NEW",
             )
         like = self._like(sides[0], parsed["predicted"])
@@ -175,8 +177,12 @@ class _Request:
         from maskloom.metrics.keep import keep_labels
 
         dataset = read_dataset(
-            self.paths[side], fmt.name, options=options, images=None if side else self.images,
-            split=None if side else self.split, skip_bad=self.skip_bad,
+            self.paths[side],
+            fmt.name,
+            options=options,
+            images=None if side else self.images,
+            split=None if side else self.split,
+            skip_bad=self.skip_bad,
         )
         in_options = self.void is not None and self.void.isdecimal() and "void" in _known(options)
         dataset = keep_labels(dataset)
@@ -203,7 +209,9 @@ def _with_void(dataset: Dataset, void: str, *, required: bool) -> Dataset:
         if not required:
             return dataset
         raise TaxonomyError(
-            "no such category to be void", where="--void", seen=void,
+            "no such category to be void",
+            where="--void",
+            seen=void,
             hint=f"known: {', '.join(c.name for c in old.categories[:30])}",
         )
     categories = list(old)

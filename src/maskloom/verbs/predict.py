@@ -14,7 +14,7 @@ def predict(
     *,
     model: str,
     out: Path,
-    format: str = "auto",  # noqa: A002 - the command line's name
+    format: str = "auto",
     from_: str | None = None,
     split: str | None = None,
     images: Path | None = None,
@@ -36,7 +36,8 @@ def predict(
         map_: OLD=NEW: a category of the data is called NEW by the model.
         allow_loss: write even if the format cannot hold all of the predictions.
         confidence: write how sure the model is of each pixel as OUT/confidence/*.png.
-        set_: KEY=VALUE of the method or run (model.KEY), of the source (from.KEY) or target (to.KEY).
+        set_: KEY=VALUE of the method or run (model.KEY), of the source (from.KEY) or of the
+            target (to.KEY).
 
     Returns:
         results: counts of images and objects, the layer's name, the taxonomy.
@@ -48,7 +49,16 @@ def predict(
 
     return predict_run(
         PredictRequest(
-            source=source, model=model, out=out, format=format, from_=from_, split=split,
-            images=images, map_=map_, allow_loss=allow_loss, confidence=confidence, set_=set_,
+            source=source,
+            model=model,
+            out=out,
+            format=format,
+            from_=from_,
+            split=split,
+            images=images,
+            map_=map_,
+            allow_loss=allow_loss,
+            confidence=confidence,
+            set_=set_,
         )
     )

@@ -17,7 +17,7 @@ def train(
     task: Literal["auto", "semantic", "instance"] = "auto",
     epochs: int | None = None,
     steps: int | None = None,
-    val: str = "0.2",
+    val: str = "auto",
     split: str | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -37,8 +37,9 @@ def train(
         task: semantic (a class per pixel) or instance (objects); auto decides by the labels.
         epochs: passes over the training data; 30 if neither epochs nor steps are given.
         steps: batches in all.
-        val: what to validate on: a fraction, a split's name, group:NAME, or another data set.
-        split: which split to train on; all samples if left out.
+        val: what to validate on: a fraction, a split's name, group:NAME, or another data set;
+            auto is the split val where there is one, else a fifth of the training samples.
+        split: which split to train on; train where there is one, else all samples.
         seed: of weights, order and augmentation.
         resume: go on with a run that was killed.
         init: a run whose weights to start from.
@@ -58,8 +59,21 @@ def train(
 
     return train_run(
         TrainRequest(
-            data=data, out=out, model=model, task=task, epochs=epochs, steps=steps, val=val,
-            split=split, seed=seed, resume=resume, init=init, from_=from_, images=images,
-            map_=map_, skip_bad=skip_bad, set_=set_,
+            data=data,
+            out=out,
+            model=model,
+            task=task,
+            epochs=epochs,
+            steps=steps,
+            val=val,
+            split=split,
+            seed=seed,
+            resume=resume,
+            init=init,
+            from_=from_,
+            images=images,
+            map_=map_,
+            skip_bad=skip_bad,
+            set_=set_,
         )
     )

@@ -1,0 +1,147 @@
+"""TIFF pages to arrays: which channels count, palettes, and grey stored with white as 0.
+
+Errors of the decoder pass through; `images.py` is the door that words them and turns pictures
+upright. Volumes, tiles of large files and georeferences are not here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.errors import ImageError
+
+_ORIENTATION_TAG = 274
+# TIFF 6.0, tag 262
+_WHITE_IS_ZERO, _PALETTE, _CMYK = 0, 3, 5
+# TIFF 6.0, tag 338: associated and unassociated alpha; 0 is a channel like any other
+_ALPHA = (1, 2)
+_PIXELS = (np.uint8, np.uint16, np.float32)
+_WHOLE = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32)
+
+
+def header(path: Path) -> tuple[int, int, int]:
+    """(H, W, orientation 1..8) of the first page as stored."""
+    with _page(path) as page:
+        return int(page.imagelength), int(page.imagewidth), _orientation(page)
+
+
+def channels(path: Path) -> int:
+    """How many channels a pixel has, alpha aside, from the header."""
+    with _page(path) as page:
+        return int(page.samplesperpixel) - len(_alpha(page))
+
+
+def read_pixels(path: Path) -> tuple[NDArray[Any], int]:
+    """An image (H, W, C) uint8, uint16 or float32 without alpha, and its orientation.
+
+    Raises:
+        ImageError: a volume, CMYK, or another pixel type.
+    """
+    with _page(path) as page:
+        if page.photometric == _CMYK:
+            raise ImageError("a CMYK TIFF", where=path, hint="convert it to RGB")
+        array = _channels_last(page)
+        if page.photometric == _PALETTE:
+            array = _colored(array[:, :, 0], page.colormap)
+        if page.photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
+            top = array.dtype.type((1 << int(page.bitspersample)) - 1)
+            array = ~array if array.dtype == bool else top - array
+        array = _one_bit(array)
+        if array.dtype not in _PIXELS:
+            raise ImageError(
+                "a TIFF of an unsupported pixel type",
+                where=path,
+                seen=array.dtype,
+                hint="store it as uint8, uint16 or float32",
+            )
+        return array, _orientation(page)
+
+
+def read_stored(path: Path) -> tuple[NDArray[Any], int]:
+    """A label map (H, W) of whole numbers or (H, W, 3) uint8 as stored, and its orientation.
+
+    Palette indexes stay indexes; only 1-bit files are read as they look, 0 black and 255 white.
+
+    Raises:
+        ImageError: a volume, fractions, or neither one channel nor three.
+    """
+    with _page(path) as page:
+        array = _channels_last(page)
+        if array.dtype == bool and page.photometric == _WHITE_IS_ZERO:
+            array = ~array
+        array = _one_bit(array)
+        if array.dtype not in _WHOLE:
+            raise ImageError(
+                "a label map holds whole numbers of up to 32 bit",
+                where=path,
+                seen=array.dtype,
+                hint="store the ids as uint8 or uint16",
+            )
+        if array.shape[2] not in (1, 3):
+            raise ImageError(
+                "a label map has one channel, or three of a colour",
+                where=path,
+                seen=f"{array.shape[2]} channels",
+            )
+        return array[:, :, 0] if array.shape[2] == 1 else array, _orientation(page)
+
+
+@contextmanager
+def _page(path: Path) -> Iterator[Any]:
+    """The only page.
+
+    Raises:
+        ImageError: a volume.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page: Any = file.pages[0]
+        whole = math.prod(file.series[0].shape) if len(file.series) else 0
+        if whole > math.prod(page.shape):
+            raise ImageError(
+                "a TIFF of several pages is a volume",
+                where=path,
+                seen=f"{len(file.pages)} pages of {page.imagewidth} × {page.imagelength}",
+                hint="store each page as an image of its own",
+            )
+        yield page
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get(_ORIENTATION_TAG)
+    return int(tag.value) if tag is not None else 1
+
+
+def _alpha(page: Any) -> list[int]:
+    """Positions of alpha among the channels."""
+    first = int(page.samplesperpixel) - len(page.extrasamples)
+    return [first + i for i, kind in enumerate(page.extrasamples) if int(kind) in _ALPHA]
+
+
+def _channels_last(page: Any) -> NDArray[Any]:
+    array: NDArray[Any] = page.asarray()
+    if "S" in page.axes and page.axes.index("S") == 0:
+        array = np.moveaxis(array, 0, -1)
+    array = array.reshape(*array.shape[:2], -1)
+    return np.delete(array, _alpha(page), axis=2)
+
+
+def _colored(indexes: NDArray[Any], colormap: NDArray[Any]) -> NDArray[np.uint8]:
+    """The colours of a palette of 16-bit values; some writers store 8-bit ones."""
+    table = np.asarray(colormap).T
+    if table.max(initial=0) > np.iinfo(np.uint8).max:
+        table = table >> 8
+    out: NDArray[np.uint8] = table.astype(np.uint8)[indexes]
+    return out
+
+
+def _one_bit(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
