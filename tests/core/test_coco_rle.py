@@ -98,3 +98,18 @@ def test_random_bytes_never_pass_as_another_mask() -> None:
 def test_what_is_no_segmentation_is_refused(item: object) -> None:
     with pytest.raises(MaskError, match="row 0: not a segmentation"):
         Masks.from_coco([item])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("size", "match"),
+    [
+        ([4, -1], "outside"), ([4, 2**31], "outside"), ([4, 2**70], "frame size|outside"),
+        ([4], "frame size"), ([4.0, 4], "frame size"), ("44", "frame size"), (None, "frame size"),
+    ],
+)  # fmt: skip
+def test_a_wrong_frame_among_good_ones_is_named_by_its_row(size, match):
+    good = {"size": [4, 4], "counts": [16]}
+    with pytest.raises(MaskError, match=match) as caught:
+        Masks.from_coco([good, good, {"size": size, "counts": [16]}, good])
+    assert "row 2, size" in str(caught.value)
+    assert len(Masks.from_coco([])) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import BACKGROUND, VOID, Coverage, Labels, Rows
+from maskloom.core.labels import BACKGROUND, FULL, VOID, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.splits import hold_out, stratified_split
@@ -15,6 +15,7 @@ from maskloom.core.views import class_areas, class_map, instance_map, instance_r
 from maskloom.errors import DataError, UsageError
 
 TWO = Taxonomy((Category("a", "a"), Category("b", "b"), Category("v", "v", "stuff", void=True)))
+MANY = Taxonomy.from_names([str(i) for i in range(6)])
 
 
 def maps(keys, groups=None, taxonomy=TWO, seed=0):
@@ -60,7 +61,7 @@ def test_two_samples_with_one_key_are_refused() -> None:
 
 
 def test_unknown_splits_and_samples_are_named() -> None:
-    with pytest.raises(UsageError, match="known splits: none"):
+    with pytest.raises(UsageError, match="Known splits: none"):
         maps(["a"]).split("train")
     with pytest.raises(DataError, match="no such sample"):
         maps(["a"]).select(["b"])
@@ -114,7 +115,7 @@ def test_one_group_cannot_be_split_but_held_out() -> None:
     rest, held = hold_out(maps(["a", "b", "c"], groups), "h")
     assert [s.key for s in held.samples] == ["c"]
     assert len(rest) == 2
-    with pytest.raises(UsageError, match="known groups: g, h"):
+    with pytest.raises(UsageError, match="Known groups: g, h"):
         hold_out(maps(["a", "b", "c"], groups), "z")
 
 
@@ -145,7 +146,7 @@ def test_outside_coverage_a_pixel_is_void_not_background() -> None:
 def test_a_class_map_becomes_one_row_per_category() -> None:
     array = np.full((6, 8), BACKGROUND, np.uint8)
     array[0, 0], array[1:3, 1:3], array[5] = 1, 0, VOID
-    rows = instance_rows(Labels((6, 8), class_map=array), TWO)
+    rows = instance_rows(Labels((6, 8), class_map=array))
     assert rows.category.tolist() == [0, 1]
     assert rows.masks.areas.tolist() == [4, 1]
 
@@ -199,7 +200,7 @@ def test_the_content_hash_knows_coverage_and_links_between_objects() -> None:
     whole = rows_of((0, 0, 8, 6)).masks
     key = TWO.keys[0]
 
-    def digest(coverage: Coverage = Coverage(), **columns) -> str:
+    def digest(coverage: Coverage = FULL, **columns) -> str:
         rows = rows_of((0, 0, 2, 2), **columns)
         labels = Labels((6, 8), rows=rows, coverage=coverage)
         return Dataset(TWO, (Sample("a", ImageRef(None)),), lambda _: labels).content_hash()

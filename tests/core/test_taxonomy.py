@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
-from maskloom.errors import TaxonomyError
+from maskloom.errors import TaxonomyError, UsageError
 
 
 def test_json_round_trip_gives_an_equal_taxonomy_and_hash() -> None:
@@ -94,3 +94,18 @@ def test_two_categories_with_one_file_id_are_refused_when_asked_for() -> None:
 def test_colors_are_given_or_distinct() -> None:
     taxonomy = Taxonomy.from_names([f"c{i}" for i in range(24)])
     assert len(set(taxonomy.colors())) == 24
+
+
+def test_a_numbered_key_never_meets_one_that_is_written_so() -> None:
+    assert unique_keys(["a", "a", "a-2", "a"]) == ["a", "a-2", "a-2-2", "a-3"]
+
+
+def test_a_rename_goes_by_name_key_or_alias_and_must_name_a_category() -> None:
+    here = Taxonomy.from_names(["vehicle", "road"])
+    there = Taxonomy((Category("c", "Big Car", aliases=("auto",)), Category("road", "road")))
+    for old in ("c", "big_car", "auto"):
+        assert here.match(there, {old: "vehicle"}) == [0, 1]
+    with pytest.raises(UsageError, match=r"no such category \(saw 'bigcar'\)"):
+        here.match(there, {"bigcar": "vehicle"})
+    with pytest.raises(UsageError, match="renamed twice"):
+        here.match(there, {"c": "vehicle", "auto": "road"})

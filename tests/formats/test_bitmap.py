@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 from maskloom.core.labels import BACKGROUND, VOID
 from maskloom.errors import FormatError, ImageError, UsageError
-from maskloom.formats.detect import read_dataset
+from maskloom.formats.detect import load_format, read_dataset
 from maskloom.store.images import write_png
 
 from .conftest import write_photo
@@ -173,3 +174,36 @@ def test_penn_fudan_is_read_with_143_people(shared):
     assert len(data) == 56
     assert sum(len(labels.rows) for _, labels in data) == 143
     assert data.warnings == ()
+
+
+def test_where_only_the_images_are_named_the_maps_are_found(tmp_path):
+    write_photo(tmp_path / "photos/a.png", (2, 2))
+    save(tmp_path / "masks/a.png", [[0, 1], [2, 2]])
+    data, labels = first(tmp_path, settings=["images=photos"])
+    assert data.samples[0].image.path == tmp_path / "photos/a.png"
+    assert labels.class_map.tolist() == [[0, 1], [2, 2]]
+
+
+def test_detection_reads_headers_and_no_pixels(tmp_path):
+    """A photograph cut off in its pixels is still known to be one of colours."""
+    write_photo(tmp_path / "a.png", (64, 64))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    assert load_format("bitmap").detect(tmp_path) == 0.0
+    save(tmp_path / "a.png", np.random.default_rng(0).integers(0, 9, (64, 64)))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    assert load_format("bitmap").detect(tmp_path) == 0.4
+
+
+def test_ids_of_32_bit_that_lie_far_apart_are_classes(tmp_path):
+    values = np.array([[0, 4_000_000_000], [7, 0]], np.uint32)
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    data, labels = first(tmp_path)
+    assert data.taxonomy.keys == ("0", "7", "4000000000")
+    assert labels.class_map.tolist() == [[0, 2], [1, 0]]
+    table = tmp_path / "t.json"
+    table.write_text(json.dumps({"categories": [{"id": 0, "name": "a"}, {"id": 7, "name": "b"}]}))
+    data = read_dataset(tmp_path, "bitmap", settings=[f"taxonomy={table}"])
+    with pytest.raises(FormatError, match=r"x=1, y=0 \(saw 4000000000\)"):
+        data.labels_of(data.samples[0])

@@ -334,7 +334,11 @@ def test_an_object_is_exact_only_with_its_score(tmp_path):
 
 def test_a_category_name_that_repeats_is_numbered_and_the_used_one_keeps_it(tmp_path):
     data = coco([{"segmentation": [SQUARE], "category_id": 5}])
-    data["categories"] = [{"id": 4, "name": "Dog"}, {"id": 5, "name": "dog"}, {"id": 6, "name": "x"}]
+    data["categories"] = [
+        {"id": 4, "name": "Dog"},
+        {"id": 5, "name": "dog"},
+        {"id": 6, "name": "x"},
+    ]
     found, labels = labels_of(saved(tmp_path, data))
     assert [c.name for c in found.taxonomy] == ["Dog (2)", "dog", "x"]
     assert labels.rows.category.tolist() == [1]

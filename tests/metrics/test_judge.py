@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Coverage, Labels, Rows
+from maskloom.core.labels import Coverage, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
@@ -196,3 +196,35 @@ def test_kept_labels_are_read_once_within_the_room_and_again_beyond():
     for _ in range(3):
         list(kept)
     assert (reads.count("x"), reads.count("y")) == (1, 3)
+
+
+def named(data, names):
+    """The data set with file names, {key: name}."""
+    samples = tuple(replace(s, file_name=names[s.key]) for s in data.samples)
+    return replace(data, samples=samples)
+
+
+def test_ids_that_name_other_images_do_not_match_samples():
+    truth = dataset({"a": [[0, 1]], "b": [[1, 1]]}, ids={"a": 2, "b": 1})
+    predicted = dataset({"a": [[0, 1]], "b": [[1, 1]]}, ids={"a": 1, "b": 2})
+    names = {"a": "a.jpg", "b": "b.jpg"}
+    report = judge(named(truth, names), named(predicted, {"a": "a.png", "b": "b.png"}))
+    assert report.metrics["miou"] == 1.0
+    assert judge(named(truth, names), predicted).metrics["miou"] < 1.0
+
+
+def test_drawings_without_a_mask_are_told_on_both_sides():
+    kind = [RowKind.MASK, RowKind.BOX]
+    both = dataset({"x": boxes((0, 0, 4, 4), (5, 5, 9, 9), kind=kind)})
+    only = dataset({"x": boxes((0, 0, 4, 4))})
+    report = judge(both, only)
+    assert any(note.startswith("1 boxes or other drawings of the truth") for note in report.notes)
+    report = judge(only, both)
+    assert any(note.startswith("1 predicted boxes") for note in report.notes)
+    assert not any("drawings" in note for note in judge(only, only).notes)
+
+
+def test_a_rename_whose_old_name_is_no_category_is_refused():
+    truth = dataset({"x": [[0, 1]]})
+    with pytest.raises(UsageError, match=r"prediction has no such category \(saw 'bb'\)"):
+        judge(truth, truth, Terms(renames={"bb": "b"}))

@@ -13,8 +13,14 @@ import tifffile
 from PIL import Image
 
 from maskloom.errors import DataError, ImageError, WriteError
-from maskloom.store.files import atomic_file, atomic_folder, atomic_write_bytes, safe_join
-from maskloom.store.images import image_size, read_image, read_map, write_png
+from maskloom.store.files import (
+    atomic_file,
+    atomic_folder,
+    atomic_write_bytes,
+    claim_partial,
+    safe_join,
+)
+from maskloom.store.images import image_size, is_color, read_image, read_map, write_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3)).astype(np.uint8)
 
@@ -142,9 +148,9 @@ def test_truncated_empty_and_foreign_files_are_one_clear_error(
     path = tmp_path / f"x.{suffix}"
     for data, message in (
         (b"", "empty"),
-        (b"hello world, no image", ""),
-        (whole[: len(whole) // 2], ""),
-        (whole[:20], ""),
+        (b"hello world, no image", "."),
+        (whole[: len(whole) // 2], "."),
+        (whole[:20], "."),
     ):
         path.write_bytes(data)
         with pytest.raises(ImageError, match=message) as caught:
@@ -180,7 +186,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
 
 def test_an_unwritable_target_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WriteError, match=r"a parent of the target is a file|[Nn]ot a directory"):
+    with pytest.raises(WriteError, match=r"[Aa] parent of the target is a file|[Nn]ot a directory"):
         atomic_write_bytes(tmp_path / "file/below.txt", b"x")
 
 
@@ -194,3 +200,111 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "out/a").read_bytes() == b"1"
     with pytest.raises(WriteError, match="exists"), atomic_folder(tmp_path / "out"):
         pass
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize(
+    ("channels", "photometric", "extra", "kept"),
+    [
+        (2, "minisblack", ["unspecified"], 2),
+        (2, "minisblack", ["unassalpha"], 1),
+        (4, "rgb", ["unspecified"], 4),
+        (4, "rgb", ["assocalpha"], 3),
+        (5, "rgb", ["unassalpha", "unspecified"], 4),
+    ],
+)
+def test_of_a_tiff_only_alpha_is_dropped(
+    tmp_path: Path, channels: int, photometric: str, extra: list[str], kept: int, planar: str
+) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (4, 6, channels)).astype(np.uint8)
+    stored = array if planar == "contig" else np.moveaxis(array, -1, 0)
+    tifffile.imwrite(
+        tmp_path / "t.tif", stored, photometric=photometric, extrasamples=extra, planarconfig=planar
+    )
+    expected = array if kept == channels else array[:, :, :kept]
+    if extra == ["unassalpha", "unspecified"]:
+        expected = array[:, :, [0, 1, 2, 4]]
+    assert np.array_equal(read_image(tmp_path / "t.tif"), expected)
+
+
+def test_a_tiff_palette_is_colours_in_images_and_indexes_in_maps(tmp_path: Path) -> None:
+    values = np.array([[0, 1], [2, 1]], np.uint8)
+    colors = np.zeros((3, 256), np.uint16)
+    colors[:, 1], colors[:, 2] = (200 * 257, 0, 0), (0, 0, 9 * 257)
+    tifffile.imwrite(tmp_path / "p.tif", values, photometric="palette", colormap=colors)
+    assert np.array_equal(read_map(tmp_path / "p.tif"), values)
+    assert np.array_equal(read_image(tmp_path / "p.tif"), (colors.T // 257)[values])
+    assert not is_color(tmp_path / "p.tif")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, bool])
+def test_grey_with_white_as_zero_is_turned_over_in_images(tmp_path: Path, dtype: type) -> None:
+    values = np.eye(3, 4).astype(dtype)
+    tifffile.imwrite(tmp_path / "w.tif", values, photometric="miniswhite")
+    top = np.iinfo(dtype).max if dtype is not bool else 255
+    seen = np.where(values, 0 if dtype is bool else top - 1, top)
+    assert np.array_equal(read_image(tmp_path / "w.tif")[:, :, 0], seen)
+    assert np.array_equal(read_map(tmp_path / "w.tif"), seen if dtype is bool else values)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.int8])
+def test_maps_of_a_tiff_hold_any_whole_numbers(tmp_path: Path, dtype: type) -> None:
+    values = np.array([[0, np.iinfo(dtype).max], [np.iinfo(dtype).min, 5]], dtype)
+    tifffile.imwrite(tmp_path / "m.tif", values)
+    back = read_map(tmp_path / "m.tif")
+    assert back.dtype == values.dtype
+    assert np.array_equal(back, values)
+
+
+def test_fractions_are_no_map_and_two_channels_neither(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "f.tif", np.zeros((3, 4), np.float32))
+    with pytest.raises(ImageError, match=r"whole numbers.*float32.*Store the ids"):
+        read_map(tmp_path / "f.tif")
+    two = np.zeros((3, 4, 2), np.uint8)
+    tifffile.imwrite(tmp_path / "2.tif", two, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(ImageError, match="2 channels"):
+        read_map(tmp_path / "2.tif")
+
+
+@pytest.mark.parametrize("imagej", [False, True])
+def test_a_tiff_of_several_pages_is_a_volume_and_not_called_damaged(
+    tmp_path: Path, imagej: bool
+) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint8), imagej=imagej)
+    for read in (read_image, read_map):
+        with pytest.raises(ImageError, match=r"v\.tif: a TIFF of several pages is a volume"):
+            read(tmp_path / "v.tif")
+
+
+def test_a_folder_that_is_not_ours_is_never_removed(tmp_path: Path) -> None:
+    theirs = tmp_path / "out.partial"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("x")
+    with pytest.raises(WriteError, match="not maskloom's"), atomic_folder(tmp_path / "out"):
+        pass
+    with pytest.raises(WriteError, match="not maskloom's"):
+        claim_partial(theirs, keep=True)
+    assert (theirs / "thesis.txt").read_text() == "x"
+    (tmp_path / "link.partial").symlink_to(theirs)
+    with pytest.raises(WriteError, match="not maskloom's"), atomic_folder(tmp_path / "link"):
+        pass
+
+
+def test_what_a_killed_run_of_ours_left_is_removed_or_kept_when_asked(tmp_path: Path) -> None:
+    partial = tmp_path / "out.partial"
+    claim_partial(partial)
+    (partial / "item").write_text("1")
+    claim_partial(partial, keep=True)
+    assert (partial / "item").is_file()
+    with atomic_folder(tmp_path / "out") as whole:
+        assert not (partial / "item").exists()
+        (whole / "a").write_text("2")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_an_empty_partial_folder_may_be_taken(tmp_path: Path) -> None:
+    (tmp_path / "out.partial").mkdir()
+    with atomic_folder(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out").is_dir()

@@ -178,6 +178,30 @@ def test_a_coco_results_list_takes_images_and_classes_from_the_truth(coco_pair):
     assert results["provenance"]["max_detections"] == 100
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_scores_that_differ_late_rank_as_in_pycocotools(coco_pair, capsys):
+    from pycocotools import mask as coco_mask
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truth, found = coco_pair
+    entries = json.loads(found.read_text("utf-8"))
+    for entry, score in zip(entries, (0.3, 0.3 + 1e-9), strict=True):
+        runs = coco_mask.frPyObjects(entry["segmentation"], 10, 10)[0]
+        runs["counts"] = runs["counts"].decode()
+        entry |= {"score": score, "segmentation": runs}
+    found.write_text(json.dumps(entries), "utf-8")
+    peer = COCO(str(truth))
+    judged = COCOeval(peer, peer.loadRes(str(found)), "segm")
+    judged.evaluate()
+    judged.accumulate()
+    judged.summarize()
+    capsys.readouterr()
+    metrics = evaluate(truth, found, convention="coco").results["metrics"]
+    assert metrics["ap"] == pytest.approx(judged.stats[0], abs=1e-12)
+    assert metrics["ap"] < 0.3  # the false alarm comes first
+
+
 def test_the_limit_on_predictions_can_be_set(coco_pair):
     results = evaluate(*coco_pair, set_=("metric.max_detections=1",)).results
     assert results["per_class"]["cell"]["predicted_objects"] == 1

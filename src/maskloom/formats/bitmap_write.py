@@ -82,7 +82,7 @@ class BitmapWriter:
         image_labels_only(labels.size, self.target)
         kind = self._kind(labels)
         if kind == "instance":
-            values: NDArray[Any] = _object_ids(labels, self.taxonomy, self._path(sample.key))
+            values: NDArray[Any] = _object_ids(labels, self._path(sample.key))
         elif kind == "binary":
             values = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
         else:
@@ -173,7 +173,7 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
     return own
 
 
-def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path) -> NDArray[Any]:
+def _object_ids(labels: Labels, path: Path) -> NDArray[Any]:
     """The map of object ids: the rows' own where they fit 16 bit, else 1..n."""
     rows = joined_parts(instance_rows(labels))
     own = rows.instance

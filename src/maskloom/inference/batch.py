@@ -22,6 +22,7 @@ from maskloom.inference.sources import Images
 from maskloom.store.files import (
     PARTIAL,
     atomic_write_bytes,
+    claim_partial,
     refuse_existing,
     sha256_file,
     writing,
@@ -110,10 +111,11 @@ def predict_batch(
 def _open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
     journal = partial / "journal.json"
     text = json.dumps(wanted, sort_keys=True, default=str).encode()
+    claim_partial(partial, keep=True)
     with writing(partial):
-        if partial.exists() and (not journal.is_file() or journal.read_bytes() != text):
-            shutil.rmtree(partial)
-        (partial / "items").mkdir(parents=True, exist_ok=True)
+        if not journal.is_file() or journal.read_bytes() != text:
+            claim_partial(partial)
+        (partial / "items").mkdir(exist_ok=True)
         shutil.rmtree(partial / "whole", ignore_errors=True)
     atomic_write_bytes(journal, text)
     return partial / "items"
@@ -142,7 +144,7 @@ def _assemble(
     lost: dict[str, int] = {}
     refused: dict[str, int] = {}
     objects = 0
-    folder = target.path.suffix != ".json"
+    folder = target.path.suffix.lower() != ".json"
     for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
         labels = load_item(item_path(partial / "items", _identity(sample)), segmenter.name)
         objects += 0 if labels.rows is None else len(labels.rows)

@@ -95,7 +95,7 @@ def predict_run(request: PredictRequest) -> Outcome:
 def _format_name(request: PredictRequest, *, method: bool) -> str:
     if request.format != "auto":
         return request.format
-    if request.out.suffix == ".json":
+    if request.out.suffix.lower() == ".json":
         return "coco"
     if method:
         task = registry.METHODS[request.model].task

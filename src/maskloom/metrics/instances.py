@@ -140,6 +140,8 @@ class InstanceMetrics:
         self.columns.extend(other.columns)
         self.positives += other.positives
         self.predictions += other.predictions
+        self.truth_drawn += other.truth_drawn
+        self.predicted_drawn += other.predicted_drawn
         self.samples += other.samples
         self.unscored += other.unscored
         self.capped += other.capped

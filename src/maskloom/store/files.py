@@ -26,6 +26,7 @@ _HINTS = {
     errno.EPERM: "choose a target that you may write to",
     errno.EROFS: "the disk is read-only, choose another target",
     errno.ENOTDIR: "a parent of the target is a file, choose another target",
+    errno.EEXIST: "a parent of the target is a file, choose another target",
 }
 
 

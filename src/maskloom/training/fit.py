@@ -28,6 +28,10 @@ from maskloom.training.precision import faster_precision, native_precision
 from maskloom.training.state import STATE, State, load_state, save_state
 from maskloom.work import progress
 
+_UNDRAWN = frozenset({
+    "step", "seconds", "val_score", "val_fwiou", "val_mean_accuracy", "val_dice_per_sample",
+    "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1", "val_ar10", "val_ar100",
+})  # fmt: skip
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
 _Y_LABELS = {
     "lr": "learning rate",
@@ -82,11 +86,11 @@ def fit(
 
 
 def training_curves(columns: dict[str, list[float]]) -> tuple[Curve, ...]:
-    """The logged columns as curves over steps."""
+    """The logged columns worth drawing, as curves over steps; curves.parquet has them all."""
     steps = columns.get("step", [])
     curves = []
     for name, values in columns.items():
-        if name in ("step", "seconds"):
+        if name in _UNDRAWN:
             continue
         points = [(x, y) for x, y in zip(steps, values, strict=True) if math.isfinite(y)]
         if points:
@@ -105,8 +109,7 @@ def write_curves(columns: dict[str, list[float]], out: Path) -> None:
         pq.write_table(
             pa.table({k: pa.array(v, pa.float64()) for k, v in columns.items()}), temporary
         )
-    wanted = [c for c in training_curves(columns) if c.name != "val_dice_per_sample"]
-    write_curves_png(wanted, out / "curves.png")
+    write_curves_png(training_curves(columns), out / "curves.png")
 
 
 def _fixed(plan: Plan) -> dict[str, Any]:
@@ -165,7 +168,8 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
             seed=plan.seed,
         )[0]
         precision = faster_precision(plan.network(), batch, device)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    for talker in ("lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(talker).setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=device,
         devices=recipe.devices,

@@ -178,7 +178,6 @@ class Loop:
                 sinks.keep(weights, scores)
         else:
             state.since_best += 1
-        self.recent["val"] = scores["score"]
 
     def _should_stop(self) -> bool:
         recipe, state = self.plan.recipe, self.state

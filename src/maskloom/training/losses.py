@@ -123,9 +123,7 @@ class _Fused(torch.autograd.Function):
         return ce, overlap
 
     @staticmethod
-    def backward(
-        ctx: Any, grad_ce: Tensor, grad_dice: Tensor
-    ) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, grad_ce: Tensor, grad_dice: Tensor) -> tuple[Tensor, None, None, None]:
         p, safe, p_t, w_t, v, by_inside, by_total = ctx.saved_tensors
         by_total = by_total * grad_dice
         own = by_inside[safe.squeeze(1)] * grad_dice  # ∂/∂p_t beyond by_total
