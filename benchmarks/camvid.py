@@ -44,9 +44,7 @@ def main() -> None:
     held_scores = scored["metrics"] if held == given.val else scored["per_slice"][held]
     result = {
         "val": given.val,
-        "miou": scored["metrics"]["miou"]
-        if held == given.val
-        else scored["per_slice"][held]["miou"],
+        "miou": held_scores["miou"],
         "per_class_iou": {k: v["iou"] for k, v in trained.results["per_class"].items()},
         "validation": trained.results["validation"],
         "minutes_whole_command": round(minutes, 2),
