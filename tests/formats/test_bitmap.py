@@ -127,7 +127,7 @@ def test_absent_images_and_labels_are_counted(tmp_path):
         save(tmp_path / f"masks/{name}.png", [[0, 1], [2, 2]])
     data = read_dataset(tmp_path)
     assert [s.key for s in data.samples] == ["a", "b"]
-    assert data.warnings == (
+    assert data.warnings[-2:] == (
         "1 of 2 images are missing, first 'b'",
         "1 images have no labels and are left out",
     )
@@ -207,3 +207,12 @@ def test_ids_of_32_bit_that_lie_far_apart_are_classes(tmp_path):
     data = read_dataset(tmp_path, "bitmap", settings=[f"taxonomy={table}"])
     with pytest.raises(FormatError, match=r"x=1, y=0 \(saw 4000000000\)"):
         data.labels_of(data.samples[0])
+
+
+def test_bare_numbers_are_classes_with_a_word_on_what_else_they_may_be(tmp_path):
+    save(tmp_path / "few/a.png", [[0, 1], [2, 2]])
+    assert any("from.kind=instance" in w for w in read_dataset(tmp_path / "few").warnings)
+    save(tmp_path / "grey/a.png", np.arange(256).reshape(16, 16))
+    assert any("from.kind=binary" in w for w in read_dataset(tmp_path / "grey").warnings)
+    save(tmp_path / "binary/a.png", [[0, 255], [0, 255]])
+    assert not any("taken for classes" in w for w in read_dataset(tmp_path / "binary").warnings)

@@ -228,3 +228,11 @@ def test_a_rename_whose_old_name_is_no_category_is_refused():
     truth = dataset({"x": [[0, 1]]})
     with pytest.raises(UsageError, match=r"prediction has no such category \(saw 'bb'\)"):
         judge(truth, truth, Terms(renames={"bb": "b"}))
+
+
+def test_the_one_category_of_each_side_is_compared_whatever_its_name():
+    truth = dataset({"x": boxes((0, 0, 4, 4))}, Taxonomy.from_names(["nucleus"]))
+    other = dataset({"x": boxes((0, 0, 4, 4))}, Taxonomy.from_names(["foreground"]))
+    report = judge(truth, other)
+    assert report.metrics["miou"] == 1.0
+    assert any("foreground with nucleus" in note for note in report.notes)

@@ -223,3 +223,19 @@ def test_a_truncated_training_image_names_the_file(tmp_path: Path, write_scenes)
     victim.write_bytes(victim.read_bytes()[:300])
     with pytest.raises(MaskloomError, match=r"scene2\.png"):
         quick(data, tmp_path / "run")
+
+
+def test_a_run_lists_its_samples_and_the_list_is_a_split(
+    run: Path, scenes: Path, tmp_path: Path
+) -> None:
+    from maskloom.verbs.evaluate import evaluate
+
+    keys = [(run / f"{name}.txt").read_text().split() for name in ("train", "val")]
+    assert len(keys[0]) == 6
+    assert len(keys[1]) == 2
+    assert not set(keys[0]) & set(keys[1])
+    predict(str(scenes / "images"), model=str(run), out=tmp_path / "out")
+    scored = evaluate(scenes, tmp_path / "out", split=f"@{run / 'val.txt'}")
+    assert [row["key"] for row in scored.results["per_sample"]] == keys[1]
+    recorded = json.loads((run / "model.json").read_text())["scores"]["validation"]["miou"]
+    assert scored.results["metrics"]["miou"] == pytest.approx(recorded, abs=1e-12)

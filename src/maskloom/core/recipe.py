@@ -41,6 +41,9 @@ class Recipe:
     flip: Literal["none", "horizontal", "both"] = _option("horizontal", "random mirroring")
     elastic: float = _option(0.0, "largest elastic shift in px; 0: none")
     color: float = _option(0.25, "strength of random brightness, contrast and saturation")
+    invert: float = _option(
+        0.0, "share of crops with bright and dark exchanged (mixed stains, mixed lighting)"
+    )
     normalize: Literal["data", "image"] = _option(
         "data", "mean and deviation: of the training data, or of each image (uneven exposure)"
     )
@@ -48,7 +51,7 @@ class Recipe:
     eval_every: int = _option(0, "steps between validations; 0: about ten in a run")
     patience: int = _option(0, "validations without a better score before stopping; 0: never")
     precision: Literal["auto", "fp32", "bf16"] = _option(
-        "auto", "arithmetic; auto measures a few steps of each and takes the faster"
+        "auto", "arithmetic; auto is bf16 where the device computes in it, else fp32"
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = _option("auto", "where to train")
     devices: int = _option(1, "how many devices; more than one trains by DDP")
@@ -70,6 +73,7 @@ class Recipe:
             "rotate": 0 <= self.rotate <= 180,
             "elastic": 0 <= self.elastic <= 100,
             "color": 0 <= self.color <= 1,
+            "invert": 0 <= self.invert <= 1,
             "noise": 0 <= self.noise <= 1,
             "eval_every": self.eval_every >= 0,
             "patience": self.patience >= 0,

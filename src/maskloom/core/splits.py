@@ -40,6 +40,12 @@ def stratified_split(dataset: Dataset, fraction: float, seed: int = 0) -> tuple[
     groups: dict[str, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
         groups[f"group:{sample.group}" if sample.group else f"sample:{sample.key}"].append(i)
+    if len(samples) < 2:
+        raise UsageError(
+            "one sample cannot be split into training and validation",
+            where=dataset.name,
+            hint="add images, or name a validation data set with --val",
+        )
     if len(groups) < 2:
         raise UsageError(
             "all samples belong to one group, which a split must not part",

@@ -7,7 +7,7 @@ and foreground; otherwise every id is a class (0 too), and 255 (65535 in 16 bit)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from maskloom.work.progress import track
 Kind = Literal["class", "instance", "binary", "color"]
 MAX_CLASSES = 65534
 MAX_OBJECTS = 65535
+_LIKE_GREY = 100
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "unknown"})
 
 
@@ -78,7 +79,17 @@ def coding_of(
     values, deep = _scan(files)
     if kind == "auto" and values <= {0, 255} and options.void is None:
         return _binary(options, {}, where)
-    return _found(values, deep=deep, void=options.void, where=where)
+    found = _found(values, deep=deep, void=options.void, where=where)
+    return replace(found, warnings=(*found.warnings, _taken_for_classes(values)))
+
+
+def _taken_for_classes(values: set[int]) -> str:
+    """What was assumed of bare numbers, and how to say otherwise."""
+    low, high = min(values), max(values)
+    text = f"no taxonomy: the {len(values)} numbers from {low} to {high} are taken for classes"
+    if len(values) > _LIKE_GREY:
+        return f"{text}; if these are grey masks, say --set from.kind=binary"
+    return f"{text}; if they number objects, say --set from.kind=instance"
 
 
 def decode(values: NDArray[Any], coding: Coding, *, where: Path) -> Labels:

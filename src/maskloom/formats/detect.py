@@ -43,11 +43,14 @@ def detect_format(path: Path) -> Format:
     ranked = sorted(((fmt.detect(path), fmt) for fmt in formats), key=lambda pair: -pair[0])
     (best, fmt), (second, other) = ranked[0], ranked[1]
     if best < CERTAIN_ENOUGH:
+        if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
+            raise FormatError("the folder holds no files", where=path, hint="check the path")
         looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
         raise FormatError(
-            f"the format is not known; looked for {looked}",
+            f"no labels of a known format here; looked for {looked}",
             where=path,
-            hint=f"name it with --from ({', '.join(f.name for f in formats)})",
+            hint="images alone are no labels; for image and mask side by side say --from bitmap "
+            "--set masks=. images=. suffix=_mask",
         )
     if second == best:
         raise FormatError(
@@ -77,7 +80,7 @@ def read_dataset(
         options: an instance of the format's `ReadOptions`; None takes `settings`.
         settings: `[from.]KEY=VALUE` strings.
         images: folder under which images are looked for instead of their usual place.
-        split: only this split.
+        split: only this split; `@FILE` is a text file of keys, one a line (RUN/val.txt).
         skip_bad: leave invalid annotations out and count them in the warnings.
 
     Raises:
@@ -97,4 +100,23 @@ def read_dataset(
     dataset = chosen.read(path, options, images)
     if not dataset.samples:
         raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
-    return with_groups(dataset, options.group).split(split)
+    return part_of(with_groups(dataset, options.group), split)
+
+
+def part_of(dataset: Dataset, split: str | None) -> Dataset:
+    """The samples of a split, or those that a text file lists (`@FILE`, one key a line).
+
+    Raises:
+        FormatError: the file cannot be read.
+        UsageError: there is no such split.
+    """
+    if split is None or not split.startswith("@"):
+        return dataset.split(split)
+    path = Path(split[1:])
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(
+            "no list of samples", where=path, seen=error, hint="give --split @FILE, one key a line"
+        ) from error
+    return dataset.select(line for line in lines if line.strip())

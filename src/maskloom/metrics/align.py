@@ -240,6 +240,9 @@ def compare(
     """
     pairs, notes = pair_samples(truth, predicted, missing=missing)
     common = _common(truth.taxonomy, predicted.taxonomy)
+    if not renames and (only := _only_ones(common, predicted.taxonomy)):
+        renames = {only[0]: only[1]}
+        notes = (*notes, f"the one category of each side is compared: {only[0]} with {only[1]}")
     ours = Translation(truth.taxonomy, common, tuple(common.match(truth.taxonomy)), side="truth")
     theirs = Translation.make(predicted.taxonomy, common, renames)
     return Comparison(truth, predicted, tuple(pairs), notes, ours, theirs)
@@ -250,9 +253,16 @@ def _common(truth: Taxonomy, predicted: Taxonomy) -> Taxonomy:
     if not all(c.name.isdecimal() and c.key == c.name for c in (*truth, *predicted)):
         return truth
     both = {c.key: c for c in (*predicted, *truth)}
-    if len(both) == len(truth):
-        return truth
-    return Taxonomy(tuple(both[key] for key in sorted(both, key=int)))
+    every = Taxonomy(tuple(both[key] for key in sorted(both, key=int)))
+    return truth if len(every) == len(truth) else every
+
+
+def _only_ones(truth: Taxonomy, predicted: Taxonomy) -> tuple[str, str] | None:
+    """(predicted, truth) names, if each side has one scored category and they do not match."""
+    if len(truth.scored) != 1 or len(predicted.scored) != 1:
+        return None
+    theirs, ours = predicted[predicted.scored[0]].name, truth[truth.scored[0]].name
+    return None if truth.find(theirs) is not None else (theirs, ours)
 
 
 def _empty_like(labels: Labels) -> Labels:
@@ -286,5 +296,5 @@ def _distinct(ids: list[Any]) -> bool:
 
 
 def _some(names: Sequence[str], n: int = 5) -> str:
-    shown = ", ".join(names[:n]) or "none"
-    return shown if len(names) <= n else f"{shown} and {len(names) - n} more"
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return (", ".join(names[:n]) or "none") + more

@@ -117,6 +117,8 @@ class Batches:
         image = normalize(
             jitter(rng, unit, self.recipe), self.preprocessing, (mean / scale, deviation / scale)
         )
+        if self.recipe.invert > 0 and rng.random() < self.recipe.invert:
+            image = -image  # about the mean that normalising has made zero
         void = int(np.iinfo(example.classes.dtype).max)
         lookup = class_lookup(self.channels, example.classes.dtype)
         classes = lookup[moved.labels(example.classes, void)]

@@ -13,7 +13,7 @@ from maskloom.core.labels import RowKind
 from maskloom.core.splits import hold_out, stratified_split
 from maskloom.core.views import class_areas
 from maskloom.errors import UsageError
-from maskloom.formats.detect import read_dataset
+from maskloom.formats.detect import part_of, read_dataset
 from maskloom.formats.mapping import adopt_taxonomy
 from maskloom.formats.rename import renamed
 
@@ -60,8 +60,8 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
 
     Args:
         source: the data.
-        val: a fraction, a split's name, `group:NAME`, the path of another data set of the same
-            format, or `auto`: the split `val` where there is one, else a fifth.
+        val: a fraction, a split's name, `@FILE` of keys, `group:NAME`, the path of another data
+            set of the same format, or `auto`: the split `val` where there is one, else a fifth.
         seed: of a random split.
 
     Raises:
@@ -69,7 +69,7 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
     """
     whole = source.read(source.path)
     split = source.split or ("train" if "train" in whole.splits else None)
-    train = whole.split(split)
+    train = part_of(whole, split)
     if val == AUTO:
         val = "val" if "val" in whole.splits and split != "val" else str(_AUTO_FRACTION)
     fraction = _fraction(val)
@@ -77,10 +77,10 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
         train, held = stratified_split(train, fraction, seed)
     elif val.startswith(_GROUP):
         train, held = hold_out(train, val.removeprefix(_GROUP))
-    elif val in whole.splits:
-        held = whole.split(val)
+    elif val in whole.splits or val.startswith("@"):
+        held = part_of(whole, val)
         if split is None:
-            taken = set(whole.splits[val])
+            taken = {s.key for s in held.samples}
             train = train.select(s.key for s in train.samples if s.key not in taken)
     elif Path(val).exists():
         held = adopt_taxonomy(source.read(Path(val)), train.taxonomy)

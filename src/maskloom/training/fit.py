@@ -20,11 +20,10 @@ from maskloom.core.run import WEIGHTS, Run
 from maskloom.errors import CheckpointError, UsageError, WriteError
 from maskloom.models import checkpoint
 from maskloom.report.plots import write_curves_png
-from maskloom.store.files import atomic_file, writing
-from maskloom.training.batches import Batches
+from maskloom.store.files import atomic_file, atomic_write_bytes, writing
 from maskloom.training.loop import Loop, Sinks
 from maskloom.training.plan import Plan
-from maskloom.training.precision import faster_precision, native_precision
+from maskloom.training.precision import native_precision
 from maskloom.training.state import STATE, State, load_state, save_state
 from maskloom.work import progress
 
@@ -72,13 +71,18 @@ def fit(
     state.fixed["precision"] = precision
     if fabric.is_global_zero:
         _prepare_folder(out, resume=resume)
+        _write_keys(plan, out)
     fabric.barrier()
     run = _run(plan, out, fixed, precision)
     loop = Loop(plan, fabric, state, tensors=tensors, precision=precision)
     if init is not None and tensors is None:
         _start_from(loop, Run.load(init), plan)
     if not state.finished:
-        loop.run(_sinks(run, out))
+        try:
+            loop.run(_sinks(run, out))
+        except KeyboardInterrupt:
+            progress.step("to go on, give the same command with --resume")
+            raise
     fabric.barrier()
     if fabric.is_global_zero:
         write_curves(state.curves, out)
@@ -136,10 +140,12 @@ def _refuse_other_plan(old: dict[str, Any], new: dict[str, Any], out: Path) -> N
                 "the result will not be bit-equal"
             )
             continue
-        what, seen = name, value
+        what, seen = name, f"now {value}, then {old.get(name)}"
         if name == "recipe":
-            changed = [k for k, v in value.items() if old["recipe"].get(k) != v]
-            what, seen = f"recipe ({', '.join(changed)})", [value[k] for k in changed]
+            then = old["recipe"]
+            changed = [k for k, v in value.items() if then.get(k) != v]
+            what = "recipe"
+            seen = ", ".join(f"{k} now {value[k]}, then {then.get(k)}" for k in changed)
         raise CheckpointError(
             f"the run was begun with another {what}",
             where=out / STATE,
@@ -157,17 +163,8 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
         raise UsageError("no CUDA device here", seen="accelerator=cuda", hint="set accelerator=cpu")
     if precision is None:
         precision = recipe.precision
-    if precision == "auto" and recipe.devices > 1:
-        precision = native_precision(device)  # processes must agree, clocks might not
     if precision == "auto":
-        batch = Batches(
-            plan.examples,
-            plan.channels,
-            preprocessing=plan.preprocessing,
-            recipe=recipe,
-            seed=plan.seed,
-        )[0]
-        precision = faster_precision(plan.network(), batch, device)
+        precision = native_precision(device)
     for talker in ("lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(talker).setLevel(logging.WARNING)
     fabric = Fabric(
@@ -217,6 +214,13 @@ def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str) -> Run:
         },
         scores={"precision": precision},
     )
+
+
+def _write_keys(plan: Plan, out: Path) -> None:
+    """RUN/train.txt and RUN/val.txt, which `--split @FILE` reads."""
+    for name, dataset in (("train", plan.examples.dataset), ("val", plan.validation)):
+        keys = sorted(s.key for s in dataset.samples)
+        atomic_write_bytes(out / f"{name}.txt", "".join(f"{k}\n" for k in keys).encode())
 
 
 def _keys_hash(plan: Plan) -> str:

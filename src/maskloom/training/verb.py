@@ -105,8 +105,8 @@ def _plan(request: TrainRequest) -> tuple[Plan, tuple[str, ...]]:
 def _announce(plan: Plan) -> str:
     height, width = plan.recipe.crop
     return (
-        f"training {plan.model} on {len(plan.examples)} images ({_groups(plan.examples.dataset)}), "
-        f"validating on {len(plan.validation)} ({_groups(plan.validation)}): {plan.steps} steps of "
+        f"training {plan.model} on {len(plan.examples)} images{_groups(plan.examples.dataset)}, "
+        f"validating on {len(plan.validation)}{_groups(plan.validation)}: {plan.steps} steps of "
         f"{plan.recipe.batch} crops of {height} × {width}"
     )
 
@@ -114,8 +114,9 @@ def _announce(plan: Plan) -> str:
 def _groups(dataset: Dataset) -> str:
     groups = {s.group for s in dataset.samples if s.group}
     if not groups:
-        return "no groups"
-    return f"{len(groups)} groups" if len(groups) > 3 else ", ".join(sorted(groups))
+        return ""
+    few = len(groups) <= 3
+    return f" ({', '.join(sorted(groups))})" if few else f" (of {len(groups)} groups)"
 
 
 def _outcome(run: Run, plan: Plan, seconds: float, steps: int, report: Any) -> Outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskloom.core.labels import Labels
-    from maskloom.core.outcome import Outcome
+    from maskloom.core.outcome import Outcome, Table
     from maskloom.core.report import Report
     from maskloom.core.sample import Sample
 
@@ -21,7 +21,10 @@ RECIPE = (
     "ema=0.98",
 )  # fmt: skip
 METHODS = {"unet": "U-Net trained on generated scenes", "watershed": "Otsu + watershed"}
-SCORES = ("ap50", "ap75", "f1_50", "miou", "dice", "pixel_accuracy")
+SCORES = {
+    "ap": "AP", "ap50": "AP50", "ap75": "AP75", "f1_50": "F1", "miou": "IoU", "dice": "Dice",
+    "pixel_accuracy": "pixels",
+}  # fmt: skip
 
 
 def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcome:
@@ -41,40 +44,36 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
     Raises:
         MaskloomError: the folder holds something else or cannot be written.
     """
-    from maskloom.core.outcome import Outcome, Table
+    from maskloom.core.outcome import Outcome
 
     seconds: dict[str, float] = {}
-    _clear(out)
+    work = _begin(out)
     timed = _Clock(seconds)
     timed(
         "1/5 data: a real photograph of 24 coins with a truth drawn by hand, and "
         f"{SCENES} generated scenes",
         "data",
-        lambda: _write_data(out, seed),
+        lambda: _write_data(work, seed),
     )
-    checked = timed("2/5 check: faults in both data sets", "check", lambda: _check(out))
+    checked = timed("2/5 check: faults in both data sets", "check", lambda: _check(work))
     timed(
         "3/5 train: a small U-Net on the generated scenes alone",
         "train",
-        lambda: _train(out, seed, steps),
+        lambda: _train(work, seed, steps),
     )
     timed(
         "4/5 predict: both methods on the photograph, which training never saw",
         "predict",
-        lambda: _predict(out),
+        lambda: _predict(work),
     )
     reports = timed(
         "5/5 evaluate: the files that predict wrote, against the drawn truth",
         "evaluate",
-        lambda: {m: _judge(out, m) for m in METHODS},
+        lambda: {m: _judge(work, m) for m in METHODS},
     )
-    table = Table(
-        "scores on the real photograph, fractions of 1",
-        ["method", *SCORES],
-        [[name, *(_cell(reports[m], s) for s in SCORES)] for m, name in METHODS.items()],
-        note="ap50: coins found, at an overlap of half or more; miou: overlap of coin pixels",
-    )
-    _write_report(out, reports["unet"], table)
+    table = _table(reports)
+    _write_report(work, reports["unet"], table)
+    _finish(work, out)
     return Outcome(
         {
             "out": str(out), "report": str(out / "report.html"), "run": str(out / "run"),
@@ -86,9 +85,28 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
             f"done in {sum(seconds.values()):.0f} s ("
             + ", ".join(f"{k} {v:.0f}" for k, v in seconds.items()) + ")",
             f"report  {(out / 'report.html').resolve()}",
-            f"next    maskloom predict YOUR_IMAGES --model {out / 'run'} --out predicted",
+            f"next    {_command()} predict YOUR_IMAGES --model {out / 'run'} --out predicted",
         ),
     )  # fmt: skip
+
+
+def _table(reports: dict[str, Report]) -> Table:
+    from maskloom.core.outcome import Table
+
+    return Table(
+        "Scores on the real photograph, fractions of 1",
+        ["method", *SCORES.values()],
+        [[name, *(_cell(reports[m], s) for s in SCORES)] for m, name in METHODS.items()],
+        note="AP: ranked coins, right at overlaps of 0.50 to 0.95; F1: coins at 0.50; IoU: pixels",
+    )
+
+
+def _command() -> str:
+    """How this command was called, so that the next one can be copied."""
+    import shutil
+    import sys
+
+    return "maskloom" if shutil.which("maskloom") else sys.argv[0]
 
 
 class _Clock:
@@ -107,24 +125,38 @@ class _Clock:
         return result
 
 
-def _clear(out: Path) -> None:
-    """Make an empty folder; an earlier demo is removed, anything else refused."""
+def _begin(out: Path) -> Path:
+    """An empty folder to work in; what lies at the target stays until the demo is whole."""
+    from maskloom.errors import WriteError
+    from maskloom.store.files import PARTIAL, claim_partial, writing
+
+    with writing(out):
+        ours = (out / MARK).is_file() or not out.exists()
+        if not ours and (not out.is_dir() or any(out.iterdir())):
+            raise WriteError(
+                "the target exists and is no earlier demo",
+                where=out,
+                hint="choose another folder: maskloom demo OUT",
+            )
+        partial = out.with_name(out.name + PARTIAL)
+        claim_partial(partial)
+        work = partial / "whole"
+        work.mkdir()
+        (work / MARK).touch()
+    return work
+
+
+def _finish(work: Path, out: Path) -> None:
+    """Put the finished demo in the place of an earlier one."""
     import shutil
 
-    from maskloom.errors import WriteError
     from maskloom.store.files import writing
 
     with writing(out):
         if out.exists():
-            if not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-                raise WriteError(
-                    "the target exists and is no earlier demo",
-                    where=out,
-                    hint="choose another folder: maskloom demo OUT",
-                )
             shutil.rmtree(out)
-        out.mkdir(parents=True)
-        (out / MARK).touch()
+        work.replace(out)
+        shutil.rmtree(work.parent)
 
 
 def _write_data(out: Path, seed: int) -> None:
@@ -186,7 +218,7 @@ def _cell(report: Report, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _write_report(out: Path, report: Report, table: Any) -> None:
+def _write_report(out: Path, report: Report, table: Table) -> None:
     from dataclasses import replace
 
     from maskloom.core.run import Run

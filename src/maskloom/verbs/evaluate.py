@@ -71,7 +71,7 @@ def evaluate(
         by: also score each value of this tag, or each group.
         metrics: names to report; all that apply if left out.
         convention: how objects are matched; coco keeps 100 predictions per image and class.
-        split: score only this split of the truth.
+        split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt.
         images: where the images lie, if not with the labels; only the report shows them.
         report: HTML file to write, with pictures of the worst and best images.
         skip_bad: leave invalid annotations out instead of refusing the file.
@@ -262,6 +262,7 @@ def _outcome(judged: Report, sides: tuple[Dataset, Dataset], report: Path | None
         f"{name}: {text}"
         for name, dataset in zip(("truth", "predicted"), sides, strict=True)
         for text in dataset.warnings
+        if report is not None or "images are missing" not in text
     ]
     return Outcome(
         results=results,

@@ -45,6 +45,9 @@ def predict(
     Raises:
         MaskloomError: whatever is wrong with source, model, options or target.
     """
+    from maskloom.work.threads import yield_while_waiting
+
+    yield_while_waiting()
     from maskloom.inference.verb import PredictRequest, predict_run
 
     return predict_run(

@@ -55,6 +55,9 @@ def train(
     Raises:
         MaskloomError: whatever is wrong with data, options or target.
     """
+    from maskloom.work.threads import yield_while_waiting
+
+    yield_while_waiting()
     from maskloom.training.verb import TrainRequest, train_run
 
     return train_run(

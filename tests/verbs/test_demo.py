@@ -1,0 +1,39 @@
+"""The demo: whole or not at all, replaces only itself, and scores what predict wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maskloom.errors import WriteError
+from maskloom.verbs import demo as module
+from maskloom.verbs.demo import demo
+
+pytest.importorskip("torch")
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_data_run_predictions_and_report(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "SCENES", 20)
+    out = tmp_path / "demo"
+    results = demo(out, steps=2).results
+    assert set(results["metrics"]) == {"unet", "watershed"}
+    # Otsu + watershed does not depend on the training: a fixed figure on a fixed photograph.
+    assert results["metrics"]["watershed"]["ap50"] == pytest.approx(0.691, abs=0.001)
+    assert results["metrics"]["watershed"]["miou"] == pytest.approx(0.769, abs=0.001)
+    names = {p.name for p in out.iterdir()}
+    assert {"real", "scenes", "run", "predicted", "report.html"} <= names
+    assert "raw" not in names
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["demo"]
+    demo(out, steps=1)
+    assert (out / "report.html").is_file()
+
+
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/text.tex").write_text("years of work")
+    with pytest.raises(WriteError, match="no earlier demo"):
+        demo(tmp_path / "thesis")
+    assert (tmp_path / "thesis/text.tex").read_text() == "years of work"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis"]
