@@ -19,6 +19,8 @@ from maskloom.core.segmenter import Prediction, Prompt
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 
+_EIGHT = np.ones((3, 3))
+
 
 @dataclass(frozen=True, slots=True)
 class WatershedOptions:
@@ -59,29 +61,47 @@ def split_by_distance(foreground: NDArray[np.bool_], depth: float) -> NDArray[np
         (H, W) int32, 0 background, 1..n objects that fill the foreground.
     """
     import cv2
+
+    padded = np.pad(foreground, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return split_at_saddles(np.asarray(distance, np.float32), foreground, depth)
+
+
+def split_at_saddles(
+    surface: NDArray[np.float32], foreground: NDArray[np.bool_], depth: float
+) -> NDArray[np.int32]:
+    """Objects around the maxima of a surface, parted where it dips between them.
+
+    Args:
+        surface: (H, W) float32 ≥ 0, high in the middle of objects.
+        foreground: (H, W) bool, what the objects fill.
+        depth: a maximum counts if it rises this much above the saddle to a higher one; at most
+            half the height of its connected region, so that each region has an object.
+
+    Returns:
+        (H, W) int32, 0 background, 1..n.
+    """
     from scipy import ndimage
     from skimage.morphology import reconstruction
     from skimage.segmentation import watershed
 
     if not foreground.any():
         return np.zeros(foreground.shape, np.int32)
-    padded = np.pad(foreground, 1).astype(np.uint8)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    # An object lower than `depth` still is one object: the cut is at most half its height.
-    components, count = ndimage.label(foreground, np.ones((3, 3)))
-    peaks = np.asarray(ndimage.maximum(distance, components, np.arange(count + 1)))
-    lowered = np.maximum(distance - np.minimum(depth, peaks[components] / 2), 0)
-    flat = reconstruction(lowered, distance, method="dilation")
-    markers, _ = ndimage.label(_regional_maxima(flat) & foreground, np.ones((3, 3)))
-    out: NDArray[np.int32] = watershed(-distance, markers, mask=foreground).astype(np.int32)
+    surface = np.where(foreground, surface, 0)
+    regions, count = ndimage.label(foreground, _EIGHT)
+    peaks = np.asarray(ndimage.maximum(surface, regions, np.arange(count + 1)))
+    lowered = np.maximum(surface - np.minimum(depth, peaks[regions] / 2), 0)
+    flat = reconstruction(lowered, surface, method="dilation")
+    markers, _ = ndimage.label(_regional_maxima(flat / depth) & foreground, _EIGHT)
+    out: NDArray[np.int32] = watershed(-surface, markers, mask=foreground).astype(np.int32)
     return out
 
 
 def _regional_maxima(flat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Plateaus without a higher neighbour (8-connected) of an h-reconstructed surface."""
+    """Plateaus without a higher neighbour (8-connected), of a surface in units of the depth."""
     from skimage.morphology import local_maxima
 
-    # Reconstruction leaves plateaus equal only up to rounding; 1/64 px steps restore them.
+    # Reconstruction leaves plateaus equal only up to rounding; steps of 1/64 restore them.
     out: NDArray[np.bool_] = local_maxima(np.round(flat * 64).astype(np.int32), connectivity=2)
     return out
 

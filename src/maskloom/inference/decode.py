@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.classical.regions import drop_small
+from maskloom.classical.regions import drop_small, split_at_saddles
 from maskloom.core.labels import Labels, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 
-SEED = 0.5
+DEPTH = 0.1
 SMOOTH_PX = 1.0
 MIN_AREA = 12
 
@@ -72,21 +72,22 @@ def decode_instances(
     distance: NDArray[np.float32],
     channels: Channels,
     *,
-    seed: float = SEED,
+    depth: float = DEPTH,
     min_area: int = MIN_AREA,
 ) -> Labels:
     """Objects of the thing classes, parted by a watershed on the predicted distance.
 
-    Seeds are connected regions of distance > `seed`, after a Gaussian of `SMOOTH_PX`; the flood
-    fills the pixels where a class other than background wins. Foreground without a seed is an
-    object too if it is connected to none. An object takes the class of most of its probability;
-    stuff classes give one row each.
+    A maximum of the distance (after a Gaussian of `SMOOTH_PX`) is an object if it rises `depth`
+    above the saddle to a higher one. Relative heights count, not a threshold: a network that has
+    seen little data predicts distances that are all too low. The flood fills the pixels where a
+    thing class wins. An object takes the class of most of its probability; stuff classes give
+    one row each.
 
     Args:
         probabilities: (K, H, W) float32.
         distance: (H, W) float32 in [0, 1], 1 at the centre of an object.
         channels: what K means.
-        seed: threshold of seeds.
+        depth: see above; higher parts less.
         min_area: smaller objects are dropped, px.
 
     Returns:
@@ -96,8 +97,6 @@ def decode_instances(
         regressed distance in place of energy bins.
     """
     import cv2
-    from scipy import ndimage
-    from skimage.segmentation import watershed
 
     height = np.asarray(cv2.GaussianBlur(distance, (0, 0), SMOOTH_PX), np.float32)
     dense = decode_classes(probabilities, channels)
@@ -107,16 +106,8 @@ def decode_instances(
         for c, v in enumerate(values.tolist())
         if not (channels.background and c == 0) and channels.taxonomy[v].kind == "thing"
     ]
-    winner = probabilities.argmax(axis=0)
-    foreground = np.isin(winner, things)
-    eight = np.ones((3, 3))
-    seeds, count = ndimage.label((height > seed) & foreground, eight)
-    regions, n_regions = ndimage.label(foreground, eight)
-    seeded = np.zeros(n_regions + 1, bool)
-    seeded[regions[seeds > 0]] = True
-    orphans = np.where(seeded[regions], 0, regions)
-    seeds = np.where(orphans > 0, orphans + count, seeds).astype(np.int32)
-    objects = drop_small(watershed(-height, seeds, mask=foreground).astype(np.int32), min_area)
+    foreground = np.isin(probabilities.argmax(axis=0), things)
+    objects = drop_small(split_at_saddles(height, foreground, depth), min_area)
     return _rows(objects, probabilities, dense, channels, things)
 
 

@@ -20,8 +20,8 @@ from maskloom.core.segmenter import Prediction, Prompt
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import ImageError
 from maskloom.inference.decode import (
+    DEPTH,
     MIN_AREA,
-    SEED,
     Channels,
     decode_classes,
     decode_instances,
@@ -138,7 +138,7 @@ class NetworkSegmenter:
         precision: `fp32` or `bf16`.
         device: where the network lies.
         layer: the layer of its labels.
-        seed, min_area: how objects are parted, see `decode_instances`.
+        depth, min_area: how objects are parted, see `decode_instances`.
     """
 
     def __init__(
@@ -150,10 +150,10 @@ class NetworkSegmenter:
         precision: str = "fp32",
         device: str = "cpu",
         layer: str = "model/network",
-        seed: float = SEED,
+        depth: float = DEPTH,
         min_area: int = MIN_AREA,
     ) -> None:
-        self.seed, self.min_area = seed, min_area
+        self.depth, self.min_area = depth, min_area
         self.network = network
         self.channels = channels
         self.preprocessing = preprocessing
@@ -163,7 +163,7 @@ class NetworkSegmenter:
 
     @classmethod
     def from_run(
-        cls, path: Path, device: str = "auto", *, seed: float = SEED, min_area: int = MIN_AREA
+        cls, path: Path, device: str = "auto", *, depth: float = DEPTH, min_area: int = MIN_AREA
     ) -> NetworkSegmenter:
         """The network of a run's folder, on the best device at hand.
 
@@ -180,7 +180,7 @@ class NetworkSegmenter:
             precision=_usable(str(run.scores.get("precision", "fp32")), device),
             device=device,
             layer=run.layer,
-            seed=seed,
+            depth=depth,
             min_area=min_area,
         )
 
@@ -233,6 +233,6 @@ class NetworkSegmenter:
             labels = decode_classes(classes, self.channels)
         else:
             labels = decode_instances(
-                classes, distance, self.channels, seed=self.seed, min_area=self.min_area
+                classes, distance, self.channels, depth=self.depth, min_area=self.min_area
             )
         return Prediction(labels.replace(layer=self.layer), probabilities=classes)

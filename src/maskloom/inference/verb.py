@@ -23,18 +23,19 @@ from maskloom.inference.sources import Images, find_images, read_options
 class DecodeOptions:
     """How a network's output becomes objects."""
 
-    seed: float = field(
-        default=0.5, metadata={"help": "predicted distance above which a region is a seed, 0 to 1"}
+    depth: float = field(
+        default=0.1,
+        metadata={"help": "how far the predicted distance dips between two objects, 0 to 1"},
     )
     min_area: int = field(default=12, metadata={"help": "smaller objects are dropped, px"})
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1, ..."})
 
     def __post_init__(self) -> None:
-        if not 0 < self.seed < 1 or self.min_area < 0:
+        if not 0 < self.depth < 1 or self.min_area < 0:
             raise UsageError(
                 "options out of range",
-                seen=f"seed {self.seed}, min_area {self.min_area}",
-                hint="seed between 0 and 1, min_area at least 0",
+                seen=f"depth {self.depth}, min_area {self.min_area}",
+                hint="depth between 0 and 1, min_area at least 0",
             )
 
 
@@ -131,7 +132,7 @@ def _network(path: Path, options: DecodeOptions) -> Segmenter:
     from maskloom.inference.network import NetworkSegmenter
 
     return NetworkSegmenter.from_run(
-        path, options.device, seed=options.seed, min_area=options.min_area
+        path, options.device, depth=options.depth, min_area=options.min_area
     )
 
 
