@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from maskloom.errors import CheckpointError
 from maskloom.store.files import atomic_write_bytes
@@ -100,8 +99,3 @@ def load_state(folder: Path) -> tuple[State, dict[str, Any]]:
             seen=error,
             hint="remove the run's folder and train anew",
         ) from error
-
-
-def same_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    """Whether two state dicts hold the same bits."""
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
