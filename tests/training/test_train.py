@@ -239,3 +239,23 @@ def test_a_run_lists_its_samples_and_the_list_is_a_split(
     assert [row["key"] for row in scored.results["per_sample"]] == keys[1]
     recorded = json.loads((run / "model.json").read_text())["scores"]["validation"]["miou"]
     assert scored.results["metrics"]["miou"] == pytest.approx(recorded, abs=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_equal_runs_on_two_threads_give_equal_bits(tmp_path: Path, precision: str) -> None:
+    """Objects too: their distance targets must not depend on threads or on the process."""
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        ids = np.kron(rng.integers(0, 9, (6, 6)), np.ones((16, 16))).astype(np.uint8)
+        write_png(tmp_path / f"d/images/{i}.png", ids * 25)
+        write_png(tmp_path / f"d/masks/{i}.png", ids)
+    found = set()
+    for name in "abc":
+        subprocess.run(
+            [sys.executable, "-m", "maskloom", "train", str(tmp_path / "d"), "--out", str(tmp_path / name),
+             "--steps", "10", "--val", "0.25", "--set", "from.kind=instance", "encoder=plain", "width=8",
+             "depth=2", "batch=4", "crop=64,64", f"precision={precision}"],
+            check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+        )  # fmt: skip
+        found.add(weights(tmp_path / name))
+    assert len(found) == 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from maskloom.core.labels import codes
 from maskloom.inference.decode import Channels
@@ -45,10 +45,10 @@ def rim_distance(objects: NDArray[np.int32]) -> NDArray[np.float32]:
     inside = centre > 0
     for neighbour in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
         inside &= neighbour == centre
-    # a frame of ones keeps the border of the crop from acting as background
-    framed = np.pad(inside.astype(np.uint8), 1, constant_values=1)
-    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    distance = np.minimum(distance, max(objects.shape))
+    if inside.all():
+        return np.ones(objects.shape, np.float32)
+    # scipy's, because OpenCV's precise transform changes with its threads and from run to run
+    distance = ndimage.distance_transform_edt(inside).astype(np.float32)
     distance[objects == 0] = 0
     farthest = np.full(int(objects.max()) + 1, 1e-6, np.float32)
     np.maximum.at(farthest, objects.ravel(), distance.ravel())
