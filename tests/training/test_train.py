@@ -60,11 +60,14 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(scenes: Path, tmp_pa
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
 
 
-def test_a_killed_run_resumes_to_the_bits_of_an_unbroken_one(scenes: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_killed_run_resumes_to_the_bits_of_an_unbroken_one(
+    scenes: Path, tmp_path: Path, threads: str
+) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     arguments = [sys.executable, "-m", "maskloom", "train", str(scenes), "--steps", "60", "--val", "0.25",
                  "--set", *TINY, "eval_every=5"]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": threads}
     subprocess.run(
         [*arguments, "--out", str(whole)], check=True, env=environment, capture_output=True
     )
