@@ -42,6 +42,10 @@ def test_the_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
         exec(compile(text, str(page), "exec"), names)
 
 
+def test_there_are_python_blocks_to_run():
+    assert any(list(blocks(page, "python")) for page in PAGES)
+
+
 LINES = [(page.name, line) for page in PAGES for line in commands(page)]
 
 

@@ -83,15 +83,26 @@ def test_a_bad_size_is_refused(size: object) -> None:
         Masks.from_coco([{"size": size, "counts": [6]}])
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 def test_random_bytes_never_pass_as_another_mask() -> None:
+    """What is accepted is the mask that pycocotools reads; the rest is refused."""
     rng = np.random.default_rng(0)
-    for _ in range(300):
-        text = rng.integers(48, 112, rng.integers(1, 12)).astype(np.uint8).tobytes()
+    refused = accepted = 0
+    texts = [
+        rng.integers(48, 112, rng.integers(1, 12)).astype(np.uint8).tobytes() for _ in range(300)
+    ]
+    whole = coco_mask.encode(np.asfortranarray(np.eye(5, 4, dtype=np.uint8)))["counts"]
+    for text in [*texts, whole]:
         try:
             masks = Masks.from_coco([{"size": [5, 4], "counts": text}])
         except MaskError:
+            refused += 1
             continue
-        masks.validate()
+        accepted += 1
+        peer = coco_mask.decode({"size": [5, 4], "counts": text})
+        assert np.array_equal(masks.validate().dense(0), peer.astype(bool))
+    assert refused > 200
+    assert accepted > 0
 
 
 @pytest.mark.parametrize("item", [None, 3, {"size": [2, 3]}, {"counts": [6]}, [[0, 0, 1, 1]]])

@@ -125,7 +125,7 @@ class Watershed:
         self.options = options or WatershedOptions()
         self.taxonomy = Taxonomy.from_names([self.options.category])
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it
         """One row per object."""
         from scipy import ndimage
 

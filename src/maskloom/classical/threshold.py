@@ -91,7 +91,7 @@ class Otsu:
         self.options = options or OtsuOptions()
         self.taxonomy = Taxonomy.from_names([self.options.category])
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it
         """A class map: category 0 inside, background elsewhere."""
         inside = otsu_foreground(image, self.options)
         codes = np.where(inside, np.uint8(0), np.uint8(BACKGROUND))

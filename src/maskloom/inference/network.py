@@ -225,7 +225,7 @@ class NetworkSegmenter:
         if self.device == "cpu" and needed > _free_bytes():
             raise _too_large(height, width)
 
-    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it
         """Label one image (H, W, C)."""
         classes, distance = self.probabilities(image)
         labels: Labels
