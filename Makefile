@@ -4,6 +4,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+TSC := build/node/node_modules/.bin/tsc
 # Two test workers with one thread each fit two cores; PYTEST_ARGS adds to or narrows the run.
 WORKERS ?= 2
 PYTEST_ARGS ?=
@@ -45,6 +46,16 @@ lint: $(STAMP)  ## style, types, layers, docs
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m maskloom.faces.reference --check
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	$(MAKE) --no-print-directory $(TSC)
+	$(TSC) -p tests/web/tsconfig.json
+
+# The page is plain JavaScript; its types are comments, checked by the compiler named here.
+$(TSC): package.json
+	@command -v npm >/dev/null || { echo "make: error: the types of the page are checked by" \
+	  "TypeScript: install Node.js with npm" >&2; exit 2; }
+	mkdir -p build/node && cp package.json build/node/
+	npm install --prefix build/node --no-package-lock --no-audit --no-fund --silent
+	@touch $@
 
 format: $(STAMP)  ## mend what ruff can mend, rewrite the generated reference
 	$(BIN)/ruff check --fix .

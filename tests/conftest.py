@@ -55,14 +55,31 @@ def _lacking(mark: str) -> str:
     if mark == "shared" and shared_folder() is None:
         # On CI a missing folder must fail the tests that need it, not skip them.
         return "" if os.environ.get("CI") == "true" else "no shared data: set MASKLOOM_SHARED"
-    if mark == "postgres" and not (
-        os.environ.get("MASKLOOM_TEST_POSTGRES") or shutil.which("postgres")
-    ):
-        return "no PostgreSQL: set MASKLOOM_TEST_POSTGRES to a database URL"
-    if mark == "browser" and importlib.util.find_spec("playwright") is None:
-        return "playwright is not installed"
+    if mark == "postgres":
+        return _lacking_postgres()
+    if mark == "browser":
+        return _lacking_browser()
     if mark == "gpu":
         import torch
 
         return "" if torch.cuda.is_available() else "no GPU"
     return ""
+
+
+def _lacking_postgres() -> str:
+    if importlib.util.find_spec("psycopg") is None:
+        return "psycopg is not installed"
+    # Debian keeps the server's programs off the path.
+    installed = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not installed and not os.environ.get("MASKLOOM_TEST_POSTGRES"):
+        return "no PostgreSQL: install it, or set MASKLOOM_TEST_POSTGRES to a database URL"
+    return ""
+
+
+def _lacking_browser() -> str:
+    """Why no page can be tested here; on CI a missing browser must fail the tests, not skip them."""
+    if os.environ.get("CI") == "true":
+        return ""
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed"
+    return "" if shutil.which("chromium") else "no chromium in PATH"

@@ -10,12 +10,16 @@
     │   └── CheckpointError      a trained model that is damaged or does not fit
     ├── WriteError               a target that cannot be written (rights, disk full)
     ├── MissingExtra             an optional dependency that is not installed
+    ├── Conflict                 exit 1: someone else changed the same thing first
     └── LossRefused              exit 1: the target cannot hold what the source says
 
 A message says what, where (file, id, field), the value seen and what to do next.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 
 class MaskloomError(Exception):
@@ -82,6 +86,29 @@ class WriteError(MaskloomError):
 
 class MissingExtra(MaskloomError):
     """An optional dependency is not installed; the hint names the extra."""
+
+
+class Conflict(MaskloomError):
+    """Someone else changed the same thing first; nothing of this change was saved.
+
+    Args:
+        what, where, seen, hint: as in `MaskloomError`.
+        missing: the committed changes that its author had not seen.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        seen: object = None,
+        hint: str = "",
+        missing: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(what, where=where, seen=seen, hint=hint)
+        self.missing = tuple(missing)
 
 
 class LossRefused(MaskloomError):

@@ -110,15 +110,24 @@ class Dataset:
         """
         digest = hashlib.sha256(self.taxonomy.hash.encode())
         for sample in sorted(self.samples, key=lambda s: s.key):
-            labels = self.labels_of(sample)
-            covered = _covered(labels, self.taxonomy)
-            head = [sample.key, sample.group, list(labels.size), covered]
-            digest.update(json.dumps(head, separators=(",", ":")).encode())
-            for array in _arrays(labels):
-                kind = array.dtype.newbyteorder("<")
-                digest.update(f"{kind.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array, kind).data)
+            self._feed(digest, sample)
         return digest.hexdigest()
+
+    def sample_hash(self, sample: Sample) -> str:
+        """sha256 of what the labels of one sample say, in positions of this taxonomy."""
+        digest = hashlib.sha256()
+        self._feed(digest, sample)
+        return digest.hexdigest()
+
+    def _feed(self, digest: hashlib._Hash, sample: Sample) -> None:
+        labels = self.labels_of(sample)
+        covered = _covered(labels, self.taxonomy)
+        head = [sample.key, sample.group, list(labels.size), covered]
+        digest.update(json.dumps(head, separators=(",", ":")).encode())
+        for array in _arrays(labels):
+            kind = array.dtype.newbyteorder("<")
+            digest.update(f"{kind.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array, kind).data)
 
 
 def _arrays(labels: Labels) -> Iterator[np.ndarray[Any, Any]]:

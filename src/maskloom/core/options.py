@@ -31,12 +31,17 @@ class OptionRow:
     help: str
 
 
-def parse_settings(settings: Sequence[str], targets: Mapping[str, type]) -> dict[str, Any]:
+def parse_settings(
+    settings: Sequence[str],
+    targets: Mapping[str, type],
+    bases: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Build one options object per prefix from `[prefix.]KEY=VALUE` strings.
 
     Args:
         settings: what the user typed; a later setting of the same key wins.
         targets: prefix ("from", "to", "model", "method", ...) → options dataclass.
+        bases: prefix → instance whose values stand where nothing was set, instead of defaults.
 
     Returns:
         prefix → instance, one for every target, defaults where nothing was set.
@@ -57,7 +62,10 @@ def parse_settings(settings: Sequence[str], targets: Mapping[str, type]) -> dict
         values[prefix][fields[prefix][key].name] = _value(
             text.strip(), _hints(targets[prefix])[fields[prefix][key].name], where=f"--set {name}"
         )
-    return {prefix: _build(cls, prefix, values[prefix]) for prefix, cls in targets.items()}
+    return {
+        prefix: _build(cls, prefix, values[prefix], (bases or {}).get(prefix))
+        for prefix, cls in targets.items()
+    }
 
 
 def describe_options(cls: type) -> list[OptionRow]:
@@ -148,11 +156,11 @@ def _known(fields: Mapping[str, Mapping[str, Any]]) -> str:
     return f"known settings: {', '.join(full)}" if full else "nothing here can be set"
 
 
-def _build(cls: type, prefix: str, values: Mapping[str, Any]) -> Any:
+def _build(cls: type, prefix: str, values: Mapping[str, Any], base: Any = None) -> Any:
     missing = [
         key
         for key, item in _fields(cls).items()
-        if item.name not in values and _default(item) == "required"
+        if base is None and item.name not in values and _default(item) == "required"
     ]
     if missing:
         raise UsageError(
@@ -162,7 +170,7 @@ def _build(cls: type, prefix: str, values: Mapping[str, Any]) -> Any:
             hint=f"add --set {prefix}.{missing[0]}=VALUE",
         )
     try:
-        return cls(**values)
+        return cls(**values) if base is None else dataclasses.replace(base, **values)
     except ValueError as error:
         raise UsageError(str(error), where=f"--set {prefix}") from error
 

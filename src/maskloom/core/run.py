@@ -11,6 +11,7 @@ Loading weights into a network is `models/checkpoint.py`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,7 @@ class Run:
         weights_sha256: of model.safetensors.
         data: hashes, sizes and names of the training and validation data.
         scores: validation scores of the kept weights, and the step they are of.
+        parent: the run whose weights it started from: id, path and hashes; empty if none.
     """
 
     path: Path
@@ -87,16 +89,24 @@ class Run:
     weights_sha256: str
     data: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
+    parent: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """A short name for people and the hash that tells it: `unet-7@1a2b3c4d5e6f`."""
+        folder = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.resolve().name).strip("-. ")[:40]
+        name = f"{self.model}-{folder}" if folder else self.model
+        return f"{name}@{self.weights_sha256[:12]}"
 
     @property
     def layer(self) -> str:
         """The layer of its predictions."""
-        return f"model/{self.path.name}@{self.weights_sha256[:12]}"
+        return f"model/{self.id}"
 
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
         pre = self.preprocessing
-        return {
+        out = {
             "format": FORMAT_VERSION,
             "model": self.model,
             "options": dict(self.options),
@@ -109,6 +119,7 @@ class Run:
             "data": dict(self.data),
             "scores": dict(self.scores),
         }
+        return {**out, "parent": dict(self.parent)} if self.parent else out
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -166,4 +177,5 @@ class Run:
             weights_sha256=data["weights_sha256"],
             data=data["data"],
             scores=data["scores"],
+            parent=data.get("parent", {}),
         )

@@ -45,6 +45,7 @@ class Category:
         whole: key of the category that this one is a part of (part-of).
         attributes: what rows of this category may carry.
         ids: (format, id) pairs; the format `""` holds for every format without a pair.
+        retired: no longer offered for new labels; those that are there stay.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Category:
     whole: str | None = None
     attributes: tuple[Attribute, ...] = ()
     ids: tuple[tuple[str, int], ...] = ()
+    retired: bool = False
 
     def id_in(self, fmt: str) -> int | None:
         """The id that this category has in files of a format, if it has one."""
@@ -167,7 +169,7 @@ class Taxonomy:
     def colors(self) -> tuple[tuple[int, int, int], ...]:
         """RGB per category: its own, else a distinct one by position (golden-angle hues)."""
         return tuple(
-            (128, 128, 128) if c.void and c.color is None else c.color or _hue(i)
+            (128, 128, 128) if c.void and c.color is None else c.color or color_by_position(i)
             for i, c in enumerate(self.categories)
         )
 
@@ -271,7 +273,8 @@ def folded(name: str) -> str:
     return re.sub(r"[\s_-]+", " ", name.strip().lower())
 
 
-def _hue(position: int) -> tuple[int, int, int]:
+def color_by_position(position: int) -> tuple[int, int, int]:
+    """RGB of a category without a colour of its own: golden-angle hues, three lightnesses."""
     lightness = (0.52, 0.66, 0.40)[position // 8 % 3]
     red, green, blue = colorsys.hls_to_rgb(position * 0.61803398875 % 1.0, lightness, 0.65)
     return round(red * 255), round(green * 255), round(blue * 255)

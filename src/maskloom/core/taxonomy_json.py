@@ -46,7 +46,7 @@ def category_to_json(category: Category) -> dict[str, Any]:
     out: dict[str, Any] = {"key": category.key, "name": category.name, "kind": category.kind}
     if category.color is not None:
         out["color"] = list(category.color)
-    for name in ("void", "aliases", "parent", "whole"):
+    for name in ("void", "aliases", "parent", "whole", "retired"):
         if value := getattr(category, name):
             out[name] = list(value) if isinstance(value, tuple) else value
     if category.attributes:
@@ -89,6 +89,7 @@ def _category(key: str, entry: Mapping[str, Any], where: object) -> Category:
             for a in entry.get("attributes", ())
         ),
         ids=tuple(sorted(ids.items())),
+        retired=bool(entry.get("retired", False)),
     )
 
 
