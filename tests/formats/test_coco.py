@@ -10,6 +10,7 @@ from pycocotools.coco import COCO
 
 from maskloom.core.labels import RowKind
 from maskloom.errors import FormatError, WriteError
+from maskloom.formats import coco_write
 from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
@@ -396,3 +397,8 @@ def test_the_layouts_of_datumaro_are_read_and_written_back(shared, tmp_path, nam
     done = transfer(data, tmp_path / "o", load_format("coco"))
     assert done.written
     assert read_dataset(tmp_path / "o").splits == data.splits
+
+
+def test_a_new_object_without_an_id_leaves_the_ids_of_the_others_as_they_are():
+    assert coco_write._ids([7, None, 3, 7]) == [7, 8, 3, 9]
+    assert coco_write._ids([None, None]) == [1, 2]

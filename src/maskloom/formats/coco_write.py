@@ -6,6 +6,7 @@ sorted by id and annotations by image and row.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -200,10 +201,15 @@ def _image_name(sample: Sample) -> str:
 
 
 def _ids(own: list[Any]) -> list[int]:
-    """The ids that came along if all are there and differ, else 1, 2, ..."""
-    if own and all(type(v) is int for v in own) and len(set(own)) == len(own):
-        return own
-    return list(range(1, len(own) + 1))
+    """The ids that came along; what has none, or one that is taken, gets the next free number."""
+    known = {v for v in own if type(v) is int}
+    fresh = itertools.count(max(known, default=0) + 1)
+    ids: list[int] = []
+    for value in own:
+        keeps = type(value) is int and value in known
+        ids.append(value if keeps else next(fresh))
+        known.discard(ids[-1])
+    return ids
 
 
 def _category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
