@@ -1,0 +1,138 @@
+"""How the categories of a data set become those of a project: matched, or added.
+
+Categories match by key, name or alias. What the project does not have is added by one recorded
+migration, which belongs to the import that brings it. All other migrations are `taxonomies.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from maskloom.core.migration_json import migration_to_json
+from maskloom.core.migrations import Migration, inverse, migrate
+from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.errors import TaxonomyError, WriteError
+from maskloom.store.project import database
+from maskloom.store.project.schema import migration as table
+from maskloom.store.project.vocabulary import Vocabularies
+
+_KEY = re.compile(r"[a-z0-9._-]{1,64}")
+_SHORT = 48  # leaves room for a number
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What an import does to the taxonomy.
+
+    Args:
+        keys: the project's key of each category of the source, by its key there, in its order.
+        added: what the project does not have yet.
+        revision: of the source's taxonomy, which the first one of a project keeps.
+    """
+
+    keys: Mapping[str, str]
+    added: tuple[Category, ...]
+    revision: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Categories that were told apart in the source and are not here, such as merged ones."""
+        sources: dict[str, list[str]] = {}
+        for theirs, ours in self.keys.items():
+            sources.setdefault(ours, []).append(theirs)
+        return tuple(
+            f"{' and '.join(names)} are one category of the project, {key}"
+            for key, names in sources.items()
+            if len(names) > 1
+        )
+
+
+def plan(connection: Connection, source: Taxonomy) -> Adoption:
+    """Match a data set's categories.
+
+    Raises:
+        TaxonomyError: one is void there and not here, or the other way round.
+    """
+    vocabulary = Vocabularies().at(connection)
+    ours = vocabulary.taxonomy
+    earlier = _earlier(connection)
+    keys: dict[str, str] = {}
+    new: list[Category] = []
+    merged = vocabulary.resolved(source.keys)
+    for category, match, target in zip(source, ours.match(source), merged, strict=True):
+        found = ours.index(target) if match is None and target in ours.keys else match
+        if found is None:
+            key = _free_key(category, {*earlier, *ours.keys, *(c.key for c in new)})
+            new.append(dataclasses.replace(category, key=key))
+        else:
+            key = ours[found].key
+            _refuse_void(category, ours[found])
+        keys[category.key] = key
+    return Adoption(keys, tuple(_relinked(c, keys) for c in new), source.revision)
+
+
+def record(connection: Connection, source: Taxonomy, planned: Adoption, author: str) -> None:
+    """Add what is new, in the transaction of the import.
+
+    Raises:
+        WriteError: the taxonomy was changed since it was planned, so that labels would name
+            other categories.
+        TaxonomyError: a name or key that cannot be.
+    """
+    if plan(connection, source) != planned:
+        raise WriteError(
+            "the taxonomy was changed during the import; nothing was imported",
+            hint="import again",
+        )
+    if not planned.added:
+        return
+    before = Vocabularies().at(connection).taxonomy
+    step = Migration("add", planned.added[0].key, categories=planned.added)
+    undo_by = inverse(before, step)
+    after = migrate(before, step)
+    if not len(before):
+        after = dataclasses.replace(after, revision=planned.revision)
+    connection.execute(
+        insert(table).values(
+            seq=database.next_seq(connection),
+            kind=step.kind,
+            payload=migration_to_json(step),
+            inverse=None if undo_by is None else migration_to_json(undo_by),
+            taxonomy=after.to_json(),
+            author=author,
+            created=database.now(),
+        )
+    )
+
+
+def _refuse_void(category: Category, ours: Category) -> None:
+    if ours.void != category.void:
+        raise TaxonomyError(
+            "a category is void in the data and not in the project, or the other way round",
+            seen=category.key,
+            hint="give it another name with --map OLD=NEW",
+        )
+
+
+def _free_key(category: Category, taken: Iterable[str]) -> str:
+    """The category's own key, if it is one for a project and never was another's."""
+    listed = list(dict.fromkeys(taken))
+    if _KEY.fullmatch(category.key) and category.key not in listed:
+        return category.key
+    return unique_keys([*listed, category.name[:_SHORT]])[-1]
+
+
+def _relinked(category: Category, keys: Mapping[str, str]) -> Category:
+    parent, whole = (link and keys[link] for link in (category.parent, category.whole))
+    return dataclasses.replace(category, parent=parent, whole=whole)
+
+
+def _earlier(connection: Connection) -> set[str]:
+    """Every key that was ever in use."""
+    stored = connection.execute(select(table.c.taxonomy)).scalars()
+    return {str(entry["key"]) for taxonomy in stored for entry in taxonomy["categories"]}

@@ -1,0 +1,195 @@
+"""What a layer says of a sample, made from the last snapshot and the operations since.
+
+The documents used last stay in memory; `checkpoints.py` keeps some on the disk. Both are only
+caches, and a change of the taxonomy drops them. Accepting an operation is `operations.py`,
+reading a snapshot `entries.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from maskloom.core.document import Document, apply
+from maskloom.core.document_labels import empty_labels
+from maskloom.core.operations import Operation, parse
+from maskloom.errors import DataError, MaskloomError
+from maskloom.store.project import checkpoints, database, layers, samples
+from maskloom.store.project.checkpoints import CHECKPOINT_OPS, Held, Place
+from maskloom.store.project.entries import read_labels
+from maskloom.store.project.schema import entry, op, part
+from maskloom.store.project.vocabulary import Vocabularies, Vocabulary
+
+if TYPE_CHECKING:
+    from maskloom.store.project.project import Project
+
+_KEPT = 16
+
+
+class Documents:
+    """The documents of a project that were used last, for any number of threads."""
+
+    def __init__(self) -> None:
+        self.vocabularies = Vocabularies()
+        self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, ids: tuple[int, int]) -> Held | None:
+        """The last known state of a place, which may be behind."""
+        with self._lock:
+            held = self._held.get(ids)
+            if held is not None:
+                self._held.move_to_end(ids)
+            return held
+
+    def keep(self, ids: tuple[int, int], held: Held) -> None:
+        """Remember a committed state."""
+        with self._lock:
+            known = self._held.get(ids)
+            if known is None or known.document.revision <= held.document.revision:
+                self._held[ids] = held
+            while len(self._held) > _KEPT:
+                self._held.popitem(last=False)
+
+
+def find_place(project: Project, connection: Connection, sample: int | str, layer: str) -> Place:
+    """A sample in a layer, by id or key and by name.
+
+    Raises:
+        UsageError: there is no such sample or layer.
+    """
+    found = samples.find(connection, sample, where=project.root)
+    return Place(layers.find(connection, layer), found)
+
+
+def document(project: Project, sample: int | str, layer: str, at: int | None = None) -> Document:
+    """What a layer says of a sample at a sequence number; None is now.
+
+    Raises:
+        UsageError: there is no such sample or layer.
+        DataError: stored labels are damaged, or the size of the image is not known.
+    """
+    with database.read(project) as connection:
+        place = find_place(project, connection, sample, layer)
+        if at is None:
+            return head(project, connection, place).document
+        return _made(project, connection, place, at).document
+
+
+def head(project: Project, connection: Connection, place: Place) -> Held:
+    """The present state; whoever holds a `write` transaction sees it stay so."""
+    held = _made(project, connection, place, None)
+    project.documents.keep(place.ids, held)
+    return held
+
+
+def accepted(project: Project, place: Place, held: Held) -> None:
+    """Remember a state that was committed, in memory and from time to time as a blob."""
+    revision = held.document.revision
+    if revision - held.saved >= CHECKPOINT_OPS and checkpoints.save(project, place, held):
+        held = replace(held, saved=revision)
+    project.documents.keep(place.ids, held)
+
+
+def read_op(row: Any, size_hw: tuple[int, int]) -> Operation:
+    """A stored operation.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return parse(row.payload, size_hw)
+    except DataError as error:
+        raise DataError(
+            f"a stored operation is damaged: {error.what}",
+            where=f"operation {row.seq}, {error.where}",
+            seen=error.seen,
+            hint="put back a copy of the database",
+        ) from error
+
+
+def size_of(place: Place) -> tuple[int, int]:
+    """(H, W) of a sample.
+
+    Raises:
+        DataError: it is not known, or the sample is a volume.
+    """
+    height, width = place.sample["height"], place.sample["width"]
+    if height is None or width is None or place.sample["depth"] is not None:
+        raise DataError(
+            "labels can be edited only on images of known size",
+            where=place.sample["key"],
+            hint="import the data again with its images",
+        )
+    return int(height), int(width)
+
+
+def _made(project: Project, connection: Connection, place: Place, at: int | None) -> Held:
+    """The state at a sequence number from the nearest one that is known."""
+    words = project.documents.vocabularies.at(connection, at)
+    first = _entry(connection, place, at)
+    start = int(first["revision"]) if first is not None else 0
+    held = project.documents.find(place.ids) if at is None else None
+    if held is None or held.start != start or held.words.seq != words.seq:
+        held = _start(project, place, first, words)
+        held = checkpoints.load(project, connection, place, held, at) or held
+    rows = _ops(connection, place, held.document.revision, at)
+    state = held.document
+    for row in rows:
+        state = _replayed(state, row, words)
+    return Held(state, start, held.saved, words)
+
+
+def _entry(connection: Connection, place: Place, at: int | None) -> Any:
+    query = (
+        select(entry, part.c.path)
+        .outerjoin(part, part.c.id == entry.c.part_id)
+        .where(entry.c.layer_id == place.ids[0], entry.c.sample_id == place.ids[1])
+    )
+    if at is not None:
+        query = query.where(entry.c.seq <= at)
+    return connection.execute(query.order_by(entry.c.revision.desc()).limit(1)).mappings().first()
+
+
+def _start(project: Project, place: Place, first: Any, words: Vocabulary) -> Held:
+    """The state of a snapshot, or of a layer that says nothing yet."""
+    size = size_of(place)
+    if first is None:
+        labels = empty_labels(size, words.taxonomy if place.layer.form == "map" else None)
+        return Held(Document.from_labels(labels, words.taxonomy, 0), 0, 0, words)
+    labels = read_labels(project.layout, first, size, words)
+    revision = int(first["revision"])
+    state = Document.from_labels(labels, words.taxonomy, int(first["seq"]), revision)
+    return Held(state, revision, revision, words)
+
+
+def _ops(connection: Connection, place: Place, after: int, at: int | None) -> list[Any]:
+    query = select(op.c.seq, op.c.revision, op.c.payload).where(
+        op.c.layer_id == place.ids[0], op.c.sample_id == place.ids[1], op.c.revision > after
+    )
+    if at is not None:
+        query = query.where(op.c.seq <= at)
+    return list(connection.execute(query.order_by(op.c.revision)))
+
+
+def _replayed(state: Document, row: Any, words: Vocabulary) -> Document:
+    """The state after a stored operation, which was accepted once and must be again."""
+    if row.revision != state.revision + 1:
+        raise DataError(
+            "operations are missing from the database",
+            seen=f"revision {row.revision} after {state.revision}",
+            hint="put back a copy of the database",
+        )
+    try:
+        return apply(state, words.translated(read_op(row, state.size_hw), state.form))
+    except MaskloomError as error:
+        raise DataError(
+            f"a stored operation does not fit what is stored: {error.what}",
+            where=f"operation {row.seq}, {error.where}",
+            seen=error.seen,
+            hint="put back a copy of the database and its snapshots",
+        ) from error

@@ -1,0 +1,134 @@
+"""The layers of a project: who says something about the samples, and in which form.
+
+`main` is always there. Layers of people (`gold`, `consensus`, `by/NAME`) come to be with the
+first thing that is said in them; all others are made by imports. What they say is in entries
+and operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, exists, func, insert, select, update
+
+from maskloom.errors import UsageError
+from maskloom.store.project.address import DEFAULT_LAYER, layer_name
+from maskloom.store.project.database import now
+from maskloom.store.project.schema import head, layer
+
+Form = Literal["rows", "map"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer in the database; `id` 0 is one of people in which nothing was said yet."""
+
+    id: int
+    name: str
+    form: Form = "rows"
+    immutable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """A layer for lists.
+
+    Args:
+        name: such as `main` or `model/unet@ab12`.
+        form: `rows` or `map`.
+        immutable: machine labels, which nobody edits.
+        samples: how many samples it says something of.
+        objects: how many objects there are.
+        sequence: number of its last change; 0 for none.
+    """
+
+    name: str
+    form: Form
+    immutable: bool
+    samples: int
+    objects: int
+    sequence: int
+
+
+def infos(connection: Connection) -> list[LayerInfo]:
+    """All layers, `main` first."""
+    rows = connection.execute(
+        select(
+            layer.c.name,
+            layer.c.form,
+            layer.c.immutable,
+            func.count(head.c.sample_id),
+            func.coalesce(func.sum(head.c.objects), 0),
+            func.coalesce(func.max(head.c.seq), 0),
+        )
+        .outerjoin(head, head.c.layer_id == layer.c.id)
+        .group_by(layer.c.id, layer.c.name, layer.c.form, layer.c.immutable)
+    )
+    found = [
+        LayerInfo(name, form, bool(fixed), int(n), int(objects), int(seq))
+        for name, form, fixed, n, objects, seq in rows
+    ]
+    return sorted(found, key=lambda one: (one.name != DEFAULT_LAYER, one.name))
+
+
+def find(connection: Connection, name: str) -> Layer:
+    """A layer by its name.
+
+    Raises:
+        UsageError: there is none, and it is not one that people just start.
+    """
+    row = connection.execute(
+        select(layer.c.id, layer.c.name, layer.c.form, layer.c.immutable).where(
+            layer.c.name == layer_name(name)
+        )
+    ).first()
+    if row is not None:
+        return Layer(int(row[0]), row[1], cast(Form, row[2]), bool(row[3]))
+    if name in (DEFAULT_LAYER, "gold", "consensus") or name.startswith("by/"):
+        return Layer(0, name)
+    known = [one.name for one in infos(connection)]
+    raise UsageError(
+        "no such layer", seen=name, hint=f"known layers: {', '.join(known[:20]) or 'none'}"
+    )
+
+
+def make(
+    connection: Connection, name: str, form: Form = "rows", *, immutable: bool = False
+) -> Layer:
+    """The layer of this name, made if it is not there, within a `write` transaction.
+
+    A layer that says nothing yet takes the form that is asked for.
+
+    Raises:
+        UsageError: not a name for a layer, or it has another form and says something, or it is
+            immutable where it should not be, or the other way round.
+    """
+    row = connection.execute(select(layer).where(layer.c.name == layer_name(name))).first()
+    if row is None:
+        values: dict[str, Any] = {"name": name, "form": form, "immutable": immutable}
+        made = connection.execute(
+            insert(layer).values(**values, created=now()).returning(layer.c.id)
+        ).scalar_one()
+        return Layer(int(made), name, form, immutable)
+    if bool(row.immutable) != immutable:
+        raise UsageError(
+            "the layer holds machine labels, which stay as they are"
+            if row.immutable
+            else "the layer is one that people edit",
+            seen=name,
+            hint="name another layer",
+        )
+    if row.form != form:
+        said = select(exists().where(head.c.layer_id == row.id))
+        if connection.execute(said).scalar():
+            raise UsageError(
+                f"the layer holds {_FORMS[row.form]}, not {_FORMS[form]}",
+                seen=name,
+                hint="name another layer",
+            )
+        connection.execute(update(layer).where(layer.c.id == row.id).values(form=form))
+    return Layer(int(row.id), name, form, immutable)
+
+
+_FORMS = {"rows": "objects", "map": "class maps"}

@@ -1,0 +1,297 @@
+"""`Project`: one folder of images, labels, taxonomy, reviews and runs, as an object.
+
+A thin face: every method names the module that does the work. A project is open for writing or
+for reading only, may be used from many threads, and travels to other processes as its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import select
+
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.store.project import (
+    creation,
+    database,
+    layers,
+    layout,
+    pages,
+    samples,
+    schema,
+    splits,
+)
+from maskloom.store.project.address import DEFAULT_LAYER
+from maskloom.store.project.database import Database
+from maskloom.store.project.documents import Documents
+from maskloom.store.project.layers import LayerInfo
+from maskloom.store.project.layout import Layout, Settings
+from maskloom.store.project.pages import SampleRow
+
+if TYPE_CHECKING:
+    from maskloom.core.dataset import Dataset
+    from maskloom.core.document import Document
+    from maskloom.core.migrations import Migration
+    from maskloom.core.operations import Operation
+    from maskloom.core.region import Region
+    from maskloom.store.project.address import Address
+    from maskloom.store.project.imports import Added
+    from maskloom.store.project.operations import Committed
+    from maskloom.store.project.reviews import ReviewItem, ReviewRow
+    from maskloom.store.project.taxonomies import Migrated
+
+
+class Project:
+    """An open project; made by `create` and `open`, closed by `close` or a `with` block.
+
+    Args:
+        root: absolute path of the folder.
+        settings: what `maskloom.toml` says.
+        database: open, with the newest schema.
+
+    Attributes:
+        layout: places in the folder.
+        documents: those that were used last, in memory.
+    """
+
+    def __init__(self, root: Path, settings: Settings, database: Database) -> None:
+        self.layout = Layout(root)
+        self.settings = settings
+        self.database = database
+        self.documents = Documents()
+
+    @classmethod
+    def create(
+        cls, root: Path, *, name: str = "", taxonomy: Taxonomy | None = None, database: str = ""
+    ) -> Project:
+        """Make a project and open it; the folder appears whole.
+
+        Args:
+            root: a folder that is absent or empty.
+            name: what to call it; by default as its folder.
+            taxonomy: what its labels may say at first.
+            database: URL of an empty PostgreSQL database; empty is the embedded one.
+
+        Raises:
+            WriteError: something is there already, or it cannot be written.
+            UsageError: not a name, or not the URL of an empty database.
+        """
+        creation.create(Path(root), name=name, taxonomy=taxonomy or Taxonomy(()), url=database)
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path, *, readonly: bool = False) -> Project:
+        """Open a project, upgrading the schema of an older one.
+
+        Args:
+            root: its folder.
+            readonly: never write; works on disks that cannot be written.
+
+        Raises:
+            UsageError: it is not a project.
+            DataError: settings or database are damaged, or of a newer maskloom.
+            WriteError: it cannot be written and was not opened for reading only.
+        """
+        folder = layout.project_root(root)
+        settings = layout.read_settings(folder)
+        opened = cls(folder, settings, creation.open_database(folder, settings, readonly=readonly))
+        try:
+            opened.mirror()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Project], tuple[Path, bool]]:
+        return _opened, (self.root, self.readonly)
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.root)!r})"
+
+    @property
+    def root(self) -> Path:
+        """The absolute path of the folder."""
+        return self.layout.root
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that no other project has."""
+        return self.settings.id
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self.settings.name or self.root.name
+
+    @property
+    def readonly(self) -> bool:
+        """Whether it is open for reading only."""
+        return self.database.readonly
+
+    def sequence(self) -> int:
+        """Number of the last change."""
+        with database.read(self) as connection:
+            return int(connection.execute(select(schema.project.c.seq)).scalar_one())
+
+    def taxonomy(self, at: int | None = None) -> Taxonomy:
+        """What labels may say, at a sequence number; None is now."""
+        with database.read(self) as connection:
+            return self.documents.vocabularies.at(connection, at).taxonomy
+
+    def layers(self) -> list[LayerInfo]:
+        """All layers, `main` first."""
+        with database.read(self) as connection:
+            return layers.infos(connection)
+
+    def page(
+        self,
+        *,
+        layer: str = DEFAULT_LAYER,
+        offset: int = 0,
+        limit: int = 100,
+        search: str = "",
+        state: str | None = None,
+        split: str | None = None,
+    ) -> tuple[list[SampleRow], int]:
+        """Some samples with where they stand in a layer, and how many there are in all.
+
+        Raises:
+            UsageError: no such layer or state, or an offset or limit out of range; see `pages`.
+        """
+        with database.read(self) as connection:
+            of = layers.find(connection, layer).id
+            wanted = pages.Wanted(of, search, state, split)
+            return pages.page(connection, wanted, offset=offset, limit=limit)
+
+    def counts(self, layer: str = DEFAULT_LAYER) -> dict[str, int]:
+        """How many samples are `todo`, `doing` and `done` in a layer."""
+        with database.read(self) as connection:
+            return pages.counts(connection, layers.find(connection, layer).id)
+
+    def sample(self, id_or_key: int | str, layer: str = DEFAULT_LAYER) -> SampleRow:
+        """One sample with where it stands in a layer."""
+        with database.read(self) as connection:
+            row = samples.find(connection, id_or_key, where=self.root)
+            return pages.row(connection, layer, int(row["id"]))
+
+    def image_path(self, id_or_key: int | str) -> Path:
+        """The file of a sample's image; see `samples.image_path`."""
+        with database.read(self) as connection:
+            row = samples.find(connection, id_or_key, where=self.root)
+            return samples.image_path(row, self.layout)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """All samples, in the order in which they came."""
+        with database.read(self) as connection:
+            return samples.read(connection, self.layout)
+
+    def splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Name → keys of samples, in order."""
+        with database.read(self) as connection:
+            return splits.read(connection)
+
+    def commit(self, sample: int | str, op: Operation, *, author: str) -> Committed:
+        """Accept an operation; it is on the disk when this returns.
+
+        Args:
+            sample: id or key.
+            op: checked by `core.operations.parse` for a frame of the sample's size.
+            author: who did it.
+
+        Raises:
+            Conflict: something that it touches was changed since its base; with the operations
+                that are missing there.
+            DataError: it makes no sound document, or its id stands for another operation.
+            UsageError: no such sample or layer, or one that nobody edits.
+            WriteError: the disk is full or read-only; nothing was saved.
+        """
+        from maskloom.store.project import operations
+
+        return operations.commit(self, sample, op, author=author)
+
+    def operations(
+        self, sample: int | str, layer: str, after: int = 0, until: int | None = None
+    ) -> list[Committed]:
+        """The operations of a sample in a layer after a revision, up to another."""
+        from maskloom.store.project import operations
+
+        return operations.log(self, sample, layer, after=after, until=until)
+
+    def document(self, sample: int | str, layer: str, at: int | None = None) -> Document:
+        """What a layer says of a sample, at a sequence number; see `documents.document`."""
+        from maskloom.store.project import documents
+
+        return documents.document(self, sample, layer, at)
+
+    def add(self, dataset: Dataset, layer: str, **options: Any) -> Added:
+        """Add samples and their labels as a snapshot; see `imports.add`."""
+        from maskloom.store.project import imports
+
+        return imports.add(self, dataset, layer, **options)
+
+    def dataset(self, layer: str = DEFAULT_LAYER, at: int | None = None) -> Dataset:
+        """A layer as a data set whose labels are read when asked for; see `reading.dataset`."""
+        from maskloom.store.project import reading
+
+        return reading.dataset(self, layer, at)
+
+    def add_review(
+        self, truth: Address, predicted: Address | str, regions: Sequence[Region]
+    ) -> ReviewRow:
+        """Store regions as a review; see `reviews.add_review`."""
+        from maskloom.store.project import reviews
+
+        return reviews.add_review(self, truth, predicted, regions)
+
+    def reviews(self) -> list[ReviewRow]:
+        """Every review, the oldest first."""
+        from maskloom.store.project import reviews
+
+        return reviews.reviews(self)
+
+    def review_items(self, review_id: int, **options: Any) -> tuple[list[ReviewItem], int]:
+        """Some items of a review, and how many there are in all; see `reviews.review_items`."""
+        from maskloom.store.project import reviews
+
+        return reviews.review_items(self, review_id, **options)
+
+    def item(self, item_id: str) -> ReviewItem:
+        """One item of a review; see `reviews.item`."""
+        from maskloom.store.project import reviews
+
+        return reviews.item(self, item_id)
+
+    def mirror(self) -> None:
+        """Write taxonomy.json again, if it is behind; see `taxonomies.mirror`."""
+        from maskloom.store.project import taxonomies
+
+        taxonomies.mirror(self)
+
+    def migrate(self, migration: Migration, *, author: str, dry_run: bool = False) -> Migrated:
+        """Change the taxonomy; see `taxonomies.migrate`."""
+        from maskloom.store.project import taxonomies
+
+        return taxonomies.migrate(self, migration, author=author, dry_run=dry_run)
+
+
+def _opened(root: Path, readonly: bool) -> Project:  # noqa: FBT001
+    return Project.open(root, readonly=readonly)

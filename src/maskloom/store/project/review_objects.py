@@ -1,0 +1,86 @@
+"""Which object of a document a region of a review is about: its uid.
+
+A region names a row of the labels that were compared; a page knows objects by their uid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, select
+
+from maskloom.core.document import Document
+from maskloom.core.region import Region
+from maskloom.store.project import layers
+from maskloom.store.project.address import Address
+from maskloom.store.project.samples import LARGEST_ID
+from maskloom.store.project.schema import entry, op
+
+if TYPE_CHECKING:
+    from maskloom.store.project.project import Project
+
+EXTRA = "extra"
+
+
+def object_uids(
+    project: Project,
+    connection: Connection,
+    sides: tuple[Address, Address | None],
+    regions: Sequence[Region],
+    ids: dict[str, int],
+) -> list[str | None]:
+    """One uid for each region; None where it is of a class map or of no layer of the project.
+
+    Args:
+        project: open.
+        connection: of a transaction that reads.
+        sides: the layer in question and the one it was compared with, as they were then; None
+            for labels that are not in the project.
+        regions: an extra one is of the second side, others of the first.
+        ids: key → id of the samples.
+    """
+    known: dict[tuple[bool, str], Sequence[str] | int] = {}
+    out: list[str | None] = []
+    for region in regions:
+        second = region.kind == EXTRA
+        side = sides[second]
+        if side is None or region.row is None:
+            out.append(None)
+            continue
+        place = (second, region.sample)
+        if place not in known:
+            known[place] = _uids(project, connection, side, ids[region.sample])
+        uids = known[place]
+        if isinstance(uids, int):
+            out.append(f"{uids}-{region.row}")
+        else:
+            out.append(uids[region.row] if region.row < len(uids) else None)
+    return out
+
+
+def _uids(
+    project: Project, connection: Connection, side: Address, sample_id: int
+) -> Sequence[str] | int:
+    """The uids of a sample's rows in order; of a snapshot that nobody edited only its number."""
+    layer = layers.find(connection, side.layer)
+    newest = LARGEST_ID if side.at is None else side.at
+    snapshots = select(entry.c.revision, entry.c.seq).where(
+        entry.c.layer_id == layer.id, entry.c.sample_id == sample_id, entry.c.seq <= newest
+    )
+    first = connection.execute(snapshots.order_by(entry.c.revision.desc()).limit(1)).first()
+    edits = select(func.max(op.c.revision)).where(
+        op.c.layer_id == layer.id, op.c.sample_id == sample_id, op.c.seq <= newest
+    )
+    edited = connection.execute(edits).scalar()
+    if first is not None and (edited is None or edited < first.revision):
+        return int(first.seq)
+    return _in_order(project.document(sample_id, side.layer, side.at))
+
+
+def _in_order(document: Document) -> list[str]:
+    """Uids in the order of the rows of `Document.to_labels`."""
+    left = [held for held in document.objects.values() if held.row is not None]
+    left.sort(key=lambda held: held.row or 0)
+    new = [uid for uid in sorted(document.objects) if uid not in document.initial]
+    return [*(held.uid for held in left), *new]

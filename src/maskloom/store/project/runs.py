@@ -1,0 +1,72 @@
+"""A project's trained models: folders `runs/1`, `runs/2`, ... beside its labels.
+
+What is in such a folder is `core/run.py`. No database is opened here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskloom.core.run import WEIGHTS
+from maskloom.store.files import writing
+from maskloom.store.project.address import Address, parse_address
+from maskloom.store.project.layout import Layout, is_project
+
+
+def project_address(data: str | Path) -> Address | None:
+    """The address, where a project is named or one of its layers; None of anything else."""
+    text = str(data)
+    if "\0" in text:
+        return None
+    if is_project(text):
+        return Address(Path(text))
+    root = text.rpartition("::")[0]
+    return parse_address(text) if root and is_project(root) else None
+
+
+def claim_run(root: Path) -> Path:
+    """A new empty folder `runs/N` under the next free number; no other process gets the same.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    folder = Layout(root).runs
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+        number = 1 + max(_numbers(folder), default=0)
+        while True:
+            path = folder / str(number)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return path
+
+
+def runs(root: Path) -> list[Path]:
+    """The folders of a project's runs, finished or not, in the order of their numbers."""
+    folder = Layout(root).runs
+    return [folder / str(number) for number in sorted(_numbers(folder))]
+
+
+def find_run(path: Path, root: Path | None) -> Path:
+    """A run's folder as users name it: a path, or `runs/7` of the project in hand.
+
+    Args:
+        path: as typed.
+        root: of the project whose data is trained on or predicted, if it is one.
+
+    Returns:
+        the folder in the project where it holds a model and the path itself does not.
+    """
+    if root is not None and not (path / WEIGHTS).is_file() and (root / path / WEIGHTS).is_file():
+        return root / path
+    return path
+
+
+def _numbers(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    return [int(n) for n in names if n.isascii() and n.isdecimal() and str(int(n)) == n]

@@ -1,0 +1,50 @@
+"""The splits of a project: names for ordered lists of samples, such as train and val.
+
+How samples are divided is `core/splits.py`; here it is only kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from maskloom.store.project.schema import sample, split
+
+
+def read(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Name → keys of the samples, in order."""
+    rows = connection.execute(
+        select(split.c.name, sample.c.key)
+        .join(sample, sample.c.id == split.c.sample_id)
+        .order_by(split.c.name, split.c.position)
+    )
+    out: dict[str, list[str]] = {}
+    for name, key in rows:
+        out.setdefault(name, []).append(key)
+    return {name: tuple(keys) for name, keys in out.items()}
+
+
+def put(connection: Connection, splits: Mapping[str, Sequence[int]]) -> None:
+    """Say which splits samples are in; a sample that is named leaves those it was in before.
+
+    Args:
+        connection: of a `write` transaction.
+        splits: name → ids of samples, in order; they come after what a split holds already.
+    """
+    named = sorted({id_ for ids in splits.values() for id_ in ids})
+    gone = delete(split).where(split.c.sample_id.in_(bindparam("ids", expanding=True)))
+    for start in range(0, len(named), 1000):
+        connection.execute(gone, {"ids": named[start : start + 1000]})
+    for name, ids in splits.items():
+        last = connection.execute(
+            select(func.max(split.c.position)).where(split.c.name == name)
+        ).scalar()
+        first = 0 if last is None else last + 1
+        unique = dict.fromkeys(ids)
+        rows = [
+            {"name": name, "sample_id": id_, "position": position}
+            for position, id_ in enumerate(unique, first)
+        ]
+        if rows:
+            connection.execute(insert(split), rows)
