@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from maskloom.verbs.convert import convert
     from maskloom.verbs.demo import demo
     from maskloom.verbs.evaluate import evaluate
+    from maskloom.verbs.export import export
+    from maskloom.verbs.import_ import import_
+    from maskloom.verbs.init import init
     from maskloom.verbs.predict import predict
+    from maskloom.verbs.review import review
+    from maskloom.verbs.taxonomy import taxonomy
     from maskloom.verbs.train import train
 
 __all__ = [
@@ -46,7 +51,12 @@ __all__ = [
     "convert",
     "demo",
     "evaluate",
+    "export",
+    "import_",
+    "init",
     "predict",
+    "review",
+    "taxonomy",
     "train",
 ]
 
@@ -67,7 +77,12 @@ _HOMES = {
     "convert": "maskloom.verbs.convert",
     "demo": "maskloom.verbs.demo",
     "evaluate": "maskloom.verbs.evaluate",
+    "export": "maskloom.verbs.export",
+    "import_": "maskloom.verbs.import_",
+    "init": "maskloom.verbs.init",
     "predict": "maskloom.verbs.predict",
+    "review": "maskloom.verbs.review",
+    "taxonomy": "maskloom.verbs.taxonomy",
     "train": "maskloom.verbs.train",
 }
 

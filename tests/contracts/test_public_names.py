@@ -25,7 +25,12 @@ PINNED = [
     "convert",
     "demo",
     "evaluate",
+    "export",
+    "import_",
+    "init",
     "predict",
+    "review",
+    "taxonomy",
     "train",
 ]
 

@@ -36,6 +36,35 @@ def test_a_sibling_whose_name_begins_alike_is_outside(root):
         inside(root, Path(f"{root}2/x"), where="src")
 
 
+@pytest.fixture
+def projects(root):
+    """A project under the root, one outside of it, and links to both."""
+    for folder in (root / "p", root.parent / "secret/p"):
+        folder.mkdir()
+        (folder / "maskloom.toml").write_text("")
+    (root / "mine").symlink_to(root / "p")
+    (root / "theirs").symlink_to(root.parent / "secret/p")
+    return root
+
+
+@pytest.mark.parametrize("tail", ["::main", "::by/ann#12"])
+@pytest.mark.parametrize("name", ["p", "mine", "data/../p"])
+def test_an_address_keeps_its_layer_and_gets_the_real_folder(projects, name, tail):
+    assert str(inside(projects, Path(name + tail), where="src")) == f"{projects}/p{tail}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["theirs", "theirs::main", "theirs::by/ann#3", "link/p::main", "../secret/p::main",
+     "p::main/../../../../etc"],
+)  # fmt: skip
+def test_an_address_of_a_project_outside_is_refused(projects, path):
+    with pytest.raises((Outside, UsageError)):
+        inside(projects, Path(path), where="src")
+    with pytest.raises((Outside, UsageError)):
+        check_text(projects, path, where="model")
+
+
 @pytest.mark.parametrize(
     "text", ["otsu", "data::gold#3", "a=b", "to.colors=data/c.txt", "wall, sky"]
 )

@@ -194,7 +194,7 @@ def test_starting_from_a_run_of_another_taxonomy_is_refused(
     for file in (other / "masks").iterdir():
         write_png(file, np.full((48, 48), 3, np.uint8) * (np.arange(48) > 20).astype(np.uint8))
     with pytest.raises(CheckpointError, match="another taxonomy"):
-        quick(other, tmp_path / "run", init=run)
+        quick(other, tmp_path / "run", resume_from=run)
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,34 @@ def test_wrong_arguments_are_told_before_training(
     with pytest.raises(UsageError, match=message):
         quick(scenes, tmp_path / "run", **more)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nowhere", "--out", "run"],
+        ["{scenes}"],
+        ["{scenes}", "--out", "{scenes}"],
+        ["{scenes}", "--out", "run", "--resume"],
+        ["{scenes}", "--out", "run", "--resume-from", "nowhere"],
+        ["{scenes}", "--out", "run", "--model", "unett"],
+        ["{scenes}", "--out", "run", "--steps", "0"],
+    ],
+)
+def test_wrong_paths_are_told_before_torch_is_loaded(
+    scenes: Path, tmp_path: Path, words: list[str]
+) -> None:
+    given = ["train", *(word.format(scenes=scenes) for word in words)]
+    code = (
+        "import sys\nfrom maskloom.faces.cli import main\n"
+        f"code = main({given!r})\nsys.exit('torch' in sys.modules or code != 2)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_truncated_training_image_names_the_file(tmp_path: Path, write_scenes) -> None:

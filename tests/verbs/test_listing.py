@@ -8,8 +8,10 @@ import pytest
 
 from maskloom import registry
 from maskloom.core.outcome import plain
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.metrics.judge import METRICS
+from maskloom.store.project import Project
 from maskloom.verbs.listing import list_
 
 KINDS = ("models", "methods", "formats", "metrics", "losses", "augmentations", "refinements")
@@ -84,3 +86,24 @@ def test_listing_loads_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_layers_and_runs_of_a_project_are_listed_the_broken_ones_too(tmp_path):
+    root = tmp_path / "project"
+    with Project.create(root, taxonomy=Taxonomy.from_names(["cell"])):
+        pass
+    assert [row["name"] for row in list_("layers", root).results["rows"]] == ["main"]
+    assert list_("runs", root).lines == (f"no runs yet: maskloom train {root}",)
+    (root / "runs/1").mkdir(parents=True)
+    (row,) = list_("runs", root).results["rows"]
+    assert (row["name"], row["score"]) == ("runs/1", None)
+    assert "no model" in row["problem"]
+
+
+def test_a_project_belongs_to_layers_and_runs_alone(tmp_path):
+    with pytest.raises(UsageError, match="of which project"):
+        list_("layers")
+    with pytest.raises(UsageError, match="not of a project"):
+        list_("models", tmp_path)
+    with pytest.raises(UsageError, match="no such project"):
+        list_("runs", tmp_path / "none")

@@ -7,6 +7,7 @@ Imports no verb until one is invoked or its help is asked for. The contract (exi
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -34,7 +35,10 @@ from maskloom.work.progress import Cancelled, using
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-SERVERS = {"serve": "offer the verbs over REST on this machine"}
+SERVERS = {
+    "label": "open the page in which labels are made and mended",
+    "serve": "offer the verbs over REST on this machine",
+}
 
 
 class Verbs(click.Group):
@@ -49,9 +53,9 @@ class Verbs(click.Group):
         if cmd_name in VERBS:
             return VerbCommand(load_verb(cmd_name), run_verb)
         if cmd_name in SERVERS:
-            from maskloom.faces.serve import serve_command
-
-            return serve_command
+            # `maskloom.faces.label:label_command` and its like.
+            home = importlib.import_module(f"maskloom.faces.{cmd_name}")
+            return cast(click.Command, getattr(home, f"{cmd_name}_command"))
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -7,9 +7,11 @@ as `PROJECT::LAYER`, a model that is a run's folder, or `from.colors=FILE`.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from maskloom.errors import MaskloomError, UsageError
+from maskloom.store.project.runs import project_address
 
 
 class Outside(MaskloomError):
@@ -17,7 +19,7 @@ class Outside(MaskloomError):
 
 
 def inside(root: Path, path: Path, *, where: str) -> Path:
-    """The path, absolute and with links resolved.
+    """The path, absolute and with links resolved; of `PROJECT::LAYER` the project's.
 
     Args:
         root: absolute and resolved.
@@ -39,7 +41,12 @@ def inside(root: Path, path: Path, *, where: str) -> Path:
             seen=str(path),
             hint="name a path under the folder that `maskloom serve --root` was given",
         )
-    return resolved
+    address = project_address(root / path)
+    if address is None or resolved.exists():
+        return resolved
+    # The name that was resolved above ends in the layer, so links on the project's were not.
+    project = inside(root, address.root, where=where)
+    return Path(str(replace(address, root=project)))
 
 
 def check_text(root: Path, text: str, *, where: str) -> None:

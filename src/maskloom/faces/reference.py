@@ -27,6 +27,8 @@ Options with several values take them after one flag, after several flags, or wi
 
 `MASKLOOM_DEBUG=1` shows library warnings, and the traceback of an internal error.
 `maskloom serve [--root DIR] [--port N]` offers the same verbs over REST on this machine.
+`maskloom label [PATH] [--port N] [--no-browser] [--user NAME]` opens the page in which labels of
+a project are made and mended.
 """
 
 

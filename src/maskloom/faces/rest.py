@@ -1,7 +1,8 @@
 """The verbs over HTTP, derived from their signatures; errors as RFC 9457 problem JSON.
 
 A POST of a long verb answers 202 with a job, of a short one 200 with the envelope that
-`--json` writes. Every path must lie under the served root. `faces.serve` starts it.
+`--json` writes. Every path must lie under the served root. `faces.serve` starts it; the label
+server (`faces.labelling`) adds its routes to `bare_app` and guards them in its own way.
 """
 
 from __future__ import annotations
@@ -44,6 +45,21 @@ def create_app(root: Path, token: str, *, verbs: Mapping[str, Signature] | None 
     """
     if not token:
         raise ValueError("an empty token would let everybody in")
+    app = bare_app(root, verbs=verbs)
+    app.middleware("http")(_token_check(token))
+    return app
+
+
+def bare_app(root: Path, *, verbs: Mapping[str, Signature] | None = None) -> FastAPI:
+    """The application open to everybody: for one that stands behind a check.
+
+    Args:
+        root: as in `create_app`.
+        verbs: as in `create_app`.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
     root = root.resolve(strict=True)
     signatures = {verb: load_verb(verb) for verb in VERBS} if verbs is None else dict(verbs)
     jobs = Jobs(workers=1)
@@ -64,10 +80,14 @@ def create_app(root: Path, token: str, *, verbs: Mapping[str, Signature] | None 
     router = APIRouter(prefix=PREFIX)
     _add_verbs(router, signatures, root, jobs)
     _add_jobs(router, jobs)
-    router.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), methods=["GET"])
+
+    def schema() -> JSONResponse:
+        """Describe every route (OpenAPI)."""
+        return JSONResponse(app.openapi())
+
+    router.add_api_route("/openapi.json", schema, methods=["GET"], operation_id="get_openapi")
     app.include_router(router)
     app.add_api_route("/healthz", lambda: {"status": "ok", "maskloom": __version__})
-    app.middleware("http")(_token_check(token))
     add_errors(app)
     return app
 

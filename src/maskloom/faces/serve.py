@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 from pathlib import Path
 
 import click
 
 from maskloom.errors import UsageError
-
-HOST = "127.0.0.1"
+from maskloom.faces.loopback import HOST, listen
 
 
 @click.command(name="serve", short_help="offer the verbs over REST on this machine")
@@ -46,8 +44,7 @@ def serve(root: Path, port: int) -> int:
         port: 0 to 65535; 0 takes a free one.
 
     Raises:
-        UsageError: the root is no folder.
-        OSError: the port is in use.
+        UsageError: the root is no folder, or the port is in use.
     """
     import uvicorn
 
@@ -58,7 +55,7 @@ def serve(root: Path, port: int) -> int:
     root = root.resolve()
     token = secrets.token_urlsafe(32)
     app = create_app(root, token)
-    with socket.create_server((HOST, port)) as listener:
+    with listen(port) as listener:
         os.chdir(root)
         actual = listener.getsockname()[1]
         click.echo(f"folder   {root}")

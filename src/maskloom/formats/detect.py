@@ -1,6 +1,7 @@
-"""Open a data set of any format; which one it is, is told by its content.
+"""Open a data set of any format, or a layer of a project; which it is, is told by its content.
 
-The formats are named in `registry.FORMATS`; a project is not one of them.
+The formats are named in `registry.FORMATS`; a project (`project.py`) is not one of them, but
+read like one.
 """
 
 from __future__ import annotations
@@ -16,42 +17,66 @@ from maskloom.core.options import parse_settings
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.folders import with_groups
+from maskloom.store.project.runs import project_address
 
 CERTAIN_ENOUGH = 0.3
+PROJECT = "project"
 
 
 def load_format(name: str) -> Format:
-    """The format of a name.
+    """The format of a name; `project` is one that is only read.
 
     Raises:
         UsageError: there is none; the known ones are listed.
     """
-    fmt = registry.load("formats", name)
+    fmt = _project() if name == PROJECT else registry.load("formats", name)
     assert isinstance(fmt, Format)
     return fmt
 
 
-def detect_format(path: Path) -> Format:
-    """The format of a file or folder, from names and headers alone.
+def is_there(path: Path | str) -> bool:
+    """Whether a file or folder is there, or a project of which a layer is named."""
+    return Path(path).exists() or project_address(path) is not None
+
+
+def detect_format(path: Path | str) -> Format:
+    """The format of a file, a folder or an address, from names and headers alone.
 
     Raises:
         FormatError: nothing is there, no format knows it, or two know it equally well.
+        UsageError: an address of a project that is none.
     """
-    if not path.exists():
-        raise FormatError("no such file or folder", where=path, hint="check the path")
+    path = Path(path)
+    fmt = find_format(path)
+    if fmt is not None:
+        return fmt
+    if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
+        raise FormatError("the folder holds no files", where=path, hint="check the path")
+    formats = (load_format(name) for name in registry.FORMATS)
+    looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
+    raise FormatError(
+        f"no labels of a known format here; looked for {looked}",
+        where=path,
+        hint="images alone are no labels; for image and mask side by side say --from bitmap "
+        "--set masks=. images=. suffix=_mask",
+    )
+
+
+def find_format(path: Path) -> Format | None:
+    """The format of a file, a folder or an address; None where none knows it.
+
+    Raises:
+        FormatError: nothing is there, or two know it equally well.
+        UsageError: an address of a project that is none.
+    """
+    if project_address(path) is not None:
+        return _project()
+    _refuse_absent(path)
     formats = [load_format(name) for name in registry.FORMATS]
     ranked = sorted(((fmt.detect(path), fmt) for fmt in formats), key=lambda pair: -pair[0])
     (best, fmt), (second, other) = ranked[0], ranked[1]
     if best < CERTAIN_ENOUGH:
-        if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
-            raise FormatError("the folder holds no files", where=path, hint="check the path")
-        looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
-        raise FormatError(
-            f"no labels of a known format here; looked for {looked}",
-            where=path,
-            hint="images alone are no labels; for image and mask side by side say --from bitmap "
-            "--set masks=. images=. suffix=_mask",
-        )
+        return None
     if second == best:
         raise FormatError(
             "the format is ambiguous",
@@ -75,7 +100,7 @@ def read_dataset(
     """Open a data set; labels are read per sample when asked for.
 
     Args:
-        path: a file or folder.
+        path: a file or folder, a project, or `PROJECT::LAYER[#REVISION]`.
         fmt: the name of its format; None detects it.
         options: an instance of the format's `ReadOptions`; None takes `settings`.
         settings: `[from.]KEY=VALUE` strings.
@@ -89,8 +114,8 @@ def read_dataset(
     """
     path = Path(path)
     chosen = detect_format(path) if fmt is None else load_format(fmt)
-    if not path.exists():
-        raise FormatError("no such file or folder", where=path, hint="check the path")
+    if chosen.name != PROJECT:
+        _refuse_absent(path)
     if images is not None and not images.is_dir():
         raise FormatError("no such folder", where=images, hint="correct --images")
     if options is None:
@@ -101,6 +126,24 @@ def read_dataset(
     if not dataset.samples:
         raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
     return part_of(with_groups(dataset, options.group), split)
+
+
+def _refuse_absent(path: Path) -> None:
+    if path.exists():
+        return
+    root, mark, _ = str(path).rpartition("::")
+    if mark and root:
+        raise FormatError(
+            "no such project", where=root, hint="check the path; `maskloom init` makes a project"
+        )
+    raise FormatError("no such file or folder", where=path, hint="check the path")
+
+
+def _project() -> Format:
+    # Imported when needed: it brings the database along.
+    from maskloom.formats.project import FORMAT
+
+    return FORMAT
 
 
 def part_of(dataset: Dataset, split: str | None) -> Dataset:

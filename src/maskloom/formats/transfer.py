@@ -27,6 +27,7 @@ from maskloom.store.files import (
     refuse_existing,
     write_error,
 )
+from maskloom.store.project.runs import project_address
 from maskloom.work.progress import track
 
 
@@ -171,9 +172,15 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
 def refuse_nested(src: Path, dst: Path) -> None:
     """A target inside its source would become part of it.
 
+    Args:
+        src: a folder, a project's address, or anything else, in which nothing can lie.
+        dst: the target.
+
     Raises:
         UsageError: dst lies in src.
     """
+    address = project_address(src)
+    src = src if address is None else address.root
     if src.is_dir() and dst.resolve().is_relative_to(src.resolve()):
         raise UsageError(
             "the target lies inside the source",

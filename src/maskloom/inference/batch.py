@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,15 @@ class Predicted:
     losses: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Which samples have items now, how many of them had one before, and the bad ones."""
+
+    done: list[Sample]
+    resumed: int
+    failures: tuple[str, ...]
+
+
 def predict_batch(
     segmenter: Segmenter, images: Images, target: Target, settings: Mapping[str, Any]
 ) -> Predicted:
@@ -80,12 +89,36 @@ def predict_batch(
     """
     refuse_existing(target.path)
     partial = target.path.with_name(target.path.name + PARTIAL)
-    items = _open_journal(partial, {"layer": segmenter.name, **settings})
+    items = open_journal(partial, {"layer": segmenter.name, **settings})
+    labelled = label_items(segmenter, images.samples, items)
+    written = _assemble(segmenter, labelled.done, images, target, partial)
+    shutil.rmtree(partial, ignore_errors=True)
+    return Predicted(
+        len(labelled.done),
+        written[0],
+        labelled.resumed,
+        labelled.failures,
+        written[1],
+        written[2],
+    )
+
+
+def label_items(segmenter: Segmenter, samples: Sequence[Sample], items: Path) -> Labelled:
+    """Label every sample that has no item yet.
+
+    Args:
+        segmenter: any.
+        samples: each with an image path.
+        items: folder of an open journal.
+
+    Raises:
+        DataError: no image could be labelled; the journal is removed.
+    """
     failures: dict[str, str] = {}
     done: list[Sample] = []
     resumed = 0
-    for sample in progress.track(images.samples, "predicting", unit="image"):
-        path = item_path(items, _identity(sample))
+    for sample in progress.track(samples, "predicting", unit="image"):
+        path = item_of(items, sample)
         if path.is_file():
             resumed += 1
         else:
@@ -97,18 +130,19 @@ def predict_batch(
                 continue
         done.append(sample)
     if not done:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(items.parent, ignore_errors=True)
         raise DataError(
             "no image could be labelled", seen=next(iter(failures.values()), "no images")
         )
-    written = _assemble(segmenter, done, images, target, partial)
-    shutil.rmtree(partial, ignore_errors=True)
-    return Predicted(
-        len(done), written[0], resumed, tuple(failures.values()), written[1], written[2]
-    )
+    return Labelled(done, resumed, tuple(failures.values()))
 
 
-def _open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
+def open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
+    """The folder of items in a partial target; items of other models or settings are removed.
+
+    Raises:
+        WriteError: the partial folder is somebody else's or cannot be written.
+    """
     journal = partial / "journal.json"
     text = json.dumps(wanted, sort_keys=True, default=str).encode()
     claim_partial(partial, keep=True)
@@ -121,11 +155,11 @@ def _open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
     return partial / "items"
 
 
-def _identity(sample: Sample) -> str:
-    """The item's name: key and content, so that a changed image is labelled again."""
+def item_of(items: Path, sample: Sample) -> Path:
+    """Where a sample's item lies: by key and content, so that a changed image is labelled again."""
     path = sample.image.path
     content = "" if path is None or not path.is_file() else sha256_file(path)
-    return f"{sample.key}\n{content}"
+    return item_path(items, f"{sample.key}\n{content}")
 
 
 def _pixels(sample: Sample) -> Any:
@@ -146,7 +180,7 @@ def _assemble(
     objects = 0
     folder = target.path.suffix.lower() != ".json"
     for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
-        labels = load_item(item_path(partial / "items", _identity(sample)), segmenter.name)
+        labels = load_item(item_of(partial / "items", sample), segmenter.name)
         objects += 0 if labels.rows is None else len(labels.rows)
         for loss in writer.losses(sample, labels):
             # confidence is kept beside the labels, see below

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
-from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.detect import PROJECT, detect_format, load_format, read_dataset
 from maskloom.formats.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
+from maskloom.store.project.runs import project_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ def find_images(
 ) -> Images:
     """The samples of a source.
 
-    A folder is a data set if a format knows it and its samples have images; otherwise every
-    PNG, JPEG and TIFF below it is an image.
+    A project gives all its images. A folder is a data set if a format knows it and its samples
+    have images; otherwise every PNG, JPEG and TIFF below it is an image.
 
     Args:
-        source: path of a file or folder, or a pattern with `*`, `?`, `[`, `**`.
+        source: path of a file or folder, a project or a layer of one, or a pattern with `*`,
+            `?`, `[`, `**`.
         fmt: treat the source as a data set of this format.
         options: the format's read options.
         images: where a data set's images lie.
@@ -57,6 +59,10 @@ def find_images(
         UsageError: a split of something that has none.
     """
     path = Path(source)
+    if fmt in (None, PROJECT) and project_address(path) is not None:
+        # Of a project, images without labels are what is predicted first.
+        options = replace(options or load_format(PROJECT).ReadOptions(), unlabelled=True)
+        return _of_dataset(path, PROJECT, options, images, split)
     if fmt is not None or (path.exists() and _is_dataset(path)):
         return _of_dataset(path, fmt, options, images, split)
     if split is not None:
@@ -110,6 +116,8 @@ def read_options(source: str, fmt: str | None) -> type | None:
     path = Path(source)
     if fmt is not None:
         return load_format(fmt).ReadOptions
+    if project_address(path) is not None:
+        return load_format(PROJECT).ReadOptions
     if path.exists() and _is_dataset(path):
         return detect_format(path).ReadOptions
     return None

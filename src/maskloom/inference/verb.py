@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from maskloom import registry
 from maskloom.core.options import parse_settings
 from maskloom.core.outcome import Outcome, Table
+from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import CheckpointError, UsageError
-from maskloom.formats.detect import load_format
+from maskloom.formats.base import Format
+from maskloom.formats.detect import PROJECT, load_format
 from maskloom.formats.mapping import parse_renames
 from maskloom.formats.transfer import refuse_nested
 from maskloom.inference.batch import Predicted, Target, predict_batch
 from maskloom.inference.sources import Images, find_images, read_options
+from maskloom.store.files import refuse_existing
+from maskloom.store.project.address import Address
+from maskloom.store.project.runs import find_run, project_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,11 @@ class DecodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """The arguments of the verb, as plain fields."""
+    """The arguments of the verb, as plain fields; after `checked`, paths are resolved."""
 
     source: str
     model: str
-    out: Path
+    out: Path | None
     format: str
     from_: str | None
     split: str | None
@@ -55,6 +60,16 @@ class PredictRequest:
     confidence: bool
     set_: tuple[str, ...]
 
+    @property
+    def project(self) -> Address | None:
+        """The address of the source, where it is a project's."""
+        return project_address(self.source) if self.from_ in (None, PROJECT) else None
+
+    @property
+    def method(self) -> bool:
+        """Whether the model is a classical method."""
+        return self.model in registry.METHODS
+
 
 def predict_run(request: PredictRequest) -> Outcome:
     """Find the images, label them, write them.
@@ -62,15 +77,9 @@ def predict_run(request: PredictRequest) -> Outcome:
     Raises:
         MaskloomError: whatever is wrong with source, model, options or target.
     """
-    refuse_nested(Path(request.source), request.out)
-    method = request.model in registry.METHODS
-    model_options = registry.load("methods", request.model).Options if method else DecodeOptions
-    reader = read_options(request.source, request.from_)
-    fmt = load_format(_format_name(request, method=method))
-    targets: dict[str, type] = {"model": model_options, "to": fmt.WriteOptions}
-    if reader is not None:
-        targets["from"] = reader
-    settings = parse_settings(request.set_, targets)
+    request = _checked(request)
+    fmt = None if request.out is None else load_format(_format_name(request))
+    settings = _settings(request, fmt)
     images = find_images(
         request.source,
         fmt=request.from_,
@@ -78,10 +87,13 @@ def predict_run(request: PredictRequest) -> Outcome:
         images=request.images,
         split=request.split,
     )
-    if method:
+    if request.method:
         segmenter = _method(request.model, settings["model"], images.taxonomy)
     else:
         segmenter = _network(Path(request.model), settings["model"])
+    if request.out is None or fmt is None:
+        return _to_project(request, segmenter, images, settings["model"])
+    if not request.method:
         _refuse_other_taxonomy(segmenter, images.taxonomy, request)
     to = settings["to"]
     if not any(s.removeprefix("to.").startswith("images=") for s in request.set_):
@@ -93,17 +105,44 @@ def predict_run(request: PredictRequest) -> Outcome:
     return _outcome(request, segmenter, images, predicted, fmt.name)
 
 
-def _format_name(request: PredictRequest, *, method: bool) -> str:
+def _checked(request: PredictRequest) -> PredictRequest:
+    """The request with its run found; refuses targets that cannot be before anything is read."""
+    address = request.project
+    if not request.method:
+        model = find_run(Path(request.model), None if address is None else address.root)
+        _refuse_unknown(model)
+        request = replace(request, model=str(model))
+    if request.out is not None:
+        refuse_nested(Path(request.source), request.out)
+        refuse_existing(request.out)
+    elif address is None:
+        raise UsageError(
+            "no project, so where should the labels be written?",
+            where=request.source,
+            hint="say --out DST; only projects keep predictions as layers of their own",
+        )
+    return request
+
+
+def _settings(request: PredictRequest, fmt: Format | None) -> dict[str, Any]:
+    options = registry.load("methods", request.model).Options if request.method else DecodeOptions
+    targets: dict[str, type] = {"model": options}
+    if fmt is not None:
+        targets["to"] = fmt.WriteOptions
+    reader = read_options(request.source, request.from_)
+    if reader is not None:
+        targets["from"] = reader
+    return parse_settings(request.set_, targets)
+
+
+def _format_name(request: PredictRequest) -> str:
     if request.format != "auto":
         return request.format
-    if request.out.suffix.lower() == ".json":
+    if request.out is not None and request.out.suffix.lower() == ".json":
         return "coco"
-    if method:
+    if request.method:
         task = registry.METHODS[request.model].task
         return "coco" if "instance" in task else "bitmap"
-    from maskloom.core.run import Run
-
-    _refuse_unknown(Path(request.model))
     return "coco" if Run.load(Path(request.model)).task == "instance" else "bitmap"
 
 
@@ -121,7 +160,8 @@ def _refuse_unknown(path: Path) -> None:
 def _method(name: str, options: Any, taxonomy: Taxonomy | None) -> Segmenter:
     """A classical method; of a data set with one category it takes the name."""
     factory = registry.load("methods", name)
-    if taxonomy is not None and len(taxonomy.scored) == 1 and options == factory.Options():
+    unnamed = options.category == factory.Options().category
+    if taxonomy is not None and len(taxonomy.scored) == 1 and unnamed:
         options = replace(options, category=taxonomy[taxonomy.scored[0]].name)
     segmenter: Segmenter = factory(options)
     return segmenter
@@ -155,16 +195,71 @@ def _refuse_other_taxonomy(
         )
 
 
+def _to_project(
+    request: PredictRequest, segmenter: Segmenter, images: Images, options: Any
+) -> Outcome:
+    """A layer of the project that the images are of."""
+    from maskloom.inference.project_layer import LayerRequest, predict_layer, settings_hash
+
+    address = request.project
+    assert address is not None, "_checked() asks for a target outside projects"
+    changed = {
+        f.name: getattr(options, f.name)
+        for f in fields(options)
+        if f.name != "device" and getattr(options, f.name) != getattr(type(options)(), f.name)
+    }
+    if request.map_:
+        changed["map"] = sorted(request.map_)
+    run = None if request.method else Run.load(Path(request.model))
+    name = request.model if run is None else run.id.partition("@")[0]
+    digest = settings_hash(None if run is None else run.weights_sha256, changed)
+    wanted = LayerRequest(
+        address.root, name, digest, parse_renames(request.map_), request.confidence
+    )
+    added = predict_layer(segmenter, images.samples, wanted)
+    results = {
+        "project": str(address.root),
+        "layer": added.address.layer,
+        "address": str(added.address),
+        "images": added.images,
+        "new_images": added.new,
+        "objects": added.objects,
+        "resumed": added.resumed,
+        "failed": len(added.failures),
+        "taxonomy": segmenter.taxonomy.to_json(),
+    }
+    place, of = address.root, f"{address.root}::{added.address.layer}"
+    lines = (
+        f"layer     {of}" if added.new else f"there already: {of}, {added.images} images",
+        f"evaluate  maskloom evaluate {place} {of}",
+        f"review    maskloom review {place} {of}",
+    )
+    rows: list[list[str | int]] = [["images", added.new], ["failed", len(added.failures)]]
+    if added.objects:
+        rows.insert(1, ["objects", added.objects])
+    table = Table(f"predictions of {added.address.layer}", ["", "count"], rows)
+    return Outcome(
+        results,
+        tables=(table,) if added.new else (),
+        lines=lines,
+        warnings=(*_notes(images, added.resumed), *added.warnings),
+        failures=added.failures,
+    )
+
+
+def _notes(images: Images, resumed: int) -> list[str]:
+    notes = []
+    if images.absent:
+        count, first = len(images.absent), images.absent[0]
+        notes.append(f"{count} images of the data set are not there, e.g. {first}")
+    if resumed:
+        notes.append(f"{resumed} images were labelled by an earlier, broken run")
+    return notes
+
+
 def _outcome(
     request: PredictRequest, segmenter: Segmenter, images: Images, predicted: Predicted, fmt: str
 ) -> Outcome:
-    warnings = list(predicted.warnings)
-    if images.absent:
-        warnings.append(
-            f"{len(images.absent)} images of the data set are not there, e.g. {images.absent[0]}"
-        )
-    if predicted.resumed:
-        warnings.append(f"{predicted.resumed} images were labelled by an earlier, broken run")
     results = {
         "out": str(request.out),
         "format": fmt,
@@ -186,6 +281,6 @@ def _outcome(
         results,
         tables=(Table(f"predictions of {segmenter.name}", ["", "count"], rows),),
         lines=(f"written as {fmt}: {request.out}",),
-        warnings=tuple(warnings),
+        warnings=(*predicted.warnings, *_notes(images, predicted.resumed)),
         failures=predicted.failures,
     )

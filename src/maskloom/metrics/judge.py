@@ -208,18 +208,18 @@ def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str
                 hint="score the classes with --task semantic",
             )
         rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
-        limits = _limits(truth.coverage, pair_up.taxonomy)
+        limits = blind_spots(truth.coverage, pair_up.taxonomy)
         row |= tally.instances.update(*rows, order=pair.order, **limits)
     maps = (
         pair_up.ours.class_map(truth, key),
-        pair_up.theirs.class_map(_surest_on_top(predicted), key),
+        pair_up.theirs.class_map(surest_on_top(predicted), key),
     )
     row |= tally.pixels.update(*maps)
     tally.samples += 1
     return row
 
 
-def _surest_on_top(labels: Labels) -> Labels:
+def surest_on_top(labels: Labels) -> Labels:
     """Rows in rising score, so that where predictions overlap the surest is the pixel's class."""
     if labels.rows is None or np.isnan(labels.rows.score).all():
         return labels
@@ -227,7 +227,7 @@ def _surest_on_top(labels: Labels) -> Labels:
     return labels.replace(rows=labels.rows.take(np.argsort(score, kind="stable")))
 
 
-def _limits(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
+def blind_spots(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
     """Where and for which categories objects are not judged."""
     listed = () if coverage.nothing else coverage.categories
     return {

@@ -151,7 +151,7 @@ def _objects(rows: Rows, unlabelled: Collection[int], *, stated: bool) -> Object
         keep &= ~np.isin(rows.category, list(unlabelled))
     rows = rows if keep.all() else rows.take(keep)
     if len(np.unique(rows.instance)) < len(rows):
-        rows = _united(rows)
+        rows = unite_parts(rows)
     area = rows.masks.areas.astype(np.float64)
     if stated and rows.source:
         said = [(one or {}).get("area") for one in rows.source]
@@ -161,7 +161,7 @@ def _objects(rows: Rows, unlabelled: Collection[int], *, stated: bool) -> Object
     return Objects(rows.masks, rows.category, rows.crowd, rows.score.astype(np.float64), area)
 
 
-def _united(rows: Rows) -> Rows:
+def unite_parts(rows: Rows) -> Rows:
     """One row per instance id and category, in order of first appearance: parts are united."""
     ids = np.stack([rows.instance, rows.category.astype(np.int64)])
     _, first, inverse = np.unique(ids, axis=1, return_index=True, return_inverse=True)

@@ -56,7 +56,7 @@ def _panel(
     key = pair.truth.key
     labels = pair_up.labels(pair)
     caption = "" if pair.predicted is not None else "no prediction: scored as empty"
-    image = _image(pair.truth, labels[0].size)
+    image = image_of(pair.truth, labels[0].size)
     shared: dict[str, Any] = {"taxonomy": pair_up.taxonomy, "score": score, "group": group}
     if report.task == "instance":
         return instance_panel(
@@ -77,7 +77,7 @@ def _panel(
     )
 
 
-def _image(sample: Sample, size: tuple[int, ...]) -> NDArray[Any] | None:
+def image_of(sample: Sample, size: tuple[int, ...]) -> NDArray[Any] | None:
     """The pixels, or None where they are absent, damaged or of another size than the labels."""
     if sample.image.path is None or not sample.image.path.is_file():
         return None

@@ -23,3 +23,7 @@ class Family(Protocol):
     def build(self, options: Any, in_channels: int, out_channels: int) -> nn.Module:
         """A network with random weights."""
         ...
+
+    def head(self, options: Any) -> str:
+        """Prefix of the parameters whose first axis is the K outputs."""
+        ...

@@ -46,6 +46,8 @@ class Panel:
         legend: (class name, RGB) of what the pictures show.
         errors: (meaning, RGB) of the colours in the error picture.
         group: heading under which panels are gathered, e.g. "Worst images".
+        link: address of a page that shows more, or empty.
+        close: the pictures are close-ups, shown small, side by side with those of other panels.
     """
 
     key: str
@@ -55,6 +57,8 @@ class Panel:
     legend: tuple[tuple[str, Color], ...] = ()
     errors: tuple[tuple[str, Color], ...] = ()
     group: str = ""
+    link: str = ""
+    close: bool = False
 
 
 def semantic_panel(
@@ -107,7 +111,7 @@ def semantic_panel(
         caption,
         score,
         tuple(pictures),
-        _map_legend((truth, predicted), taxonomy),
+        map_legend((truth, predicted), taxonomy),
         shown,
         group,
     )
@@ -222,9 +226,8 @@ def _row_colors(rows: Rows, taxonomy: Taxonomy) -> list[Color]:
     return [distinct[i % 24] for i in range(len(rows))]
 
 
-def _map_legend(
-    maps: tuple[NDArray[Any], ...], taxonomy: Taxonomy
-) -> tuple[tuple[str, Color], ...]:
+def map_legend(maps: tuple[NDArray[Any], ...], taxonomy: Taxonomy) -> tuple[tuple[str, Color], ...]:
+    """(class name, RGB) of what class maps hold, void and background last."""
     used: set[int] = set()
     names: dict[int, tuple[str, Color]] = {}
     for array in maps:

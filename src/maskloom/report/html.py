@@ -149,7 +149,9 @@ def _group(name: str, panels: list[Panel]) -> dict[str, object]:
                 for label, picture in panel.pictures
             ],
             "errors": [(text, pagedata.css(color)) for text, color in panel.errors],
+            "link": panel.link,
         }
         for panel in panels
     ]
-    return {"name": name or "Images", "panels": shown}
+    close = all(panel.close for panel in panels)
+    return {"name": name or "Images", "panels": shown, "close": close}

@@ -19,20 +19,25 @@ from maskloom.store.scenes import generate
 COIN = Taxonomy.from_names(["coin"])
 
 
-def real_samples(folder: Path) -> Iterator[tuple[Sample, Labels]]:
+def real_samples(folder: Path, *, rows: bool = False) -> Iterator[tuple[Sample, Labels]]:
     """Write the built-in photographs into `folder`; yield each with its hand-drawn outlines.
+
+    Args:
+        folder: for the images.
+        rows: cut each photograph between its rows of objects.
 
     Raises:
         ImageError: the installed scikit-image carries another picture.
         WriteError: the folder cannot be written.
     """
-    for image in real_images():
+    whole = real_images()
+    for image in [part for one in whole for part in one.rows()] if rows else whole:
         size = (image.pixels.shape[0], image.pixels.shape[1])
         parts = [[polygon] for polygon in image.polygons]
         masks = Masks.from_polygons(parts, size, rule="centre")
         drawn = tuple(Geometry((polygon,), "centre") for polygon in image.polygons)
-        rows = Rows.make(masks, np.zeros(len(masks)), geometry=drawn)
-        yield _sample(folder, image.name, image.pixels), Labels(size, rows=rows)
+        said = Rows.make(masks, np.zeros(len(masks)), geometry=drawn)
+        yield _sample(folder, image.name, image.pixels), Labels(size, rows=said)
 
 
 def generated_samples(folder: Path, count: int, seed: int) -> Iterator[tuple[Sample, Labels]]:

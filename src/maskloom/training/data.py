@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import RowKind
+from maskloom.core.labels import Labels, RowKind, codes
 from maskloom.core.splits import hold_out, stratified_split
 from maskloom.core.views import class_areas
 from maskloom.errors import UsageError
-from maskloom.formats.detect import part_of, read_dataset
+from maskloom.formats.detect import PROJECT, is_there, part_of, read_dataset
 from maskloom.formats.mapping import adopt_taxonomy
 from maskloom.formats.rename import renamed
 
@@ -31,6 +31,7 @@ class Source:
         images: where images lie, if not in their usual place.
         renames: OLD=NEW pairs.
         split: training split; None is the split `train` where there is one, else all samples.
+        held: keys that a parent run validated on; they are validated on again by `auto`.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Source:
     images: Path | None = None
     renames: tuple[str, ...] = ()
     split: str | None = None
+    held: tuple[str, ...] = ()
 
     def read(self, path: Path) -> Dataset:
         """A data set of this format and these names."""
@@ -48,8 +50,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """Training and validation samples under one taxonomy, and what to know about them."""
+    """Training and validation samples under one taxonomy, and what to know about them.
 
+    `whole` is everything that the source says, labelled or not.
+    """
+
+    whole: Dataset
     train: Dataset
     validation: Dataset
     notes: tuple[str, ...] = ()
@@ -61,38 +67,90 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
     Args:
         source: the data.
         val: a fraction, a split's name, `@FILE` of keys, `group:NAME`, the path of another data
-            set of the same format, or `auto`: the split `val` where there is one, else a fifth.
+            set of the same format, or `auto`: the split `val` where there is one, else what the
+            parent run was validated on, else a fifth.
         seed: of a random split.
 
     Raises:
         UsageError: `val` is none of these, or a sample is on both sides.
     """
-    whole = source.read(source.path)
-    split = source.split or ("train" if "train" in whole.splits else None)
+    everything = source.read(source.path)
+    split = source.split or ("train" if "train" in everything.splits else None)
+    whole, notes = _labelled(everything) if source.fmt == PROJECT else (everything, [])
     train = part_of(whole, split)
-    if val == AUTO:
-        val = "val" if "val" in whole.splits and split != "val" else str(_AUTO_FRACTION)
+    if val == AUTO and "val" in whole.splits and split != "val":
+        val = "val"
+    if val == AUTO and (again := _present(source.held, train)):
+        held = train.select(again)
+        train = _without(train, held)
+    else:
+        val = str(_AUTO_FRACTION) if val == AUTO else val
+        train, held = _parted(source, (whole, train), split, val, seed)
+    _refuse_shared(train, held, val, same_data=not is_there(val) or val in whole.splits)
+    notes += [*_shared_groups(train, held), *_absent_classes(train, held)]
+    return Parts(everything, train, held, tuple(notes))
+
+
+def _parted(
+    source: Source, data: tuple[Dataset, Dataset], split: str | None, val: str, seed: int
+) -> tuple[Dataset, Dataset]:
+    """(training, validation) by a fraction, group, split, list or other data set."""
+    whole, train = data
     fraction = _fraction(val)
     if fraction is not None:
-        train, held = stratified_split(train, fraction, seed)
-    elif val.startswith(_GROUP):
-        train, held = hold_out(train, val.removeprefix(_GROUP))
-    elif val in whole.splits or val.startswith("@"):
+        return stratified_split(train, fraction, seed)
+    if val.startswith(_GROUP):
+        return hold_out(train, val.removeprefix(_GROUP))
+    if val in whole.splits or val.startswith("@"):
         held = part_of(whole, val)
-        if split is None:
-            taken = {s.key for s in held.samples}
-            train = train.select(s.key for s in train.samples if s.key not in taken)
-    elif Path(val).exists():
-        held = adopt_taxonomy(source.read(Path(val)), train.taxonomy)
-    else:
-        known = ", ".join(whole.splits) or "none"
+        return (_without(train, held) if split is None else train), held
+    if is_there(val):
+        return train, adopt_taxonomy(source.read(Path(val)), train.taxonomy)
+    known = ", ".join(whole.splits) or "none"
+    raise UsageError(
+        "--val is no fraction, split, group or data set",
+        seen=val,
+        hint=f"splits here: {known}; or give 0.2, group:NAME or a path",
+    )
+
+
+def _labelled(dataset: Dataset) -> tuple[Dataset, list[str]]:
+    """Without the samples of a project that nobody has labelled yet, and a note on them."""
+    keys = [sample.key for sample, labels in dataset if not _empty(labels)]
+    left = len(dataset) - len(keys)
+    if not left:
+        return dataset, []
+    if not keys:
         raise UsageError(
-            "--val is no fraction, split, group or data set",
-            seen=val,
-            hint=f"splits here: {known}; or give 0.2, group:NAME or a path",
+            "no image of the project is labelled yet",
+            where=dataset.name,
+            hint="label some with `maskloom label`, or name another layer: PROJECT::LAYER",
         )
-    _refuse_shared(train, held, val, same_data=not Path(val).exists() or val in whole.splits)
-    return Parts(train, held, (*_shared_groups(train, held), *_absent_classes(train, held)))
+    kept = set(keys)
+    splits = {n: tuple(k for k in members if k in kept) for n, members in dataset.splits.items()}
+    chosen = replace(dataset.select(keys), splits={n: m for n, m in splits.items() if m})
+    return chosen, [f"{left} images without labels are left out"]
+
+
+def _empty(labels: Labels) -> bool:
+    if not labels.coverage.nothing:
+        return False
+    if labels.rows is not None:
+        return len(labels.rows) == 0
+    assert labels.class_map is not None
+    return bool(np.isin(labels.class_map, codes(labels.class_map.dtype)).all())
+
+
+def _present(keys: tuple[str, ...], dataset: Dataset) -> list[str]:
+    """Those keys of a parent's validation that are here; none where most are gone."""
+    known = {sample.key for sample in dataset.samples}
+    found = [key for key in keys if key in known]
+    return found if 2 * len(found) >= len(keys) and len(found) < len(known) else []
+
+
+def _without(train: Dataset, held: Dataset) -> Dataset:
+    taken = {s.key for s in held.samples}
+    return train.select(s.key for s in train.samples if s.key not in taken)
 
 
 def guess_task(dataset: Dataset) -> str:

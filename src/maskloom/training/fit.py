@@ -16,14 +16,16 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from maskloom.core.report import Curve
-from maskloom.core.run import WEIGHTS, Run
-from maskloom.errors import CheckpointError, UsageError, WriteError
+from maskloom.core.run import Run
+from maskloom.errors import CheckpointError, UsageError
 from maskloom.models import checkpoint
 from maskloom.report.plots import write_curves_png
-from maskloom.store.files import atomic_file, atomic_write_bytes, writing
+from maskloom.store.files import atomic_file, atomic_write_bytes
+from maskloom.training.beginning import Beginning
 from maskloom.training.loop import Loop, Sinks
 from maskloom.training.plan import Plan
 from maskloom.training.precision import native_precision
+from maskloom.training.start import parent_weights
 from maskloom.training.state import STATE, State, load_state, save_state
 from maskloom.work import progress
 
@@ -42,27 +44,29 @@ _Y_LABELS = {
 
 
 def fit(
-    plan: Plan, out: Path, *, resume: bool = False, init: Path | None = None
+    plan: Plan, out: Path, beginning: Beginning, *, resume: bool = False, parent: Run | None = None
 ) -> tuple[Run, State]:
     """Train, or go on training, in a folder.
 
     Args:
         plan: what to train.
-        out: the run's folder; must not hold a run unless `resume`.
+        out: the run's folder, prepared.
+        beginning: what the run begins from.
         resume: go on from RUN/state.pt; on a CPU, with as many threads on the same machine, the
-            result is bit-equal to an unbroken run. On a GPU sums are not ordered.
-        init: a run whose weights to start from.
+            result is bit-equal to an unbroken run. On a GPU sums are not ordered. A run that was
+            killed before its first state begins anew.
+        parent: a run whose weights to start from.
 
     Returns:
         The run with its best weights, and its last state.
 
     Raises:
-        CheckpointError: nothing to resume, another plan, or damaged files.
-        WriteError: the folder exists or cannot be written.
+        CheckpointError: another plan, another network than the parent's, or damaged files.
+        WriteError: the folder cannot be written.
     """
-    fixed = _fixed(plan)
+    fixed = _fixed(plan, parent)
     tensors: dict[str, Any] | None = None
-    if resume:
+    if resume and (out / STATE).exists():
         state, tensors = load_state(out)
         _refuse_other_plan(state.fixed, fixed, out)
     else:
@@ -70,13 +74,12 @@ def fit(
     fabric, precision = _fabric(plan, state.fixed.get("precision"))
     state.fixed["precision"] = precision
     if fabric.is_global_zero:
-        _prepare_folder(out, resume=resume)
         _write_keys(plan, out)
     fabric.barrier()
-    run = _run(plan, out, fixed, precision)
+    run = _run(plan, out, fixed, precision, beginning)
     loop = Loop(plan, fabric, state, tensors=tensors, precision=precision)
-    if init is not None and tensors is None:
-        _start_from(loop, Run.load(init), plan)
+    if parent is not None and tensors is None:
+        loop.start_from(parent_weights(parent, plan, same_project=beginning.of_project(parent)))
     if not state.finished:
         try:
             loop.run(_sinks(run, out))
@@ -116,7 +119,7 @@ def write_curves(columns: dict[str, list[float]], out: Path) -> None:
     write_curves_png(training_curves(columns), out / "curves.png")
 
 
-def _fixed(plan: Plan) -> dict[str, Any]:
+def _fixed(plan: Plan, parent: Run | None) -> dict[str, Any]:
     return {
         "model": plan.model,
         "options": asdict(plan.options),
@@ -126,6 +129,7 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "task": "instance" if plan.channels.distance else "semantic",
         "data": plan.examples.dataset.content_hash(),
         "validation": plan.validation.content_hash(),
+        "parent": None if parent is None else parent.weights_sha256,
         "threads": torch.get_num_threads(),
     }
 
@@ -177,18 +181,7 @@ def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:
     return fabric, precision
 
 
-def _prepare_folder(out: Path, *, resume: bool) -> None:
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise WriteError(
-            "the target exists",
-            where=out,
-            hint="continue it with --resume, remove it, or choose another target",
-        )
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-
-
-def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str) -> Run:
+def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str, beginning: Beginning) -> Run:
     train = plan.examples.dataset
     return Run(
         path=out,
@@ -211,8 +204,10 @@ def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str) -> Run:
             "class_weights": plan.class_weights,
             "seed": plan.seed,
             "steps": plan.steps,
+            **beginning.data,
         },
         scores={"precision": precision},
+        parent=beginning.parent,
     )
 
 
@@ -240,24 +235,3 @@ def _sinks(run: Run, out: Path) -> Sinks:
         save_state(out, state, tensors)
 
     return Sinks(keep, save)
-
-
-def _start_from(loop: Loop, source: Run, plan: Plan) -> None:
-    wanted = plan.channels.taxonomy
-    if source.taxonomy.keys != wanted.keys or source.background != plan.channels.background:
-        raise CheckpointError(
-            "the model to start from has another taxonomy",
-            where=source.path / WEIGHTS,
-            seen=", ".join(source.taxonomy.keys[:8]),
-            hint=f"the data has {', '.join(wanted.keys[:8])}; map it with --map OLD=NEW",
-        )
-    weights = checkpoint.load(source).state_dict()
-    try:
-        loop.bare.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(
-            "the model to start from is another network", where=source.path, seen=error
-        ) from error
-    if loop.average is not None:
-        for key, value in loop.average.values.items():
-            value.copy_(weights[key])

@@ -81,6 +81,13 @@ class Loop:
         self.recent = state.recent
         self.saved = time.monotonic()
 
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin at these weights instead of random ones; the averages begin there too."""
+        self.bare.load_state_dict(weights)
+        if self.average is not None:
+            for key, value in self.average.values.items():
+                value.copy_(weights[key])
+
     def run(self, sinks: Sinks) -> None:
         """Train until the last step, the time limit, or no improvement."""
         plan, state = self.plan, self.state

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels
 from maskloom.core.report import Report
 from maskloom.core.run import Run
-from maskloom.core.sample import Sample
-from maskloom.errors import ImageError
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.metrics.judge import Terms, judge
 from maskloom.metrics.pictures import error_panels
 from maskloom.report.html import write_html
-from maskloom.store.images import read_image
+from maskloom.training.beginning import Beginning
 from maskloom.training.fit import training_curves
+from maskloom.training.improvement import comparison, comparison_tables, comparison_verdict
 from maskloom.training.plan import Plan
 from maskloom.training.state import State
+from maskloom.training.validation import as_dataset
 
 
-def summarise(plan: Plan, run: Run, state: State) -> Report:
+def summarise(plan: Plan, run: Run, state: State, beginning: Beginning) -> Report:
     """Judge the validation samples and write RUN/report.html.
+
+    A run that started from another one is compared with it.
 
     Raises:
         CheckpointError: the kept weights are damaged.
@@ -44,6 +45,8 @@ def summarise(plan: Plan, run: Run, state: State) -> Report:
             "validation data sha256": run.data["validation"]["sha256"],
             "seed": plan.seed,
             "recipe": plan.recipe.to_json(),
+            **({"data": dict(beginning.data)} if beginning.data else {}),
+            **({"parent": dict(beginning.parent)} if beginning.parent else {}),
         },
     )
     facts = {
@@ -54,17 +57,14 @@ def summarise(plan: Plan, run: Run, state: State) -> Report:
         "Time": f"{state.seconds / 60:.1f} min, {run.scores['precision']}",
         "Kept weights": f"of step {state.best_step}",
     }
+    if beginning.data:
+        facts["Data"] = str(beginning.data["address"])
+    more: dict[str, Any] = {}
+    if beginning.parent:
+        facts["Started from"] = str(beginning.parent["id"])
+        compared = comparison(beginning, report)
+        more["tables"] = comparison_tables(compared)
+        more["verdict"] = comparison_verdict(compared, report)
     panels = error_panels(report, plan.validation, predicted, terms)
-    write_html(report, run.path / "report.html", panels=panels, facts=facts)
+    write_html(report, run.path / "report.html", panels=panels, facts=facts, **more)
     return report
-
-
-def as_dataset(segmenter: NetworkSegmenter, images: Dataset) -> Dataset:
-    """The segmenter's labels for the images of a data set, predicted when read."""
-
-    def labels_of(sample: Sample) -> Labels:
-        if sample.image.path is None:
-            raise ImageError("predicting needs the image", where=sample.key)
-        return segmenter.predict(read_image(sample.image.path)).labels
-
-    return Dataset(segmenter.taxonomy, images.samples, labels_of, name=segmenter.name)

@@ -1,15 +1,22 @@
-"""The score that picks the best weights: mIoU of class maps, AP50 of instances.
+"""Networks judged on validation samples in memory, with the metrics of `evaluate`.
 
-The same metrics as `evaluate`, on the network in memory instead of files.
+`validate` gives the score that picks the best weights (mIoU of class maps, AP50 of instances),
+`scores_of` what another run reaches on the same samples.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.run import Run
+from maskloom.core.sample import Sample
 from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import ImageError
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.judge import Terms, judge
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.store.images import read_image
 from maskloom.work import progress
@@ -37,3 +44,49 @@ def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
         scores |= {k: v for k, v in objects.result().metrics.items() if v is not None}
     scores["score"] = scores.get("miou" if objects is None else "ap50", 0.0)
     return scores
+
+
+def as_dataset(segmenter: NetworkSegmenter, images: Dataset) -> Dataset:
+    """The segmenter's labels for the images of a data set, predicted when read."""
+
+    def labels_of(sample: Sample) -> Labels:
+        if sample.image.path is None:
+            raise ImageError("predicting needs the image", where=sample.key)
+        return segmenter.predict(read_image(sample.image.path)).labels
+
+    return Dataset(segmenter.taxonomy, images.samples, labels_of, name=segmenter.name)
+
+
+def scores_of(parent: Run, validation: Dataset, task: str) -> dict[str, Any]:
+    """What a run scores on the validation samples of another.
+
+    Raises:
+        CheckpointError: its weights are damaged.
+        TaxonomyError: it predicts categories that the data no longer have.
+    """
+    progress.step(f"scoring {parent.id}, to compare with")
+    predicted = as_dataset(NetworkSegmenter.from_run(parent.path), validation)
+    report = judge(
+        validation, predicted, Terms(task="instance" if task == "instance" else "semantic")
+    )
+    seen = _seen_in_training(parent, validation)
+    notes = []
+    if seen:
+        notes.append(
+            f"{seen} of the {len(validation)} validation samples were training samples of "
+            f"{parent.id}: its scores are optimistic"
+        )
+    return {
+        "metrics": dict(report.metrics),
+        "per_class": {k: dict(v) for k, v in report.per_class.items()},
+        "notes": notes,
+    }
+
+
+def _seen_in_training(parent: Run, validation: Dataset) -> int:
+    """How many validation samples the parent was trained on, as far as its list says."""
+    file = parent.path / "train.txt"
+    if not file.is_file():
+        return 0
+    trained = set(file.read_text(encoding="utf-8").splitlines())
+    return sum(sample.key in trained for sample in validation.samples)

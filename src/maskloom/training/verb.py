@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,81 +14,125 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
 from maskloom.core.outcome import Outcome, Table
 from maskloom.core.recipe import Recipe
-from maskloom.core.run import WEIGHTS, Run
-from maskloom.errors import UsageError, WriteError
+from maskloom.core.report import Report
+from maskloom.core.run import Run
+from maskloom.errors import CheckpointError
 from maskloom.formats.detect import detect_format, load_format
-from maskloom.training.data import Source, guess_task, training_data
+from maskloom.models.checkpoint import model_options
+from maskloom.store.project.address import Address
+from maskloom.store.project.runs import claim_run
+from maskloom.training.beginning import Beginning, load_beginning, parent_facts, prepare_folder
+from maskloom.training.data import Parts, Source, guess_task, training_data
 from maskloom.training.fit import fit
+from maskloom.training.improvement import comparison, comparison_tables
 from maskloom.training.plan import Choices, Plan, make_plan
+from maskloom.training.request import BEGUN, OUT_VARIABLE, TrainRequest
+from maskloom.training.state import State
 from maskloom.training.summary import summarise
+from maskloom.training.validation import scores_of
 from maskloom.work import progress
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """The arguments of the verb, as plain fields."""
-
-    data: Path
-    out: Path
-    model: str
-    task: str
-    epochs: int | None
-    steps: int | None
-    val: str
-    split: str | None
-    seed: int
-    resume: bool
-    init: Path | None
-    from_: str | None
-    images: Path | None
-    map_: tuple[str, ...]
-    skip_bad: bool
-    set_: tuple[str, ...]
 
 
 def train_run(request: TrainRequest) -> Outcome:
     """Plan, train, judge, report.
 
+    Args:
+        request: as `checked` returned it.
+
     Raises:
         MaskloomError: whatever is wrong with data, options or target.
     """
-    if request.epochs is not None and request.steps is not None:
-        raise UsageError("give --epochs or --steps, not both")
-    if any(n is not None and n < 1 for n in (request.epochs, request.steps)) or request.seed < 0:
-        raise UsageError("--epochs and --steps are at least 1, --seed at least 0")
-    _refuse_early(request)
-    plan, notes = _plan(request)
+    parent = None if request.resume_from is None else Run.load(request.resume_from)
+    begun = _begun(request, parent)
+    address = request.project
+    if address is not None:
+        from maskloom.training.project_data import pinned  # loads the database
+
+        address = pinned(address, begun.data.get("sequence") if begun else None)
+    plan, parts = _plan(request, address, parent)
     progress.step(_announce(plan))
-    run, state = fit(plan, request.out, resume=request.resume, init=request.init)
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        return Outcome({"rank": int(os.environ["LOCAL_RANK"])})
-    report = summarise(plan, run, state)
-    return replace(_outcome(run, plan, state.seconds, state.step, report), warnings=notes)
+    if begun is None:
+        begun = _begin(plan, parts, address, parent)
+    out = request.out
+    if out is None:
+        assert address is not None, "checked() asks for a target outside projects"
+        out = claim_run(address.root)
+    os.environ[OUT_VARIABLE] = str(out)  # for the processes of further devices
+    try:
+        if _rank() == 0:
+            prepare_folder(out, begun)
+        run, state = fit(plan, out, begun, resume=_goes_on(request), parent=parent)
+    finally:
+        del os.environ[OUT_VARIABLE]
+    if _rank() > 0:
+        return Outcome({"rank": _rank()})
+    report = summarise(plan, run, state, begun)
+    return replace(_outcome(run, plan, state, report, begun), warnings=parts.notes)
 
 
-def _refuse_early(request: TrainRequest) -> None:
-    """Before minutes go into reading data: a target that fit() would refuse."""
-    taken = (request.out / WEIGHTS).exists() or (request.out.exists() and not request.out.is_dir())
-    if taken and not request.resume and int(os.environ.get("LOCAL_RANK", "0")) == 0:
-        raise WriteError(
-            "the target exists",
+def _rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def _goes_on(request: TrainRequest) -> bool:
+    return request.resume or _rank() > 0
+
+
+def _begun(request: TrainRequest, parent: Run | None) -> Beginning | None:
+    """What a run that goes on began from; None of a new one."""
+    if not _goes_on(request) or request.out is None or not (request.out / BEGUN).is_file():
+        return None
+    begun = load_beginning(request.out)
+    wanted = None if parent is None else parent.weights_sha256
+    if begun.parent.get("weights_sha256") != wanted:
+        raise CheckpointError(
+            "the run was begun from another run",
             where=request.out,
-            hint="continue it with --resume, remove it, or choose another target",
+            seen=begun.parent.get("id", "random weights"),
+            hint="resume with the same arguments, or train into a new folder",
         )
+    return begun
 
 
-def _plan(request: TrainRequest) -> tuple[Plan, tuple[str, ...]]:
-    family = registry.load("models", request.model)
-    fmt = detect_format(request.data) if request.from_ is None else load_format(request.from_)
-    settings = parse_settings(
-        request.set_, {"recipe": Recipe, "model": family.Options, "from": fmt.ReadOptions}
+def _begin(plan: Plan, parts: Parts, address: Address | None, parent: Run | None) -> Beginning:
+    """Settle what a new run begins from; judges the run that it starts from."""
+    facts: dict[str, Any] = {}
+    labels: dict[str, Any] = {}
+    if address is not None:
+        from maskloom.training.project_data import label_changes, project_facts
+
+        facts = project_facts(address, parts.whole)
+        labels = {} if parent is None else label_changes(address, parent.data, parts.whole)
+    if parent is None:
+        return Beginning(facts)
+    root = None if address is None else address.root
+    before = scores_of(
+        parent, plan.validation, "instance" if plan.channels.distance else "semantic"
     )
+    return Beginning(facts, parent_facts(parent, root), before, labels)
+
+
+def _plan(request: TrainRequest, address: Address | None, parent: Run | None) -> tuple[Plan, Parts]:
+    family = registry.load("models", request.model)
+    path = request.data if address is None else Path(str(address))
+    fmt = detect_format(path) if request.from_ is None else load_format(request.from_)
+    bases: dict[str, Any] = {}
+    if parent is not None:
+        bases["recipe"] = parent.recipe
+        if parent.model == request.model:
+            bases["model"] = model_options(family, dict(parent.options))
+    targets = {"recipe": Recipe, "model": family.Options, "from": fmt.ReadOptions}
+    settings = parse_settings(request.set_, targets, bases)
     options = settings["from"]
     if request.skip_bad:
         options = replace(options, skip_bad=True)
-    source = Source(request.data, fmt.name, options, request.images, request.map_, request.split)
+    source = Source(
+        path, fmt.name, options, request.images, request.map_, request.split, _held(parent)
+    )
     parts = training_data(source, request.val, request.seed)
-    task = guess_task(parts.train) if request.task == "auto" else request.task
+    task = request.task
+    if task == "auto":
+        task = guess_task(parts.train) if parent is None else parent.task
     choices = Choices(
         request.model,
         settings["model"],
@@ -98,8 +142,15 @@ def _plan(request: TrainRequest) -> tuple[Plan, tuple[str, ...]]:
         request.steps,
         request.seed,
     )
-    notes = (*parts.train.warnings, *parts.notes)
-    return make_plan(parts.train, parts.validation, choices), notes
+    return make_plan(parts.train, parts.validation, choices), parts
+
+
+def _held(parent: Run | None) -> tuple[str, ...]:
+    """The keys that a parent was validated on, as its list says."""
+    file = None if parent is None else parent.path / "val.txt"
+    if file is None or not file.is_file():
+        return ()
+    return tuple(line for line in file.read_text(encoding="utf-8").splitlines() if line)
 
 
 def _announce(plan: Plan) -> str:
@@ -119,16 +170,16 @@ def _groups(dataset: Dataset) -> str:
     return f" ({', '.join(sorted(groups))})" if few else f" (of {len(groups)} groups)"
 
 
-def _outcome(run: Run, plan: Plan, seconds: float, steps: int, report: Any) -> Outcome:
+def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginning) -> Outcome:
+    seconds, steps = state.seconds, state.step
     speed = steps * plan.recipe.batch / seconds if seconds else None
-    scores = dict(run.scores["validation"])
-    results = {
+    results: dict[str, Any] = {
         "run": str(run.path),
         "report": str(run.path / "report.html"),
         "task": run.task,
         "metrics": dict(report.metrics),
         "per_class": {k: dict(v) for k, v in report.per_class.items()},
-        "validation": scores,
+        "validation": dict(run.scores["validation"]),
         "steps": steps,
         "seconds": round(seconds, 1),
         "images_per_second": None if speed is None else round(speed, 2),
@@ -138,10 +189,16 @@ def _outcome(run: Run, plan: Plan, seconds: float, steps: int, report: Any) -> O
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
     rows = [[name, f"{value:.4f}"] for name, value in report.metrics.items() if value is not None]
+    tables: tuple[Table, ...] = (
+        Table("validation scores of the kept weights", ["score", "value"], rows),
+    )
+    if begun.parent:
+        results["before_after"] = comparison(begun, report)
+        tables = comparison_tables(results["before_after"])
     speed_text = "" if speed is None else f", {speed:.1f} images/s"
     return Outcome(
         results,
-        tables=(Table("validation scores of the kept weights", ["score", "value"], rows),),
+        tables=tables,
         lines=(
             f"trained {steps} steps in {seconds / 60:.1f} min{speed_text}, "
             f"{run.scores['precision']}",

@@ -19,6 +19,13 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "init": Verb("maskloom.verbs.init:init", "make a project"),
+    "import": Verb(
+        "maskloom.verbs.import_:import_", "take labels or images into a project", long=True
+    ),
+    "export": Verb(
+        "maskloom.verbs.export:export", "write a layer of a project in a format", long=True
+    ),
     "convert": Verb(
         "maskloom.verbs.convert:convert", "translate labels between formats", long=True
     ),
@@ -28,6 +35,10 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(
         "maskloom.verbs.evaluate:evaluate", "score masks against the truth", long=True
     ),
-    "list": Verb("maskloom.verbs.listing:list_", "list models, methods, formats and more"),
+    "review": Verb("maskloom.verbs.review:review", "list the worst disagreements first", long=True),
+    "taxonomy": Verb(
+        "maskloom.verbs.taxonomy:taxonomy", "show and change what a project's labels may say"
+    ),
+    "list": Verb("maskloom.verbs.listing:list_", "list models, formats and more; layers and runs of a project"),
     "demo": Verb("maskloom.verbs.demo:demo", "try all of it on a small generated set", long=True),
 }

@@ -30,7 +30,7 @@ def convert(
     counted; without --allow-loss a conversion that loses anything writes nothing and ends with 1.
 
     Args:
-        src: a data set in any known format.
+        src: a data set in any known format, or PROJECT[::LAYER[#REVISION]].
         dst: a folder, or a .json file for coco; must not exist.
         to: format of the target.
         from_: format of the source; found by content where not given.
@@ -61,10 +61,11 @@ def convert(
     done = transfer(
         renamed(dataset, map_), dst, target, options=options["to"], allow_loss=allow_loss
     )
-    return _outcome(done, source.name, target.name, dst)
+    return outcome_of(done, source.name, target.name, dst)
 
 
-def _outcome(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
+def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
+    """What a transfer from one format to another did, for people and programs."""
     from maskloom.formats.loss import KINDS
 
     results = {

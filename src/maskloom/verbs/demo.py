@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome, Table
     from maskloom.core.report import Report
     from maskloom.core.sample import Sample
+    from maskloom.verbs.demo_project import DemoProject
 
 SCENES = 240
 MARK = ".maskloom-demo"
@@ -31,7 +32,8 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
     """Check, train, predict and evaluate on built-in images; needs no network and no GPU.
 
     A small U-Net learns coins from generated scenes alone and is scored on a real photograph
-    with a truth drawn by hand, beside Otsu's threshold with a watershed.
+    with a truth drawn by hand, beside Otsu's threshold with a watershed. What it leaves ends in
+    a project: the photograph to label, with a list of places to look at first.
 
     Args:
         out: folder to write; an earlier demo there is replaced.
@@ -39,37 +41,43 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
         steps: batches to train; 300 take about a minute on two cores.
 
     Returns:
-        results: paths, scores of both methods, seconds of each step.
+        results: paths, scores of both methods, seconds of each step, places to look at.
 
     Raises:
         MaskloomError: the folder holds something else or cannot be written.
     """
     from maskloom.core.outcome import Outcome
+    from maskloom.verbs.demo_project import make_project
 
     seconds: dict[str, float] = {}
     work = _begin(out)
     timed = _Clock(seconds)
     timed(
-        "1/5 data: a real photograph of 24 coins with a truth drawn by hand, and "
+        "1/6 data: a real photograph of 24 coins with a truth drawn by hand, and "
         f"{SCENES} generated scenes",
         "data",
         lambda: _write_data(work, seed),
     )
-    checked = timed("2/5 check: faults in both data sets", "check", lambda: _check(work))
+    checked = timed("2/6 check: faults in both data sets", "check", lambda: _check(work))
     timed(
-        "3/5 train: a small U-Net on the generated scenes alone",
+        "3/6 train: a small U-Net on the generated scenes alone",
         "train",
         lambda: _train(work, seed, steps),
     )
     timed(
-        "4/5 predict: both methods on the photograph, which training never saw",
+        "4/6 predict: both methods on the photograph, which training never saw",
         "predict",
         lambda: _predict(work),
     )
     reports = timed(
-        "5/5 evaluate: the files that predict wrote, against the drawn truth",
+        "5/6 evaluate: the files that predict wrote, against the drawn truth",
         "evaluate",
         lambda: {m: _judge(work, m) for m in METHODS},
+    )
+    ready = timed(
+        "6/6 project: the photograph as images to label, the network's labels beside yours",
+        "project",
+        lambda: make_project(work, work / "run"),
     )
     table = _table(reports)
     _write_report(work, reports["unet"], table)
@@ -77,17 +85,28 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
     return Outcome(
         {
             "out": str(out), "report": str(out / "report.html"), "run": str(out / "run"),
+            "project": str(out / "project"), "layer": ready.layer, "regions": ready.regions,
             "seconds": {k: round(v, 1) for k, v in seconds.items()}, "findings": checked,
             "metrics": {m: dict(r.metrics) for m, r in reports.items()},
         },
         tables=(table,),
-        lines=(
-            f"done in {sum(seconds.values()):.0f} s ("
-            + ", ".join(f"{k} {v:.0f}" for k, v in seconds.items()) + ")",
-            f"report  {(out / 'report.html').resolve()}",
-            f"next    {_command()} predict YOUR_IMAGES --model {out / 'run'} --out predicted",
-        ),
+        lines=_lines(out, seconds, ready),
     )  # fmt: skip
+
+
+def _lines(out: Path, seconds: dict[str, float], ready: DemoProject) -> tuple[str, ...]:
+    """What to do next; the page that waits comes last."""
+    command = _command()
+    parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items())
+    return (
+        f"done in {sum(seconds.values()):.0f} s ({parts})",
+        f"report  {(out / 'report.html').resolve()}",
+        f"next    {command} predict YOUR_IMAGES --model {out / 'run'} --out predicted",
+        f"again   {command} train {out / 'project'} --resume-from {out / 'run'} --steps 60 "
+        "(after labelling: scores before and after)",
+        f"label   {command} label {out / 'project'}",
+        f"        {ready.regions} places where network and labels differ; first {ready.first}",
+    )
 
 
 def _table(reports: dict[str, Report]) -> Table:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Literal
 
 from maskloom.core.outcome import Outcome, Table
 
-What = Literal["models", "methods", "formats", "metrics", "losses", "augmentations", "refinements"]
+What = Literal[
+    "models", "methods", "formats", "metrics", "losses", "augmentations", "refinements",
+    "layers", "runs",
+]  # fmt: skip
 
 
-def list_(what: What, *, options: str | None = None) -> Outcome:
-    """List models, methods, formats and more.
+def list_(what: What, project: Path | None = None, *, options: str | None = None) -> Outcome:
+    """List models, methods, formats and more; or the layers or runs of a project.
 
     Args:
         what: the kind of thing.
+        project: whose layers or runs to list.
         options: one name, whose options to show with their defaults.
 
     Returns:
@@ -22,11 +27,15 @@ def list_(what: What, *, options: str | None = None) -> Outcome:
             options with key, type, default and help, of models only where asked for by name.
 
     Raises:
-        UsageError: there is no such name.
+        UsageError: there is no such name, or a project is missing or superfluous.
         MissingExtra: the options belong to a model that is not installed.
     """
     from maskloom import registry
 
+    if what in ("layers", "runs"):
+        return _of_project(what, project)
+    if project is not None:
+        raise _misplaced(f"{what} are not of a project", str(project))
     tables = {**registry.TABLES, "metrics": registry.METRICS, "refinements": registry.REFINEMENTS}
     entries = tables[what]
     if options is not None:
@@ -46,6 +55,20 @@ def list_(what: What, *, options: str | None = None) -> Outcome:
         out.append(Table(f"Options of {options}", heads, cells, note=note))
     lines = () if rows else (f"There are no {what} yet.",)
     return Outcome(results={"what": what, "rows": rows}, tables=tuple(out), lines=lines)
+
+
+def _of_project(what: What, project: Path | None) -> Outcome:
+    from maskloom.verbs.listing_project import list_layers, list_runs
+
+    if project is None:
+        raise _misplaced(f"{what} of which project?", None)
+    return list_layers(project) if what == "layers" else list_runs(project)
+
+
+def _misplaced(what: str, seen: str | None) -> Exception:
+    from maskloom.errors import UsageError
+
+    return UsageError(what, seen=seen, hint="write maskloom list layers PROJECT, or runs PROJECT")
 
 
 def _row(what: What, name: str, entry: Any, *, asked: bool) -> dict[str, Any]:

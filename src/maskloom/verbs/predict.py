@@ -13,7 +13,7 @@ def predict(
     source: str,
     *,
     model: str,
-    out: Path,
+    out: Path | None = None,
     format: str = "auto",
     from_: str | None = None,
     split: str | None = None,
@@ -26,21 +26,25 @@ def predict(
     """Label images with a trained run or a classical method.
 
     Args:
-        source: an image, a folder, a quoted pattern such as "scans/**/*.png", or a data set.
-        model: the folder of a run, or the name of a method (otsu, watershed).
-        out: data set to write; a broken call goes on where it stopped.
+        source: an image, a folder, a quoted pattern such as "scans/**/*.png", a data set or a
+            project.
+        model: the folder of a run, or the name of a method (otsu, watershed); runs/7 is found in
+            the project.
+        out: data set to write; a project keeps predictions as a layer of its own. A broken call
+            goes on where it stopped.
         format: format of the target; auto is bitmap for classes and coco for objects.
         from_: treat the source as a data set of this format.
         split: only this split of a data set.
         images: where a data set's images lie, if not with the labels.
         map_: OLD=NEW: a category of the data is called NEW by the model.
         allow_loss: write even if the format cannot hold all of the predictions.
-        confidence: write how sure the model is of each pixel as OUT/confidence/*.png.
+        confidence: keep how sure the model is of each pixel, as OUT/confidence/*.png or in the
+            project.
         set_: KEY=VALUE of the method or run (model.KEY), of the source (from.KEY) or of the
             target (to.KEY).
 
     Returns:
-        results: counts of images and objects, the layer's name, the taxonomy.
+        results: counts of images and objects, the layer's name or address, the taxonomy.
 
     Raises:
         MaskloomError: whatever is wrong with source, model, options or target.

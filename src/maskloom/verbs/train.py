@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def train(
     data: Path,
     *,
-    out: Path,
-    model: str = "unet",
+    out: Path | None = None,
+    model: str = "auto",
     task: Literal["auto", "semantic", "instance"] = "auto",
     epochs: int | None = None,
     steps: int | None = None,
@@ -21,7 +21,7 @@ def train(
     split: str | None = None,
     seed: int = 0,
     resume: bool = False,
-    init: Path | None = None,
+    resume_from: Path | None = None,
     from_: str | None = None,
     images: Path | None = None,
     map_: tuple[str, ...] = (),
@@ -31,18 +31,22 @@ def train(
     """Train a model on labelled images.
 
     Args:
-        data: a data set in any known format.
-        out: folder of the run to write.
-        model: name of the model; see `maskloom list models`.
+        data: a project, one of its layers, or a data set in any known format.
+        out: folder of the run to write; a project keeps its own as PROJECT/runs/N.
+        model: name of the model; see `maskloom list models`; auto is that of the run to start
+            from, else unet.
         task: semantic (a class per pixel) or instance (objects); auto decides by the labels.
         epochs: passes over the training data; 30 if neither epochs nor steps are given.
         steps: batches in all.
         val: what to validate on: a fraction, a split's name, group:NAME, or another data set;
-            auto is the split val where there is one, else a fifth of the training samples.
+            auto is the split val where there is one, else what the run to start from was
+            validated on, else a fifth of the training samples.
         split: which split to train on; train where there is one, else all samples.
         seed: of weights, order and augmentation.
         resume: go on with a run that was killed.
-        init: a run whose weights to start from.
+        resume_from: a run whose weights to start from, and whose model and recipe to take where
+            nothing else is said; scored on the same samples before, to compare with. runs/7 is
+            found in the project.
         from_: format of the data, if it should not be detected.
         images: where the images lie, if not with the labels.
         map_: OLD=NEW renames or merges categories.
@@ -50,7 +54,8 @@ def train(
         set_: KEY=VALUE of the recipe, of the model (model.KEY) or of the format (from.KEY).
 
     Returns:
-        results: the run's path, scores, steps, seconds, images per second, hashes.
+        results: the run's path, scores, steps, seconds, images per second, hashes; and
+        before_after, where it started from another run.
 
     Raises:
         MaskloomError: whatever is wrong with data, options or target.
@@ -58,9 +63,9 @@ def train(
     from maskloom.work.threads import yield_while_waiting
 
     yield_while_waiting()
-    from maskloom.training.verb import TrainRequest, train_run
+    from maskloom.training.request import TrainRequest, checked
 
-    return train_run(
+    request = checked(
         TrainRequest(
             data=data,
             out=out,
@@ -72,7 +77,7 @@ def train(
             split=split,
             seed=seed,
             resume=resume,
-            init=init,
+            resume_from=resume_from,
             from_=from_,
             images=images,
             map_=map_,
@@ -80,3 +85,6 @@ def train(
             set_=set_,
         )
     )
+    from maskloom.training.verb import train_run
+
+    return train_run(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,40 @@ def test_a_split_queues_every_region_for_people_and_none_of_a_machine(cars: Proj
     assert {(i.x0, i.y0, i.x1, i.y1, i.area) for i in items} == {
         (10, 100, 20, 110, 100), (10, 200, 20, 205, 50),
     }  # fmt: skip
+
+
+def test_a_split_while_somebody_paints_queues_what_was_there_at_its_number(cars: Project) -> None:
+    stop = threading.Event()
+
+    def paint() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            tiles = {(0, 0): encode_tile(SQUARE)}
+            document = cars.document(2, "main")
+            drawn = [create_object(f"n{number}", tiles, "dog")]
+            cars.commit(2, make(document, "main", "brush", drawn), author="bob")
+
+    painter = threading.Thread(target=paint)
+    painter.start()
+    try:
+        while len(cars.document(2, "main").objects) < 6:
+            time.sleep(0.001)
+        done = cars.migrate(Migration("split", "dog", names=("A", "B")), author="ann")
+    finally:
+        stop.set()
+        painter.join()
+    assert done.seq is not None
+    then = [cars.document(sample, "main", at=done.seq - 1) for sample in (1, 2, 3)]
+    dogs = sorted(
+        (sample, uid)
+        for sample, document in enumerate(then, 1)
+        for uid, held in document.objects.items()
+        if held.category == "dog"
+    )
+    items, total = cars.review_items(done.reviews["main"]["id"], offset=0, limit=1000)
+    assert total == len(dogs) > 6
+    assert sorted((item.sample_id, item.object) for item in items) == dogs
 
 
 def test_random_histories_reuse_no_key_and_undo_to_the_same_taxonomy_and_labels(

@@ -29,7 +29,7 @@ from maskloom.store.project.layout import sync_folder
 from maskloom.store.project.stored_rows import StoredRows, join_rows, table_to_rows
 from maskloom.store.project.tables import SCHEMA, Lines, lines_to_table, to_json
 
-GROUP_ROWS = 4096
+GROUP_ROWS = 1024
 GROUP_BYTES = 64 << 20
 CACHE_BYTES = 192 << 20
 _META = b"maskloom"

@@ -114,7 +114,7 @@ class Reader:
             .order_by(entry.c.sample_id, entry.c.revision)
         )
         # The last revision of a sample stays.
-        self._entries = {row.key: row for row in connection.execute(spoken)}
+        self._entries = {row.key: row for row in connection.execute(spoken).all()}
         last = (
             select(sample_table.c.key, func.max(op.c.revision))
             .join(sample_table, sample_table.c.id == op.c.sample_id)

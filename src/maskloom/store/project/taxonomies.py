@@ -23,7 +23,7 @@ from maskloom.store.files import atomic_write_bytes
 from maskloom.store.project import database
 from maskloom.store.project.schema import migration as table
 from maskloom.store.project.schema import project as project_table
-from maskloom.store.project.split_reviews import add_undecided, find_undecided
+from maskloom.store.project.split_reviews import Search, add_undecided
 from maskloom.store.project.usage import Usage, mentioned, usage
 
 if TYPE_CHECKING:
@@ -90,18 +90,19 @@ def migrate(
         TaxonomyError: the change cannot be, see `core.migrations.migrate`.
         WriteError: the project cannot be written; nothing was changed.
     """
+    search = Search(project)
     with database.read(project) as connection:
         # What takes long is done before the one writer's turn, and again only if something came.
         planned, found = _plan(project, connection, migration)
         seen = _sequence(connection)
-        queued = find_undecided(project, planned.migration, found)
+        queued = search.undecided(planned.migration, found)
     if dry_run:
         left = {one.layer: {"id": None, "items": len(one.spots)} for one in queued}
         return replace(planned, reviews=left)
     with database.write(project) as connection:
         if _sequence(connection) != seen:
             planned, found = _plan(project, connection, migration)
-            queued = find_undecided(project, planned.migration, found)
+            queued = search.undecided(planned.migration, found)
         seq = database.next_seq(connection)
         _record(connection, planned, seq, author)
         made = {

@@ -1,12 +1,12 @@
-"""Which labels say a category now: counts for a dry run, regions for a review.
+"""Which labels say a category now, and how many.
 
 Snapshots are asked by their columns and legends, without reading a mask; only samples that people
-edited are read as documents.
+edited are read as documents. The regions of a category are `split_reviews.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select
 
 from maskloom.core.document import Document
-from maskloom.core.tiles import tiles_to_masks
 from maskloom.errors import DataError
 from maskloom.store.project import documents, samples
 from maskloom.store.project.checkpoints import Place
@@ -33,15 +32,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """A sample in a layer that says a category.
+
+    Args:
+        sample: id.
+        seq: number of the last change there.
+        snapshot: number of its snapshot if nobody edited it since, else None.
+    """
+
+    sample: int
+    seq: int
+    snapshot: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Where a category is said.
 
     Args:
-        samples: layer → ids of the samples that say it.
+        places: layer → samples.
         objects: layer → how many objects are of it; in a map a class is one object.
     """
 
-    samples: dict[str, list[int]] = field(default_factory=dict)
+    places: dict[str, list[Where]] = field(default_factory=dict)
     objects: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -52,32 +66,14 @@ class Usage:
     def counts(self) -> dict[str, Any]:
         """Plain JSON: distinct samples and objects, in all and by layer."""
         layers = {
-            name: {"samples": len(ids), "objects": self.objects[name]}
-            for name, ids in sorted(self.samples.items())
-            if ids
+            name: {"samples": len(places), "objects": self.objects[name]}
+            for name, places in sorted(self.places.items())
         }
         return {
-            "samples": len({one for ids in self.samples.values() for one in ids}),
+            "samples": len({one.sample for places in self.places.values() for one in places}),
             "objects": sum(self.objects.values()),
             "layers": layers,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One region that says a category: an object, or a connected part of a class.
-
-    Args:
-        sample: id.
-        box: (x0, y0, x1, y1) in px.
-        area: pixels.
-        object: uid in the document.
-    """
-
-    sample: int
-    box: tuple[int, int, int, int]
-    area: int
-    object: str
 
 
 def usage(project: Project, connection: Connection, keys: Iterable[str]) -> Usage:
@@ -103,8 +99,9 @@ def usage(project: Project, connection: Connection, keys: Iterable[str]) -> Usag
         return _running(_hits(project.root / path, wanted))
 
     for row in track(_newest(connection), "counting labels", unit="images"):
-        said = Layer(row.layer_id, row.name, row.form, row.immutable)
-        if row.revision is None or row.head > row.revision:
+        edited = row.revision is None or row.head > row.revision
+        if edited:
+            said = Layer(row.layer_id, row.name, row.form, row.immutable)
             place = Place(said, samples.find(connection, row.sample_id, where=project.root))
             number = _said(documents.head(project, connection, place).document, present)
         elif row.path is None:
@@ -113,21 +110,10 @@ def usage(project: Project, connection: Connection, keys: Iterable[str]) -> Usag
             sums = in_part(row.path)
             number = int(sums[row.first + row.count] - sums[row.first])
         if number:
-            found.samples.setdefault(row.name, []).append(row.sample_id)
+            where = Where(row.sample_id, row.head_seq, None if edited else row.entry_seq)
+            found.places.setdefault(row.name, []).append(where)
             found.objects[row.name] = found.objects.get(row.name, 0) + number
     return found
-
-
-def spots(document: Document, sample: int, key: str) -> Iterator[Spot]:
-    """The regions of one category in a document, in order."""
-    for uid, held in document.objects.items():
-        if held.category != key or not held.tiles:
-            continue
-        mask = tiles_to_masks([held.tiles], document.size_hw)
-        parts = mask.components()[0] if document.form == "map" else mask
-        for i, area in enumerate(parts.areas.tolist()):
-            x0, y0, x1, y1 = (int(edge) for edge in parts.boxes[i])
-            yield Spot(sample, (x0, y0, x1, y1), int(area), uid)
 
 
 def mentioned(connection: Connection, keys: Iterable[str], since: int) -> bool:
@@ -152,10 +138,12 @@ def _newest(connection: Connection) -> list[Any]:
             head.c.layer_id,
             head.c.sample_id,
             head.c.revision.label("head"),
+            head.c.seq.label("head_seq"),
             layer.c.name,
             layer.c.form,
             layer.c.immutable,
             entry.c.revision,
+            entry.c.seq.label("entry_seq"),
             entry.c.first,
             entry.c.count,
             entry.c.legend,

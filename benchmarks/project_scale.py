@@ -1,0 +1,302 @@
+"""A project of 100,000 images and 1,000,000 objects: time, memory and disk of import and use.
+
+    python benchmarks/project_scale.py [--images 100000] [--objects 10] [--keep FOLDER]
+
+The labels are generated (polygons of a pool of 2,000 shapes at random places, with the ids, areas
+and boxes of a COCO file), the way of one command is measured from the data set on, without the
+parsing of a source. All samples refer to one tiny PNG file of 480 × 640, which is opened, measured
+and hashed for each of them. Every measurement runs in a process of its own: its seconds are wall
+time of the work alone, its peak is that of the whole process, libraries included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import shutil
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+SIZE = (480, 640)
+CLASSES = 20
+POOL = 2000
+
+
+def shapes():
+    """A pool of star polygons near the origin, of 12 to 40 vertices and 20 to 120 px."""
+    rng = np.random.default_rng(0)
+    out = []
+    for _ in range(POOL):
+        n = int(rng.integers(12, 40))
+        angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
+        radius = rng.uniform(10, 60) * rng.uniform(0.7, 1.0, n)
+        ring = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+        out.append(np.round(ring - ring.min(axis=0), 2))
+    return out
+
+
+def generated(n_images, n_objects, picture):
+    """A data set whose labels are made when asked for, always the same."""
+    from maskloom.core.dataset import Dataset
+    from maskloom.core.labels import Geometry, Labels, Rows
+    from maskloom.core.masks import Masks
+    from maskloom.core.sample import ImageRef, Sample
+    from maskloom.core.taxonomy import Category, Taxonomy
+
+    pool = shapes()
+    taxonomy = Taxonomy(
+        tuple(Category(f"class-{i}", f"class {i}", ids=(("coco", i + 1),)) for i in range(CLASSES))
+    )
+
+    def labels_of(sample):
+        number = sample.extra["coco"]["id"]
+        rng = np.random.default_rng(number)
+        corners = rng.uniform((0, 0), (SIZE[1] - 120, SIZE[0] - 120), (n_objects, 2)).round(2)
+        rings = [
+            pool[j] + corner
+            for j, corner in zip(rng.integers(POOL, size=n_objects), corners, strict=True)
+        ]
+        masks = Masks.from_polygons([[ring] for ring in rings], SIZE)
+        rows = Rows.make(
+            masks,
+            rng.integers(CLASSES, size=n_objects),
+            geometry=[Geometry((ring,), "coco") for ring in rings],
+            source=[
+                {"id": number * n_objects + i, "area": float(area), "bbox": box}
+                for i, (area, box) in enumerate(
+                    zip(masks.areas.tolist(), masks.boxes.tolist(), strict=True)
+                )
+            ],
+        )
+        return Labels(SIZE, rows=rows)
+
+    samples = tuple(
+        Sample(
+            f"part{i // 1000:03d}/{i:06d}",
+            ImageRef(picture, SIZE),
+            file_name=f"part{i // 1000:03d}/{i:06d}.png",
+            extra={"coco": {"id": i, "license": 1}},
+        )
+        for i in range(n_images)
+    )
+    keys = [sample.key for sample in samples]
+    cut = n_images * 9 // 10
+    splits = {"train": tuple(keys[:cut]), "val": tuple(keys[cut:])}
+    return Dataset(taxonomy, samples, labels_of, splits, name="generated")
+
+
+def run_generate(root, given):
+    """What the source itself costs: every label once, without a project."""
+    source = generated(given.images, given.objects, root / "tiny.png")
+    start = time.perf_counter()
+    for sample in source.samples:
+        source.labels_of(sample)
+    return {"seconds": time.perf_counter() - start}
+
+
+def run_source_hash(root, given):
+    source = generated(given.images, given.objects, root / "tiny.png")
+    start = time.perf_counter()
+    digest = source.content_hash()
+    return {"seconds": time.perf_counter() - start, "hash": digest}
+
+
+def run_import(root, given):
+    from maskloom.store.project import Project
+
+    source = generated(given.images, given.objects, root / "tiny.png")
+    start = time.perf_counter()
+    with Project.create(root / "project") as project:
+        added = project.add(source, "main")
+    return {
+        "seconds": time.perf_counter() - start,
+        "samples": added.samples,
+        "objects": added.objects,
+    }
+
+
+def run_open(root, given):
+    del given
+    start = time.perf_counter()
+    from maskloom.store.project import Project
+
+    with Project.open(root / "project"):
+        return {"seconds": time.perf_counter() - start}
+
+
+def opened(root):
+    """A project that is open, and the moment since when."""
+    from maskloom.store.project import Project
+
+    project = Project.open(root / "project")
+    return project, time.perf_counter()
+
+
+def run_first_page(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        rows, total = project.page(limit=100)
+        assert len(rows) == 100
+        return {"seconds": time.perf_counter() - start, "samples": total}
+
+
+def run_last_page(root, given):
+    project, start = opened(root)
+    with project:
+        rows, _ = project.page(offset=given.images - 100, limit=100, state="todo")
+        assert len(rows) == 100
+        return {"seconds": time.perf_counter() - start}
+
+
+def run_search(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        _, total = project.page(limit=100, search="77", split="val")
+        return {"seconds": time.perf_counter() - start, "samples": total}
+
+
+def run_counts(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        return {"counts": project.counts(), "seconds": time.perf_counter() - start}
+
+
+def run_one_sample(root, given):
+    project, start = opened(root)
+    with project:
+        number = given.images * 617 // 1000
+        document = project.document(f"part{number // 1000:03d}/{number:06d}", "main")
+        assert len(document.objects) == given.objects
+        return {"seconds": time.perf_counter() - start}
+
+
+def run_dataset(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        found = project.dataset()
+        return {"seconds": time.perf_counter() - start, "samples": len(found)}
+
+
+def run_random_labels(root, given):
+    """One after the other in random order, as training reads them; the data set is open."""
+    project, _ = opened(root)
+    with project:
+        found = project.dataset()
+    rng = np.random.default_rng(1)
+    chosen = rng.choice(given.images, min(1000, given.images), replace=False)
+    times = []
+    for i in chosen:
+        start = time.perf_counter()
+        found.labels_of(found.samples[int(i)])
+        times.append(time.perf_counter() - start)
+    return {
+        "seconds": sum(times),
+        "samples": len(times),
+        "median_ms": 1e3 * float(np.median(times)),
+    }
+
+
+def run_content_hash(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        digest = project.dataset().content_hash()
+        return {"seconds": time.perf_counter() - start, "hash": digest}
+
+
+STEPS = {
+    "labels of the source, generated": run_generate,
+    "content hash of the source": run_source_hash,
+    "import": run_import,
+    "open": run_open,
+    "first page of 100": run_first_page,
+    "last page of 100, to do": run_last_page,
+    "search in a split": run_search,
+    "counts by state": run_counts,
+    "document of one sample": run_one_sample,
+    "data set, without labels": run_dataset,
+    "labels of 1,000 samples in random order": run_random_labels,
+    "data set with content hash": run_content_hash,
+}
+
+
+def measured(name, root, given, queue):
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    out = STEPS[name](root, given)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    queue.put({**out, "process_cpu_s": cpu, "process_peak_mb": after.ru_maxrss / 1024})
+
+
+def folder_bytes(root):
+    return {
+        path.name: sum(f.stat().st_size for f in ([path] if path.is_file() else path.rglob("*"))
+                       if f.is_file())
+        for path in sorted(root.iterdir())
+    }  # fmt: skip
+
+
+def measure(root, given):
+    from maskloom.store.images import write_png
+
+    write_png(root / "tiny.png", np.zeros((*SIZE, 3), np.uint8))
+    context = multiprocessing.get_context("spawn")
+    results = {}
+    for name in STEPS:
+        queue = context.Queue()
+        process = context.Process(target=measured, args=(name, root, given, queue))
+        process.start()
+        results[name] = queue.get()
+        process.join()
+        row = results[name]
+        print(f"{name:<42} {row['seconds']:9.3f} s  peak {row['process_peak_mb']:6.0f} MB",
+              flush=True)  # fmt: skip
+    hashes = {row["hash"] for row in results.values() if "hash" in row}
+    assert len(hashes) == 1, "the project says something else than its source"
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--objects", type=int, default=10)
+    parser.add_argument("--keep", type=Path, help="leave the project in this folder")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/project_scale.json"))
+    given = parser.parse_args()
+    root = given.keep or Path(tempfile.mkdtemp(prefix="maskloom-scale-"))
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        results = measure(root, given)
+        sizes = folder_bytes(root / "project")
+    finally:
+        if given.keep is None:
+            shutil.rmtree(root)
+    for name, size in sizes.items():
+        print(f"{name:<42} {size / 1e6:9.1f} MB")
+    record = {
+        "images": given.images,
+        "objects": given.images * given.objects,
+        "results": results,
+        "bytes": sizes,
+        "versions": {name: version(name) for name in ("numpy", "pyarrow", "sqlalchemy")},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+    }
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

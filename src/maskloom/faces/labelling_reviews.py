@@ -1,0 +1,109 @@
+"""Routes of the review queue: what a comparison found, the worst first.
+
+A verdict is no route: it is an operation like every other gesture (`labelling_ops.py`), which
+sets the field `verdict/ITEM` of the document.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from maskloom.faces.labelling_samples import LARGEST
+from maskloom.labelling.desk import Desk
+from maskloom.labelling.errors import looking_up
+from maskloom.labelling.places import item_place
+
+ReviewId = Annotated[int, Path(ge=1, le=LARGEST, description="id of the review")]
+
+
+class ReviewAnswer(BaseModel):
+    """One comparison of two layers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    truth: str
+    predicted: str
+    created: str = Field(description="UTC")
+    items: int = Field(description="how many it found")
+    open: int = Field(description="how many have no verdict yet")
+
+
+class ReviewsAnswer(BaseModel):
+    """All reviews, the newest first."""
+
+    reviews: list[ReviewAnswer]
+
+
+class ItemAnswer(BaseModel):
+    """One region to look at."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    review_id: int = Field(description="which review it is of")
+    rank: int = Field(description="1 is the worst")
+    sample_id: int = Field(description="where to look")
+    sample: str = Field(description="key of the sample; any text")
+    kind: str = Field(description="missing, extra, wrong-class or boundary")
+    category: str | None
+    other: str | None = Field(description="the class of the other side")
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    area: int = Field(description="pixels in question")
+    score: float = Field(description="0 to 1, how bad")
+    reason: str = Field(description="one sentence for people; any text")
+    object: str | None = Field(description="uid of the object in question, if there is one")
+    verdict: str | None = Field(description="fixed, accepted, kept, void, unsure, or null: open")
+    place: str = Field(description="fragment of the page that shows it")
+
+
+class ItemsAnswer(BaseModel):
+    """A page of a queue."""
+
+    total: int
+    items: list[ItemAnswer]
+
+
+def add_reviews(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+    project = desk.project
+
+    @router.get("/reviews", operation_id="list_reviews", tags=["reviews"])
+    def list_reviews() -> ReviewsAnswer:
+        """List the reviews, the newest first."""
+        found = sorted(project.reviews(), key=lambda one: one.id, reverse=True)
+        return ReviewsAnswer(
+            reviews=[ReviewAnswer.model_validate(one, from_attributes=True) for one in found]
+        )
+
+    @router.get("/reviews/{review}/items", operation_id="list_items", tags=["reviews"])
+    def list_items(
+        review: ReviewId,
+        *,
+        offset: Annotated[int, Query(ge=0, le=LARGEST // 4)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        open: Annotated[bool, Query(description="only those without a verdict")] = False,
+    ) -> ItemsAnswer:
+        """List the items of a review, the worst first, one page at a time."""
+        with looking_up():
+            items, total = project.review_items(review, offset=offset, limit=limit, open_only=open)
+        return ItemsAnswer(total=total, items=[_answer(item) for item in items])
+
+    @router.get("/items/{item}", operation_id="get_item", tags=["reviews"])
+    def get_item(
+        item: Annotated[str, Path(max_length=64, description="id of the item")],
+    ) -> ItemAnswer:
+        """Give one item, whichever review it is of."""
+        with looking_up():
+            return _answer(project.item(item))
+
+
+def _answer(item: Any) -> ItemAnswer:
+    fields = {name: getattr(item, name) for name in ItemAnswer.model_fields if name != "place"}
+    return ItemAnswer(**fields, place=item_place(item.review_id, item.id))

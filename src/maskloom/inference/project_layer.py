@@ -1,0 +1,170 @@
+"""A model's labels of a project's images as a layer of the project: all of it, or nothing.
+
+Finished items lie in predictions/LAYER.partial until one transaction adds the layer; a killed
+run goes on with them. A layer of a machine never changes: its name holds the hash of what made
+it. Images that came later are added to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.segmenter import Segmenter
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import translate
+from maskloom.errors import CheckpointError
+from maskloom.inference.batch import item_of, label_items, open_journal
+from maskloom.store.files import PARTIAL
+from maskloom.store.items import load_item
+from maskloom.store.project import Project
+from maskloom.store.project.address import Address
+from maskloom.store.project.layout import Layout, safe_name
+from maskloom.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRequest:
+    """How a layer is made.
+
+    Args:
+        root: the project's folder.
+        name: of the model, for people; `hash` tells what made the labels.
+        renames: category of the project → name that the model has for it.
+        confidence: keep how sure the model is of each pixel.
+    """
+
+    root: Path
+    name: str
+    hash: str
+    renames: Mapping[str, str]
+    confidence: bool = True
+
+    @property
+    def layer(self) -> str:
+        """`model/NAME@HASH`."""
+        return f"model/{self.name}@{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAdded:
+    """What became of it.
+
+    Args:
+        address: of the layer.
+        images: samples that the layer labels now; `new` of them were added by this call.
+        objects: that were added.
+        resumed: items that an earlier, broken run had finished.
+        failures: the bad images, each named.
+        warnings: what was odd.
+    """
+
+    address: Address
+    images: int
+    new: int = 0
+    objects: int = 0
+    resumed: int = 0
+    failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def settings_hash(weights: str | None, settings: Mapping[str, object]) -> str:
+    """12 hex digits of what decides the labels.
+
+    Args:
+        weights: sha256 of a network's weights, None of a method, whose labels depend on the
+            version of maskloom.
+        settings: that differ from the defaults; without any, a network has its weights' own hash.
+    """
+    if weights is not None and not settings:
+        return weights[:12]
+    said = [weights or __version__, dict(settings)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def predict_layer(
+    segmenter: Segmenter, samples: Sequence[Sample], request: LayerRequest
+) -> LayerAdded:
+    """Label those images of a project that the model's layer does not label yet.
+
+    Args:
+        segmenter: any.
+        samples: of the project, each with an image path.
+        request: project, name and terms.
+
+    Raises:
+        CheckpointError: the model predicts categories that the project does not have.
+        DataError: no image could be labelled.
+        WriteError: the project cannot be written.
+    """
+    with Project.open(request.root) as project:
+        layer = _present(project, request.hash) or request.layer
+        partial = _partial(project.root, layer)
+        known = _labelled(project, layer)
+        wanted = [sample for sample in samples if sample.key not in known]
+        address = Address(project.root, layer)
+        if not wanted:
+            shutil.rmtree(partial, ignore_errors=True)
+            return LayerAdded(address, len(known))
+        taxonomy = project.taxonomy()
+        targets = _targets(segmenter.taxonomy, taxonomy, request)
+        items = open_journal(partial, {"layer": layer})
+        labelled = label_items(segmenter, wanted, items)
+
+        def labels_of(sample: Sample) -> Labels:
+            labels = load_item(item_of(items, sample), layer)
+            if not request.confidence:
+                labels = labels.replace(confidence=None)
+            return translate(labels, targets, taxonomy, where=sample.key)
+
+        predicted = Dataset(taxonomy, tuple(labelled.done), labels_of, name=layer)
+        added = project.add(predicted, layer, author=request.name, immutable=True)
+        shutil.rmtree(partial, ignore_errors=True)
+    return LayerAdded(
+        address,
+        len(known) + len(labelled.done),
+        len(labelled.done),
+        added.objects,
+        labelled.resumed,
+        labelled.failures,
+        added.warnings,
+    )
+
+
+def _present(project: Project, digest: str) -> str | None:
+    """The layer that the same model made before, perhaps under another folder's name."""
+    names = (info.name for info in project.layers() if info.immutable)
+    return next((name for name in names if name.endswith(f"@{digest}")), None)
+
+
+def _labelled(project: Project, layer: str) -> set[str]:
+    if layer not in {info.name for info in project.layers()}:
+        return set()
+    return {sample.key for sample in project.dataset(layer).samples}
+
+
+def _partial(root: Path, layer: str) -> Path:
+    return Layout(root).predictions / f"{safe_name(layer)}{PARTIAL}"
+
+
+def _targets(model: Taxonomy, project: Taxonomy, request: LayerRequest) -> list[int | None]:
+    """Position in the project's taxonomy of each category of the model."""
+    given = {model.find(new): old for old, new in request.renames.items()}
+    targets = project.match(model, {model[i].key: old for i, old in given.items() if i is not None})
+    lacking = [c.name for c, t in zip(model, targets, strict=True) if t is None and not c.void]
+    if lacking:
+        raise CheckpointError(
+            "the model predicts categories that the project does not have",
+            where=request.layer,
+            seen=", ".join(lacking[:8]),
+            hint=f"map them with --map OLD=NEW from the project's to the model's (the project has "
+            f"{', '.join(project.keys[:12])}), or add them with `maskloom taxonomy PROJECT --add`",
+        )
+    return targets

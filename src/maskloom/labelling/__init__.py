@@ -1,0 +1,1 @@
+"""The labelling app's server side without HTTP: pictures, sessions, where to begin."""

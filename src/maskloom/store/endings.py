@@ -1,0 +1,67 @@
+"""Whether a PNG or JPEG file has its end: a copy that was cut off is noticed without decoding.
+
+The structure is walked to the mark that ends it, so that what programs append behind it (films,
+notes) raises no alarm, nor does a thumbnail's own end pass for the picture's. Whether pixels are
+sound only decoding tells (`images.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8"
+_SCAN = 0xDA
+_BLOCK = 1 << 20
+
+
+def has_end(path: Path) -> bool:
+    """Whether the end of the picture is there; files of other kinds are not judged.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head == _PNG:
+            return _png_ends(file)
+        if head.startswith(_JPEG):
+            file.seek(2)
+            return _jpeg_ends(file)
+    return True
+
+
+def _png_ends(file: BinaryIO) -> bool:
+    """Chunks of length, type, data and check sum, up to IEND."""
+    size = os.fstat(file.fileno()).st_size
+    while len(head := file.read(8)) == 8:
+        after = file.tell() + int.from_bytes(head[:4], "big") + 4
+        if after > size:
+            return False
+        if head[4:] == b"IEND":
+            return True
+        file.seek(after)
+    return False
+
+
+def _jpeg_ends(file: BinaryIO) -> bool:
+    """Segments up to the first scan, and behind it the end mark, which pixels never contain."""
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF:
+        if head[1] == 0xFF:  # a filling byte
+            file.seek(-3, os.SEEK_CUR)
+            continue
+        if head[1] == _SCAN:
+            return _finds(file, b"\xff\xd9")
+        file.seek(int.from_bytes(head[2:], "big") - 2, os.SEEK_CUR)
+    return False
+
+
+def _finds(file: BinaryIO, mark: bytes) -> bool:
+    last = b""
+    while block := file.read(_BLOCK):
+        if mark in last + block:
+            return True
+        last = block[-1:]
+    return False

@@ -1,0 +1,154 @@
+"""`import`: take labels or images into a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskloom.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from maskloom.core.dataset import Dataset
+    from maskloom.core.sample import Sample
+    from maskloom.store.project.imports import Added
+
+    Bare: TypeAlias = tuple[tuple[Sample, ...], tuple[str, ...]]
+
+
+def import_(
+    src: Path,
+    project: Path,
+    *,
+    from_: str | None = None,
+    layer: str = "main",
+    copy: bool = False,
+    replace: bool = False,
+    split: str | None = None,
+    images: Path | None = None,
+    map_: tuple[str, ...] = (),
+    skip_bad: bool = False,
+    set_: tuple[str, ...] = (),
+) -> Outcome:
+    """Take a data set, or a folder of images, into a project: all of it or nothing.
+
+    Nothing that the project holds is changed or lost. Images stay where they are unless --copy.
+
+    Args:
+        src: a data set in any known format, another project, or images without labels.
+        project: its folder; made if it is absent.
+        from_: format of the source, or `images` for images alone; found by content where not
+            given.
+        layer: who says it: main, gold, by/NAME, model/NAME@HASH, consensus.
+        copy: put the images into the project instead of referring to them.
+        replace: where the layer has labels already, add these as a new revision of them.
+        split: take this split only.
+        images: folder under which to look for the images.
+        map_: OLD=NEW renames a category; the same NEW twice merges.
+        skip_bad: leave invalid annotations out and count them.
+        set_: options of the format, from.KEY=VALUE.
+
+    Raises:
+        UsageError: an option or name is unknown, the layer has labels of these samples already,
+            or src and project lie in each other.
+        DataError: the source is invalid.
+        WriteError: the project cannot be written.
+    """
+    from maskloom.formats.transfer import refuse_nested
+    from maskloom.store.project.imports import MACHINE, add_samples, made_if_absent
+
+    _refuse_itself(src, project)
+    refuse_nested(src, project)
+    found, name = _found(
+        src, from_, split=split, images=images, map_=map_, skip_bad=skip_bad, set_=set_
+    )
+    if isinstance(found, tuple):
+        _refuse_label_options(
+            {"--split": split, "--images": images, "--map": map_, "--set": set_,
+             "--layer": layer != "main", "--replace": replace}
+        )  # fmt: skip
+    with made_if_absent(project) as opened:
+        if isinstance(found, tuple):
+            samples, warnings = found
+            added = add_samples(opened, samples, copy=copy)
+            return _outcome(added, name, project, None, warnings)
+        machine = layer.startswith(MACHINE)
+        added = opened.add(found, layer, copy=copy, replace=replace, immutable=machine)
+    return _outcome(added, name, project, layer, ())
+
+
+def _refuse_itself(src: Path, project: Path) -> None:
+    from maskloom.errors import UsageError
+    from maskloom.store.project.runs import project_address
+
+    if "::" in str(project) and not project.exists():
+        raise UsageError("name a project here, and the layer by --layer", seen=str(project))
+    address = project_address(src)
+    if address is not None and address.root.resolve() == project.resolve():
+        raise UsageError("a project cannot be imported into itself", seen=str(src))
+
+
+def _refuse_label_options(given: dict[str, object]) -> None:
+    from maskloom.errors import UsageError
+
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                "images alone have no labels, to which this option belongs",
+                where=name,
+                hint="leave it out, or name the format of the labels with --from",
+            )
+
+
+def _found(
+    src: Path,
+    from_: str | None,
+    *,
+    split: str | None,
+    images: Path | None,
+    map_: tuple[str, ...],
+    skip_bad: bool,
+    set_: tuple[str, ...],
+) -> tuple[Dataset | Bare, str]:
+    """The data set, or images alone with warnings; and the name of the format."""
+    from maskloom.core.options import parse_settings
+    from maskloom.formats import bare
+    from maskloom.formats.detect import find_format, load_format, read_dataset
+    from maskloom.formats.rename import renamed
+
+    fmt = None
+    if from_ != bare.NAME:
+        fmt = find_format(src) if from_ is None else load_format(from_)
+    if fmt is None:
+        return bare.bare_images(src), bare.NAME
+    options = parse_settings(set_, {"from": fmt.ReadOptions})["from"]
+    dataset = read_dataset(
+        src, fmt.name, options=options, images=images, split=split, skip_bad=skip_bad
+    )
+    if from_ is None and fmt.name == "bitmap":
+        bare.refuse_ambiguous(src, dataset)
+    return renamed(dataset, map_), fmt.name
+
+
+def _outcome(
+    added: Added, fmt: str, project: Path, layer: str | None, warnings: tuple[str, ...]
+) -> Outcome:
+    results = {
+        "project": project,
+        "from": fmt,
+        "layer": layer,
+        "samples": added.samples,
+        "new_samples": added.new_samples,
+        "objects": added.objects,
+        "sequence": added.sequence,
+    }
+    what = f"{added.samples:,} images" + (f", {added.objects:,} objects" if added.objects else "")
+    where = "without labels" if layer is None else f"as layer {layer}"
+    line = f"{what} {where}: {project} is at sequence number {added.sequence}"
+    return Outcome(
+        results,
+        lines=(line,),
+        warnings=(*warnings, *added.warnings),
+        failures=added.failures,
+    )

@@ -1,0 +1,42 @@
+"""`init`: make a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskloom.core.outcome import Outcome
+
+
+def init(
+    project: Path, *, name: str = "", taxonomy: Path | None = None, database: str = ""
+) -> Outcome:
+    """Make a project: one folder that keeps images, labels, models and their history.
+
+    Args:
+        project: the folder; absent or empty.
+        name: what to call it; by default as the folder.
+        taxonomy: JSON file of what labels may say; without it, imports bring their categories.
+        database: URL of an empty PostgreSQL database, for a team; by default one inside.
+
+    Raises:
+        WriteError: something is there, or it cannot be written.
+        DataError: the taxonomy is invalid.
+        UsageError: not a name, or not the URL of an empty database.
+    """
+    from maskloom.core.taxonomy import Taxonomy
+    from maskloom.formats.folders import read_json
+    from maskloom.store.project.project import Project
+
+    words = None if taxonomy is None else Taxonomy.from_json(read_json(taxonomy), where=taxonomy)
+    with Project.create(project, name=name, taxonomy=words, database=database) as made:
+        known = made.taxonomy()
+        results = {
+            "project": made.root,
+            "id": made.id,
+            "name": made.name,
+            "sequence": made.sequence(),
+            "categories": list(known.keys),
+            "taxonomy_hash": known.hash,
+        }
+    next_ = f"next: maskloom import SRC {project}, then maskloom label {project}"
+    return Outcome(results, lines=(f"a project: {project}", next_))

@@ -1,0 +1,114 @@
+/**
+ * Draws the scene: the image, then the masks, at most once a frame and only where it changed.
+ * Pictures of masks are made within a budget; what is not ready is drawn in the next frames.
+ */
+
+import { ImageTiles } from "./imagetiles.js";
+import { join, MaskTiles } from "./masktiles.js";
+
+/** ms a frame for making pictures of masks. */
+const BUDGET = 6;
+/** Device px around what changed that are drawn again too. */
+const MARGIN = 8;
+
+/** @typedef {import("./view.js").Box} Box */
+
+export class Compositor {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {import("./view.js").View} view
+   * @param {(text: string) => void} failed
+   */
+  constructor(canvas, view, failed) {
+    this.canvas = canvas;
+    this.view = view;
+    const context = canvas.getContext("2d", { alpha: false, desynchronized: false });
+    if (!context) throw new Error("this browser has no canvas");
+    this.context = context;
+    this.images = new ImageTiles((box) => this.redraw(box), failed);
+    this.masks = new MaskTiles();
+    this.ratio = 1;
+    this.ground = "#e4e6ea";
+    /** @type {Box | null} px of the image that must be drawn again. */
+    this.dirty = null;
+    this.everything = false;
+    this.waiting = false;
+    /** @type {() => void} called after the whole view was drawn. */
+    this.drawn = () => {};
+  }
+
+  /** @param {number} width @param {number} height CSS px. @param {number} ratio */
+  resize(width, height, ratio) {
+    this.ratio = ratio;
+    this.canvas.width = Math.max(1, Math.round(width * ratio));
+    this.canvas.height = Math.max(1, Math.round(height * ratio));
+    this.redraw();
+  }
+
+  /** Masks changed. @param {Box} [box] px of the image; everything if left out. */
+  repaint(box) {
+    if (box) this.masks.invalidate(box);
+    else this.masks.clear();
+    this.redraw(box);
+  }
+
+  /** Draw again. @param {Box} [box] px of the image; everything if left out. */
+  redraw(box) {
+    if (box) this.dirty = join(this.dirty, box);
+    else this.everything = true;
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => this.frame());
+  }
+
+  frame() {
+    this.waiting = false;
+    const { context, view, ratio, canvas, dirty } = this;
+    const all = this.everything || !dirty;
+    const box = all ? view.visible() : clipped(this.widened(dirty), view.visible());
+    this.everything = false;
+    this.dirty = null;
+    context.save();
+    if (!all) this.clip(box);
+    context.fillStyle = this.ground;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.save();
+    this.clip({ x0: 0, y0: 0, x1: view.imageWidth, y1: view.imageHeight });
+    this.images.draw(context, view, ratio);
+    const deadline = performance.now() + BUDGET;
+    const whole = this.masks.draw(context, view, ratio, { box, deadline });
+    context.restore();
+    context.restore();
+    if (!whole) this.redraw(all ? undefined : box);
+    if (all) this.drawn();
+  }
+
+  /** A box with room for outlines and rounding. @param {Box} box @returns {Box} */
+  widened(box) {
+    const margin = MARGIN / (this.view.scale * this.ratio);
+    return { x0: box.x0 - margin, y0: box.y0 - margin, x1: box.x1 + margin, y1: box.y1 + margin };
+  }
+
+  /** Draw only in a box of the image, to whole device px. @param {Box} box */
+  clip(box) {
+    const { context, view } = this;
+    const dense = view.scale * this.ratio;
+    const left = Math.round((box.x0 - view.x) * dense);
+    const top = Math.round((box.y0 - view.y) * dense);
+    const right = Math.round((box.x1 - view.x) * dense);
+    const bottom = Math.round((box.y1 - view.y) * dense);
+    context.beginPath();
+    context.rect(left, top, right - left, bottom - top);
+    context.clip();
+  }
+}
+
+/** @param {Box} a @param {Box} b @returns {Box} */
+function clipped(a, b) {
+  return {
+    x0: Math.max(a.x0, b.x0),
+    y0: Math.max(a.y0, b.y0),
+    x1: Math.min(a.x1, b.x1),
+    y1: Math.min(a.y1, b.y1),
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * Gestures that collided with somebody else's: both versions are kept until a person has chosen.
+ * Mine is made again from the revision on which it was drawn, theirs is what is open. How they
+ * come together is merge.js, what is shown panels/collision.js.
+ */
+
+import { Document } from "../core/document.js";
+import { allOperations, api } from "./api.js";
+import { mergeChanges } from "./merge.js";
+import { outlinePath } from "./outline.js";
+
+/** @typedef {import("./outbox.js").Entry} Entry */
+/** @typedef {import("./merge.js").Versions} Versions */
+
+/** ms until versions that could not be loaded are asked for again. */
+const AGAIN = 2000;
+const MINE = "#ffb000";
+const THEIRS = "#00b8d9";
+
+export class Conflicts {
+  /**
+   * @param {import("./outbox.js").Outbox} outbox
+   * @param {import("./sender.js").Sender} sender
+   * @param {import("./opened.js").Opened} opened
+   * @param {import("./draftview.js").DraftView} view
+   */
+  constructor(outbox, sender, opened, view) {
+    this.outbox = outbox;
+    this.sender = sender;
+    this.opened = opened;
+    this.view = view;
+    /** @type {{group: string, versions: Versions, mine: Path2D, theirs: Path2D} | null} */
+    this.shown = null;
+    /** @type {{group: string, document: Document} | null} what is being loaded. */
+    this.asked = null;
+    /** @type {() => void} both versions are there, or are not any more. */
+    this.changed = () => {};
+    view.painters.push((context) => this.draw(context));
+  }
+
+  /** Gestures of what is open that wait for a decision together. @returns {Entry[]} */
+  current() {
+    const { sample, layer } = this.opened;
+    const stuck = this.outbox.of(sample, layer).filter((one) => one.state !== "waiting");
+    const group = stuck[0]?.group;
+    if (stuck[0]?.state === "refused") return [stuck[0]];
+    return stuck.filter((one) => one.state === "conflict" && one.group === group);
+  }
+
+  /** How many decisions wait, here and elsewhere. */
+  get count() {
+    const stuck = this.outbox.entries.filter((one) => one.state !== "waiting");
+    return new Set(stuck.map((one) => one.group || one.op.id)).size;
+  }
+
+  /** An image that has one, for who is elsewhere. @returns {Entry | undefined} */
+  elsewhere() {
+    return this.outbox.entries.find((one) => one.state !== "waiting");
+  }
+
+  /** Both versions of the current conflict, shown on the canvas. */
+  async show() {
+    const group = this.current();
+    const id = group[0]?.group ?? "";
+    const { document } = this.opened;
+    if (!group[0] || group[0].state !== "conflict" || !document) return this.hide();
+    if (this.shown?.group === id && this.shown.versions.theirs === document) return;
+    if (this.asked?.group === id && this.asked.document === document) return;
+    const asked = { group: id, document };
+    this.asked = asked;
+    const versions = await this.versionsOf(group, document).catch(() => null);
+    if (this.asked !== asked) return;
+    this.asked = null;
+    this.shown = versions && this.outlined(id, versions);
+    if (!versions) setTimeout(() => void this.show(), AGAIN);
+    this.view.redraw();
+    this.changed();
+  }
+
+  /** @param {string} group @param {Versions} versions */
+  outlined(group, versions) {
+    const { mine, theirs } = versions;
+    const uids = touchedObjects(versions);
+    /** @param {Document} one */
+    const outline = (one) => outlinePath(uids.map((uid) => one.objects.get(uid)));
+    return { group, versions, mine: outline(mine), theirs: outline(theirs) };
+  }
+
+  hide() {
+    this.asked = null;
+    if (!this.shown) return;
+    this.shown = null;
+    this.view.redraw();
+    this.changed();
+  }
+
+  /**
+   * Mine is drawn again on what it was drawn on: the state before the first gesture, what of other
+   * people's and this tab's came in while the group grew, and what else still waits.
+   *
+   * @param {Entry[]} group
+   * @param {Document} theirs
+   * @returns {Promise<Versions>}
+   */
+  async versionsOf(group, theirs) {
+    const [first] = group;
+    if (!first || first.before < 1) throw new Error("the revision that it was drawn on is gone");
+    const { sample, layer } = first;
+    const data = await api.document(sample, layer, first.before);
+    const base = new Document(data);
+    const mine = new Document(data);
+    const { ops } = await allOperations(sample, layer, first.op.base);
+    const seen = Math.max(...group.map(({ op }) => op.base));
+    const own = new Set(group.flatMap((one) => one.own));
+    for (const { seq, revision, op } of ops) {
+      if (seq <= first.before || (revision > seen && !own.has(op.id))) continue;
+      base.apply(op);
+      mine.apply(op);
+    }
+    const last = Math.max(...group.map(({ order }) => order));
+    const told = new Set(ops.map(({ op }) => op.id));
+    for (const one of this.outbox.of(sample, layer)) {
+      if (group.includes(one)) mine.apply(one.op);
+      else if (one.state === "waiting" && one.order < last && !told.has(one.op.id)) {
+        if (fits(base, one.op)) fits(mine, one.op);
+      }
+    }
+    return { base, mine, theirs, ops: group.map(({ op }) => op) };
+  }
+
+  /**
+   * Settle the current conflict.
+   *
+   * @param {"mine" | "theirs" | "both" | "again"} choice "again" sends a refused gesture again.
+   */
+  async settle(choice) {
+    const group = this.current();
+    if (choice === "again") {
+      for (const entry of group) Object.assign(entry, { state: "waiting", sent: false });
+      await this.outbox.update(group);
+      await this.opened.reload();
+    } else {
+      if (choice !== "theirs") {
+        const { document } = this.opened;
+        if (this.shown?.group !== group[0]?.group || !this.shown || !document) return;
+        const versions = { ...this.shown.versions, theirs: document };
+        this.opened.change("merge", mergeChanges(versions, choice));
+      }
+      await this.outbox.update([], group);
+    }
+    this.hide();
+    this.sender.wake();
+    this.sender.changed();
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  draw(context) {
+    if (!this.shown || this.current().length === 0) return;
+    const { x, y, scale } = this.view.view;
+    context.transform(scale, 0, 0, scale, -x * scale, -y * scale);
+    const dash = [6 / scale, 4 / scale];
+    for (const [path, color, pattern] of /** @type {const} */ ([
+      [this.shown.theirs, THEIRS, []],
+      [this.shown.mine, MINE, dash],
+    ])) {
+      context.setLineDash([]);
+      context.strokeStyle = "rgb(0 0 0 / 70%)";
+      context.lineWidth = 4 / scale;
+      context.stroke(path);
+      context.setLineDash(pattern);
+      context.strokeStyle = color;
+      context.lineWidth = 2 / scale;
+      context.stroke(path);
+    }
+  }
+}
+
+/** @param {Document} document @param {import("../core/operations.js").Operation} op */
+function fits(document, op) {
+  try {
+    document.apply(op);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {Versions} versions @returns {string[]} */
+function touchedObjects({ ops }) {
+  const uids = ops.flatMap((op) => op.changes.map(({ object }) => object));
+  return [...new Set(uids)].filter((uid) => uid !== "");
+}

@@ -1,0 +1,207 @@
+/**
+ * Undo and redo: of one's own gestures, one at a time, in this image and layer. The past is read
+ * from the server when an image is opened, so it survives closing the page. What somebody else has
+ * changed since is left alone, and said.
+ */
+
+import { canonical, inverse, meet, touched } from "../core/operations.js";
+import { allOperations } from "./api.js";
+import { gestureName } from "./words.js";
+
+const WINDOW = 200;
+
+/** @typedef {import("../core/operations.js").Operation} Operation */
+/** @typedef {import("./api.js").Committed} Committed */
+
+/**
+ * @typedef {object} Event
+ * @property {Operation} op
+ * @property {boolean} mine
+ * @property {string} author
+ * @property {boolean} settled taken back by a later event, or takes back an earlier one.
+ * @property {boolean} skipped cannot be taken back: somebody built on it.
+ */
+
+export class History {
+  /**
+   * @param {import("./opened.js").Opened} opened
+   * @param {(text: string) => void} tell
+   */
+  constructor(opened, tell) {
+    this.opened = opened;
+    this.tell = tell;
+    /** @type {Event[]} oldest first. */
+    this.events = [];
+    /** @type {Operation[]} what was taken back, last first to come again. */
+    this.redoable = [];
+    /** Revision before the oldest event. */
+    this.from = 0;
+    this.author = "";
+    /** @type {() => void} */
+    this.changed = () => {};
+  }
+
+  /**
+   * Learn the past of what is open.
+   *
+   * @param {string} author whose gestures are one's own.
+   * @param {number} [window] how far back.
+   */
+  async load(author, window = WINDOW) {
+    const { sample, layer, revision, turn } = this.opened;
+    this.author = author;
+    this.events = [];
+    this.redoable = [];
+    this.changed();
+    const { from, ops } = await lastOperations(sample, layer, revision, window);
+    if (turn !== this.opened.turn) return;
+    this.from = from;
+    const later = this.events;
+    const made = new Set(later.map(({ op }) => op.id));
+    this.events = [];
+    this.redoable = [];
+    for (const done of ops) if (!made.has(done.op.id)) this.note(done.op, done.author);
+    for (const { op } of this.opened.waiting()) if (!made.has(op.id)) this.note(op, author);
+    for (const one of later) this.note(one.op, one.author, one.mine);
+  }
+
+  /**
+   * Something happened.
+   *
+   * @param {Operation} op
+   * @param {string} author
+   * @param {boolean} [mine] false of another tab of the same person: each undoes its own.
+   */
+  note(op, author, mine = author === this.author) {
+    if (this.events.some((one) => one.op.id === op.id)) return;
+    /** @type {Event} */
+    const event = { op, mine, author, settled: false, skipped: false };
+    this.events.push(event);
+    if (op.kind === "undo") this.pair(event);
+    else if (mine && op.kind === "redo") this.redoable.pop();
+    else if (mine) this.redoable = [];
+    this.changed();
+  }
+
+  /** Find what an undo took back. @param {Event} event */
+  pair(event) {
+    const wanted = canonical(inverse(event.op, 0).changes);
+    const undone = this.newest(
+      (one) =>
+        one !== event &&
+        one.author === event.author &&
+        !one.settled &&
+        canonical(one.op.changes) === wanted,
+    );
+    if (!undone) return;
+    undone.settled = true;
+    event.settled = true;
+    if (event.mine) this.redoable.push(event.op);
+  }
+
+  /** Forget gestures that never came to be. @param {string[]} ids */
+  drop(ids) {
+    this.events = this.events.filter(({ op }) => !ids.includes(op.id));
+    this.changed();
+  }
+
+  /** The next event to take back. @returns {Event | undefined} */
+  next() {
+    return this.newest(
+      (one) => one.mine && !one.settled && !one.skipped && one.op.kind !== "undo",
+    );
+  }
+
+  /** @param {(event: Event) => boolean} test @returns {Event | undefined} */
+  newest(test) {
+    return [...this.events].reverse().find(test);
+  }
+
+  get canUndo() {
+    return this.next() !== undefined || this.from > 0;
+  }
+
+  get canRedo() {
+    return this.redoable.length > 0;
+  }
+
+  async undo() {
+    const { document } = this.opened;
+    if (!document) return;
+    let event = this.next();
+    if (!event && this.from > 0) {
+      await this.load(this.author, 4 * (this.opened.revision - this.from) + WINDOW);
+      event = this.next();
+    }
+    if (!event) return this.tell("Nothing to undo.");
+    const name = gestureName(event.op.kind);
+    const other = this.blocker(event, document.form);
+    if (other) {
+      event.skipped = true;
+      this.changed();
+      return this.tell(`The ${name} stays: ${other} changed the same place since.`);
+    }
+    this.perform(inverse(event.op, this.opened.revision, "undo"), `Undid: ${name}`);
+  }
+
+  redo() {
+    const op = this.redoable.at(-1);
+    if (!op) return this.tell("Nothing to redo.");
+    const event = this.events.find((one) => one.op === op);
+    const other = event && this.opened.document && this.blocker(event, this.opened.document.form);
+    if (other) {
+      this.redoable = [];
+      this.changed();
+      return this.tell(`Redo is not possible: ${other} changed the same place since.`);
+    }
+    this.perform(inverse(op, this.opened.revision, "redo"), "Redone");
+  }
+
+  /** @param {Operation} op @param {string} done what to tell. */
+  perform(op, done) {
+    try {
+      this.opened.perform(op);
+      this.tell(done);
+    } catch {
+      this.tell("That place was changed since, so it is left as it is.");
+    }
+  }
+
+  /**
+   * Who changed the same place later.
+   *
+   * @param {Event} event
+   * @param {"rows" | "map"} form
+   * @returns {string | null}
+   */
+  blocker(event, form) {
+    const parts = touched(event.op, form);
+    const later = this.events.slice(this.events.indexOf(event) + 1);
+    const hit = later.find((one) => !one.settled && meet(parts, touched(one.op, form)));
+    if (!hit) return null;
+    return hit.mine ? "you" : hit.author;
+  }
+}
+
+/**
+ * What happened last, back to a revision or to the import that the labels began with.
+ *
+ * @param {number} sample @param {string} layer @param {number} revision
+ * @param {number} window how many revisions at most.
+ * @returns {Promise<{from: number, ops: Committed[]}>} from 0 if there is nothing before.
+ */
+async function lastOperations(sample, layer, revision, window) {
+  let imported = Math.max(0, revision - window);
+  const all = await allOperations(sample, layer, imported);
+  if (!all.replaced) return { from: imported, ops: all.ops };
+  // Somewhere after `imported` labels came by import, mostly in the next revision.
+  let found = await allOperations(sample, layer, imported + 1);
+  if (!found.replaced) return { from: 0, ops: found.ops };
+  for (let sound = revision; imported + 1 < sound; ) {
+    const middle = (imported + sound) >> 1;
+    const portion = await allOperations(sample, layer, middle);
+    if (portion.replaced) imported = middle;
+    else [sound, found] = [middle, portion];
+  }
+  return { from: 0, ops: found.replaced ? [] : found.ops };
+}

@@ -1,0 +1,178 @@
+/**
+ * The picture itself: 512 px tiles of the level that fits the zoom, fetched when they come into
+ * view, with coarser tiles drawn until they arrive. Masks are drawn by masktiles.js.
+ */
+
+import { tileAddress } from "./api.js";
+
+const SIDE = 512;
+const KEPT = 96;
+const AT_ONCE = 6;
+
+/** @typedef {import("./view.js").View} View */
+/** @typedef {{level: number, x: number, y: number, key: string}} Place */
+/** @typedef {{id: number, width: number, height: number, version: string}} Image */
+
+export class ImageTiles {
+  /**
+   * @param {(box: import("./view.js").Box) => void} arrived called with the image px of a new tile.
+   * @param {(text: string) => void} failed
+   */
+  constructor(arrived, failed) {
+    this.arrived = arrived;
+    this.failed = failed;
+    /** @type {Map<string, ImageBitmap>} oldest use first. */
+    this.bitmaps = new Map();
+    /** @type {Map<string, AbortController>} */
+    this.loading = new Map();
+    /** @type {Place[]} most wanted first. */
+    this.wanted = [];
+    /** @type {Set<string>} tiles that failed; asked for again when the image is opened again. */
+    this.missing = new Set();
+    /** @type {Image | null} */
+    this.image = null;
+  }
+
+  /** @param {Image | null} image */
+  open(image) {
+    for (const request of this.loading.values()) request.abort();
+    for (const bitmap of this.bitmaps.values()) bitmap.close();
+    this.loading.clear();
+    this.bitmaps.clear();
+    this.missing.clear();
+    this.wanted = [];
+    this.image = image;
+  }
+
+  /** Levels of the open image; the coarsest is one tile. */
+  levels() {
+    if (!this.image) return 1;
+    const tiles = Math.ceil(Math.max(this.image.width, this.image.height) / SIDE);
+    return Math.ceil(Math.log2(tiles)) + 1;
+  }
+
+  /**
+   * Draw what is there and ask for what is not.
+   *
+   * @param {CanvasRenderingContext2D} context in device px.
+   * @param {View} view
+   * @param {number} ratio device px per CSS px.
+   */
+  draw(context, view, ratio) {
+    if (!this.image) return;
+    const dense = view.scale * ratio;
+    const level = Math.min(this.levels() - 1, Math.max(0, Math.floor(-Math.log2(dense) + 0.25)));
+    context.imageSmoothingEnabled = dense < 2;
+    context.imageSmoothingQuality = "low";
+    const places = this.placesIn(view.visible(), level);
+    const coarsest = this.levels() - 1;
+    const absent = places.filter((place) => !this.bitmaps.has(place.key));
+    if (absent.length) {
+      for (let coarse = coarsest; coarse > level; coarse--) {
+        this.drawLevel(context, view, ratio, this.placesIn(view.visible(), coarse));
+      }
+    }
+    this.drawLevel(context, view, ratio, places);
+    this.want([...this.placesIn(view.visible(), coarsest), ...absent], view);
+  }
+
+  /** @param {import("./view.js").Box} box @param {number} level @returns {Place[]} */
+  placesIn(box, level) {
+    const side = SIDE << level;
+    const places = [];
+    for (let y = Math.floor(box.y0 / side); y * side < box.y1; y++) {
+      for (let x = Math.floor(box.x0 / side); x * side < box.x1; x++) {
+        places.push({ level, x, y, key: `${level}/${x}/${y}` });
+      }
+    }
+    return places;
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {View} view
+   * @param {number} ratio
+   * @param {Place[]} places
+   */
+  drawLevel(context, view, ratio, places) {
+    const dense = view.scale * ratio;
+    for (const { level, x, y, key } of places) {
+      const bitmap = this.bitmaps.get(key);
+      if (!bitmap) continue;
+      this.bitmaps.delete(key);
+      this.bitmaps.set(key, bitmap);
+      const left = Math.round((x * (SIDE << level) - view.x) * dense);
+      const top = Math.round((y * (SIDE << level) - view.y) * dense);
+      const right = Math.round((x * (SIDE << level) + (bitmap.width << level) - view.x) * dense);
+      const bottom = Math.round((y * (SIDE << level) + (bitmap.height << level) - view.y) * dense);
+      context.drawImage(bitmap, left, top, right - left, bottom - top);
+    }
+  }
+
+  /** @param {Place[]} places @param {View} view */
+  want(places, view) {
+    const unique = new Map(places.map((place) => [place.key, place]));
+    for (const [key, request] of this.loading) if (!unique.has(key)) request.abort();
+    const middle = view.screenToImage({ x: view.width / 2, y: view.height / 2 });
+    /** @param {Place} place */
+    const distance = ({ level, x, y }) => {
+      const side = SIDE << level;
+      return Math.hypot((x + 0.5) * side - middle.x, (y + 0.5) * side - middle.y) - level * 1e6;
+    };
+    this.wanted = [...unique.values()]
+      .filter(({ key }) => !this.bitmaps.has(key) && !this.missing.has(key))
+      .sort((a, b) => distance(a) - distance(b));
+    this.fetchNext();
+  }
+
+  fetchNext() {
+    while (this.loading.size < AT_ONCE) {
+      const next = this.wanted.shift();
+      if (!next) return;
+      if (!this.loading.has(next.key)) void this.fetch(next);
+    }
+  }
+
+  /** @param {Place} place */
+  async fetch({ level, x, y, key }) {
+    const image = this.image;
+    if (!image) return;
+    const request = new AbortController();
+    this.loading.set(key, request);
+    try {
+      const answer = await fetch(tileAddress(image.id, level, x, y, image.version), { signal: request.signal });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      const bitmap = await createImageBitmap(await answer.blob(), {
+        colorSpaceConversion: "none",
+        premultiplyAlpha: "none",
+      });
+      if (this.image === image) this.keep(key, bitmap);
+      const side = SIDE << level;
+      this.arrived({ x0: x * side, y0: y * side, x1: (x + 1) * side, y1: (y + 1) * side });
+    } catch (error) {
+      if (!request.signal.aborted && this.image === image) {
+        this.missing.add(key);
+        this.failed("A part of the image could not be loaded.");
+      }
+    } finally {
+      if (this.loading.get(key) === request) this.loading.delete(key);
+      this.fetchNext();
+    }
+  }
+
+  /** @param {string} key @param {ImageBitmap} bitmap */
+  keep(key, bitmap) {
+    this.bitmaps.set(key, bitmap);
+    for (const [oldest, old] of this.bitmaps) {
+      if (this.bitmaps.size <= KEPT) break;
+      old.close();
+      this.bitmaps.delete(oldest);
+    }
+  }
+
+  /** Ask again for tiles that failed, after the server is back. */
+  retry() {
+    this.missing.clear();
+    this.arrived({ x0: 0, y0: 0, x1: Infinity, y1: Infinity });
+  }
+}

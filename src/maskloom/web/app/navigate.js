@@ -1,0 +1,151 @@
+/**
+ * Opening what an address names: an image in a layer, or a region of a review with its image, the
+ * compared layer over it and the region in view. Addresses themselves are route.js.
+ */
+
+import { api, Problem } from "./api.js";
+import { place } from "./dom.js";
+import { predictedLayer, truthLayer } from "./judge.js";
+import { change } from "./panels/layers.js";
+import { formatRoute, parseRoute } from "./route.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./route.js").Route} Route */
+/** @typedef {import("./types.js").ReviewItem} ReviewItem */
+
+/** A region is not magnified further than this. */
+const CLOSEST = 8;
+/** CSS px of the line of help and the zoom at the bottom. */
+const FOOT = 40;
+
+export class Navigator {
+  /** @param {Page} page */
+  constructor(page) {
+    this.page = page;
+    this.turn = 0;
+    window.addEventListener("hashchange", () => void this.follow(parseRoute(location.hash)));
+  }
+
+  /** @param {Route} route */
+  goTo(route) {
+    const hash = formatRoute(route);
+    if (location.hash === hash) void this.follow(route);
+    else location.hash = hash;
+  }
+
+  /** @param {Route} route */
+  async follow(route) {
+    const turn = ++this.turn;
+    const { store } = this.page;
+    try {
+      if (route.review !== undefined) await this.openRegion(route, turn);
+      else if (route.sample !== undefined) {
+        store.set({ item: null });
+        await this.openSample(route.sample, route.layer ?? "main", turn);
+        if (route.over && turn === this.turn) change(this.page, route.over, { shown: true });
+      }
+    } catch (error) {
+      if (turn !== this.turn) return;
+      const gone = error instanceof Problem && error.status === 404;
+      const text = error instanceof Error ? error.message : String(error);
+      store.set({ phase: "failed" });
+      this.page.fail(gone ? "This image is not in the project" : "The image could not be opened", text);
+    }
+  }
+
+  /** @param {Route} route @param {number} turn */
+  async openRegion({ review = 0, item: id }, turn) {
+    const { store } = this.page;
+    if (!store.state.reviews.some((one) => one.id === review)) {
+      store.set({ reviews: (await api.reviews()).reviews });
+    }
+    const item = id
+      ? await api.reviewItem(id)
+      : (await api.reviewItems(review, { offset: 0, limit: 1, open: true })).items[0];
+    if (turn !== this.turn) return;
+    store.set({ review, tab: "review" });
+    if (!item) return;
+    const told = store.state.reviews.find((one) => one.id === review);
+    await this.openSample(item.sample_id, truthLayer(told), turn);
+    if (turn !== this.turn) return;
+    const layer = predictedLayer(told);
+    if (layer && store.state.project?.layers.some((one) => one.name === layer)) {
+      change(this.page, layer, { shown: true });
+    }
+    store.set({ item, selected: this.objectOf(item) });
+    this.reveal();
+  }
+
+  /** The object of the labels that a region is about. @param {ReviewItem} item */
+  objectOf(item) {
+    const { document } = this.page.opened;
+    return document?.form === "rows" && document.objects.has(item.object ?? "") ? item.object : null;
+  }
+
+  /** @param {number} id @param {string} layer @param {number} turn */
+  async openSample(id, layer, turn) {
+    const { store, view, compositor, opened, layers, history } = this.page;
+    if (store.state.sample?.id === id && store.state.layer === layer && opened.document) return;
+    const same = store.state.sample?.id === id;
+    this.page.tool.cancel();
+    opened.close();
+    store.set({ phase: "loading", selected: null });
+    const sample = await api.sample(id, layer);
+    if (turn !== this.turn) return;
+    if (sample.height === null || sample.width === null) throw new Error("Its size is not known.");
+    store.set({ sample, layer });
+    if (!same) {
+      layers.clear();
+      view.open(sample.width, sample.height);
+      compositor.images.open(null);
+      void this.showImage(sample);
+    } else layers.others.delete(layer);
+    if (!(await opened.open(id, layer)) || turn !== this.turn) return;
+    store.set({ phase: "ready" });
+    const told = (/** @type {Error} */ error) => this.page.tell(error.message);
+    void history.load(store.state.session?.author ?? "").catch(told);
+    void layers.loadOthers().catch(told);
+  }
+
+  /** @param {import("./types.js").Sample} sample */
+  async showImage({ id, width, height }) {
+    const { compositor, store } = this.page;
+    try {
+      const { version } = await api.look(id);
+      if (store.state.sample?.id !== id) return;
+      compositor.images.open({ id, width: width ?? 1, height: height ?? 1, version });
+      compositor.redraw();
+    } catch (error) {
+      if (store.state.sample?.id === id) this.page.tell(`The image: ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  /**
+   * Bring the region in review, or the selected object, into view.
+   *
+   * @param {boolean} [gently] only if it is not in view.
+   */
+  reveal(gently = false) {
+    const { store, view, opened, layers } = this.page;
+    const { item, selected } = store.state;
+    const box = selected && (gently || !item) ? layers.boxOf(opened.document, selected) : item;
+    if (!box) return;
+    this.uncover();
+    const seen = view.visible();
+    const inside = box.x0 >= seen.x0 && box.y0 >= seen.y0 && box.x1 <= seen.x1 && box.y1 <= seen.y1;
+    if (gently && inside) return;
+    const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * 0.75;
+    const wide = { x0: box.x0 - grow, y0: box.y0 - grow, x1: box.x1 + grow, y1: box.y1 + grow };
+    view.frame(wide, gently ? view.scale : CLOSEST);
+  }
+
+  /** Leave room for the card that lies over the stage. */
+  uncover() {
+    const { view } = this.page;
+    const stage = place("stage").getBoundingClientRect();
+    const card = place("card").getBoundingClientRect();
+    const beside = card.height > 0 && card.top < stage.top + stage.height / 3;
+    view.inset.right = beside ? stage.right - card.left : 0;
+    view.inset.bottom = card.height > 0 && !beside ? stage.bottom - card.top : FOOT;
+  }
+}

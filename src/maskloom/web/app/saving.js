@@ -1,0 +1,118 @@
+/**
+ * Connects what saves: the outbox, the sender, the open document, its history and conflicts tell
+ * each other what happened, and everyone who shows it.
+ */
+
+import { Problem } from "./api.js";
+import { signIn } from "./session.js";
+
+const ADOPT = 10_000;
+
+/**
+ * @typedef {object} Parts
+ * @property {import("./store.js").Store} store
+ * @property {import("./outbox.js").Outbox} outbox
+ * @property {import("./sender.js").Sender} sender
+ * @property {import("./opened.js").Opened} opened
+ * @property {import("./history.js").History} history
+ * @property {import("./conflicts.js").Conflicts} conflicts
+ * @property {(text: string) => void} tell
+ */
+
+export class Saving {
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.parts = parts;
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    this.asking = false;
+    this.connect();
+    window.addEventListener("online", () => this.back());
+    window.addEventListener("focus", () => this.back());
+    document.addEventListener("visibilitychange", () => this.back());
+    window.addEventListener("beforeunload", (event) => {
+      if (!parts.outbox.lasting && parts.outbox.entries.length) event.preventDefault();
+    });
+    setInterval(() => void this.adopt(), ADOPT);
+  }
+
+  /** Call at every change of what is saved. @param {() => void} call */
+  watch(call) {
+    this.listeners.add(call);
+    call();
+  }
+
+  tell() {
+    for (const call of this.listeners) call();
+    const { conflicts, sender } = this.parts;
+    void conflicts.show();
+    if (sender.trouble?.status === 401) void this.signInAgain();
+  }
+
+  connect() {
+    const { store, outbox, sender, opened, history, conflicts } = this.parts;
+    const mark = () => store.set({ edited: store.state.edited + 1 });
+    outbox.changed = () => this.tell();
+    sender.changed = () => this.tell();
+    sender.committed = (entry, revision) => opened.confirm(entry, revision);
+    sender.collided = (entries) => {
+      opened.takeBack(entries);
+      history.drop(entries.map(({ op }) => op.id));
+      void opened.reload();
+    };
+    opened.made = (op) => {
+      history.note(op, store.state.session?.author ?? "", true);
+      this.describe();
+    };
+    opened.seen = (done, mine) => {
+      if (mine) return;
+      history.note(done.op, done.author, false);
+      this.describe();
+    };
+    opened.failed = (error) => {
+      if (error instanceof Problem && error.status === 401) void this.signInAgain();
+    };
+    // The card tells whether both versions can be chosen yet.
+    conflicts.changed = () => this.listeners.forEach((call) => call());
+    history.changed = mark;
+    store.watch(["edited", "phase"], () => void conflicts.show());
+  }
+
+  /** The row of the open image follows the document. */
+  describe() {
+    const { store, opened } = this.parts;
+    const { sample } = store.state;
+    const { document } = opened;
+    if (!sample || !document) return;
+    const state = document.value("", "state");
+    const objects = document.form === "rows" ? document.objects.size : sample.objects;
+    if (state === sample.state && objects === sample.objects) return;
+    store.set({ sample: { ...sample, state, objects } });
+  }
+
+  /** The person or the network is back: do not wait for the next turn. */
+  back() {
+    if (document.hidden) return;
+    this.parts.sender.wake();
+    this.parts.opened.poll(0);
+  }
+
+  /** Take over what a tab that is gone has left. */
+  async adopt() {
+    const { outbox, opened, sender } = this.parts;
+    if ((await outbox.adopt()) === 0) return;
+    await opened.reload();
+    sender.wake();
+  }
+
+  /** The session is over: everything waits in the outbox until there is a new one. */
+  async signInAgain() {
+    if (this.asking) return;
+    this.asking = true;
+    const { session } = await signIn();
+    this.asking = false;
+    this.parts.store.set({ session });
+    this.back();
+  }
+}
+

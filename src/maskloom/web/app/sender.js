@@ -1,0 +1,181 @@
+/**
+ * Sends what is in the outbox, one gesture at a time and in order, again and again until the
+ * server has confirmed each. A gesture that collides with another person's waits for a decision
+ * (conflict.js); it holds back only those that build on it.
+ */
+
+import { meet, touched } from "../core/operations.js";
+import { allOperations, api, Problem } from "./api.js";
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 8000;
+
+/** @typedef {import("./outbox.js").Entry} Entry */
+/** @typedef {import("./api.js").Committed} Committed */
+/** @typedef {"saved" | "saving" | "offline" | "signed-out" | "full" | "conflict" | "refused"} Word */
+
+export class Sender {
+  /** @param {import("./outbox.js").Outbox} outbox */
+  constructor(outbox) {
+    this.outbox = outbox;
+    this.busy = false;
+    this.pause = FIRST_PAUSE;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {Problem | null} why nothing is sent now. */
+    this.trouble = null;
+    /** @type {(entry: Entry, revision: number) => void} */
+    this.committed = () => {};
+    /** @type {(entries: Entry[]) => void} */
+    this.collided = () => {};
+    /** @type {() => void} */
+    this.changed = () => {};
+  }
+
+  /** What to tell about all that was done. @returns {{word: Word, waiting: number}} */
+  status() {
+    const { entries } = this.outbox;
+    const waiting = entries.filter((entry) => entry.state === "waiting").length;
+    /** @type {Word} */
+    let word = waiting ? "saving" : "saved";
+    if (waiting && this.trouble) {
+      const { status } = this.trouble;
+      word = status === 401 ? "signed-out" : status === 507 ? "full" : "offline";
+    }
+    if (entries.some((entry) => entry.state === "refused")) word = "refused";
+    if (entries.some((entry) => entry.state === "conflict")) word = "conflict";
+    return { word, waiting };
+  }
+
+  /** Send now: something is new, or the server may be back. */
+  wake() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (!this.busy) void this.work();
+  }
+
+  async work() {
+    this.busy = true;
+    for (;;) {
+      const entry = this.outbox.entries.find((one) => one.state === "waiting");
+      if (!entry) break;
+      this.changed();
+      try {
+        await this.send(entry);
+        this.trouble = null;
+        this.pause = FIRST_PAUSE;
+      } catch (error) {
+        this.trouble = error instanceof Problem ? error : new Problem(String(error), 0);
+        this.timer = setTimeout(() => this.wake(), this.pause);
+        this.pause = Math.min(LONGEST_PAUSE, this.pause * 2);
+        break;
+      }
+    }
+    this.busy = false;
+    this.changed();
+  }
+
+  /**
+   * Send one gesture and note the answer.
+   *
+   * @param {Entry} entry
+   * @throws {Problem} when trying again later can help.
+   */
+  async send(entry) {
+    if (!entry.sent && entry.own.length && !(await this.rebase(entry))) return;
+    if (!entry.sent) {
+      entry.sent = true;
+      await this.outbox.update([entry]);
+    }
+    try {
+      const { revision } = await api.commit(entry.sample, entry.op);
+      await this.confirm(entry, revision);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status === 409 && Array.isArray(error.body["missing"])) {
+        return this.collide(entry, error.body["missing"]);
+      }
+      if (error.transient || [401, 500, 507].includes(error.status)) throw error;
+      entry.state = "refused";
+      entry.reason = error.message;
+      await this.outbox.update([entry]);
+      this.collided([entry]);
+    }
+  }
+
+  /**
+   * Move a gesture onto the newest revision, past this tab's own and other people's operations.
+   *
+   * @param {Entry} entry not sent yet.
+   * @returns {Promise<boolean>} false if it collides.
+   */
+  async rebase(entry) {
+    const found = await allOperations(entry.sample, entry.layer, entry.op.base);
+    const { revision, ops, replaced } = found;
+    const foreign = ops.filter(({ op }) => !entry.own.includes(op.id) && op.id !== entry.op.id);
+    if (replaced || collisions(entry, foreign).length) {
+      await this.collide(entry, foreign);
+      return false;
+    }
+    entry.op = { ...entry.op, base: revision };
+    entry.own = [];
+    return true;
+  }
+
+  /**
+   * A gesture is in the project: the next ones were drawn on it.
+   *
+   * @param {Entry} entry
+   * @param {number} revision that it made.
+   */
+  async confirm(entry, revision) {
+    const followers = this.outbox.of(entry.sample, entry.layer).filter((one) => one !== entry);
+    for (const one of followers) {
+      if (one.sent) continue;
+      const next = revision === entry.op.base + 1 && one.op.base === entry.op.base;
+      if (next && one.own.length === 0) one.op = { ...one.op, base: revision };
+      else one.own = [...one.own, entry.op.id];
+    }
+    // In one step with the next gesture's base: nothing may be drawn in between.
+    const kept = this.outbox.update(followers, [entry]);
+    this.committed(entry, revision);
+    await kept;
+  }
+
+  /**
+   * Hold back a gesture and those of this tab that build on it.
+   *
+   * @param {Entry} entry
+   * @param {Committed[]} missing all that came after `entry.op.base`, from the first.
+   */
+  async collide(entry, missing) {
+    const group = [entry];
+    for (const one of this.outbox.of(entry.sample, entry.layer)) {
+      if (one.order <= entry.order || one.state !== "waiting") continue;
+      const parts = touched(one.op, one.form);
+      if (group.some((other) => meet(parts, touched(other.op, other.form)))) group.push(one);
+    }
+    for (const one of group) {
+      one.state = "conflict";
+      one.group = entry.op.id;
+      one.missing = collisions(entry, missing);
+      one.before = (missing[0]?.seq ?? 1) - 1;
+    }
+    const kept = this.outbox.update(group);
+    // In the same step: nothing may be drawn on them any more.
+    this.collided(group);
+    await kept;
+  }
+}
+
+/**
+ * The operations of others that touch what a gesture touches.
+ *
+ * @param {Entry} entry
+ * @param {Committed[]} others
+ * @returns {Committed[]}
+ */
+export function collisions(entry, others) {
+  const parts = touched(entry.op, entry.form);
+  return others.filter(({ op }) => meet(parts, touched(op, entry.form)));
+}

@@ -1,0 +1,125 @@
+/**
+ * Signing in: the one-time token of the address that `maskloom label` prints becomes a cookie.
+ * Without a session the page shows a gate that says how to get one; work in the outbox waits.
+ */
+
+import { api, Problem } from "./api.js";
+import { element, fill } from "./dom.js";
+
+/** @typedef {import("./types.js").Session} Session */
+
+/**
+ * The session of this browser, asking the person for a token if there is none.
+ *
+ * @returns {Promise<{session: Session, go: string}>} when signed in; `go` is where the link leads.
+ */
+export async function signIn() {
+  const { token, go } = takeToken();
+  let why = "";
+  if (token) {
+    try {
+      return { session: await api.signIn(token), go };
+    } catch (error) {
+      why = reason(error);
+    }
+  }
+  for (;;) {
+    try {
+      return { session: await api.session(), go };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      await (error.status === 401 || error.status === 403 ? askToken(why) : askPatience(error));
+      why = "";
+    }
+  }
+}
+
+/**
+ * The token in the address, `#token=...&go=...`, which is removed from it at once.
+ *
+ * @returns {{token: string | null, go: string}}
+ */
+function takeToken() {
+  if (!location.hash.startsWith("#token=")) return { token: null, go: "" };
+  const given = new URLSearchParams(location.hash.slice(1));
+  const go = given.get("go") ?? "";
+  history.replaceState(null, "", location.pathname + (go ? `#${go}` : ""));
+  return { token: given.get("token"), go };
+}
+
+/** @param {unknown} error @returns {string} */
+function reason(error) {
+  const problem = error instanceof Problem ? error : null;
+  if (problem?.status === 0) return "The server cannot be reached.";
+  return "This link is not valid: it was used before, is too old, or is not complete.";
+}
+
+/**
+ * Show the gate until a token is accepted.
+ *
+ * @param {string} why the last token failed, or "".
+ * @returns {Promise<void>}
+ */
+function askToken(why) {
+  return new Promise((resolve) => {
+    const input = element("input", {
+      class: "field",
+      id: "token",
+      "aria-label": "Link or token",
+      autocomplete: "off",
+      placeholder: "Paste the link or its token",
+    });
+    const message = element("p", { role: "alert", class: "why" }, why);
+    const close = showGate(
+      element("h1", {}, "Sign in to label"),
+      message,
+      element("p", {}, "Open the link that was printed when the server started. To get a new one, run:"),
+      element("code", {}, "maskloom label"),
+      element(
+        "form",
+        {
+          onsubmit: async (/** @type {SubmitEvent} */ event) => {
+            event.preventDefault();
+            try {
+              await api.signIn(tokenIn(input.value.trim()));
+              close();
+              resolve();
+            } catch (error) {
+              message.textContent = reason(error);
+              input.select();
+            }
+          },
+        },
+        input,
+        element("button", { class: "button primary", type: "submit" }, "Sign in"),
+      ),
+    );
+    input.focus();
+  });
+}
+
+/** @param {string} text a token, or a link that holds one. @returns {string} */
+function tokenIn(text) {
+  return decodeURIComponent(/token=([^&\s]+)/.exec(text)?.[1] ?? text);
+}
+
+/** Show why the server does not answer, and wait a little. @param {Problem} problem */
+async function askPatience(problem) {
+  const close = showGate(
+    element("h1", {}, "Waiting for the server"),
+    element("p", { role: "status" }, problem.message),
+    element("p", {}, "The page goes on by itself. If the server was stopped, start it again:"),
+    element("code", {}, "maskloom label"),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  close();
+}
+
+/** @param {...Node} content @returns {() => void} closes it. */
+function showGate(...content) {
+  const box = element("div", { class: "box" });
+  fill(box, ...content);
+  const gate = element("div", { class: "gate", role: "dialog", "aria-modal": "true" }, box);
+  document.body.append(gate);
+  return () => gate.remove();
+}

@@ -1,0 +1,175 @@
+/**
+ * From cells to colours: a clear fill and an outline of two lines, the class colour and beside it
+ * black or white, so that it is seen on every image. Magnified tiles draw the outline finer than a
+ * pixel of the image, along its edges. Which object is where comes from stamp.js.
+ */
+
+/** @typedef {import("./stamp.js").Cells} Cells */
+
+/**
+ * How one object looks; colours as 0xAABBGGRR.
+ *
+ * @typedef {object} Style
+ * @property {number} fill
+ * @property {number} line
+ * @property {number} contrast second line.
+ * @property {boolean} hatched filled in stripes: void.
+ * @property {boolean} dashed one line in both colours by turns: a layer that is only compared.
+ */
+
+/**
+ * @typedef {object} Target
+ * @property {Uint32Array} pixels RGBA, row by row.
+ * @property {number} width px of the tile drawn.
+ * @property {number} height
+ * @property {number} left of the first pixel in the grid of the tile's level.
+ * @property {number} top
+ * @property {number} magnify 2^magnify pixels of the tile are one cell.
+ * @property {number} thick px of each line.
+ */
+
+/**
+ * Draw the cells of one layer over what is there.
+ *
+ * @param {Target} target
+ * @param {Cells} cells with a margin of at least `reach(target)` cells on each side.
+ * @param {Style[]} styles by id; id 0 is not drawn.
+ */
+export function shade(target, cells, styles) {
+  const { magnify, width, height } = target;
+  const block = 1 << magnify;
+  const first = target.left >> magnify;
+  const last = (target.left + width - 1) >> magnify;
+  for (let column = first; column <= last; column++) {
+    const index = (column - cells.left) * cells.rows - cells.top;
+    const x0 = Math.max(0, (column << magnify) - target.left);
+    const x1 = Math.min(width, ((column + 1) << magnify) - target.left);
+    for (let row = target.top >> magnify; row <= (target.top + height - 1) >> magnify; row++) {
+      const id = cells.ids[index + row] ?? 0;
+      if (id === 0) continue;
+      const style = /** @type {Style} */ (styles[id]);
+      const y0 = Math.max(0, (row << magnify) - target.top);
+      const y1 = Math.min(height, (row << magnify) - target.top + block);
+      const plain = isInside(cells, index + row, id, reach(target));
+      for (let y = y0; y < y1; y++) {
+        for (let x = x0; x < x1; x++) {
+          const ring = plain ? 0 : ringOf(target, cells, x + target.left, y + target.top, id);
+          put(target, x, y, ring, style);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Cells that an outline looks beyond its own.
+ *
+ * @param {{magnify: number, thick: number}} target
+ * @returns {number}
+ */
+export function reach({ magnify, thick }) {
+  return Math.ceil((2 * thick) / (1 << magnify));
+}
+
+/** @param {Cells} cells @param {number} at @param {number} id @param {number} far */
+function isInside(cells, at, id, far) {
+  const { ids, rows } = cells;
+  for (let d = 1; d <= far; d++) {
+    if (ids[at - d] !== id || ids[at + d] !== id) return false;
+    if (ids[at - d * rows] !== id || ids[at + d * rows] !== id) return false;
+  }
+  return true;
+}
+
+/**
+ * 1 on the outer line, 2 on the inner one, 0 inside.
+ *
+ * @param {Target} target @param {Cells} cells @param {number} x @param {number} y
+ * @param {number} id
+ */
+function ringOf(target, cells, x, y, id) {
+  const { magnify, thick } = target;
+  const { ids, rows, left, top } = cells;
+  const column = ((x >> magnify) - left) * rows - top;
+  const row = y >> magnify;
+  for (let d = 1; d <= 2 * thick; d++) {
+    if (
+      ids[column + ((y - d) >> magnify)] !== id ||
+      ids[column + ((y + d) >> magnify)] !== id ||
+      ids[(((x - d) >> magnify) - left) * rows - top + row] !== id ||
+      ids[(((x + d) >> magnify) - left) * rows - top + row] !== id
+    ) {
+      return d <= thick ? 1 : 2;
+    }
+  }
+  return 0;
+}
+
+/** @param {Target} target @param {number} x @param {number} y @param {number} ring @param {Style} style */
+function put(target, x, y, ring, style) {
+  let color = style.fill;
+  const stripe = (x + target.left + y + target.top) & 7;
+  if (ring === 1) color = style.dashed && stripe > 4 ? style.contrast : style.line;
+  else if (ring === 2 && !style.dashed) color = style.contrast;
+  else if (style.hatched && stripe > 3) return;
+  if (color >>> 24 === 0) return;
+  const at = y * target.width + x;
+  const below = target.pixels[at] ?? 0;
+  target.pixels[at] = below === 0 || color >>> 24 === 255 ? color : over(color, below);
+}
+
+/**
+ * One clear colour over another, neither multiplied by its alpha.
+ *
+ * @param {number} color @param {number} below
+ * @returns {number}
+ */
+function over(color, below) {
+  const a = (color >>> 24) / 255;
+  const b = ((below >>> 24) / 255) * (1 - a);
+  const sum = a + b;
+  /** @param {number} shift */
+  const mix = (shift) =>
+    Math.round((((color >>> shift) & 255) * a + ((below >>> shift) & 255) * b) / sum) << shift;
+  return (mix(0) | mix(8) | mix(16) | (Math.round(sum * 255) << 24)) >>> 0;
+}
+
+/** @param {readonly number[]} rgb @param {number} alpha 0 to 1. @returns {number} */
+function pack(rgb, alpha) {
+  const [r = 0, g = 0, b = 0] = rgb;
+  return ((Math.round(alpha * 255) << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+/** Perceived brightness, 0 to 1. @param {readonly number[]} rgb */
+export function brightness([r = 0, g = 0, b = 0]) {
+  return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+}
+
+/**
+ * The look of an object.
+ *
+ * @param {readonly number[]} rgb of its class.
+ * @param {{opacity: number, fill: boolean, dashed: boolean, hatched: boolean, selected: boolean}} how
+ * @returns {Style}
+ */
+export function styleFor(rgb, { opacity, fill, dashed, hatched, selected }) {
+  const contrast = brightness(rgb) > 0.4 ? [0, 0, 0] : [255, 255, 255];
+  const strong = opacity === 0 ? 0 : 1;
+  if (selected) {
+    const amount = Math.min(1, opacity + 0.15);
+    return {
+      fill: fill ? pack(rgb, amount) : 0,
+      line: pack([255, 255, 255], 1),
+      contrast: pack([0, 0, 0], 1),
+      hatched,
+      dashed: false,
+    };
+  }
+  return {
+    fill: fill ? pack(rgb, opacity) : 0,
+    line: pack(rgb, strong),
+    contrast: pack(contrast, (dashed ? 0.9 : 0.55) * strong),
+    hatched,
+    dashed,
+  };
+}

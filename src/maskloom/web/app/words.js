@@ -1,0 +1,64 @@
+/**
+ * Words for codes: what the kinds of disagreement, verdicts and gestures are called on the page.
+ */
+
+/** @type {Record<string, string>} kinds of a region in review, seen from the labels. */
+export const KINDS = {
+  missing: "Not predicted",
+  extra: "Not labelled",
+  "wrong-class": "Other class",
+  boundary: "Outline differs",
+};
+
+/** @type {Record<string, {key: string, label: string, past: string, about: string}>} */
+export const VERDICTS = {
+  accepted: {
+    key: "a",
+    label: "Accept the prediction",
+    past: "accepted",
+    about: "Put what the model says into the labels",
+  },
+  kept: { key: "k", label: "Keep the labels", past: "kept", about: "The labels are right" },
+  void: { key: "x", label: "Cannot be judged", past: "void", about: "Leave this out of scores" },
+  unsure: { key: "u", label: "Not sure", past: "unsure", about: "Let somebody else decide" },
+  fixed: { key: "c", label: "Fixed by hand", past: "fixed", about: "You corrected it yourself" },
+};
+
+/** @type {Record<string, string>} what a gesture was. */
+const GESTURES = {
+  brush: "brush stroke",
+  eraser: "eraser stroke",
+  polygon: "polygon",
+  delete: "deletion",
+  category: "class change",
+  state: "done mark",
+  accept: "accepted prediction",
+  verdict: "verdict",
+  undo: "undo",
+  redo: "redo",
+  merge: "merge",
+};
+
+/** @param {string} kind @returns {string} */
+export function gestureName(kind) {
+  return GESTURES[kind] ?? kind;
+}
+
+/**
+ * When something happened, for people.
+ *
+ * @param {string} iso
+ * @returns {string} the time today, else the day and the time.
+ */
+export function timeOf(iso) {
+  const when = new Date(iso);
+  if (Number.isNaN(when.getTime())) return iso;
+  const today = when.toDateString() === new Date().toDateString();
+  const time = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return today ? time : `${when.toLocaleDateString()} ${time}`;
+}
+
+/** @param {number} n @param {string} one @param {string} [many] @returns {string} */
+export function counted(n, one, many = `${one}s`) {
+  return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+}
