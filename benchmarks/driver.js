@@ -57,7 +57,7 @@
       } catch (error) {
         note("baseless", [group[0].op.kind, String(error)]);
         if (!String(error).includes("reached")) console.log("detail " + JSON.stringify({error:String(error), revision: page.opened.revision,
-          box: page.outbox.of(page.opened.sample, page.opened.layer).map((o) => [o.op.id.slice(0,4), o.op.kind, "base", o.op.base, "own", o.own.map((i)=>i.slice(0,4)), o.state, o.sent, o.group.slice(0,4), "before", o.before, o.op.changes.map((c)=>[c.object.slice(-6), c.set, Object.keys(c.tiles??{}).join(" ")])]),
+          box: page.outbox.of(page.opened.sample, page.opened.layer).map((o) => [o.op.id.slice(0,4), o.op.kind, "base", o.op.base, "own", o.own.map((i)=>i.slice(0,4)), o.state, o.sent, o.group.slice(0,4), "drawn", o.drawn?.base, o.op.changes.map((c)=>[c.object.slice(-6), c.set, Object.keys(c.tiles??{}).join(" ")])]),
           ops: (await (await fetch(`/api/v1/ops?sample=1&layer=main&after=${Math.max(0, group[0].op.base-3)}`)).json()).ops.map((d)=>[d.revision, d.seq, d.author, d.op.id.slice(0,4), d.op.kind, d.op.changes.map((c)=>[c.object.slice(-6), c.set, Object.keys(c.tiles??{}).join(" ")])]) }));
         throw error;
       }
@@ -296,7 +296,8 @@
     press("Escape");
     press("v");
     press("n");
-    press("f");
+    page.view.inset = { left: 0, top: 0, right: 0, bottom: 0 };
+    page.view.fit();
     await pause(700);
     return /** @type {HTMLCanvasElement} */ (document.getElementById("scene")).toDataURL();
   }

@@ -174,7 +174,7 @@ def main():
             assert after in (before, whole[kind]), f"kill {number} left a part of {kind}"
             state = "all" if after == whole[kind] else "nothing"
             phases[phase] += 1
-            states[state] += 1
+            states[state] += phase != "too late"
             left["files swept"] += len(orphans(project)) if (project / JOURNAL).exists() else 0
             if state == "nothing":
                 done = subprocess.run(command(root, KINDS[kind][1], project), capture_output=True,

@@ -71,7 +71,7 @@ class Server:
             if not line:
                 _, err = self.process.communicate()
                 raise SystemExit(
-                    f"the server did not start: exit {self.process.returncode}, said {said!r}, {err}"
+                    f"the server did not start: exit {self.process.returncode}, {said!r}, {err}"
                 )
             said += line
         self.token = LINE.search(said)[2]
@@ -217,11 +217,13 @@ def run(folder: Path, kills: int, seed: int) -> dict[str, object]:
         page.start()
     faults: list[str] = []
     starts: list[float] = []
-    early = done = 0
+    early = done = waited_for = 0
     while done < kills and not faults:
         for page in pages:
             page.up.set()
-        faults += wait_for_answers(pages, dice.choice((0, 1, 2, 5, 10, 20, 40)))
+        wanted = dice.choice((0, 1, 2, 5, 10, 20, 40))
+        waited_for += wanted
+        faults += wait_for_answers(pages, wanted)
         # Not always right after an answer.
         time.sleep(dice.uniform(0.0, 0.05))
         server.kill()
@@ -242,6 +244,7 @@ def run(folder: Path, kills: int, seed: int) -> dict[str, object]:
     faults += finish(server, pages, root)
     return {
         "kills": done, "while_starting": early, "seed": seed, "pages": PAGES,
+        "waited_for": waited_for,
         "acknowledged": sum(len(page.acknowledged) for page in pages),
         "stored_but_not_answered": sum(page.stored_unanswered for page in pages),
         "neither_stored_nor_answered": sum(page.sent_anew for page in pages),

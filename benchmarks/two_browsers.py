@@ -112,7 +112,7 @@ class Person:
         except Exception:
             # The card may have gone with the page's last answer, or has no base to show any more.
             if await card.count():
-                await card.get_by_role("button", name="Keep theirs").click(timeout=5000)
+                await card.get_by_role("button", name="Keep theirs").click(timeout=20_000)
                 self.counts["kept theirs, no base"] += 1
         await self.page.wait_for_timeout(50)
         return True
@@ -204,7 +204,7 @@ async def compare(root: Path, pages) -> list[str]:
 
 def difference(shown, stored) -> str:
     """Where two documents differ, in short."""
-    out = [name for name in ("form", "size", "fields") if shown[name] != stored[name]]
+    out = [name for name in ("form", "size", "fields", "created") if shown[name] != stored[name]]
     for part in ("objects", "deleted"):
         a, b = shown[part], stored[part]
         out += [f"{part} {uid}" for uid in sorted(a.keys() | b.keys()) if a.get(uid) != b.get(uid)]

@@ -45,10 +45,12 @@ def documents() -> dict[str, Any]:
     classes = {"sky": rectangle(0, 0, 280, 100), "road": rectangle(0, 100, 280, 270), "void": set()}
     return {
         "rows": {"revision": 7, "form": "rows", "size": SIZE, "objects": rows, "deleted": [gone],
-                 "fields": {"state": "doing", "verdict/a1": "kept"}},
+                 "fields": {"state": "doing", "verdict/a1": "kept"}, "created": ["p", "gone"]},
         "map": {"revision": 0, "form": "map", "size": SIZE, "deleted": [], "fields": {},
-                "objects": [item(key, own, category=key) for key, own in classes.items()]},
-        "empty": {"revision": 0, "form": "rows", "size": SIZE, "objects": [], "deleted": [], "fields": {}},
+                "objects": [item(key, own, category=key) for key, own in classes.items()],
+                "created": []},
+        "empty": {"revision": 0, "form": "rows", "size": SIZE, "objects": [], "deleted": [], "fields": {},
+                  "created": []},
     }  # fmt: skip
 
 

@@ -202,7 +202,7 @@ def test_a_polygon_keeps_its_vertices_in_the_rows():
     assert again.objects["9-1"].geometry == moved
 
 
-def test_new_objects_follow_the_rows_in_the_order_of_their_uids():
+def test_new_objects_follow_the_rows_in_the_order_of_their_creation():
     held = document()
     for uid, category, z in (("n2", "sky", 1), ("n1", "car", 9)):
         change = gestures.create_object(
@@ -210,15 +210,43 @@ def test_new_objects_follow_the_rows_in_the_order_of_their_uids():
         )
         held = done(held, change)
     rows = held.to_labels(TAXONOMY, "main").rows
-    assert rows.category.tolist() == [1, 0, 0, 2, 0, 2]
+    assert rows.category.tolist() == [1, 0, 0, 2, 2, 0]
     assert rows.instance.tolist() == [7, 3, 12, 5, 13, 14]
-    assert rows.z_order.tolist()[4:] == [9, 1]
+    assert rows.z_order.tolist()[4:] == [1, 9]
     assert rows.author[4:] == ("", "")
     assert rows.source[4] == {"origin": "model/u@1 3"}
-    assert [a["k"] for a in rows.attributes[4:]] == ["n1", "n2"]
+    assert [a["k"] for a in rows.attributes[4:]] == ["n2", "n1"]
     assert np.isnan(rows.score[4:]).all()
     again = Document.from_labels(Labels(SIZE, rows=rows), TAXONOMY, 9)
     assert again.objects["9-4"].origin == "model/u@1 3"
+
+
+def instances(held):
+    """Instance id of every new object, by its column."""
+    rows = held.to_labels(TAXONOMY, "main").rows
+    return {int(box[0]): int(i) for box, i in zip(rows.masks.boxes, rows.instance, strict=True)}
+
+
+def test_the_id_of_a_new_object_stays_whatever_is_made_or_deleted_beside_it():
+    held = Document.from_labels(empty_labels(SIZE), TAXONOMY, 0)
+
+    def create(held, uid, x):
+        return done(held, gestures.create_object(uid, tiles(x, 1, x + 3, 4), "car"))
+
+    held = create(create(held, "nb", 10), "nc", 20)
+    assert instances(held) == {10: 1, 20: 2}
+    held = create(held, "na", 30)
+    assert instances(held) == {10: 1, 20: 2, 30: 3}
+    # Deleted, or its creation undone: no number is given again.
+    gone = done(held, gestures.delete_object("nb"))
+    made = operation(gone, gestures.create_object("nd", tiles(40, 1, 43, 4), "car"))
+    undone = apply(apply(gone, made), inverse(made, new_id()))
+    later = create(undone, "ne", 50)
+    assert instances(later) == {20: 2, 30: 3, 50: 5}
+    again = done(later, Change("nb", {"exists": (False, True)}))
+    assert instances(again) == {10: 1, 20: 2, 30: 3, 50: 5}
+    read = Document.from_json(json.loads(json.dumps(gone.to_json())), held)
+    assert instances(create(read, "ne", 50)) == {20: 2, 30: 3, 50: 4}
 
 
 def test_a_first_object_of_an_empty_sample_makes_a_row():

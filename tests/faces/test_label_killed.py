@@ -25,5 +25,5 @@ def test_no_answered_operation_is_lost_to_twenty_kills(checkout, tmp_path):
     told = json.loads(out.read_text())
     assert told["faults"] == []
     assert told["kills"] == 20
-    # By the seed, not by the clock: kills come after a number of answers.
-    assert told["acknowledged"] >= 100
+    # Kills come after a number of answers that the seed decides, and not the clock.
+    assert told["acknowledged"] >= told["waited_for"] > 20

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskloom.core.gestures import make, set_field
 from maskloom.errors import DataError, FormatError, ImageError, UsageError, WriteError
 from maskloom.formats.detect import read_dataset
 from maskloom.store.images import read_image, write_png
@@ -445,3 +446,27 @@ def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path):
             assert state_of(project, whole) == "all"
         assert len(own_files(project)) == len(own_files(tmp_path / "p0"))
         assert not (project / ".import.journal").exists()
+
+
+def test_a_prediction_keeps_how_sure_it_was(tmp_path):
+    sure = np.full(SIZE, 204, np.uint8)
+    sure[0, 0] = 1
+    write_png(tmp_path / "src/a.png", np.eye(*SIZE, dtype=np.uint8))
+    write_png(tmp_path / "src/confidence/a.png", sure)
+    import_(tmp_path / "src", tmp_path / "p", from_="bitmap", set_=("from.kind=class",))
+    dataset = read_dataset(tmp_path / "p")
+    (sample,) = dataset.samples
+    assert np.array_equal(dataset.labels_of(sample).confidence, sure)
+
+
+def test_work_that_is_imported_over_is_in_the_result(coco, tmp_path):
+    import_(coco, tmp_path / "p")
+    with Project.open(tmp_path / "p") as project:
+        document = project.document("001", "main")
+        done = make(document, "main", "state", [set_field(document, "", "state", "done")])
+        number = project.commit("001", done, author="ann").seq
+    outcome = import_(coco, tmp_path / "p", replace=True)
+    assert outcome.results["superseded"] == 1
+    address = f"{tmp_path / 'p'}::main#{number}"
+    assert any(line.endswith(address) for line in outcome.warnings)
+    assert read_dataset(address).content_hash() != read_dataset(tmp_path / "p").content_hash()

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from maskloom.errors import TaxonomyError, UsageError, WriteError
+from maskloom.store.images import write_png
 from maskloom.store.project import Project
+from maskloom.verbs.import_ import import_
 from maskloom.verbs.init import init
 
 
@@ -54,3 +57,16 @@ def test_a_folder_that_holds_something_stays_as_it_is(tmp_path):
     with pytest.raises(WriteError, match="something else is there"):
         init(tmp_path / "p")
     assert [p.name for p in (tmp_path / "p").iterdir()] == ["mine.txt"]
+
+
+def test_a_project_of_class_maps_begins_without_labels(tmp_path):
+    words = {"categories": [{"id": 0, "name": "cell"}]}
+    (tmp_path / "words.json").write_text(json.dumps(words))
+    init(tmp_path / "p", taxonomy=tmp_path / "words.json", form="map")
+    (tmp_path / "images").mkdir()
+    write_png(tmp_path / "images/a.png", np.zeros((4, 4), np.uint8))
+    import_(tmp_path / "images", tmp_path / "p")
+    with Project.open(tmp_path / "p") as project:
+        for layer in ("main", "gold"):
+            assert project.document("a", layer).form == "map"
+            assert list(project.document("a", layer).objects)[0] == "cell"

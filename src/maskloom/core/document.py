@@ -25,6 +25,10 @@ IMPORTED = re.compile(r"[0-9]+-[0-9]+")
 """Uids of rows of a snapshot; a new object takes another form of uid."""
 
 
+# What an object and a tile take beside their runs.
+_OBJECT_BYTES, _TILE_BYTES = 1000, 200
+
+
 @dataclass(frozen=True, slots=True)
 class Object:
     """One object, or one class of a map.
@@ -65,6 +69,8 @@ class Document:
         objects: what exists, by uid.
         deleted: what was deleted and may come back, by uid.
         fields: state and verdicts that differ from "todo" and none.
+        created: uids of all objects that people ever made since the snapshot, in that order, also
+            of those that were taken back: an object's number is its own for good.
         labels: what the document was made from.
         initial: its objects then.
     """
@@ -75,6 +81,7 @@ class Document:
     objects: Mapping[str, Object] = field(default_factory=dict)
     deleted: Mapping[str, Object] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    created: tuple[str, ...] = field(default=(), compare=False)
     labels: Labels | None = field(default=None, compare=False, repr=False)
     initial: Mapping[str, Object] = field(default_factory=dict, compare=False, repr=False)
 
@@ -120,6 +127,19 @@ class Document:
 
         return document_json.to_json(self)
 
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes, its labels included."""
+        held = {id(one): one for of in (self.objects, self.deleted, self.initial)
+                for one in of.values()}  # fmt: skip
+        tiles = {id(runs): len(runs) for one in held.values() for runs in one.tiles.values()}
+        labels = self.labels
+        arrays = () if labels is None else (labels.class_map, labels.confidence)
+        pixels = sum(array.nbytes for array in arrays if array is not None)
+        if labels is not None and labels.rows is not None:
+            pixels += labels.rows.masks.counts.nbytes
+        return pixels + _OBJECT_BYTES * len(held) + sum(tiles.values(), _TILE_BYTES * len(tiles))
+
     def value(self, uid: str, name: str) -> Any:
         """The value of a field of an object, or of the document (uid "")."""
         if uid == DOCUMENT:
@@ -142,7 +162,7 @@ def apply(document: Document, op: Operation) -> Document:
         DataError: the outcome would not be a sound document.
     """
     objects, deleted = dict(document.objects), dict(document.deleted)
-    fields = document.fields
+    fields, created = document.fields, document.created
     for i, change in enumerate(op.changes):
         where = f"changes[{i}] {change.object or 'document'}"
         _check_old(document, change, where)
@@ -158,6 +178,8 @@ def apply(document: Document, op: Operation) -> Document:
         deleted.pop(change.object, None)
         if exists:
             objects[change.object] = after
+            if after.row is None and change.object not in document.objects:
+                created = (*created, *({change.object} - set(created)))
         elif after != Object(change.object):
             deleted[change.object] = after
     if document.form == "map":
@@ -168,6 +190,7 @@ def apply(document: Document, op: Operation) -> Document:
         objects=objects,
         deleted=deleted,
         fields=fields,
+        created=created,
     )
 
 

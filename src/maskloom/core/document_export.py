@@ -1,7 +1,7 @@
 """Documents to labels: what nobody touched returns as it was, field by field.
 
 A row whose pixels changed loses what its source said of the old ones; new objects follow the
-rows, sorted by uid. The way in is `document_labels`.
+rows, as they came. The way in is `document_labels`.
 """
 
 from __future__ import annotations
@@ -44,13 +44,21 @@ def to_labels(document: Document, taxonomy: Taxonomy, layer: str) -> Labels:
     )
 
 
+def in_order(document: Document) -> tuple[list[Object], list[Object]]:
+    """The objects in the order of the rows of `Document.to_labels`.
+
+    Returns:
+        What is left of the snapshot's rows; and the new ones behind it, as they were created.
+    """
+    left = [held for held in document.objects.values() if held.row is not None]
+    left.sort(key=lambda held: held.row or 0)
+    new = [document.objects[uid] for uid in document.created if uid in document.objects]
+    return left, new
+
+
 def _rows(document: Document, base: Rows, taxonomy: Taxonomy) -> Rows:
     """The rows that are left, mended, and behind them those that are new."""
-    left = sorted(
-        (held for held in document.objects.values() if held.row is not None),
-        key=lambda held: held.row or 0,
-    )
-    new = [document.objects[uid] for uid in sorted(document.objects) if uid not in document.initial]
+    left, new = in_order(document)
     pairs = [(i, held, document.initial[held.uid]) for i, held in enumerate(left)]
     changed = [(i, held, old) for i, held, old in pairs if held is not old and held != old]
     if not new and not changed and len(left) == len(base):
@@ -104,8 +112,13 @@ def _repainted(
 
 
 def _new_rows(new: Sequence[Object], base: Rows, document: Document, taxonomy: Taxonomy) -> Rows:
-    """Rows of objects that the snapshot does not have; instance ids follow its largest."""
+    """Rows of objects that the snapshot does not have.
+
+    Instance ids follow its largest in the order of all that were ever created: an object keeps
+    its id, whatever is made or deleted beside it.
+    """
     first = max(int(base.instance.max(initial=0)), 0) + 1
+    ids = {uid: first + i for i, uid in enumerate(document.created)}
     lists: dict[str, list[Any]] = {
         "attributes": [dict(held.attributes) or None for held in new],
         "geometry": [
@@ -116,7 +129,7 @@ def _new_rows(new: Sequence[Object], base: Rows, document: Document, taxonomy: T
     return Rows.make(
         tiles_to_masks([held.tiles for held in new], document.size_hw),
         np.array([taxonomy.index(held.category or "") for held in new], np.int32),
-        instance=np.arange(first, first + len(new)),
+        instance=np.array([ids[held.uid] for held in new]),
         z_order=np.array([held.z for held in new]),
         **_shortened(lists),
     )

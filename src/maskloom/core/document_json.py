@@ -25,6 +25,7 @@ def to_json(document: Document) -> dict[str, Any]:
         "objects": _objects(list(document.objects.values())),
         "deleted": _objects(list(document.deleted.values())),
         "fields": dict(document.fields),
+        "created": list(document.created),
     }
 
 
@@ -36,6 +37,7 @@ def from_json(data: Mapping[str, Any], start: Document) -> Document:
         objects={one["id"]: _object(one, start) for one in data["objects"]},
         deleted={one["id"]: _object(one, start) for one in data["deleted"]},
         fields=dict(data["fields"]),
+        created=tuple(data["created"]),
     )
 
 

@@ -15,7 +15,7 @@ from maskloom.core.document import Document, Object
 from maskloom.core.grid_polygons import grid_geometries
 from maskloom.core.labels import Coverage, Labels, RowKind, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
-from maskloom.core.operation_fields import MAX_TEXT, MAX_WHOLE
+from maskloom.core.operation_fields import MAX_DEPTH, MAX_TEXT, MAX_WHOLE
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.tiles import masks_to_tiles, xor_tiles
 from maskloom.errors import DataError
@@ -79,19 +79,47 @@ def _objects(rows: Rows, taxonomy: Taxonomy, seq: int) -> dict[str, Object]:
     return objects
 
 
-def told(value: Any) -> Any:
-    """A foreign value as plain JSON that a page keeps exactly; what it cannot keep is text."""
+def told(value: Any, depth: int = 0) -> Any:
+    """A foreign value as plain JSON that a page keeps exactly; what it cannot keep is text.
+
+    Names that cannot be written are mended, and stay different from each other.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_WHOLE:
+    if isinstance(value, int | float) and abs(value) <= MAX_WHOLE:
         return int(value) if value == int(value) else value
-    if isinstance(value, dict):
-        return {str(key): told(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [told(item) for item in value]
-    return str(value).encode(errors="replace").decode()
+    if isinstance(value, dict) and depth < MAX_DEPTH:
+        names = _names(value)
+        return {names[key]: told(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple) and depth < MAX_DEPTH:
+        return [told(item, depth + 1) for item in value]
+    return _text(value)
+
+
+def _names(value: dict[Any, Any]) -> dict[Any, str]:
+    """Key → its name in a page; sound names stay as they are."""
+    names = {key: key for key in value if isinstance(key, str) and _text(key) == key}
+    taken = set(names.values())
+    for key in value:
+        if key not in names:
+            name = text = _text(key)
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{text} ({number})"
+            names[key] = name
+            taken.add(name)
+    return names
+
+
+def _text(value: Any) -> str:
+    try:
+        text = str(value)
+    except (RecursionError, ValueError):  # nested too deep, a number of too many digits
+        text = type(value).__name__
+    return text.encode(errors="replace").decode()
 
 
 def _origin(value: object) -> str | None:

@@ -81,9 +81,19 @@ def migrate(
 
 
 def complete(
-    taxonomy: Taxonomy, migration: Migration, *, earlier: Iterable[Category] = ()
+    taxonomy: Taxonomy,
+    migration: Migration,
+    *,
+    earlier: Iterable[Category] = (),
+    moves: Iterable[Migration] = (),
 ) -> Migration:
     """The migration with keys, ids and order written out, so that it means the same for ever.
+
+    Args:
+        taxonomy: before the migration.
+        migration: as somebody asks for it.
+        earlier: as for `migrate`.
+        moves: merges and their inverses up to now; a key that they lead elsewhere stays taken.
 
     Raises:
         TaxonomyError: a name or key that cannot be, or that was used before.
@@ -95,7 +105,7 @@ def complete(
     old = tuple(earlier)
     if not migration.categories:
         migration = replace(migration, categories=new_categories(taxonomy, migration, old))
-    refuse_reused(migration.categories, old)
+    refuse_reused(migration.categories, old, _merged(moves))
     return replace(migration, key=migration.key or migration.categories[0].key)
 
 
@@ -132,13 +142,19 @@ def resolve(keys: Iterable[str], migrations: Iterable[Migration]) -> list[str]:
         keys: as labels say them.
         migrations: all that were recorded up to the moment of reading, in order.
     """
+    became = _merged(migrations)
+    return [_followed(key, became) for key in keys]
+
+
+def _merged(migrations: Iterable[Migration]) -> dict[str, str]:
+    """The target of each key that is merged away."""
     became: dict[str, str] = {}
     for migration in migrations:
         if migration.kind == "merge":
             became[migration.key] = migration.into
         elif migration.kind == "unmerge":
             became.pop(migration.key, None)
-    return [_followed(key, became) for key in keys]
+    return became
 
 
 def _followed(key: str, became: dict[str, str]) -> str:

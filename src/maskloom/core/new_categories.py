@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,15 @@ def new_categories(
     return tuple(out)
 
 
-def refuse_reused(categories: Iterable[Category], earlier: Sequence[Category]) -> None:
-    """Names and keys that cannot be, and keys that meant something else before.
+def refuse_reused(
+    categories: Iterable[Category], earlier: Sequence[Category], merged: Container[str] = ()
+) -> None:
+    """Names and keys that cannot be, and keys that mean or meant something else.
+
+    Args:
+        categories: that are to be new.
+        earlier: categories that are gone.
+        merged: keys that are read as another one now.
 
     Raises:
         TaxonomyError: there is one.
@@ -65,6 +72,12 @@ def refuse_reused(categories: Iterable[Category], earlier: Sequence[Category]) -
         if not _KEY.fullmatch(category.key):
             raise TaxonomyError(
                 "not a key", seen=category.key, hint="use a-z, 0-9, `-`, `_`, `.`, at most 64"
+            )
+        if category.key in merged:
+            raise TaxonomyError(
+                "labels of this key are read as another category, into which it was merged",
+                seen=category.key,
+                hint="undo the merge, or give the category another key",
             )
         versions = [c for c in earlier if c.key == category.key]
         if versions and category not in versions:

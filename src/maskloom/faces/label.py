@@ -21,13 +21,13 @@ import click
 from maskloom.errors import UsageError
 from maskloom.faces.console import printable
 from maskloom.faces.loopback import HOST, listen
+from maskloom.labelling import PORT
 
 if TYPE_CHECKING:
     import socket
 
     from maskloom.store.project.project import Project
 
-PORT = 8471
 _CLOSE_S = 3
 _MOST_FOLDERS = 2000
 

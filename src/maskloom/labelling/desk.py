@@ -62,9 +62,9 @@ class Desk:
 
     def split_names(self) -> list[str]:
         """Names of the splits, sorted."""
-        names = select(split.c.name).distinct().order_by(split.c.name)
+        names = select(split.c.name).where(split.c.until.is_(None)).distinct()
         with database.read(self.project) as connection:
-            return list(connection.execute(names).scalars())
+            return list(connection.execute(names.order_by(split.c.name)).scalars())
 
     def writable(self) -> None:
         """Pass if the project can be changed.

@@ -2,7 +2,8 @@
 
 A band is what an outline leaves behind that moved a little: the class that is predicted there
 lies close by in the truth, and the true class lies close by in the prediction. The sum of both
-distances is how far the outline moved. Which regions follow from it is `regions_maps.py`.
+distances is how far the outline moved. How distances are found is `nearest.py`,
+which regions follow from them `regions_maps.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.kernel import Ints, Points, Rows, kernel
 from maskloom.core.labels import codes
+from maskloom.quality.nearest import nearest
 
 UNCOUNTED = -1
 CORNER = 1.5
@@ -69,10 +70,9 @@ def find_dispute(
     at = yx[:, 0], yx[:, 1]
     said, found = ours[at], theirs[at]
     things = _things(ours, theirs, n_categories, yx)
-    disk = _disk(CORNER * scale)
-    moved = nearest(ours, yx, found, *disk) - 1.0
+    moved = nearest(ours, yx, found, CORNER * scale) - 1.0
     near = np.isfinite(moved)
-    moved[near] += nearest(theirs, yx[near], said[near], *disk)
+    moved[near] += nearest(theirs, yx[near], said[near], CORNER * scale)
     solid = moved > scale
     if solid.any():
         ids = connected(yx[solid], things[solid], ours.shape)
@@ -86,9 +86,15 @@ def find_dispute(
 def connected(
     yx: NDArray[np.int64], values: NDArray[np.int64], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Ids from 1 of pixels: equal where pixels of one value touch by an edge or a corner."""
+    """Ids 1, 2, ... of pixels: equal where pixels of one value touch by an edge or a corner.
+
+    Args:
+        yx: (M, 2) pixels.
+        values: of them, from 0.
+        shape: of the frame.
+    """
     canvas = np.zeros(shape, np.int32)
-    canvas[yx[:, 0], yx[:, 1]] = np.unique(values, return_inverse=True)[1] + 1
+    canvas[yx[:, 0], yx[:, 1]] = values + 1
     return _segments(canvas, 0)[yx[:, 0], yx[:, 1]]
 
 
@@ -130,32 +136,8 @@ def _rim(
     near = np.zeros(len(yx), np.bool_)
     rest = np.flatnonzero(~solid)
     wanted = things[rest].astype(np.int32)
-    near[rest] = np.isfinite(nearest(core, yx[rest], wanted, *_disk(scale)))
+    near[rest] = np.isfinite(nearest(core, yx[rest], wanted, scale))
     return near
-
-
-@kernel
-def nearest(
-    codes_map: Rows, yx: Ints, wanted: Rows, disk: Ints, radii: Points
-) -> NDArray[np.float64]:
-    """For each place the distance to the nearest pixel of the wanted code, in px, or infinity.
-
-    Args:
-        codes_map: (H, W) int32.
-        yx: (M, 2) places.
-        wanted: (M,) codes.
-        disk: (K, 2) steps (dy, dx) by rising length; farther pixels are not looked at.
-        radii: (K,) their lengths.
-    """
-    height, width = codes_map.shape
-    out = np.full(yx.shape[0], np.inf)
-    for i in range(yx.shape[0]):
-        for k in range(radii.size):
-            y, x = yx[i, 0] + disk[k, 0], yx[i, 1] + disk[k, 1]
-            if 0 <= y < height and 0 <= x < width and codes_map[y, x] == wanted[i]:
-                out[i] = radii[k]
-                break
-    return out
 
 
 def _plain(pixels: NDArray[Any], background: int, void: int) -> NDArray[np.int32]:
@@ -165,13 +147,3 @@ def _plain(pixels: NDArray[Any], background: int, void: int) -> NDArray[np.int32
     out[pixels == code_background] = background
     out[pixels == code_void] = void
     return out
-
-
-def _disk(radius: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Steps (dy, dx) of at most `radius` px but not none, by rising length."""
-    reach = int(radius)
-    steps = np.argwhere(np.ones((2 * reach + 1, 2 * reach + 1), np.bool_)) - reach
-    lengths = np.hypot(steps[:, 0], steps[:, 1])
-    order = np.argsort(lengths, kind="stable")
-    order = order[(lengths[order] > 0) & (lengths[order] <= radius)]
-    return np.ascontiguousarray(steps[order]), lengths[order]

@@ -42,8 +42,9 @@ def map_regions(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """Connected pixels: one value for each group, by rising id."""
+    """Connected pixels: the group of each, and one value for each group, by rising id."""
 
+    number: NDArray[np.int64]
     first: NDArray[np.int64]
     area: NDArray[np.int64]
     box: NDArray[np.int64]
@@ -54,16 +55,17 @@ class _Groups:
         cls, ids: NDArray[np.int64], yx: NDArray[np.int64], sureness: NDArray[np.float64] | None
     ) -> _Groups:
         """Gather pixels by id; certainty is NaN where the prediction does not say."""
-        _, first, ids, area = np.unique(
-            ids, return_index=True, return_inverse=True, return_counts=True
-        )
-        starts = np.concatenate(([0], np.cumsum(area)[:-1])).astype(np.int64)
-        ordered = yx[np.argsort(ids, kind="stable")]
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.diff(ids[order], prepend=-1))
+        area = np.diff(starts, append=len(ids))
+        number = np.empty_like(ids)
+        number[order] = np.repeat(np.arange(len(area)), area)
+        ordered = yx[order]
         low = np.minimum.reduceat(ordered, starts, axis=0)
         high = np.maximum.reduceat(ordered, starts, axis=0) + 1
         box = np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1)
         weights = np.full(len(ids), np.nan) if sureness is None else sureness
-        return cls(first, area, box, np.bincount(ids, weights) / area)
+        return cls(number, order[starts], area, box, np.bincount(number, weights) / area)
 
 
 def _solid(
@@ -74,7 +76,7 @@ def _solid(
     if not len(at):
         return
     yx = dispute.yx[at]
-    ids = np.unique(connected(yx, dispute.things[at], dispute.codes.shape), return_inverse=True)[1]
+    ids = connected(yx, dispute.things[at], dispute.codes.shape) - 1
     groups = _Groups.of(ids, yx, None if sureness is None else sureness[at])
     truth, predicted = (
         _shares_of_classes(ids, codes[at], len(frame.taxonomy) + 1)
@@ -130,7 +132,7 @@ def _bands(
     codes = pair[:, 0].astype(np.int64) * (len(frame.taxonomy) + 1) + pair[:, 1]
     ids = _linked(yx, codes, int(frame.scale / 2))
     groups = _Groups.of(ids, yx, None if sureness is None else sureness[at])
-    _, ids = np.unique(ids, return_inverse=True)
+    ids = groups.number
     offset = groups.area / np.bincount(ids, 1.0 / dispute.moved[at])
     thin, share = _shares(dispute.codes, yx, ids, pair[groups.first], len(frame.taxonomy))
     for i, first in enumerate(groups.first.tolist()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,35 @@ def writing(path: Path) -> Iterator[None]:
         raise write_error(path, error) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it; each that is new lasts through a power cut.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    new, above = [], path
+    while not above.is_dir() and above != above.parent:
+        new.append(above)
+        above = above.parent
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(new):
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new files in a folder last through a power cut, where systems can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # Windows opens no folders; renames last there without
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
 def atomic_write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a file by temp file, fsync and rename.
 
@@ -67,9 +97,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: the target cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    # Threads of one process write the same file, too.
+    token = f"{os.getpid()}.{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name}.{token}{PARTIAL}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -132,7 +164,7 @@ def claim_partial(path: Path, *, keep: bool = False) -> None:
                 )
             if not keep:
                 shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         marker.touch()
     except OSError as error:
         raise write_error(path, error) from error

@@ -39,6 +39,9 @@ VERBS: dict[str, Verb] = {
     "taxonomy": Verb(
         "maskloom.verbs.taxonomy:taxonomy", "show and change what a project's labels may say"
     ),
-    "list": Verb("maskloom.verbs.listing:list_", "list models, formats and more; layers and runs of a project"),
+    "list": Verb(
+        "maskloom.verbs.listing:list_",
+        "list models, formats and more; layers and runs of a project",
+    ),
     "demo": Verb("maskloom.verbs.demo:demo", "try all of it on a small generated set", long=True),
 }

@@ -21,7 +21,8 @@ def export(
     """Write a layer of a project in a format, exactly or not at all.
 
     The result names the sequence number that was written, so that PROJECT::LAYER#NUMBER gives
-    the same bytes at any later time.
+    the same labels, taxonomy and splits at any later time. What a later import learns of an image
+    itself (its place, size, sha256, tags, group) is not pinned: it is written as known now.
 
     Args:
         project: PROJECT[::LAYER[#REVISION]]; by default the layer main, as it is now.

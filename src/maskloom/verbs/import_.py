@@ -42,7 +42,8 @@ def import_(
             given.
         layer: who says it: main, gold, by/NAME, model/NAME@HASH, consensus.
         copy: put the images into the project instead of referring to them.
-        replace: where the layer has labels already, add these as a new revision of them.
+        replace: where the layer has labels already, add these as a new revision of them, also of
+            samples that people edited; the result tells how many, and how to read what they said.
         split: take this split only.
         images: folder under which to look for the images.
         map_: OLD=NEW renames a category; the same NEW twice merges.
@@ -52,6 +53,7 @@ def import_(
     Raises:
         UsageError: an option or name is unknown, the layer has labels of these samples already,
             or src and project lie in each other.
+        Conflict: people changed one of these samples meanwhile.
         DataError: the source is invalid.
         WriteError: the project cannot be written.
     """
@@ -114,6 +116,7 @@ def _found(
     """The data set, or images alone with warnings; and the name of the format."""
     from maskloom.core.options import parse_settings
     from maskloom.formats import bare
+    from maskloom.formats.confidence import with_confidence
     from maskloom.formats.detect import find_format, load_format, read_dataset
     from maskloom.formats.rename import renamed
 
@@ -128,7 +131,7 @@ def _found(
     )
     if from_ is None and fmt.name == "bitmap":
         bare.refuse_ambiguous(src, dataset)
-    return renamed(dataset, map_), fmt.name
+    return renamed(with_confidence(dataset, src), map_), fmt.name
 
 
 def _outcome(
@@ -142,6 +145,7 @@ def _outcome(
         "new_samples": added.new_samples,
         "objects": added.objects,
         "sequence": added.sequence,
+        "superseded": added.superseded,
     }
     what = f"{added.samples:,} images" + (f", {added.objects:,} objects" if added.objects else "")
     where = "without labels" if layer is None else f"as layer {layer}"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from maskloom.core.outcome import Outcome
 
 
 def init(
-    project: Path, *, name: str = "", taxonomy: Path | None = None, database: str = ""
+    project: Path,
+    *,
+    name: str = "",
+    taxonomy: Path | None = None,
+    database: str = "",
+    form: Literal["rows", "map"] = "rows",
 ) -> Outcome:
     """Make a project: one folder that keeps images, labels, models and their history.
 
@@ -17,6 +23,8 @@ def init(
         name: what to call it; by default as the folder.
         taxonomy: JSON file of what labels may say; without it, imports bring their categories.
         database: URL of an empty PostgreSQL database, for a team; by default one inside.
+        form: what people draw on images without labels: objects that may overlap (rows), or one
+            class for each pixel (map). Imported labels bring their own.
 
     Raises:
         WriteError: something is there, or it cannot be written.
@@ -28,7 +36,7 @@ def init(
     from maskloom.store.project.project import Project
 
     words = None if taxonomy is None else Taxonomy.from_json(read_json(taxonomy), where=taxonomy)
-    with Project.create(project, name=name, taxonomy=words, database=database) as made:
+    with Project.create(project, name=name, taxonomy=words, database=database, form=form) as made:
         known = made.taxonomy()
         results = {
             "project": made.root,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from maskloom.quality.review import Review
     from maskloom.store.project.address import Address
 
-PAGE = "http://127.0.0.1:8471/"
-
 
 def review(
     truth: Path,
@@ -174,7 +172,10 @@ def _links(kept: int | None, n: int) -> dict[int, str]:
     """Place in the list → address of the page that shows it."""
     if kept is None:
         return {}
+    from maskloom.labelling import PORT
     from maskloom.labelling.places import item_place
     from maskloom.store.project.reviews import item_id
 
-    return {i: PAGE + item_place(kept, item_id(kept, i + 1)) for i in range(n)}
+    # The server need not run yet; this is where it will be unless told otherwise.
+    page = f"http://127.0.0.1:{PORT}/"
+    return {i: page + item_place(kept, item_id(kept, i + 1)) for i in range(n)}

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from maskloom.core.migrations import Migration
     from maskloom.core.outcome import Outcome, Table
     from maskloom.core.taxonomy import Taxonomy
-    from maskloom.store.project.taxonomies import Migrated, Recorded
+    from maskloom.store.project.taxonomies import Migrated
+    from maskloom.store.project.taxonomy_log import Recorded
 
 
 def taxonomy(

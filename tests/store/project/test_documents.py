@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -21,8 +22,8 @@ from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
 from maskloom.core.tiles import encode_tile
-from maskloom.errors import Conflict
-from maskloom.store.project import Project, checkpoints, database, schema
+from maskloom.errors import Conflict, UsageError
+from maskloom.store.project import Project, checkpoints, database, documents, schema
 from maskloom.store.project.checkpoints import CHECKPOINT_OPS
 
 SIZE = (300, 400)
@@ -303,3 +304,105 @@ def test_checkpoints_of_equal_documents_are_equal_files(imported, tmp_path):
     file.unlink()
     assert checkpoints.save(imported, place, held)
     assert file.exists()
+
+
+def test_the_newest_two_checkpoints_of_a_sample_stay(imported):
+    edit(imported, 2 * CHECKPOINT_OPS)
+    elsewhere = {"layer_id": 1, "sample_id": 2, "revision": 9}
+    shared = min(checkpoint_files(imported))
+    with database.write(imported) as connection:
+        connection.execute(schema.checkpoint.insert().values(**elsewhere, sha256=shared.name))
+    edit(imported, 3 * CHECKPOINT_OPS, seed=1)
+    with database.write(imported) as connection:
+        mine = schema.checkpoint.c.sample_id == 1
+        found = connection.execute(select(schema.checkpoint.c.revision).where(mine)).scalars()
+        assert sorted(found) == [1 + 4 * CHECKPOINT_OPS, 1 + 5 * CHECKPOINT_OPS]
+    left = {p for p in imported.layout.blobs.rglob("*") if p.is_file()}
+    # One of the old files is another sample's, too.
+    assert left == checkpoint_files(imported)
+    assert shared in left
+    assert len(left) == 3
+    assert same(reopened(imported), imported.document(1, "main"))
+    assert same(reopened(imported, at=40), replayed(imported, at=40))
+
+
+def test_a_document_that_is_too_large_is_not_kept(imported, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_LARGEST", 100)
+    edit(imported, CHECKPOINT_OPS + 1)
+    assert kept(imported) == []
+    assert not imported.layout.blobs.exists()
+
+
+def test_names_and_depths_that_no_page_can_keep_stop_nothing(project):
+    deep = []
+    for _ in range(900):
+        deep = [deep]
+    odd = {"\ud800k": 1, "?k": 2, "\ud801k": 3, "n": deep, "huge": 10**400}
+    rows = Rows.make(Masks.from_dense(np.ones((1, *SIZE), bool)), [0], attributes=(odd,))
+    labels = Labels(SIZE, rows=rows)
+    project.add(Dataset(project.taxonomy(), project.samples()[:1], lambda s: labels), "main")
+    (held,) = project.document(1, "main").objects.values()
+    assert [held.attributes[name] for name in ("?k", "?k (2)", "?k (3)")] == [2, 1, 3]
+    json.dumps(project.document(1, "main").to_json(), ensure_ascii=False).encode()
+    for i in range(CHECKPOINT_OPS + 1):
+        document = project.document(1, "main")
+        op = make(document, "main", "z", [set_field(document, held.uid, "z", i + 1)])
+        project.commit(1, op, author="ann")
+    assert kept(project) == [1 + CHECKPOINT_OPS]
+    document = project.document(1, "main")
+    project.commit(
+        1, make(document, "main", "edit", [set_field(document, held.uid, "attributes", {})]),
+        author="ann",
+    )  # fmt: skip
+    assert project.document(1, "main").objects[held.uid].attributes == {}
+
+
+def test_whatever_goes_wrong_with_a_checkpoint_the_operation_is_accepted(imported, monkeypatch):
+    for n, error in enumerate((ValueError("x"), OSError("x"), RecursionError("x"))):
+
+        def failing(*_, error=error):
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoints, "canonical", failing)
+            edit(imported, CHECKPOINT_OPS + 1, seed=n)
+    assert kept(imported) == []
+    edit(imported, 1, seed=9)
+    assert len(kept(imported)) == 1
+
+
+def test_documents_in_memory_are_bounded_by_their_bytes(imported):
+    held = []
+    for sample in (1, 2, 3):
+        with database.read(imported) as connection:
+            place = documents.find_place(imported, connection, sample, "main")
+            held.append((place.ids, documents.head(imported, connection, place)))
+    small = max(one.document.nbytes for _, one in held)
+    assert small > 2000
+    memory = documents.Documents(largest=2 * small)
+    for ids, one in held:
+        memory.keep(ids, one)
+    assert [memory.find(ids) is not None for ids, _ in held] == [False, True, True]
+    tight = documents.Documents(largest=1)
+    for ids, one in held:
+        tight.keep(ids, one)
+    assert [tight.find(ids) is not None for ids, _ in held] == [False, False, True]
+
+
+def test_a_layer_that_people_start_takes_the_form_of_main(mapped):
+    form = mapped.document(1, "main").form
+    assert form == mapped.document(1, "by/ann").form == "map"
+    document = mapped.document(1, "by/ann")
+    key = next(iter(document.objects))
+    tiles = {(0, 0): encode_tile(np.eye(256, dtype=bool))}
+    op = make(document, "by/ann", "brush", [replace_pixels(document, key, tiles)])
+    mapped.commit(1, op, author="ann")
+    assert {info.name: info.form for info in mapped.layers()} == {"main": "map", "by/ann": "map"}
+    mapped.dataset("by/ann").content_hash()
+
+
+def test_a_number_that_is_still_to_come_is_refused(imported):
+    now = imported.sequence()
+    imported.document(1, "main", now)
+    with pytest.raises(UsageError, match="no such revision yet"):
+        imported.document(1, "main", now + 1)

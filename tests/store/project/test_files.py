@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskloom.errors import DataError, UsageError, WriteError
+from maskloom.errors import DataError, MaskloomError, UsageError, WriteError
 from maskloom.store.project import Address, blobs, parse_address
 from maskloom.store.project.address import layer_name
 from maskloom.store.project.layout import safe_name
@@ -196,3 +197,39 @@ def test_a_lock_never_writes_through_a_link(tmp_path):
 def test_no_lock_where_nothing_can_be_written(tmp_path):
     with pytest.raises(WriteError), server_lock(tmp_path / "none"):
         pytest.fail("locked nothing")
+
+
+def test_threads_that_write_the_same_bytes_do_not_meet(tmp_path):
+    data = bytes(range(256)) * 2000
+    for turn in range(20):
+        folder, failures = tmp_path / str(turn), []
+        barrier = threading.Barrier(4)
+
+        def write(folder=folder, barrier=barrier, failures=failures):
+            barrier.wait()
+            try:
+                blobs.get(folder, blobs.put(folder, data))
+            except MaskloomError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len([p for p in folder.rglob("*") if p.is_file()]) == 1
+
+
+def test_a_blob_that_is_there_is_not_one_to_take_back(tmp_path):
+    noted = []
+    name = blobs.put(tmp_path, b"x", noted.append)
+    assert noted == [tmp_path / name[:2] / name]
+    (tmp_path / name[:2] / name).write_bytes(b"damaged")
+    blobs.put(tmp_path, b"x", noted.append)
+    assert len(noted) == 1
+    assert blobs.get(tmp_path, name) == b"x"
+    blobs.remove(tmp_path, name)
+    blobs.remove(tmp_path, name)
+    blobs.remove(tmp_path, "../../etc/passwd")
+    assert not (tmp_path / name[:2] / name).exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.gestures import create_object, make
+from maskloom.core.gestures import create_object, make, set_field
 from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
@@ -16,9 +16,12 @@ from maskloom.core.operations import new_uid
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.tiles import encode_tile
-from maskloom.errors import DataError, TaxonomyError, UsageError, WriteError
+from maskloom.errors import Conflict, DataError, TaxonomyError, UsageError, WriteError
+from maskloom.store import files
 from maskloom.store.images import write_png
-from maskloom.store.project import Project, journal
+from maskloom.store.project import Project, blobs, incoming, journal, parts, recording
+from maskloom.store.project.address import parse_address
+from maskloom.store.project.imports import add_samples
 from maskloom.store.project.reading import dataset as read
 
 SIZE = (24, 32)
@@ -451,3 +454,134 @@ def test_an_image_that_is_another_file_is_told_and_the_first_one_stays(project, 
     assert project.image_path("a") == tmp_path / "one/a.png"
     absent = Dataset(WORDS, (Sample("a", ImageRef(None)),), lambda s: labels)
     assert project.add(absent, "by/ann").warnings == ()
+
+
+def test_splits_are_those_of_their_number(project):
+    drawn = {key: rows_of(ord(key)) for key in "abc"}
+    first = project.add(dataset_of(drawn, splits={"train": ("a", "b")}), "main").sequence
+    then = project.dataset(at=first)
+    project.add(dataset_of(drawn, splits={"val": ("c",), "test": ("a",)}), "gold")
+    project.add(dataset_of(drawn, splits={"val": ("a",)}), "gold", replace=True)
+    again = project.dataset(at=first)
+    equal(again, then)
+    assert dict(again.splits) == {"train": ("a", "b")}
+    assert dict(project.dataset().splits) == {"train": ("b",), "val": ("c", "a")}
+
+
+def test_work_that_is_imported_over_is_told_and_can_be_read(project):
+    project.add(dataset_of({key: rows_of(1) for key in "abc"}), "main")
+    brushed(project, "a")
+    held = project.document("b", "main")
+    project.commit("b", make(held, "main", "state", [set_field(held, "", "state", "done")]),
+                   author="ann")  # fmt: skip
+    drawn = project.dataset().content_hash()
+    added = project.add(dataset_of({key: rows_of(2) for key in "abc"}), "main", replace=True)
+    assert added.superseded == 2
+    (told,) = [line for line in added.warnings if "people edited" in line]
+    assert "2 samples" in told
+    address = parse_address(told.rpartition(" ")[2])
+    assert (address.root, address.layer) == (project.root, "main")
+    assert project.dataset(address.layer, address.at).content_hash() == drawn
+    # They are told of once: now the import is what the layer says.
+    assert project.add(dataset_of({"a": rows_of(3)}), "main", replace=True).superseded == 0
+
+
+def test_nothing_is_imported_over_what_came_during_the_import(project):
+    project.add(dataset_of({"a": rows_of(1), "b": rows_of(1)}), "main")
+    labels = rows_of(2)
+
+    def drawing(sample):
+        if sample.key == "b":
+            brushed(project, "a")
+        return labels
+
+    source = dataclasses.replace(dataset_of({"a": labels, "b": labels}), labels_of=drawing)
+    files = files_of(project)
+    with pytest.raises(Conflict, match="changed 1 of these samples during the import"):
+        project.add(source, "main", replace=True)
+    assert files_of(project) == files
+    assert project.sample("a").objects == 4
+    assert project.sample("b").revision == 1
+
+
+def images_in(folder, *names, value=1):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        write_png(folder / f"{name}.png", np.full((4, 4), value, np.uint8))
+    return tuple(
+        Sample(name, ImageRef(folder / f"{name}.png"), file_name=f"{name}.png") for name in names
+    )
+
+
+def test_a_failed_copy_leaves_the_owner_s_image_where_it_lies(project, tmp_path):
+    mine = project.root / "images/a.png"
+    images_in(mine.parent, "a", value=7)
+    before = mine.read_bytes()
+    with pytest.raises(DataError, match="another image has this name"):
+        add_samples(project, images_in(tmp_path / "other", "a"), copy=True)
+    assert mine.read_bytes() == before
+    # Neither does a failure later on.
+    labels = rows_of(1, size=(4, 4))
+    same = images_in(tmp_path / "same", "a", value=7)
+    new = images_in(tmp_path / "same", "b")
+
+    def failing(sample):
+        if sample.key == "b":
+            raise DataError("damaged")
+        return labels
+
+    with pytest.raises(DataError, match="damaged"):
+        project.add(Dataset(WORDS, (*same, *new), failing), "main", copy=True)
+    assert files_of(project) == {mine}
+
+
+@pytest.mark.parametrize("length", [10, 60])
+def test_what_cannot_be_read_is_not_copied_and_is_taken_when_mended(project, tmp_path, length):
+    found = images_in(tmp_path / "src", "a", "b")
+    image = tmp_path / "src/b.png"
+    sound = image.read_bytes()
+    image.write_bytes(sound[:length])
+    labels = rows_of(1, size=(4, 4))
+    source = Dataset(WORDS, found, lambda s: labels)
+    assert "damaged" in " ".join(project.add(source, "main", copy=True).warnings)
+    assert {p.name for p in files_of(project) if p.suffix == ".png"} == {"a.png"}
+    image.write_bytes(sound)
+    assert project.add(source, "gold", copy=True).warnings == ()
+    assert project.image_path("b") == project.root / "images/b.png"
+    assert project.image_path("b").read_bytes() == sound
+
+
+def test_bare_images_that_are_mended_can_be_added(project, tmp_path):
+    found = images_in(tmp_path / "src", "a", "b")
+    image = tmp_path / "src/b.png"
+    sound = image.read_bytes()
+    image.write_bytes(sound[:10])
+    added = add_samples(project, found, copy=True)
+    assert (added.samples, len(added.failures)) == (1, 1)
+    assert [p.name for p in files_of(project)] == ["a.png"]
+    image.write_bytes(sound)
+    assert add_samples(project, found, copy=True).new_samples == 1
+    assert project.image_path("b").read_bytes() == sound
+
+
+def test_new_folders_last_before_anything_in_them_is_named(project, tmp_path, monkeypatch):
+    synced, named = [], []
+    for module in (files, blobs, parts, incoming):
+        monkeypatch.setattr(module, "sync_folder", synced.append)
+    record = recording.record
+
+    def noting(*given):
+        named.extend(synced)
+        return record(*given)
+
+    monkeypatch.setattr(recording, "record", noting)
+    (found,) = images_in(tmp_path / "src", "a")
+    found = dataclasses.replace(found, key="deep/a")
+    pixels = np.zeros((4, 4), np.uint8)
+    project.add(Dataset(WORDS, (found,), lambda s: Labels((4, 4), class_map=pixels)), "main",
+                copy=True)  # fmt: skip
+    root = project.root
+    wanted = {root, root / "images", root / "images/deep", root / "snapshots",
+              root / "snapshots/main", root / "blobs"}  # fmt: skip
+    assert wanted <= set(named)
+    assert any(folder.parent == root / "blobs" for folder in named)

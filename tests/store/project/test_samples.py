@@ -126,12 +126,19 @@ def test_a_sample_without_an_image_has_no_path(project):
 
 def test_an_import_says_anew_which_splits_its_samples_are_in(project):
     with database.write(project) as connection:
-        splits.put(connection, {"train": [3, 1], "val": [2]})
+        first = database.next_seq(connection)
+        splits.put(connection, {"train": [3, 1], "val": [2]}, first)
     assert project.splits() == {"train": ("000002", "000000"), "val": ("000001",)}
     with database.write(project) as connection:
-        splits.put(connection, {"val": [3, 3], "test": []})
+        splits.put(connection, {"val": [3, 3], "test": []}, database.next_seq(connection))
     assert project.splits() == {"train": ("000000",), "val": ("000001", "000002")}
     assert project.sample(3).splits == ("val",)
+    with database.write(project) as connection:
+        splits.put(connection, {"train": [3]}, database.next_seq(connection))
+    assert project.splits() == {"train": ("000000", "000002"), "val": ("000001",)}
+    assert project.splits(first - 1) == {}
+    assert project.splits(first) == {"train": ("000002", "000000"), "val": ("000001",)}
+    assert project.splits(first + 1) == {"train": ("000000",), "val": ("000001", "000002")}
 
 
 @pytest.fixture
@@ -149,7 +156,7 @@ def states(project, add_samples):
                     ),
                     {"layer": layer, "id": id_, "state": ("done", "doing")[id_ % 10]},
                 )
-        splits.put(connection, {"even": range(100, 0, -2)})
+        splits.put(connection, {"even": range(100, 0, -2)}, 1)
     return project
 
 

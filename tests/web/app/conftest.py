@@ -109,7 +109,9 @@ class LabelServer:
         said: list[str] = []
         while not (said and said[-1].startswith("The address lets")):
             line = self.process.stdout.readline()
-            assert line, "".join(said)
+            if not line:
+                self.process.communicate()
+                raise AssertionError("".join(said))
             said.append(line)
         found = re.search(r"#token=([\w-]+)", "".join(said))
         assert found
@@ -282,8 +284,10 @@ def shared_server(tmp_path_factory):
         {
             "main": {key: rows(BOXES, [0, 1, 0]) for key in keys},
             "model/net@ab12": {
-                key: rows([(45, 40, 125, 110), (300, 200, 360, 260)], [0, 1],
-                          score=np.array([0.9, 0.8])) for key in keys
+                key: rows(
+                    [(45, 40, 125, 110), (300, 200, 360, 260)], [0, 1], score=np.array([0.9, 0.8])
+                )
+                for key in keys
             },  # fmt: skip
         },
     )

@@ -122,9 +122,7 @@ def test_a_class_map_in_png_is_the_pixels_of_the_page(tmp_path, kit, new_tab):
         assert (seen[key] == (ids == value[0])).all()
 
 
-def test_the_eraser_leaves_no_class_in_a_map_and_undo_restores_every_class(
-    tmp_path, kit, new_tab
-):
+def test_the_eraser_leaves_no_class_in_a_map_and_undo_restores_every_class(tmp_path, kit, new_tab):
     start = np.zeros((300, 400), np.uint8)
     start[:, 200:] = 1
     root = kit.make_project(tmp_path, {"main": {"a": Labels((300, 400), class_map=start)}})

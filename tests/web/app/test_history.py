@@ -10,7 +10,9 @@ pytestmark = pytest.mark.browser
 def state(server, sample, layer="main"):
     """What the server says, without what every operation moves on."""
     said = server.document(sample, layer)
-    return said["fields"], sorted((one["id"], one["category"], str(one["tiles"])) for one in said["objects"])
+    return said["fields"], sorted(
+        (one["id"], one["category"], str(one["tiles"])) for one in said["objects"]
+    )
 
 
 def paint_three(tab):
@@ -70,9 +72,7 @@ def test_only_ones_own_gestures_are_undone(tab, new_tab, shared_server, sample):
     assert len(state(shared_server, sample)[1]) == 4
 
 
-def test_what_somebody_built_on_is_not_undone_and_that_is_said(
-    tab, new_tab, shared_server, sample
-):
+def test_what_somebody_built_on_is_not_undone_and_that_is_said(tab, new_tab, shared_server, sample):
     tab.key("v").click((60, 60)).key("2").saved()
     other = new_tab().open(shared_server.link("bob", f"#/s/{sample}")).go(sample)
     other.key("v").click((60, 60)).key("3").saved()

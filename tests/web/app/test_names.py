@@ -10,7 +10,7 @@ import pytest
 from maskloom.core.taxonomy import Category, Taxonomy
 
 pytestmark = pytest.mark.browser
-HOSTILE = '<img src=x onerror="document.title=\'pwned\'">'
+HOSTILE = "<img src=x onerror=\"document.title='pwned'\">"
 
 
 @pytest.fixture
@@ -41,7 +41,10 @@ def test_names_of_classes_files_people_and_projects_are_text(hostile, new_tab):
     other.page.get_by_role("alertdialog").wait_for()
     assert "<b>mallory" in other.words("[role=alertdialog]")
     for one in (tab, other):
-        assert one.value("document.querySelectorAll('main b, main i, main u, main script').length") <= 2
+        assert (
+            one.value("document.querySelectorAll('main b, main i, main u, main script').length")
+            <= 2
+        )
         assert "pwned" not in one.page.title()
 
 

@@ -25,9 +25,7 @@ def review(root, *words):
 @pytest.fixture
 def reviewed(tmp_path, kit):
     """One image whose four objects disagree in the four ways."""
-    truth = kit.rows(
-        [(10, 10, 80, 80), (120, 10, 200, 90), (250, 10, 340, 100)], [0, 0, 0]
-    )
+    truth = kit.rows([(10, 10, 80, 80), (120, 10, 200, 90), (250, 10, 340, 100)], [0, 0, 0])
     said = kit.rows(
         [(120, 10, 200, 90), (250, 10, 340, 130), (40, 180, 140, 280)], [1, 0, 1],
         score=np.array([0.9, 0.95, 0.99]),

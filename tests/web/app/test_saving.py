@@ -68,9 +68,7 @@ def test_an_answer_that_is_lost_does_not_double_the_gesture(new_tab, own_server)
     assert len(own_server.operations(1)) == 2
 
 
-def test_a_tab_that_is_closed_before_sending_replays_when_the_page_comes_back(
-    new_tab, own_server
-):
+def test_a_tab_that_is_closed_before_sending_replays_when_the_page_comes_back(new_tab, own_server):
     tab = new_tab().open(own_server.link(place="#/s/1"))
     own_server.kill()
     strokes(tab, PLACES[:3]).wait("maskloom.outbox.entries.length === 3")
@@ -133,12 +131,13 @@ def test_work_on_several_images_waits_and_arrives_in_order(new_tab, own_server):
     assert [len(own_server.operations(n)) for n in (1, 2)] == [2, 3]
 
 
-def test_a_session_that_ends_asks_for_a_link_and_then_sends_what_waited(new_tab, own_server):
+def test_work_goes_on_when_the_session_ends_and_is_sent_after_signing_in(new_tab, own_server):
     tab = new_tab().open(own_server.link(place="#/s/1"))
     tab.page.context.clear_cookies()
-    strokes(tab, PLACES[:2])
+    strokes(tab, PLACES[:2]).wait("maskloom.sender.status().word === 'signed-out'")
+    assert tab.words("#saved") == "Signed out: 2 changes waiting"
+    tab.page.locator("#saved").click()
     gate = tab.page.get_by_role("dialog")
-    gate.wait_for()
     gate.get_by_label("Link or token").fill(own_server.link())
     gate.get_by_role("button", name="Sign in").click()
     tab.saved()

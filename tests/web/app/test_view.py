@@ -173,7 +173,10 @@ def test_two_fingers_zoom_and_one_draws(new_tab, shared_server, sample):
     scale = tab.value("maskloom.view.scale")
     a, b = tab.at(150, 150), tab.at(250, 150)
     for kind, spread in (("touchStart", 0), ("touchMove", 40), ("touchMove", 80)):
-        places = [{"x": a[0] - spread, "y": a[1], "id": 1}, {"x": b[0] + spread, "y": b[1], "id": 2}]
+        places = [
+            {"x": a[0] - spread, "y": a[1], "id": 1},
+            {"x": b[0] + spread, "y": b[1], "id": 2},
+        ]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert tab.value("maskloom.view.scale") > 1.2 * scale

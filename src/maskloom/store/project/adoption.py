@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
-from maskloom.core.migration_json import migration_to_json
 from maskloom.core.migrations import Migration, inverse, migrate
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
 from maskloom.errors import TaxonomyError, WriteError
-from maskloom.store.project import database
-from maskloom.store.project.schema import migration as table
+from maskloom.store.project import taxonomy_log
+from maskloom.store.project.taxonomy_log import Change
 from maskloom.store.project.vocabulary import Vocabularies
 
 _KEY = re.compile(r"[a-z0-9._-]{1,64}")
@@ -60,7 +59,7 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
     """
     vocabulary = Vocabularies().at(connection)
     ours = vocabulary.taxonomy
-    earlier = _earlier(connection)
+    earlier = {category.key for category in taxonomy_log.versions(connection)}
     keys: dict[str, str] = {}
     new: list[Category] = []
     merged = vocabulary.resolved(source.keys)
@@ -97,17 +96,7 @@ def record(connection: Connection, source: Taxonomy, planned: Adoption, author: 
     after = migrate(before, step)
     if not len(before):
         after = dataclasses.replace(after, revision=planned.revision)
-    connection.execute(
-        insert(table).values(
-            seq=database.next_seq(connection),
-            kind=step.kind,
-            payload=migration_to_json(step),
-            inverse=None if undo_by is None else migration_to_json(undo_by),
-            taxonomy=after.to_json(),
-            author=author,
-            created=database.now(),
-        )
-    )
+    taxonomy_log.record(connection, Change(step, undo_by, after, author))
 
 
 def _refuse_void(category: Category, ours: Category) -> None:
@@ -130,9 +119,3 @@ def _free_key(category: Category, taken: Iterable[str]) -> str:
 def _relinked(category: Category, keys: Mapping[str, str]) -> Category:
     parent, whole = (link and keys[link] for link in (category.parent, category.whole))
     return dataclasses.replace(category, parent=parent, whole=whole)
-
-
-def _earlier(connection: Connection) -> set[str]:
-    """Every key that was ever in use."""
-    stored = connection.execute(select(table.c.taxonomy)).scalars()
-    return {str(entry["key"]) for taxonomy in stored for entry in taxonomy["categories"]}

@@ -7,33 +7,33 @@ documents) is known where their names are kept.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 from maskloom.errors import DataError
-from maskloom.store.files import atomic_write_bytes
-from maskloom.store.project.layout import sync_folder
+from maskloom.store.files import atomic_write_bytes, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 
-def put(folder: Path, data: bytes) -> str:
+def put(folder: Path, data: bytes, note: Callable[[Path], None] | None = None) -> str:
     """Keep bytes and give their name; the same bytes again cost no space.
 
     Args:
         folder: of the blobs.
         data: what to keep.
+        note: is told of a file that is about to be made; not of one that is there.
 
     Raises:
         WriteError: the file cannot be written.
     """
     path = folder / place(data)
     if not _holds(path, data):
-        new = not path.parent.is_dir()
+        if note is not None and not path.exists():
+            note(path)
         atomic_write_bytes(path, data)
         sync_folder(path.parent)
-        if new:
-            sync_folder(folder)
     return path.name
 
 
@@ -69,6 +69,16 @@ def get(folder: Path, name: str) -> bytes:
             hint="put back a copy of it",
         )
     return data
+
+
+def remove(folder: Path, name: str) -> None:
+    """Remove bytes that nothing names any more; no error if they are not there.
+
+    Raises:
+        OSError: the file cannot be removed.
+    """
+    if _NAME.fullmatch(name):
+        (folder / name[:2] / name).unlink(missing_ok=True)
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -1,7 +1,8 @@
 """Documents that are kept as blobs, so that opening a sample does not replay its history.
 
 Only a cache: one that is lost, damaged, or told in other words than the taxonomy has now, is
-passed over. What a document is made from is `documents.py`.
+passed over. Of a sample in a layer the newest two stay. What a document is made from is
+`documents.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from maskloom.core.operations import canonical
 from maskloom.errors import DataError, MaskloomError
 from maskloom.store.project import blobs, database
 from maskloom.store.project.layers import Layer
-from maskloom.store.project.schema import checkpoint, op
+from maskloom.store.project.schema import checkpoint, entry, op
 from maskloom.store.project.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CHECKPOINT_OPS = 64
 """So many operations are replayed at most, but for those of a killed or full machine."""
 _VERSION = 1
+_NEWEST = 2
 # A checkpoint unpacks to at most this much; more is not worth keeping.
 _LARGEST = 256 << 20
 
@@ -68,27 +70,60 @@ class Held:
 
 
 def save(project: Project, place: Place, held: Held) -> bool:
-    """Keep a document as it is now; whether that was possible.
+    """Keep a document as it is now, in the place of the last but one.
 
-    A full disk loses nothing by it, so that is no error.
+    Nothing is lost where that fails (a full disk, a text that cannot be written): what the
+    document says is committed, and this is no error.
+
+    Returns:
+        Whether nothing is left to do: it is kept, or too large to be.
     """
-    data = zlib.compress(canonical({"facts": _facts(held), "document": held.document.to_json()}))
-    layer, sample = place.ids
-    revision = held.document.revision
-    same = (checkpoint.c.layer_id == layer, checkpoint.c.sample_id == sample,
-            checkpoint.c.revision == revision)  # fmt: skip
+    if _weight(held.document) > _LARGEST:
+        return True
     try:
-        name = blobs.put(project.layout.blobs, data)
+        text = canonical({"facts": _facts(held), "document": held.document.to_json()})
+        if len(text) > _LARGEST:
+            return True
+        name = blobs.put(project.layout.blobs, zlib.compress(text))
         with database.write(project) as connection:
-            connection.execute(delete(checkpoint).where(*same))
-            connection.execute(
-                insert(checkpoint).values(
-                    layer_id=layer, sample_id=sample, revision=revision, sha256=name
-                )
-            )
-    except MaskloomError:
+            _replace(connection, place, held.document.revision, name)
+            # Before the commit: if that fails, a cache is lost, and no file is left over.
+            for gone in _prune(connection, place):
+                blobs.remove(project.layout.blobs, gone)
+    except (MaskloomError, OSError, ValueError, TypeError, RecursionError, MemoryError):
         return False
     return True
+
+
+def _weight(document: Document) -> int:
+    """Bytes of the pixels as text, the most of a large document."""
+    objects = (*document.objects.values(), *document.deleted.values())
+    return sum(len(runs) for held in objects for runs in held.tiles.values()) * 4 // 3
+
+
+def _replace(connection: Connection, place: Place, revision: int, name: str) -> None:
+    layer, sample = place.ids
+    values = {"layer_id": layer, "sample_id": sample, "revision": revision}
+    same = [checkpoint.c[column] == value for column, value in values.items()]
+    connection.execute(delete(checkpoint).where(*same))
+    connection.execute(insert(checkpoint).values(**values, sha256=name))
+
+
+def _prune(connection: Connection, place: Place) -> set[str]:
+    """Forget all but the newest of a place; the blobs that no row names then."""
+    here = (checkpoint.c.layer_id == place.ids[0], checkpoint.c.sample_id == place.ids[1])
+    query = select(checkpoint.c.revision, checkpoint.c.sha256).where(*here)
+    old = connection.execute(query.order_by(checkpoint.c.revision.desc())).all()[_NEWEST:]
+    if not old:
+        return set()
+    gone = checkpoint.c.revision.in_([row.revision for row in old])
+    connection.execute(delete(checkpoint).where(*here, gone))
+    names = {row.sha256 for row in old}
+    still = [
+        select(column).where(column.in_(names))
+        for column in (checkpoint.c.sha256, entry.c.blob, entry.c.confidence)
+    ]
+    return names.difference(*(connection.execute(query).scalars() for query in still))
 
 
 def load(

@@ -35,7 +35,9 @@ class _Opening:
         self.database = opened
 
 
-def create(root: Path, *, name: str, taxonomy: Taxonomy, url: str) -> None:
+def create(
+    root: Path, *, name: str, taxonomy: Taxonomy, url: str, form: layers.Form = "rows"
+) -> None:
     """Make a project; see `Project.create`."""
     settings = Settings(uuid.uuid4().hex, project_name(name), url)
     if url:
@@ -43,13 +45,13 @@ def create(root: Path, *, name: str, taxonomy: Taxonomy, url: str) -> None:
     with new_folder(root) as folder:
         opened = database.database_of(url, Layout(folder).database, create=True)
         try:
-            _fill(opened, settings, taxonomy)
+            _fill(opened, settings, taxonomy, form)
         finally:
             opened.close()
         write_settings(folder, settings)
 
 
-def _fill(opened: Database, settings: Settings, taxonomy: Taxonomy) -> None:
+def _fill(opened: Database, settings: Settings, taxonomy: Taxonomy, form: layers.Form) -> None:
     made = {"created": database.now()}
     with database.write_first(opened) as connection:
         migrations.create_tables(connection)
@@ -68,7 +70,7 @@ def _fill(opened: Database, settings: Settings, taxonomy: Taxonomy) -> None:
                 **made,
             )
         )
-        layers.make(connection, DEFAULT_LAYER)
+        layers.make(connection, DEFAULT_LAYER, form)
 
 
 def open_database(root: Path, settings: Settings, *, readonly: bool) -> Database:

@@ -27,15 +27,23 @@ from maskloom.store.project.vocabulary import Vocabularies, Vocabulary
 if TYPE_CHECKING:
     from maskloom.store.project.project import Project
 
-_KEPT = 16
+_LARGEST = 256 << 20
+# A document is weighed again after so many revisions: it grows by little in each.
+_WEIGHED = 32
 
 
 class Documents:
-    """The documents of a project that were used last, for any number of threads."""
+    """The documents of a project that were used last, for any number of threads.
 
-    def __init__(self) -> None:
+    Args:
+        largest: bytes that they take together; the very last one stays, whatever it takes.
+    """
+
+    def __init__(self, largest: int = _LARGEST) -> None:
         self.vocabularies = Vocabularies()
+        self._largest = largest
         self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
+        self._weights: dict[tuple[int, int], tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def find(self, ids: tuple[int, int]) -> Held | None:
@@ -50,10 +58,18 @@ class Documents:
         """Remember a committed state."""
         with self._lock:
             known = self._held.get(ids)
-            if known is None or known.document.revision <= held.document.revision:
-                self._held[ids] = held
-            while len(self._held) > _KEPT:
-                self._held.popitem(last=False)
+            if known is not None and known.document.revision > held.document.revision:
+                return
+            self._held[ids] = held
+            self._held.move_to_end(ids)
+            self._weigh(ids, held.document)
+            while len(self._held) > 1 and sum(w for _, w in self._weights.values()) > self._largest:
+                del self._weights[self._held.popitem(last=False)[0]]
+
+    def _weigh(self, ids: tuple[int, int], document: Document) -> None:
+        revision, _ = self._weights.get(ids, (-_WEIGHED, 0))
+        if not revision <= document.revision < revision + _WEIGHED:
+            self._weights[ids] = document.revision, document.nbytes
 
 
 def find_place(project: Project, connection: Connection, sample: int | str, layer: str) -> Place:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -123,9 +122,7 @@ class Snapshot:
             return None
         # A volume's slices lie one below the other.
         data = png_bytes(array.reshape(-1, array.shape[-1]))
-        name = sha256(data).hexdigest()
-        self._journal.note(self._blobs / name[:2] / name)
-        return blobs.put(self._blobs, data)
+        return blobs.put(self._blobs, data, self._journal.note)
 
 
 def read_labels(

@@ -21,12 +21,13 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, ImageError, UsageError, WriteError
 from maskloom.store.project import adoption, database, layers, recording, samples, taxonomies
-from maskloom.store.project.address import layer_name
+from maskloom.store.project.address import Address, layer_name
 from maskloom.store.project.entries import Said, Snapshot
 from maskloom.store.project.incoming import Door, Incoming, refuse_hostile
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import is_project, safe_name
 from maskloom.store.project.lock import writer_lock
+from maskloom.store.project.reading import pinned
 from maskloom.store.project.recording import Request, Staged
 from maskloom.work.progress import step, track
 
@@ -48,6 +49,7 @@ class Added:
         sequence: number of the snapshot in the project.
         warnings: what was noticed and let pass.
         failures: images without labels that cannot be read and were left out.
+        superseded: samples that people changed, of which the layer says something else now.
     """
 
     samples: int
@@ -56,6 +58,7 @@ class Added:
     sequence: int
     warnings: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    superseded: int = 0
 
 
 def add(
@@ -73,6 +76,7 @@ def add(
     Raises:
         UsageError: the layer says something of a sample already, and `replace` is not given; or
             it is immutable, or of another form.
+        Conflict: people changed one of these samples meanwhile.
         DataError: the data set is invalid, or does not fit the samples that are there.
         WriteError: the project cannot be written.
     """
@@ -82,6 +86,7 @@ def add(
     with writer_lock(project.root), Journal(project) as journal:
         with database.read(project) as connection:
             recording.refuse_said(connection, request, keys)
+            before = recording.standing(connection, request, keys)
             planned = adoption.plan(connection, dataset.taxonomy)
             kept = recording.with_image(connection)
         door = Door(project.layout, copy=copy, kept=kept, journal=journal)
@@ -94,8 +99,12 @@ def add(
         ) as snapshot:
             staged = _stage(dataset, ordered, door, snapshot)
             step("recording the import")
+            door.sync()
             with database.write(project) as connection:
                 recording.refuse_said(connection, request, keys)
+                recording.refuse_moved(before, recording.standing(connection, request, keys))
+                begun = pinned(connection, None, where=project.root)
+                people = recording.edited(connection, request, keys)
                 adoption.record(connection, dataset.taxonomy, planned, author)
                 placed, seq = recording.record(connection, project.layout, request, staged)
     taxonomies.mirror(project)
@@ -104,7 +113,22 @@ def add(
         placed.new,
         staged.rows,
         seq,
-        (*dataset.warnings, *planned.warnings, *door.warnings(len(ordered), dataset.warnings)),
+        (
+            *dataset.warnings,
+            *planned.warnings,
+            *door.warnings(len(ordered), dataset.warnings),
+            *_superseded(people, Address(project.root, request.layer, begun)),
+        ),
+        superseded=len(people),
+    )
+
+
+def _superseded(people: Sequence[str], before: Address) -> tuple[str, ...]:
+    if not people:
+        return ()
+    return (
+        f"{len(people)} samples that people edited or finished say the imported labels now, first "
+        f"{people[0]!r}; read what they said as {before}",
     )
 
 
@@ -125,7 +149,7 @@ def add_samples(project: Project, found: Sequence[Sample], *, copy: bool = False
     with writer_lock(project.root), Journal(project) as journal:
         with database.read(project) as connection:
             kept = recording.with_image(connection)
-            if all(sample.key in kept for sample in ordered):
+            if all(kept.get(sample.key) is not None for sample in ordered):
                 raise UsageError(
                     "every image is in the project already", where=project.root, seen=len(ordered)
                 )
@@ -134,6 +158,7 @@ def add_samples(project: Project, found: Sequence[Sample], *, copy: bool = False
         readable = [one.sample for one in taken if one.sample.image.size is not None]
         if not readable:
             raise ImageError(f"no image can be read, first {taken[0].fault.rstrip('.')}")
+        door.sync()
         with database.write(project) as connection:
             placed = samples.add(connection, project.layout, readable)
             sequence = database.next_seq(connection)

@@ -15,7 +15,13 @@ from pathlib import Path
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, ImageError
 from maskloom.store.endings import has_end
-from maskloom.store.files import atomic_file, safe_join, sha256_file, stays_below
+from maskloom.store.files import (
+    atomic_file,
+    safe_join,
+    sha256_file,
+    stays_below,
+    sync_folder,
+)
 from maskloom.store.images import image_size
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
@@ -58,7 +64,8 @@ class Door:
     Args:
         layout: of the project.
         copy: put the images into the project instead of referring to them.
-        kept: key → sha256 of the images that the project has already, which stay.
+        kept: key → sha256 of the images that the project has already, which stay; None of one
+            that was faulty or not there, whose place a sound one takes.
         journal: learns of every copy before it is there.
     """
 
@@ -70,6 +77,7 @@ class Door:
         self._kept = kept
         self._journal = journal
         self._folders: dict[Path, Path] = {}
+        self._filled: set[Path] = set()
         self.missing: list[str] = []
         self.others: list[str] = []
         self.faults: list[str] = []
@@ -94,11 +102,20 @@ class Door:
             fault = error.message
         if fault:
             self.faults.append(fault)
+        if fault:
+            # Referred to, without a hash: whoever mends it has it here, copied or not.
+            image = replace(sample.image, path=self._plain(path), size=size or sample.image.size)
+            return Incoming(replace(sample, image=image), fault=fault)
         path, digest = self._placed(sample, self._plain(path))
         if self._kept.get(sample.key, digest) not in (None, digest):
             self.others.append(sample.key)
-        image = replace(sample.image, path=path, sha256=digest, size=size or sample.image.size)
-        return Incoming(replace(sample, image=image), fault=fault)
+        image = replace(sample.image, path=path, sha256=digest, size=size)
+        return Incoming(replace(sample, image=image))
+
+    def sync(self) -> None:
+        """Make the copies last through a power cut, before anything names them."""
+        for folder in sorted(self._filled):
+            sync_folder(folder)
 
     def warnings(self, n: int, said: Sequence[str] = ()) -> tuple[str, ...]:
         """One line for each kind of thing that was noticed among `n` samples and not said yet."""
@@ -125,13 +142,14 @@ class Door:
     def _placed(self, sample: Sample, path: Path) -> tuple[Path, str]:
         """Where the project refers to the image, and the sha256 of its bytes."""
         inside = path.is_relative_to(self._layout.images)
-        if not self._copy or sample.key in self._kept or inside:
+        if not self._copy or self._kept.get(sample.key) is not None or inside:
             return path, sha256_file(path)
         target = safe_join(self._layout.images, sample.key + path.suffix)
-        self._journal.note(target)
-        if target.exists():
+        self._filled.add(target.parent)
+        # Only what is made here is noted: people's own files are never taken back.
+        if os.path.lexists(target):
             digest = sha256_file(path)
-            if sha256_file(target) != digest:
+            if not target.is_file() or sha256_file(target) != digest:
                 raise DataError(
                     "another image has this name in the project",
                     where=target,
@@ -139,6 +157,7 @@ class Door:
                     hint="give each image its own name",
                 )
             return target, digest
+        self._journal.note(target)
         return target, _copied(path, target)
 
 

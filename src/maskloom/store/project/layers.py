@@ -73,7 +73,7 @@ def infos(connection: Connection) -> list[LayerInfo]:
 
 
 def find(connection: Connection, name: str) -> Layer:
-    """A layer by its name.
+    """A layer by its name; one that people just start has the form of `main`.
 
     Raises:
         UsageError: there is none, and it is not one that people just start.
@@ -86,7 +86,7 @@ def find(connection: Connection, name: str) -> Layer:
     if row is not None:
         return Layer(int(row[0]), row[1], cast(Form, row[2]), bool(row[3]))
     if name in (DEFAULT_LAYER, "gold", "consensus") or name.startswith("by/"):
-        return Layer(0, name)
+        return Layer(0, name, _form_of_main(connection))
     known = [one.name for one in infos(connection)]
     raise UsageError(
         "no such layer", seen=name, hint=f"known layers: {', '.join(known[:20]) or 'none'}"
@@ -94,11 +94,12 @@ def find(connection: Connection, name: str) -> Layer:
 
 
 def make(
-    connection: Connection, name: str, form: Form = "rows", *, immutable: bool = False
+    connection: Connection, name: str, form: Form | None = None, *, immutable: bool = False
 ) -> Layer:
     """The layer of this name, made if it is not there, within a `write` transaction.
 
-    A layer that says nothing yet takes the form that is asked for.
+    A layer that says nothing yet takes the form that is asked for; without one, a new layer
+    takes that of `main`.
 
     Raises:
         UsageError: not a name for a layer, or it has another form and says something, or it is
@@ -106,6 +107,7 @@ def make(
     """
     row = connection.execute(select(layer).where(layer.c.name == layer_name(name))).first()
     if row is None:
+        form = form or _form_of_main(connection)
         values: dict[str, Any] = {"name": name, "form": form, "immutable": immutable}
         made = connection.execute(
             insert(layer).values(**values, created=now()).returning(layer.c.id)
@@ -119,6 +121,7 @@ def make(
             seen=name,
             hint="name another layer",
         )
+    form = form or cast(Form, row.form)
     if row.form != form:
         said = select(exists().where(head.c.layer_id == row.id))
         if connection.execute(said).scalar():
@@ -129,6 +132,12 @@ def make(
             )
         connection.execute(update(layer).where(layer.c.id == row.id).values(form=form))
     return Layer(int(row.id), name, form, immutable)
+
+
+def _form_of_main(connection: Connection) -> Form:
+    """Second annotators draw what the first ones do."""
+    found = connection.execute(select(layer.c.form).where(layer.c.name == DEFAULT_LAYER)).scalar()
+    return cast(Form, found or "rows")
 
 
 _FORMS = {"rows": "objects", "map": "class maps"}

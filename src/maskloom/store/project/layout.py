@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.errors import DataError, UsageError, WriteError
-from maskloom.store.files import atomic_folder, atomic_write_bytes, claim_partial, writing
+from maskloom.store.files import (
+    atomic_folder,
+    atomic_write_bytes,
+    claim_partial,
+    sync_folder,
+    writing,
+)
 
 SETTINGS = "maskloom.toml"
 _UNFINISHED = ".maskloom-partial"
@@ -238,20 +244,6 @@ def _clear(root: Path) -> None:
         for path in (layout.settings, layout.taxonomy, layout.database):
             for left in root.glob(f"{path.name}*"):
                 left.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new files in a folder last through a power cut, where systems can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # Windows opens no folders; renames last there without
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
 
 
 def safe_name(text: str) -> str:

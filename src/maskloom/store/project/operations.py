@@ -2,24 +2,27 @@
 
 An operation made for the present revision is applied; one made for an earlier revision is, too,
 if it touches nothing that was changed since; else it is a conflict, told with the operations
-that its author has not seen. What was accepted is on the disk when `commit` returns, and a
-second try with the same id gives the first answer.
+that its author has not seen. An undo must find what it takes back as it was left. What was
+accepted is on the disk when `commit` returns, and a second try with the same id gives the first
+answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, select
 
 from maskloom.core.document import Document, apply
-from maskloom.core.operations import DOCUMENT, Operation, commutes, parse, to_bytes
+from maskloom.core.operations import Operation, meet, parse, to_bytes, touched
 from maskloom.errors import Conflict, DataError, UsageError
 from maskloom.store.project import database, documents, layers
 from maskloom.store.project.checkpoints import Held, Place
-from maskloom.store.project.schema import head, op, review_item
+from maskloom.store.project.operation_rows import payload_of, record
+from maskloom.store.project.schema import op
+from maskloom.store.project.undoing import in_effect_since, takes_back
 
 if TYPE_CHECKING:
     from maskloom.store.project.project import Project
@@ -28,7 +31,7 @@ _LONGEST_AUTHOR = 100
 # Of what an author has not seen: beyond it, comparing costs more than loading the sample again.
 _MOST_MISSING = 2_000
 _LARGEST_MISSING = 32 << 20
-_VERDICT = "verdict/"
+_PORTION = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,10 @@ def commit(project: Project, sample: int | str, op: Operation, *, author: str) -
                 hint="edit a layer of people, such as main",
             )
         held = documents.head(project, connection, place)
-        after = _applied(connection, place, held, op)
+        after = _applied(connection, place, held, op, author)
         place = _with_layer(connection, place)
         done = Committed(database.next_seq(connection), after.revision, op, author, database.now())
-        _record(connection, place, after, done)
+        record(connection, place, after, done)
     documents.accepted(project, place, replace(held, document=after))
     return done
 
@@ -119,7 +122,7 @@ def _accepted(connection: Connection, place: Place, sent: Operation) -> Committe
     row = connection.execute(select(op).where(op.c.op_id == sent.id)).first()
     if row is None:
         return None
-    if (row.layer_id, row.sample_id) != place.ids or row.payload != _payload(sent):
+    if (row.layer_id, row.sample_id) != place.ids or row.payload != payload_of(sent):
         raise DataError(
             "the id of the operation stands for another one",
             where="id",
@@ -129,11 +132,14 @@ def _accepted(connection: Connection, place: Place, sent: Operation) -> Committe
     return Committed(row.seq, row.revision, sent, row.author, row.created, repeated=True)
 
 
-def _applied(connection: Connection, place: Place, held: Held, sent: Operation) -> Document:
-    """The state after an operation.
+def _applied(
+    connection: Connection, place: Place, held: Held, sent: Operation, author: str
+) -> Document:
+    """The state after an operation, which is read in the words of now, as every replay does.
 
     Raises:
-        Conflict: it cannot follow what its author has not seen.
+        Conflict: it cannot follow what its author has not seen, or takes back what others built
+            on.
         DataError: it was made for no state that ever was, or its outcome is not sound.
     """
     now = held.document
@@ -144,14 +150,10 @@ def _applied(connection: Connection, place: Place, held: Held, sent: Operation) 
             seen=f"{sent.base}, the newest is {now.revision}",
             hint="load the sample again",
         )
-    _check_categories(held, sent)
+    meant = held.words.translated(sent, now.form)
+    _check_categories(held, meant)
     missing = _missing(connection, place, held, sent)
-    follows = sent.base >= held.start and commutes(
-        held.words.translated(sent, now.form),
-        [held.words.translated(one.op, now.form) for one in missing],
-        now.form,
-    )
-    if not follows:
+    if sent.base < held.start or _meeting(held, meant, missing):
         raise Conflict(
             "someone else changed the same objects or pixels first; this change was not saved",
             where=f"{place.sample['key']}, {sent.layer}",
@@ -159,7 +161,49 @@ def _applied(connection: Connection, place: Place, held: Held, sent: Operation) 
             hint="look at the newest revision and decide which to keep",
             missing=missing,
         )
-    return apply(now, sent)
+    if takes_back(sent) and (
+        built := _meeting(
+            held, meant, _after_what_it_takes_back(connection, place, held, sent, author)
+        )
+    ):
+        raise Conflict(
+            f"the {sent.kind} would undo what was changed since; nothing was saved",
+            where=f"{place.sample['key']}, {sent.layer}",
+            seen=f"revision {built[0].revision} of {built[0].author}",
+            hint="look at the newest revision and decide which to keep",
+            missing=built,
+        )
+    return apply(now, meant)
+
+
+def _meeting(held: Held, meant: Operation, others: Iterable[Committed]) -> list[Committed]:
+    """Those of other operations that touch what an operation touches."""
+    form = held.document.form
+    own = touched(meant, form)
+    return [one for one in others if meet(own, touched(held.words.translated(one.op, form), form))]
+
+
+def _after_what_it_takes_back(
+    connection: Connection, place: Place, held: Held, sent: Operation, author: str
+) -> list[Committed]:
+    """What is in effect since the gesture that an undo takes back, if that is near enough."""
+    query = (
+        _history(place, held.start)
+        .order_by(op.c.revision.desc())
+        .limit(_MOST_MISSING)
+        .execution_options(yield_per=_PORTION)
+    )
+    with connection.execute(query) as rows:
+        return in_effect_since(_within_reach(rows, documents.size_of(place)), sent, author)
+
+
+def _within_reach(rows: Iterable[Any], size: tuple[int, int]) -> Iterable[Committed]:
+    left = _LARGEST_MISSING
+    for row in rows:
+        left -= len(row.payload)
+        if left < 0:
+            return
+        yield _told(row, size)
 
 
 def _missing(connection: Connection, place: Place, held: Held, sent: Operation) -> list[Committed]:
@@ -184,10 +228,10 @@ def _missing(connection: Connection, place: Place, held: Held, sent: Operation) 
     return list(_since(connection, place, sent.base))
 
 
-def _check_categories(held: Held, sent: Operation) -> None:
+def _check_categories(held: Held, meant: Operation) -> None:
     """Nothing is newly called by a key that is no category now."""
     known = held.words.taxonomy
-    for change in sent.changes:
+    for change in meant.changes:
         if "category" in change.set and (key := change.set["category"][1]) is not None:
             known.index(key)
 
@@ -195,15 +239,22 @@ def _check_categories(held: Held, sent: Operation) -> None:
 def _since(
     connection: Connection, place: Place, after: int, until: int | None = None
 ) -> Iterable[Committed]:
-    query = select(op).where(
-        op.c.layer_id == place.ids[0], op.c.sample_id == place.ids[1], op.c.revision > after
-    )
+    query = _history(place, after)
     if until is not None:
         query = query.where(op.c.revision <= until)
     size = documents.size_of(place)
     for row in connection.execute(query.order_by(op.c.revision)):
-        sent = documents.read_op(row, size)
-        yield Committed(row.seq, row.revision, sent, row.author, row.created)
+        yield _told(row, size)
+
+
+def _history(place: Place, after: int) -> Select[Any]:
+    return select(op).where(
+        op.c.layer_id == place.ids[0], op.c.sample_id == place.ids[1], op.c.revision > after
+    )
+
+
+def _told(row: Any, size: tuple[int, int]) -> Committed:
+    return Committed(row.seq, row.revision, documents.read_op(row, size), row.author, row.created)
 
 
 def _with_layer(connection: Connection, place: Place) -> Place:
@@ -211,55 +262,3 @@ def _with_layer(connection: Connection, place: Place) -> Place:
     if place.layer.id:
         return place
     return Place(layers.make(connection, place.layer.name), place.sample)
-
-
-def _record(connection: Connection, place: Place, after: Document, done: Committed) -> None:
-    layer_id, sample_id = place.ids
-    connection.execute(
-        insert(op).values(
-            seq=done.seq,
-            op_id=done.op.id,
-            layer_id=layer_id,
-            sample_id=sample_id,
-            revision=done.revision,
-            base=done.op.base,
-            author=done.author,
-            kind=done.op.kind,
-            payload=_payload(done.op),
-            created=done.created,
-        )
-    )
-    _set_head(connection, place, after, done)
-    verdicts = {
-        name.removeprefix(_VERDICT): new
-        for change in done.op.changes
-        if change.object == DOCUMENT
-        for name, (_, new) in change.set.items()
-        if name.startswith(_VERDICT)
-    }
-    for item, verdict in verdicts.items():
-        connection.execute(
-            update(review_item)
-            .where(review_item.c.id == item, review_item.c.sample_id == sample_id)
-            .values(verdict=verdict, verdict_seq=done.seq)
-        )
-
-
-def _set_head(connection: Connection, place: Place, after: Document, done: Committed) -> None:
-    """Say where a sample stands now."""
-    values = {
-        "revision": done.revision,
-        "seq": done.seq,
-        "state": after.value(DOCUMENT, "state"),
-        "objects": sum(bool(held.tiles) or after.form == "rows" for held in after.objects.values()),
-        "author": done.author,
-        "updated": done.created,
-    }
-    same = (head.c.layer_id == place.ids[0], head.c.sample_id == place.ids[1])
-    if not connection.execute(update(head).where(*same).values(values)).rowcount:
-        ids = dict(zip(("layer_id", "sample_id"), place.ids, strict=True))
-        connection.execute(insert(head).values(**ids, **values))
-
-
-def _payload(sent: Operation) -> str:
-    return to_bytes(sent).decode()

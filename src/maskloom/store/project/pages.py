@@ -135,7 +135,9 @@ def rows(connection: Connection, layer: int, ids: Sequence[int]) -> list[SampleR
         .outerjoin(head, and_(head.c.layer_id == layer, head.c.sample_id == sample.c.id))
         .where(sample.c.id.in_(ids))
     )
-    places = select(split.c.sample_id, split.c.name).where(split.c.sample_id.in_(ids))
+    places = select(split.c.sample_id, split.c.name).where(
+        split.c.sample_id.in_(ids), split.c.until.is_(None)
+    )
     names: dict[int, list[str]] = {}
     for id_, name in connection.execute(places.order_by(split.c.sample_id, split.c.name)):
         names.setdefault(id_, []).append(name)
@@ -167,7 +169,8 @@ def _chosen(wanted: Wanted) -> Select[int]:
     """Ids of the wanted samples, in order."""
     state, layer = wanted.state, wanted.layer
     if wanted.split is not None:
-        query = select(split.c.sample_id).where(split.c.name == wanted.split)
+        here = split.c.until.is_(None)
+        query = select(split.c.sample_id).where(split.c.name == wanted.split, here)
         id_, order = split.c.sample_id, split.c.position
     elif state in ("doing", "done"):
         query, id_ = select(head.c.sample_id), head.c.sample_id

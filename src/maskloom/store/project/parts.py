@@ -24,8 +24,7 @@ import pyarrow.parquet as pq
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import DataError
-from maskloom.store.files import PARTIAL, writing
-from maskloom.store.project.layout import sync_folder
+from maskloom.store.files import PARTIAL, make_folder, sync_folder, writing
 from maskloom.store.project.stored_rows import StoredRows, join_rows, table_to_rows
 from maskloom.store.project.tables import SCHEMA, Lines, lines_to_table, to_json
 
@@ -53,7 +52,7 @@ class PartWriter:
         self._waiting_bytes = 0
         schema = SCHEMA.with_metadata({_META: to_json(dict(facts or {}))})
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._file = self._partial.open("wb")
             self._writer = pq.ParquetWriter(
                 self._file,

@@ -11,24 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import select
-
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.store.project import (
-    creation,
-    database,
-    layers,
-    layout,
-    pages,
-    samples,
-    schema,
-    splits,
-)
+from maskloom.store.project import creation, database, layers, layout, pages, samples, splits
 from maskloom.store.project.address import DEFAULT_LAYER
 from maskloom.store.project.database import Database
 from maskloom.store.project.documents import Documents
-from maskloom.store.project.layers import LayerInfo
+from maskloom.store.project.layers import Form, LayerInfo
 from maskloom.store.project.layout import Layout, Settings
 from maskloom.store.project.pages import SampleRow
 
@@ -66,7 +55,13 @@ class Project:
 
     @classmethod
     def create(
-        cls, root: Path, *, name: str = "", taxonomy: Taxonomy | None = None, database: str = ""
+        cls,
+        root: Path,
+        *,
+        name: str = "",
+        taxonomy: Taxonomy | None = None,
+        database: str = "",
+        form: Form = "rows",
     ) -> Project:
         """Make a project and open it; the folder appears whole.
 
@@ -75,12 +70,14 @@ class Project:
             name: what to call it; by default as its folder.
             taxonomy: what its labels may say at first.
             database: URL of an empty PostgreSQL database; empty is the embedded one.
+            form: what people draw where nothing was imported: objects ("rows") or class maps.
 
         Raises:
             WriteError: something is there already, or it cannot be written.
             UsageError: not a name, or not the URL of an empty database.
         """
-        creation.create(Path(root), name=name, taxonomy=taxonomy or Taxonomy(()), url=database)
+        words = taxonomy or Taxonomy(())
+        creation.create(Path(root), name=name, taxonomy=words, url=database, form=form)
         return cls.open(root)
 
     @classmethod
@@ -149,8 +146,10 @@ class Project:
 
     def sequence(self) -> int:
         """Number of the last change."""
+        from maskloom.store.project import reading
+
         with database.read(self) as connection:
-            return int(connection.execute(select(schema.project.c.seq)).scalar_one())
+            return reading.pinned(connection, None, where=self.root)
 
     def taxonomy(self, at: int | None = None) -> Taxonomy:
         """What labels may say, at a sequence number; None is now."""
@@ -204,10 +203,10 @@ class Project:
         with database.read(self) as connection:
             return samples.read(connection, self.layout)
 
-    def splits(self) -> Mapping[str, tuple[str, ...]]:
-        """Name → keys of samples, in order."""
+    def splits(self, at: int | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Name → keys of samples, in order, at a sequence number; None is now."""
         with database.read(self) as connection:
-            return splits.read(connection)
+            return splits.read(connection, at)
 
     def commit(self, sample: int | str, op: Operation, *, author: str) -> Committed:
         """Accept an operation; it is on the disk when this returns.
@@ -237,9 +236,12 @@ class Project:
         return operations.log(self, sample, layer, after=after, until=until)
 
     def document(self, sample: int | str, layer: str, at: int | None = None) -> Document:
-        """What a layer says of a sample, at a sequence number; see `documents.document`."""
-        from maskloom.store.project import documents
+        """What a layer says of a sample, at a number it has reached; see `documents.document`."""
+        from maskloom.store.project import documents, reading
 
+        if at is not None:
+            with database.read(self) as connection:
+                reading.pinned(connection, at, where=self.root)
         return documents.document(self, sample, layer, at)
 
     def add(self, dataset: Dataset, layer: str, **options: Any) -> Added:

@@ -48,22 +48,14 @@ def dataset(
         DataError: the project is damaged.
     """
     with database.read(project) as connection:
-        now = int(connection.execute(select(project_table.c.seq)).scalar_one())
-        if at is not None and at > now:
-            raise UsageError(
-                "the project has no such revision yet",
-                where=project.root,
-                seen=at,
-                hint=f"the newest is {now}",
-            )
-        at = now if at is None else at
+        at = pinned(connection, at, where=project.root)
         of = layers.find(connection, layer)
         words = project.documents.vocabularies.at(connection, at)
         parts = _parts(connection, of.id, at)
         reader = Reader(project, of, at, words, parts)
         reader.load(connection)
         found = samples.read(connection, project.layout)
-        named = splits.read(connection)
+        named = splits.read(connection, at)
     if not unlabelled:
         known = reader.keys
         found = tuple(sample for sample in found if sample.key in known)
@@ -78,6 +70,23 @@ def dataset(
         warnings=_absences(missing, len(found)),
         extra=_merged([fact.get("extra", {}) for fact in facts]),
     )
+
+
+def pinned(connection: Connection, at: int | None, *, where: object) -> int:
+    """A sequence number that the project has reached; None is the present one.
+
+    Raises:
+        UsageError: it is still to come.
+    """
+    now = int(connection.execute(select(project_table.c.seq)).scalar_one())
+    if at is not None and at > now:
+        raise UsageError(
+            "the project has no such revision yet",
+            where=where,
+            seen=at,
+            hint=f"the newest is {now}",
+        )
+    return now if at is None else at
 
 
 class Reader:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from maskloom.core.sample import Sample
-from maskloom.errors import UsageError
+from maskloom.errors import Conflict, UsageError
 from maskloom.store.project import database, layers, samples, splits
 from maskloom.store.project.entries import Said
 from maskloom.store.project.layout import Layout
@@ -102,8 +102,53 @@ def refuse_said(connection: Connection, request: Request, keys: Sequence[str]) -
     )
 
 
+def standing(connection: Connection, request: Request, keys: Sequence[str]) -> dict[str, int]:
+    """Key → revision of those samples of which the layer says something now."""
+    of = layer_table.c.name == request.layer
+    query = select(sample_table.c.key, head.c.revision).where(of)
+    query = query.join(head, head.c.sample_id == sample_table.c.id)
+    query = query.join(layer_table, layer_table.c.id == head.c.layer_id)
+    wanted = set(keys)
+    return {key: int(r) for key, r in connection.execute(query) if key in wanted}
+
+
+def refuse_moved(before: Mapping[str, int], now: Mapping[str, int]) -> None:
+    """Refuse to say over what people did while the import was made ready.
+
+    Raises:
+        Conflict: they changed one of these samples.
+    """
+    moved = [key for key, revision in now.items() if before.get(key) != revision]
+    if moved:
+        raise Conflict(
+            f"people changed {len(moved)} of these samples during the import; nothing was imported",
+            seen=moved[0],
+            hint="look at what they did, then import again",
+        )
+
+
+def edited(connection: Connection, request: Request, keys: Sequence[str]) -> list[str]:
+    """Keys of the samples that people changed since their last snapshot."""
+    last = (
+        select(entry.c.layer_id, entry.c.sample_id, func.max(entry.c.revision).label("revision"))
+        .group_by(entry.c.layer_id, entry.c.sample_id)
+        .subquery()
+    )
+    same = (last.c.layer_id == head.c.layer_id) & (last.c.sample_id == head.c.sample_id)
+    query = (
+        select(sample_table.c.key)
+        .join(head, head.c.sample_id == sample_table.c.id)
+        .join(layer_table, layer_table.c.id == head.c.layer_id)
+        .outerjoin(last, same)
+        .where(layer_table.c.name == request.layer)
+        .where(head.c.revision > func.coalesce(last.c.revision, 0))
+    )
+    wanted = set(keys)
+    return sorted(key for key in connection.execute(query).scalars() if key in wanted)
+
+
 def with_image(connection: Connection) -> dict[str, str | None]:
-    """Key → sha256 of the samples whose image is known."""
+    """Key → sha256 of the samples whose image is known; None of a faulty one."""
     columns = select(sample_table.c.key, sample_table.c.sha256)
     found = connection.execute(columns.where(sample_table.c.uri.is_not(None)))
     return {row.key: row.sha256 for row in found}
@@ -122,7 +167,8 @@ def record(
         DataError: a sample of the same key has another size.
     """
     layer = layers.make(connection, request.layer, staged.form, immutable=request.immutable)
-    in_split = set(connection.execute(select(split_table.c.sample_id).distinct()).scalars())
+    current = select(split_table.c.sample_id).where(split_table.c.until.is_(None))
+    in_split = set(connection.execute(current.distinct()).scalars())
     placed = samples.add(connection, layout, staged.samples)
     seq = database.next_seq(connection)
     part_id = connection.execute(
@@ -151,7 +197,8 @@ def record(
             insert(head),
             [{**w, **stamp, "state": "todo", "objects": said.objects} for w, said in pairs],
         )
-    _put_splits(connection, staged.splits, placed, set() if request.replace else in_split)
+    settled = set() if request.replace else in_split
+    splits.put(connection, _chosen(staged.splits, placed, settled), seq)
     return placed, seq
 
 
@@ -182,18 +229,15 @@ def _clear(connection: Connection, layer_id: int, ids: Sequence[int]) -> None:
         connection.execute(gone, {"ids": ids[start : start + 1000]})
 
 
-def _put_splits(
-    connection: Connection,
-    wanted: Mapping[str, Sequence[str]],
-    placed: Placed,
-    settled: set[int],
-) -> None:
-    """Put samples into splits; those that are in one already stay there."""
+def _chosen(
+    wanted: Mapping[str, Sequence[str]], placed: Placed, settled: set[int]
+) -> dict[str, list[int]]:
+    """Split → ids of the samples to put there; those that are in one already stay."""
     chosen = {
         name: [id_ for key in keys if (id_ := placed.ids.get(key)) and id_ not in settled]
         for name, keys in wanted.items()
     }
-    splits.put(connection, {name: ids for name, ids in chosen.items() if ids})
+    return {name: ids for name, ids in chosen.items() if ids}
 
 
 def _batches(items: Iterable[Any]) -> Iterable[list[Any]]:

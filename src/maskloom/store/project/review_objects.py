@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
-from maskloom.core.document import Document
+from maskloom.core.document_export import in_order
 from maskloom.core.region import Region
 from maskloom.store.project import layers
 from maskloom.store.project.address import Address
@@ -75,12 +75,5 @@ def _uids(
     edited = connection.execute(edits).scalar()
     if first is not None and (edited is None or edited < first.revision):
         return int(first.seq)
-    return _in_order(project.document(sample_id, side.layer, side.at))
-
-
-def _in_order(document: Document) -> list[str]:
-    """Uids in the order of the rows of `Document.to_labels`."""
-    left = [held for held in document.objects.values() if held.row is not None]
-    left.sort(key=lambda held: held.row or 0)
-    new = [uid for uid in sorted(document.objects) if uid not in document.initial]
-    return [*(held.uid for held in left), *new]
+    left, new = in_order(project.document(sample_id, side.layer, side.at))
+    return [held.uid for held in (*left, *new)]

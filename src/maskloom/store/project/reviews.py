@@ -6,7 +6,7 @@ sample (`operations.py`) and is noted at its item there. Regions are found by `q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -102,22 +102,56 @@ def add_review(
     with database.read(project) as connection:
         ids = _sample_ids(connection, {region.sample for region in regions})
         uids = object_uids(project, connection, (truth, other), regions, ids)
-    values: dict[str, Any] = {
-        "truth": _place(truth),
-        "predicted": _place(predicted),
-        "items": len(regions),
-    }
+    names = (_place(truth), _place(predicted))
+    rows = [
+        _row(region, ids[region.sample], uid) for region, uid in zip(regions, uids, strict=True)
+    ]
     with database.write(project) as connection:
-        values |= {"seq": database.next_seq(connection), "created": database.now()}
-        added = insert(review).values(values).returning(review.c.id)
-        review_id = int(connection.execute(added).scalar_one())
-        rows = [
-            _row(review_id, rank, region, ids[region.sample], uid)
-            for rank, (region, uid) in enumerate(zip(regions, uids, strict=True), 1)
+        return record(connection, database.next_seq(connection), names, rows)
+
+
+def record(
+    connection: Connection, seq: int, sides: tuple[str, str], rows: Sequence[Mapping[str, Any]]
+) -> ReviewRow:
+    """Write a review down, in the transaction of what it belongs to.
+
+    Args:
+        connection: of a transaction that writes.
+        seq: number in the project.
+        sides: what to call the layer in question and what it was compared with.
+        rows: `item_row` of each region, worst first.
+    """
+    values: dict[str, Any] = {
+        "seq": seq,
+        "truth": sides[0],
+        "predicted": sides[1],
+        "created": database.now(),
+        "items": len(rows),
+    }
+    added = insert(review).values(values).returning(review.c.id)
+    number = int(connection.execute(added).scalar_one())
+    if rows:
+        listed = [
+            {**row, "id": item_id(number, rank), "review_id": number, "rank": rank}
+            for rank, row in enumerate(rows, 1)
         ]
-        if rows:
-            connection.execute(insert(review_item), rows)
-    return ReviewRow(id=review_id, open=len(rows), **values)
+        connection.execute(insert(review_item), listed)
+    return ReviewRow(id=number, open=len(rows), **values)
+
+
+def item_row(
+    sample_id: int, box: tuple[int, int, int, int], *, reason: str, **said: object
+) -> dict[str, Any]:
+    """The columns of one region, apart from its place in a review.
+
+    Args:
+        sample_id: of its sample.
+        box: (x0, y0, x1, y1) in px.
+        reason: for people.
+        said: the other columns, by name.
+    """
+    corners = dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))
+    return {"sample_id": sample_id, **corners, "reason": _text(reason), **said}
 
 
 def item_id(review_id: int, rank: int) -> str:
@@ -215,27 +249,18 @@ def _sample_ids(connection: Connection, keys: set[str]) -> dict[str, int]:
     return found
 
 
-def _row(
-    review_id: int, rank: int, region: Region, sample_id: int, uid: str | None
-) -> dict[str, Any]:
-    x0, y0, x1, y1 = region.box
-    return {
-        "id": item_id(review_id, rank),
-        "review_id": review_id,
-        "rank": rank,
-        "sample_id": sample_id,
-        "kind": region.kind,
-        "category": region.category,
-        "other": region.other,
-        "x0": x0,
-        "y0": y0,
-        "x1": x1,
-        "y1": y1,
-        "area": region.area,
-        "score": region.severity,
-        "reason": _text(region.reason),
-        "object": uid,
-    }
+def _row(region: Region, sample_id: int, uid: str | None) -> dict[str, Any]:
+    return item_row(
+        sample_id,
+        region.box,
+        reason=region.reason,
+        kind=region.kind,
+        category=region.category,
+        other=region.other,
+        area=region.area,
+        score=region.severity,
+        object=uid,
+    )
 
 
 def _place(side: Address | str) -> str:

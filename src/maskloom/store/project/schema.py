@@ -104,8 +104,10 @@ split = Table(
     Column("name", Name, nullable=False),
     Column("sample_id", Id, ForeignKey("sample.id"), nullable=False),
     Column("position", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
     PrimaryKeyConstraint("name", "position"),
-    UniqueConstraint("sample_id", "name"),
+    UniqueConstraint("sample_id", "name", "since"),
     sqlite_with_rowid=False,
 )
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.document import Document
@@ -19,8 +19,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
 from maskloom.core.sample import Sample
 from maskloom.core.tiles import tiles_to_masks
-from maskloom.store.project import database
-from maskloom.store.project.schema import review, review_item
+from maskloom.store.project import database, reviews
 from maskloom.store.project.schema import sample as sample_table
 from maskloom.store.project.usage import Usage, Where
 from maskloom.work.progress import track
@@ -157,36 +156,18 @@ def add_undecided(connection: Connection, undecided: Undecided, seq: int) -> int
     Returns:
         The review's id.
     """
-    values = {
-        "seq": seq,
-        "truth": undecided.layer,
-        "predicted": "",
-        "created": database.now(),
-        "items": len(undecided.spots),
-    }
-    made = connection.execute(insert(review).values(values).returning(review.c.id)).scalar_one()
-    names = " or ".join(undecided.into)
-    reason = f"{undecided.category} was split: is it {names}?".encode(errors="replace").decode()
+    reason = f"{undecided.category} was split: is it {' or '.join(undecided.into)}?"
     rows = [
-        _row(int(made), rank, spot, {"category": undecided.category, "reason": reason})
-        for rank, spot in enumerate(undecided.spots, 1)
+        reviews.item_row(
+            spot.sample,
+            spot.box,
+            reason=reason,
+            kind=KIND,
+            category=undecided.category,
+            area=spot.area,
+            score=1.0,
+            object=spot.object,
+        )
+        for spot in undecided.spots
     ]
-    if rows:
-        connection.execute(insert(review_item), rows)
-    return int(made)
-
-
-def _row(review_id: int, rank: int, spot: Spot, said: dict[str, str]) -> dict[str, Any]:
-    box = dict(zip(("x0", "y0", "x1", "y1"), spot.box, strict=True))
-    return {
-        **said,
-        **box,
-        "id": f"{review_id}-{rank}",
-        "review_id": review_id,
-        "rank": rank,
-        "sample_id": spot.sample,
-        "kind": KIND,
-        "area": spot.area,
-        "score": 1.0,
-        "object": spot.object,
-    }
+    return reviews.record(connection, seq, (undecided.layer, ""), rows).id

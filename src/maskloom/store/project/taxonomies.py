@@ -1,8 +1,9 @@
-"""Changes of a project's taxonomy: counted, recorded in one transaction, undone, listed.
+"""Changes of a project's taxonomy: planned, counted, made in one transaction, undone.
 
 What a change does to categories is `core/migrations.py`; labels are never rewritten, their keys
 are resolved on reading (`vocabulary.py`). A split leaves the regions that somebody must decide on
-as a review. The migration table is the truth, `taxonomy.json` a copy for people.
+as a review. The migration table (`taxonomy_log.py`) is the truth, `taxonomy.json` a copy for
+people.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
-from maskloom.core.migration_json import migration_from_json, migration_to_json
+from maskloom.core.migration_json import migration_from_json
 from maskloom.core.migrations import Migration, complete, inverse
 from maskloom.core.migrations import migrate as migrated
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import TaxonomyError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes
-from maskloom.store.project import database
+from maskloom.store.project import database, taxonomy_log
 from maskloom.store.project.schema import migration as table
 from maskloom.store.project.schema import project as project_table
 from maskloom.store.project.split_reviews import Search, add_undecided
-from maskloom.store.project.usage import Usage, mentioned, usage
+from maskloom.store.project.taxonomy_log import Change, Recorded
+from maskloom.store.project.usage import Usage, covered, meant, named, usage
 
 if TYPE_CHECKING:
     from maskloom.store.project.project import Project
@@ -54,27 +56,6 @@ class Migrated:
     reviews: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One line of a taxonomy's history.
-
-    Args:
-        seq: number in the project.
-        kind: of the migration; `create` is the first taxonomy.
-        payload: as JSON.
-        author: who did it.
-        created: when, in UTC.
-        undoable: it has an inverse that was not applied yet.
-    """
-
-    seq: int
-    kind: str
-    payload: Mapping[str, Any]
-    author: str
-    created: str
-    undoable: bool
-
-
 def migrate(
     project: Project, migration: Migration, *, author: str, dry_run: bool = False
 ) -> Migrated:
@@ -92,19 +73,18 @@ def migrate(
     """
     search = Search(project)
     with database.read(project) as connection:
-        # What takes long is done before the one writer's turn, and again only if something came.
+        # What takes long is done before the one writer's turn, then only for what came since.
         planned, found = _plan(project, connection, migration)
-        seen = _sequence(connection)
         queued = search.undecided(planned.migration, found)
     if dry_run:
         left = {one.layer: {"id": None, "items": len(one.spots)} for one in queued}
         return replace(planned, reviews=left)
     with database.write(project) as connection:
-        if _sequence(connection) != seen:
-            planned, found = _plan(project, connection, migration)
+        if _sequence(connection) != found.until:
+            planned, found = _plan(project, connection, migration, found)
             queued = search.undecided(planned.migration, found)
-        seq = database.next_seq(connection)
-        _record(connection, planned, seq, author)
+        change = Change(planned.migration, planned.inverse, planned.taxonomy, author)
+        seq = taxonomy_log.record(connection, change)
         made = {
             one.layer: {"id": add_undecided(connection, one, seq), "items": len(one.spots)}
             for one in queued
@@ -122,14 +102,14 @@ def undo(project: Project, seq: int, *, author: str, dry_run: bool = False) -> M
         WriteError: the project cannot be written; nothing was changed.
     """
     with database.read(project) as connection:
-        step = _inverse_of(project, connection, seq)
+        step = _inverse_of(connection, seq)
     return migrate(project, replace(step, undoes=seq), author=author, dry_run=dry_run)
 
 
 def history(project: Project) -> list[Recorded]:
     """Every change of the taxonomy, the first one first."""
     with database.read(project) as connection:
-        return _history(connection)
+        return taxonomy_log.history(connection)
 
 
 def mirror(project: Project) -> None:
@@ -145,7 +125,7 @@ def mirror(project: Project) -> None:
         taxonomy = project.documents.vocabularies.at(connection).taxonomy
         lines = [
             {"seq": r.seq, **r.payload, "author": r.author, "created": r.created}
-            for r in _history(connection)
+            for r in taxonomy_log.history(connection)
         ]
     whole = {**taxonomy.to_json(), "sequence": seq, "history": lines}
     text = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
@@ -156,53 +136,69 @@ def mirror(project: Project) -> None:
             return
 
 
-def _plan(project: Project, connection: Connection, migration: Migration) -> tuple[Migrated, Usage]:
-    """What would happen, and which labels it concerns."""
-    before = project.documents.vocabularies.at(connection).taxonomy
-    earlier = _earlier(connection, before)
-    step = complete(before, migration, earlier=earlier)
+def _plan(
+    project: Project, connection: Connection, migration: Migration, known: Usage | None = None
+) -> tuple[Migrated, Usage]:
+    """What would happen, and which labels it concerns; `known` is what an earlier plan counted."""
+    words = project.documents.vocabularies.at(connection)
+    before = words.taxonomy
+    earlier = [c for c in taxonomy_log.versions(connection) if c.key not in set(before.keys)]
+    step = complete(before, migration, earlier=earlier, moves=words.moves)
     after = migrated(before, step, earlier=earlier)
-    keys = step.keys if step.kind == "remove" and step.keys else (step.key,)
-    found = usage(project, connection, keys) if step.kind in _COUNTED else Usage()
-    if step.kind == "remove" and (
-        found.used or mentioned(connection, keys, since=step.undoes or 0)
-    ):
-        raise TaxonomyError(
-            "labels say this category, so it cannot be removed",
-            seen=", ".join(keys),
-            hint="retire it or merge it into another",
-        )
+    if step.kind in _COUNTED:
+        keys = step.keys if step.kind == "remove" and step.keys else (step.key,)
+        found = usage(project, connection, keys, known)
+    else:
+        found = Usage(until=_sequence(connection))
+    if step.kind == "remove":
+        _refuse_named(connection, step, found)
+    if step.kind == "unmerge":
+        _refuse_built_on(project, connection, step, before)
     # Void pixels are not told apart: nobody can say which category they were of.
-    used = found.used or any(c.void for c in before if c.key == step.key)
+    used = found.named or any(c.void for c in before if c.key == step.key)
     undo_by = inverse(before, step, used=used, earlier=earlier)
     return Migrated(None, step, undo_by, after, found.counts()), found
 
 
-def _record(connection: Connection, planned: Migrated, seq: int, author: str) -> None:
-    undo_by = planned.inverse
-    connection.execute(
-        insert(table).values(
-            seq=seq,
-            kind=planned.migration.kind,
-            payload=migration_to_json(planned.migration),
-            inverse=None if undo_by is None else migration_to_json(undo_by),
-            taxonomy=planned.taxonomy.to_json(),
-            author=author,
-            created=database.now(),
+def _refuse_named(connection: Connection, step: Migration, found: Usage) -> None:
+    """A category goes only while nothing names it: what does could not be read any more."""
+    if found.named or covered(connection, found.keys):
+        raise TaxonomyError(
+            "labels say this category, or said it once, so it cannot be removed",
+            seen=", ".join(step.keys or (step.key,)),
+            hint="retire it or merge it into another",
         )
-    )
 
 
-def _inverse_of(project: Project, connection: Connection, seq: int) -> Migration:
+def _refuse_built_on(
+    project: Project, connection: Connection, step: Migration, now: Taxonomy
+) -> None:
+    """Taking a merge back must find the categories as it left them, and no label since then."""
+    merge = step.undoes
+    if merge is None:
+        raise TaxonomyError("a merge is taken back by undoing it, by its number", seen=step.key)
+    at = project.documents.vocabularies.at
+    _refuse_changed(step, at(connection, merge).taxonomy, now)
+    # They were accepted under the merge, and later ones built on them.
+    keys = meant(at(connection, merge - 1), [step.key])
+    if named(project, connection, keys, since=merge):
+        raise TaxonomyError(
+            "labels named the category after it was merged away",
+            seen=step.key,
+            hint="make a new category instead",
+        )
+
+
+def _inverse_of(connection: Connection, seq: int) -> Migration:
     row = connection.execute(select(table).where(table.c.seq == seq)).first()
     if row is None:
-        known = [str(line.seq) for line in _history(connection) if line.undoable]
+        known = [str(line.seq) for line in taxonomy_log.history(connection) if line.undoable]
         raise UsageError(
             "no change of the taxonomy has this number",
             seen=seq,
             hint=f"changes that can be undone: {', '.join(known[-20:]) or 'none'}",
         )
-    if seq in _undone(connection):
+    if seq in taxonomy_log.undone(connection):
         raise UsageError("the change is undone already", seen=seq)
     if row.inverse is None:
         raise TaxonomyError(
@@ -210,11 +206,7 @@ def _inverse_of(project: Project, connection: Connection, seq: int) -> Migration
             seen=seq,
             hint="labels that it concerns would not be told apart; make new categories instead",
         )
-    step = migration_from_json(row.inverse, where=f"migration {seq}")
-    if step.kind == "unmerge":
-        after = Taxonomy.from_json(row.taxonomy, where=f"migration {seq}")
-        _refuse_changed(step, after, project.documents.vocabularies.at(connection).taxonomy)
-    return step
+    return migration_from_json(row.inverse, where=f"migration {seq}")
 
 
 def _refuse_changed(step: Migration, then: Taxonomy, now: Taxonomy) -> None:
@@ -231,40 +223,6 @@ def _refuse_changed(step: Migration, then: Taxonomy, now: Taxonomy) -> None:
 
 def _colorless(taxonomy: Taxonomy, key: str) -> Category | None:
     return next((replace(c, color=None) for c in taxonomy if c.key == key), None)
-
-
-def _earlier(connection: Connection, now: Taxonomy) -> list[Category]:
-    """Every version of every category that is gone."""
-    stored = connection.execute(select(table.c.taxonomy).order_by(table.c.seq)).scalars()
-    present = set(now.keys)
-    versions = {c: None for data in stored for c in Taxonomy.from_json(data)}
-    return [c for c in versions if c.key not in present]
-
-
-def _history(connection: Connection) -> list[Recorded]:
-    rows = connection.execute(select(table).order_by(table.c.seq)).all()
-    undone = _undone(connection)
-    return [
-        Recorded(
-            row.seq,
-            row.kind,
-            row.payload,
-            row.author,
-            row.created,
-            undoable=row.inverse is not None and row.seq not in undone,
-        )
-        for row in rows
-    ]
-
-
-def _undone(connection: Connection) -> set[int]:
-    """Numbers of the migrations that are undone; undoing an undo brings them back."""
-    rows = connection.execute(select(table.c.seq, table.c.payload).order_by(table.c.seq.desc()))
-    undone: set[int] = set()
-    for seq, payload in rows:
-        if seq not in undone and isinstance(payload.get("undoes"), int):
-            undone.add(payload["undoes"])
-    return undone
 
 
 def _sequence(connection: Connection) -> int:

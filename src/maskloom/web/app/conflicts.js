@@ -35,6 +35,8 @@ export class Conflicts {
     this.asked = null;
     /** @type {() => void} both versions are there, or are not any more. */
     this.changed = () => {};
+    /** @type {(box: import("./view.js").Box) => void} both versions are shown, here. */
+    this.appeared = () => {};
     view.painters.push((context) => this.draw(context));
   }
 
@@ -75,6 +77,8 @@ export class Conflicts {
     if (!versions) setTimeout(() => void this.show(), AGAIN);
     this.view.redraw();
     this.changed();
+    const [box] = group.flatMap((one) => one.missing.flatMap((done) => (done.box ? [done.box] : [])));
+    if (versions && box) this.appeared({ x0: box[0], y0: box[1], x1: box[2], y1: box[3] });
   }
 
   /** @param {string} group @param {Versions} versions */
@@ -103,17 +107,19 @@ export class Conflicts {
    * @returns {Promise<Versions>}
    */
   async versionsOf(group, theirs) {
-    const [first] = group;
-    if (!first || first.before < 1) throw new Error("the revision that it was drawn on is gone");
-    const { sample, layer } = first;
-    const data = await api.document(sample, layer, first.before);
+    const drawn = group.map(({ drawn: moved, op, own }) => moved ?? { base: op.base, own });
+    const bases = drawn.map(({ base: at }) => at);
+    const { sample, layer } = this.opened;
+    const { ops } = await allOperations(sample, layer, Math.min(...bases));
+    const [next] = ops;
+    if (!next) throw new Error("the revision that it was drawn on is gone");
+    const data = await api.document(sample, layer, next.seq - 1);
     const base = new Document(data);
     const mine = new Document(data);
-    const { ops } = await allOperations(sample, layer, first.op.base);
-    const seen = Math.max(...group.map(({ op }) => op.base));
-    const own = new Set(group.flatMap((one) => one.own));
-    for (const { seq, revision, op } of ops) {
-      if (seq <= first.before || (revision > seen && !own.has(op.id))) continue;
+    const seen = Math.max(...bases);
+    const own = new Set(drawn.flatMap((one) => one.own));
+    for (const { revision, op } of ops) {
+      if (revision > seen && !own.has(op.id)) continue;
       base.apply(op);
       mine.apply(op);
     }

@@ -1,10 +1,10 @@
 /**
- * What a gesture under way would change, so that it is seen before it is made: other runs for some
+ * What a gesture under way would change, so that it is seen before it is made: other bits for some
  * tiles of some objects. It is thrown away when the gesture ends; the change itself is built by
  * core/gestures.js from the same pixels.
  */
 
-import { bitsToRuns, runsToBits, WORDS } from "../core/codec.js";
+import { runsToBits, WORDS } from "../core/codec.js";
 
 /** @typedef {import("../core/document.js").Document} Document */
 /** @typedef {import("../core/bits.js").Mask} Mask */
@@ -19,36 +19,45 @@ export class Draft {
   constructor(document, fresh = null) {
     this.document = document;
     this.fresh = fresh;
-    /** @type {Map<string, Map<string, Uint8Array>>} uid to tile key to runs. */
-    this.runs = new Map();
-  }
-
-  /** @param {string} uid @param {string} key @returns {Uint8Array | undefined} as shown now. */
-  tile(uid, key) {
-    return this.runs.get(uid)?.get(key) ?? this.document.objects.get(uid)?.tiles.get(key);
+    /** @type {Map<string, Mask>} uid to the tiles that differ. */
+    this.masks = new Map();
   }
 
   /**
-   * Show an object with a mask added to it or taken from it, in some tiles.
+   * @param {string} uid
+   * @param {string} key
+   * @returns {Uint32Array | Uint8Array | undefined} bits, or runs where nothing differs.
+   */
+  tile(uid, key) {
+    return this.masks.get(uid)?.get(key) ?? this.document.objects.get(uid)?.tiles.get(key);
+  }
+
+  /**
+   * Show an object with a mask added to it or taken from it, in some tiles. The mask of one draft
+   * only grows, so what was shown before stays as it is.
    *
    * @param {string} uid
    * @param {Mask} mask
    * @param {"add" | "remove"} way
    * @param {Iterable<string>} [keys] of the tiles where the mask changed.
+   * @returns {string[]} keys of the tiles that look different now.
    */
   paint(uid, mask, way, keys = mask.keys()) {
+    const changed = [];
     for (const key of keys) {
       const bits = mask.get(key);
-      const old = this.document.objects.get(uid)?.tiles.get(key);
-      if (!bits || (way === "remove" && !old)) continue;
-      const out = old ? runsToBits(old) : new Uint32Array(WORDS);
+      if (!bits || (way === "remove" && !this.tile(uid, key))) continue;
+      const out = this.bits(uid, key);
+      let differs = 0;
       for (let w = 0; w < WORDS; w++) {
         const own = out[w] ?? 0;
-        const other = bits[w] ?? 0;
-        out[w] = way === "add" ? own | other : own & ~other;
+        const next = way === "add" ? own | (bits[w] ?? 0) : own & ~(bits[w] ?? 0);
+        differs |= own ^ next;
+        out[w] = next;
       }
-      this.put(uid, key, bitsToRuns(out));
+      if (differs !== 0) changed.push(key);
     }
+    return changed;
   }
 
   /**
@@ -58,9 +67,11 @@ export class Draft {
    * @param {Mask} mask
    */
   replace(uid, mask) {
-    const old = this.document.objects.get(uid)?.tiles;
-    for (const key of old?.keys() ?? []) this.put(uid, key, new Uint8Array(0));
-    for (const [key, bits] of mask) this.put(uid, key, bitsToRuns(bits));
+    const shown = new Map(mask);
+    for (const key of this.document.objects.get(uid)?.tiles.keys() ?? []) {
+      if (!mask.has(key)) shown.set(key, new Uint32Array(WORDS));
+    }
+    this.masks.set(uid, shown);
   }
 
   /**
@@ -69,19 +80,27 @@ export class Draft {
    * @param {Mask} mask
    * @param {(uid: string) => boolean} loses
    * @param {Iterable<string>} [keys]
+   * @returns {string[]} keys of the tiles that look different now.
    */
   carve(mask, loses, keys = mask.keys()) {
+    const changed = [];
     for (const key of keys) {
       for (const uid of this.document.index.get(key) ?? []) {
-        if (loses(uid)) this.paint(uid, mask, "remove", [key]);
+        if (loses(uid)) changed.push(...this.paint(uid, mask, "remove", [key]));
       }
     }
+    return changed;
   }
 
-  /** @param {string} uid @param {string} key @param {Uint8Array} runs */
-  put(uid, key, runs) {
-    const own = this.runs.get(uid);
-    if (own) own.set(key, runs);
-    else this.runs.set(uid, new Map([[key, runs]]));
+  /** The bits to draw into. @param {string} uid @param {string} key @returns {Uint32Array} */
+  bits(uid, key) {
+    let own = this.masks.get(uid);
+    if (!own) this.masks.set(uid, (own = new Map()));
+    let bits = own.get(key);
+    if (!bits) {
+      const runs = this.document.objects.get(uid)?.tiles.get(key);
+      own.set(key, (bits = runs ? runsToBits(runs) : new Uint32Array(WORDS)));
+    }
+    return bits;
   }
 }

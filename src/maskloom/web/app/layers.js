@@ -9,7 +9,7 @@ import { Document } from "../core/document.js";
 import { tileKey, tilePlace } from "../core/codec.js";
 import { api } from "./api.js";
 import { styleFor } from "./shade.js";
-import { stamp } from "./stamp.js";
+import { stamp, stampBits } from "./stamp.js";
 import { categoryOf, shownLayers } from "./store.js";
 
 /** @typedef {import("./stamp.js").Cells} Cells */
@@ -136,9 +136,10 @@ export class Layers {
       const marked = document.form === "rows" && (fresh || uid === selected);
       const id = styles.push(this.styleOf(category, overlay, edited, marked)) - 1;
       for (const key of there.get(uid) ?? []) {
-        const runs = draft ? draft.tile(uid, key) : item?.tiles.get(key);
+        const tile = draft ? draft.tile(uid, key) : item?.tiles.get(key);
         const [tx, ty] = tilePlace(key);
-        if (runs) stamp(cells, runs, tx, ty, id);
+        if (tile instanceof Uint32Array) stampBits(cells, tile, tx, ty, id);
+        else if (tile) stamp(cells, tile, tx, ty, id);
       }
     }
     return styles;
@@ -188,7 +189,7 @@ function objectsIn(cells, document, draft) {
       const key = tileKey(tx, ty);
       const known = document.index.get(key);
       for (const uid of known ?? []) add(uid, key);
-      for (const [uid, tiles] of draft?.runs ?? []) {
+      for (const [uid, tiles] of draft?.masks ?? []) {
         if (tiles.has(key) && !known?.has(uid)) add(uid, key);
       }
     }

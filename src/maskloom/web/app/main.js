@@ -61,12 +61,14 @@ function createPage() {
     here: () => ({ sample: store.state.sample?.id ?? 0, layer: store.state.layer }),
     closeItem: () => page.goTo({ ...page.here() }),
     help: () => openHelp(/** @type {HTMLDialogElement} */ (place("dialog"))),
-    refreshProject: async () => store.set({ project: await api.project() }),
+    refreshProject: () => saving.refresh(),
   });
-  page.goToConflict = () => {
+  page.settle = () => {
+    if (store.state.signedOut) return void saving.signInAgain();
     const entry = conflicts.current()[0] ?? conflicts.elsewhere();
     if (entry) page.goTo({ sample: entry.sample, layer: entry.layer });
   };
+  conflicts.appeared = (box) => navigator.revealBox(box, view.scale, true);
   addTools(page);
   notices.watch(page);
   // For the browser's console, for tests and measurements.

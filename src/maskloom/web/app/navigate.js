@@ -15,6 +15,8 @@ import { formatRoute, parseRoute } from "./route.js";
 
 /** A region is not magnified further than this. */
 const CLOSEST = 8;
+/** ms until an image that the server did not give is asked for again. */
+const RETRY = 2000;
 /** CSS px of the line of help and the zoom at the bottom. */
 const FOOT = 40;
 
@@ -46,6 +48,9 @@ export class Navigator {
       }
     } catch (error) {
       if (turn !== this.turn) return;
+      if (error instanceof Problem && error.transient) {
+        setTimeout(() => turn === this.turn && void this.follow(route), RETRY);
+      }
       const gone = error instanceof Problem && error.status === 404;
       const text = error instanceof Error ? error.message : String(error);
       store.set({ phase: "failed" });
@@ -129,14 +134,23 @@ export class Navigator {
     const { store, view, opened, layers } = this.page;
     const { item, selected } = store.state;
     const box = selected && (gently || !item) ? layers.boxOf(opened.document, selected) : item;
-    if (!box) return;
+    if (box) this.revealBox(box, gently ? view.scale : CLOSEST, gently);
+  }
+
+  /**
+   * @param {import("./view.js").Box} box px of the image.
+   * @param {number} most largest scale.
+   * @param {boolean} gently only if it is not in view.
+   */
+  revealBox(box, most, gently) {
+    const { view } = this.page;
     this.uncover();
     const seen = view.visible();
     const inside = box.x0 >= seen.x0 && box.y0 >= seen.y0 && box.x1 <= seen.x1 && box.y1 <= seen.y1;
     if (gently && inside) return;
     const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * 0.75;
     const wide = { x0: box.x0 - grow, y0: box.y0 - grow, x1: box.x1 + grow, y1: box.y1 + grow };
-    view.frame(wide, gently ? view.scale : CLOSEST);
+    view.frame(wide, most);
   }
 
   /** Leave room for the card that lies over the stage. */

@@ -20,7 +20,7 @@
  * @property {"waiting" | "conflict" | "refused"} state
  * @property {string} group id of the first gesture that collided, and on which this builds.
  * @property {Committed[]} missing what it collides with.
- * @property {number} before sequence number of the project at `op.base`.
+ * @property {{base: number, own: string[]} | null} drawn what it was drawn on, if it was moved since.
  * @property {string} reason why it was refused.
  */
 
@@ -95,7 +95,7 @@ export class Outbox {
       state: "waiting",
       group: "",
       missing: [],
-      before: 0,
+      drawn: null,
       reason: "",
     };
     this.entries.push(entry);

@@ -46,7 +46,7 @@
  * @property {(gently?: boolean) => void} reveal the region or object.
  * @property {() => {sample: number, layer: string}} here
  * @property {() => void} closeItem leave the review, stay at the image.
- * @property {() => void} goToConflict
+ * @property {() => void} settle what keeps things from being saved: a conflict, no session.
  * @property {() => void} toggleMasks
  * @property {(name: "browse" | "inspect") => void} togglePanel
  * @property {() => void} find

@@ -3,10 +3,15 @@
  * each other what happened, and everyone who shows it.
  */
 
-import { Problem } from "./api.js";
-import { signIn } from "./session.js";
+import { api, Problem } from "./api.js";
+import { renewSession } from "./session.js";
 
+/** ms between looks for what tabs that are gone have left, and for news of the project. */
 const ADOPT = 10_000;
+const REFRESH = 20_000;
+/** ms after a gesture that changes counts. */
+const SOON = 400;
+const COUNTED = ["state", "verdict", "accept", "undo", "redo"];
 
 /**
  * @typedef {object} Parts
@@ -34,6 +39,7 @@ export class Saving {
       if (!parts.outbox.lasting && parts.outbox.entries.length) event.preventDefault();
     });
     setInterval(() => void this.adopt(), ADOPT);
+    setInterval(() => void this.refresh(), REFRESH);
   }
 
   /** Call at every change of what is saved. @param {() => void} call */
@@ -46,7 +52,7 @@ export class Saving {
     for (const call of this.listeners) call();
     const { conflicts, sender } = this.parts;
     void conflicts.show();
-    if (sender.trouble?.status === 401) void this.signInAgain();
+    if (sender.trouble?.status === 401) this.noteSignedOut();
   }
 
   connect() {
@@ -54,7 +60,10 @@ export class Saving {
     const mark = () => store.set({ edited: store.state.edited + 1 });
     outbox.changed = () => this.tell();
     sender.changed = () => this.tell();
-    sender.committed = (entry, revision) => opened.confirm(entry, revision);
+    sender.committed = (entry, revision) => {
+      opened.confirm(entry, revision);
+      if (COUNTED.includes(entry.op.kind)) setTimeout(() => void this.refresh(), SOON);
+    };
     sender.collided = (entries) => {
       opened.takeBack(entries);
       history.drop(entries.map(({ op }) => op.id));
@@ -70,7 +79,7 @@ export class Saving {
       this.describe();
     };
     opened.failed = (error) => {
-      if (error instanceof Problem && error.status === 401) void this.signInAgain();
+      if (error instanceof Problem && error.status === 401) this.noteSignedOut();
     };
     // The card tells whether both versions can be chosen yet.
     conflicts.changed = () => this.listeners.forEach((call) => call());
@@ -90,6 +99,20 @@ export class Saving {
     store.set({ sample: { ...sample, state, objects } });
   }
 
+  /** Ask for classes, layers and counts. */
+  async refresh() {
+    const { store } = this.parts;
+    if (!store.state.project || document.hidden) return;
+    try {
+      const [project, { reviews }] = await Promise.all([api.project(), api.reviews()]);
+      // The same objects where nothing changed, so that nothing is drawn again.
+      if (!same(project, store.state.project)) store.set({ project });
+      if (!same(reviews, store.state.reviews)) store.set({ reviews });
+    } catch (error) {
+      this.parts.opened.failed(error);
+    }
+  }
+
   /** The person or the network is back: do not wait for the next turn. */
   back() {
     if (document.hidden) return;
@@ -105,14 +128,27 @@ export class Saving {
     sender.wake();
   }
 
-  /** The session is over: everything waits in the outbox until there is a new one. */
+  /** The session is over: work goes on, and waits in the outbox until there is a new one. */
+  noteSignedOut() {
+    const { store, tell } = this.parts;
+    if (store.state.signedOut) return;
+    store.set({ signedOut: true });
+    tell("You are signed out. Your work is kept; press the state on top to sign in.");
+  }
+
+  /** Ask for a link to come in again by. */
   async signInAgain() {
     if (this.asking) return;
     this.asking = true;
-    const { session } = await signIn();
+    const session = await renewSession();
     this.asking = false;
-    this.parts.store.set({ session });
+    if (!session) return;
+    this.parts.store.set({ session, signedOut: false });
     this.back();
   }
 }
 
+/** @param {unknown} a @param {unknown} b @returns {boolean} */
+function same(a, b) {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -12,7 +12,7 @@ const LONGEST_PAUSE = 8000;
 
 /** @typedef {import("./outbox.js").Entry} Entry */
 /** @typedef {import("./api.js").Committed} Committed */
-/** @typedef {"saved" | "saving" | "offline" | "signed-out" | "full" | "conflict" | "refused"} Word */
+/** @typedef {"saved" | "saving" | "offline" | "signed-out" | "troubled" | "conflict" | "refused"} Word */
 
 export class Sender {
   /** @param {import("./outbox.js").Outbox} outbox */
@@ -40,7 +40,7 @@ export class Sender {
     let word = waiting ? "saving" : "saved";
     if (waiting && this.trouble) {
       const { status } = this.trouble;
-      word = status === 401 ? "signed-out" : status === 507 ? "full" : "offline";
+      word = status === 401 ? "signed-out" : status === 0 ? "offline" : "troubled";
     }
     if (entries.some((entry) => entry.state === "refused")) word = "refused";
     if (entries.some((entry) => entry.state === "conflict")) word = "conflict";
@@ -117,6 +117,7 @@ export class Sender {
       await this.collide(entry, foreign);
       return false;
     }
+    entry.drawn ??= { base: entry.op.base, own: entry.own };
     entry.op = { ...entry.op, base: revision };
     entry.own = [];
     return true;
@@ -129,7 +130,8 @@ export class Sender {
    * @param {number} revision that it made.
    */
   async confirm(entry, revision) {
-    const followers = this.outbox.of(entry.sample, entry.layer).filter((one) => one !== entry);
+    const later = (/** @type {Entry} */ one) => one.order > entry.order;
+    const followers = this.outbox.of(entry.sample, entry.layer).filter(later);
     for (const one of followers) {
       if (one.sent) continue;
       const next = revision === entry.op.base + 1 && one.op.base === entry.op.base;
@@ -159,7 +161,6 @@ export class Sender {
       one.state = "conflict";
       one.group = entry.op.id;
       one.missing = collisions(entry, missing);
-      one.before = (missing[0]?.seq ?? 1) - 1;
     }
     const kept = this.outbox.update(group);
     // In the same step: nothing may be drawn on them any more.

@@ -35,6 +35,22 @@ export async function signIn() {
 }
 
 /**
+ * A new session while the page is in use.
+ *
+ * @returns {Promise<Session | null>} null if the person would rather go on without.
+ */
+export async function renewSession() {
+  try {
+    return await api.session();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) return null;
+  }
+  return (await askToken("Your work is kept on this computer and sent when you are in.", true))
+    ? api.session()
+    : null;
+}
+
+/**
  * The token in the address, `#token=...&go=...`, which is removed from it at once.
  *
  * @returns {{token: string | null, go: string}}
@@ -57,10 +73,11 @@ function reason(error) {
 /**
  * Show the gate until a token is accepted.
  *
- * @param {string} why the last token failed, or "".
- * @returns {Promise<void>}
+ * @param {string} why the last token failed, or what else to say first.
+ * @param {boolean} [leave] whether it can be closed without a token.
+ * @returns {Promise<boolean>} whether one was accepted.
  */
-function askToken(why) {
+function askToken(why, leave = false) {
   return new Promise((resolve) => {
     const input = element("input", {
       class: "field",
@@ -83,7 +100,7 @@ function askToken(why) {
             try {
               await api.signIn(tokenIn(input.value.trim()));
               close();
-              resolve();
+              resolve(true);
             } catch (error) {
               message.textContent = reason(error);
               input.select();
@@ -92,8 +109,13 @@ function askToken(why) {
         },
         input,
         element("button", { class: "button primary", type: "submit" }, "Sign in"),
+        leave ? element("button", { class: "button outlined", type: "button", onclick: () => leaveIt() }, "Not now") : null,
       ),
     );
+    const leaveIt = () => {
+      close();
+      resolve(false);
+    };
     input.focus();
   });
 }

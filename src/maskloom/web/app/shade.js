@@ -36,27 +36,24 @@
  * @param {Style[]} styles by id; id 0 is not drawn.
  */
 export function shade(target, cells, styles) {
-  const { magnify, width, height } = target;
-  const block = 1 << magnify;
-  const first = target.left >> magnify;
-  const last = (target.left + width - 1) >> magnify;
-  for (let column = first; column <= last; column++) {
-    const index = (column - cells.left) * cells.rows - cells.top;
-    const x0 = Math.max(0, (column << magnify) - target.left);
-    const x1 = Math.min(width, ((column + 1) << magnify) - target.left);
-    for (let row = target.top >> magnify; row <= (target.top + height - 1) >> magnify; row++) {
-      const id = cells.ids[index + row] ?? 0;
+  const { magnify, width, height, left, top } = target;
+  const { ids, rows } = cells;
+  const far = reach(target);
+  const lastRow = (top + height - 1) >> magnify;
+  for (let column = left >> magnify; column <= (left + width - 1) >> magnify; column++) {
+    const base = (column - cells.left) * rows - cells.top;
+    const x0 = Math.max(0, (column << magnify) - left);
+    const x1 = Math.min(width, ((column + 1) << magnify) - left);
+    for (let row = top >> magnify; row <= lastRow; row++) {
+      const id = ids[base + row] ?? 0;
       if (id === 0) continue;
       const style = /** @type {Style} */ (styles[id]);
-      const y0 = Math.max(0, (row << magnify) - target.top);
-      const y1 = Math.min(height, (row << magnify) - target.top + block);
-      const plain = isInside(cells, index + row, id, reach(target));
-      for (let y = y0; y < y1; y++) {
-        for (let x = x0; x < x1; x++) {
-          const ring = plain ? 0 : ringOf(target, cells, x + target.left, y + target.top, id);
-          put(target, x, y, ring, style);
-        }
-      }
+      const y0 = Math.max(0, (row << magnify) - top);
+      const y1 = Math.min(height, ((row + 1) << magnify) - top);
+      const border = distance(ids, base + row, rows, id, far);
+      if (border > far) fillBlock(target, x0, x1, y0, y1, style);
+      else if (magnify === 0) put(target, x0, y0, border <= target.thick ? 1 : 2, style);
+      else drawBlock(target, cells, x0, x1, y0, y1, id, style);
     }
   }
 }
@@ -71,14 +68,45 @@ export function reach({ magnify, thick }) {
   return Math.ceil((2 * thick) / (1 << magnify));
 }
 
-/** @param {Cells} cells @param {number} at @param {number} id @param {number} far */
-function isInside(cells, at, id, far) {
-  const { ids, rows } = cells;
+/**
+ * How far the nearest cell of another id is, up and down or left and right.
+ *
+ * @param {Int32Array} ids @param {number} at @param {number} rows @param {number} id
+ * @param {number} far
+ * @returns {number} 1 to far, or far + 1.
+ */
+function distance(ids, at, rows, id, far) {
   for (let d = 1; d <= far; d++) {
-    if (ids[at - d] !== id || ids[at + d] !== id) return false;
-    if (ids[at - d * rows] !== id || ids[at + d * rows] !== id) return false;
+    if (
+      ids[at - d] !== id ||
+      ids[at + d] !== id ||
+      ids[at - d * rows] !== id ||
+      ids[at + d * rows] !== id
+    ) {
+      return d;
+    }
   }
-  return true;
+  return far + 1;
+}
+
+/** @param {Target} target @param {number} x0 @param {number} x1 @param {number} y0
+ * @param {number} y1 @param {Style} style */
+function fillBlock(target, x0, x1, y0, y1, style) {
+  for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) put(target, x, y, 0, style);
+}
+
+/**
+ * A magnified cell at the border of its object.
+ *
+ * @param {Target} target @param {Cells} cells @param {number} x0 @param {number} x1
+ * @param {number} y0 @param {number} y1 @param {number} id @param {Style} style
+ */
+function drawBlock(target, cells, x0, x1, y0, y1, id, style) {
+  for (let y = y0; y < y1; y++) {
+    for (let x = x0; x < x1; x++) {
+      put(target, x, y, ringOf(target, cells, x + target.left, y + target.top, id), style);
+    }
+  }
 }
 
 /**
@@ -87,9 +115,7 @@ function isInside(cells, at, id, far) {
  * @param {Target} target @param {Cells} cells @param {number} x @param {number} y
  * @param {number} id
  */
-function ringOf(target, cells, x, y, id) {
-  const { magnify, thick } = target;
-  const { ids, rows, left, top } = cells;
+function ringOf({ magnify, thick }, { ids, rows, left, top }, x, y, id) {
   const column = ((x >> magnify) - left) * rows - top;
   const row = y >> magnify;
   for (let d = 1; d <= 2 * thick; d++) {
@@ -105,17 +131,24 @@ function ringOf(target, cells, x, y, id) {
   return 0;
 }
 
-/** @param {Target} target @param {number} x @param {number} y @param {number} ring @param {Style} style */
+/**
+ * @param {Target} target @param {number} x @param {number} y
+ * @param {number} ring 0 inside, 1 and 2 the lines.
+ * @param {Style} style
+ */
 function put(target, x, y, ring, style) {
   let color = style.fill;
-  const stripe = (x + target.left + y + target.top) & 7;
-  if (ring === 1) color = style.dashed && stripe > 4 ? style.contrast : style.line;
-  else if (ring === 2 && !style.dashed) color = style.contrast;
-  else if (style.hatched && stripe > 3) return;
-  if (color >>> 24 === 0) return;
+  if (ring > 0 || style.hatched) {
+    const stripe = (x + target.left + y + target.top) & 7;
+    if (ring === 1) color = style.dashed && stripe > 4 ? style.contrast : style.line;
+    else if (ring === 2 && !style.dashed) color = style.contrast;
+    else if (style.hatched && stripe > 3) return;
+  }
+  const alpha = color >>> 24;
+  if (alpha === 0) return;
   const at = y * target.width + x;
   const below = target.pixels[at] ?? 0;
-  target.pixels[at] = below === 0 || color >>> 24 === 255 ? color : over(color, below);
+  target.pixels[at] = below === 0 || alpha === 255 ? color : over(color, below);
 }
 
 /**

@@ -38,7 +38,8 @@ export class Stage {
     root.addEventListener("pointerleave", () => this.leave());
     root.addEventListener("keydown", (event) => this.press(event));
     window.addEventListener("keydown", (event) => {
-      if (event.code !== "Space" || event.target !== root) return;
+      if (event.code !== "Space" || isText(event.target)) return;
+      if (event.target !== root && !root.matches(":hover")) return;
       event.preventDefault();
       pointers.hold(true);
     });
@@ -142,4 +143,9 @@ export class Stage {
     path.lineTo(x, y + 10);
     this.page.draft.line(path, this.pressed ? "#ffb000" : "#ffffff");
   }
+}
+
+/** @param {EventTarget | null} target @returns {boolean} */
+function isText(target) {
+  return target instanceof Element && target.matches("input:not([type=range], [type=checkbox])");
 }

@@ -19,21 +19,30 @@ import { AREA, TILE } from "../core/codec.js";
  */
 
 /**
+ * The part of a tile that lies in the window, in px of the tile.
+ *
+ * @param {Cells} cells @param {number} tx tile column in the image. @param {number} ty tile row.
+ */
+function partOf({ left, top, columns, rows, level }, tx, ty) {
+  return {
+    x0: Math.max(0, (left << level) - tx * TILE),
+    x1: Math.min(TILE, ((left + columns) << level) - tx * TILE),
+    y0: Math.max(0, (top << level) - ty * TILE),
+    y1: Math.min(TILE, ((top + rows) << level) - ty * TILE),
+  };
+}
+
+/**
  * Write an id into every cell of the window that one tile of a mask reaches.
  *
  * @param {Cells} cells
  * @param {Uint8Array} runs of the tile, sound.
- * @param {number} tx tile column in the image.
- * @param {number} ty tile row.
+ * @param {number} tx
+ * @param {number} ty
  * @param {number} id
  */
 export function stamp(cells, runs, tx, ty, id) {
-  const { level } = cells;
-  // Where the window begins and ends in px of the tile.
-  const x0 = Math.max(0, (cells.left << level) - tx * TILE);
-  const x1 = Math.min(TILE, ((cells.left + cells.columns) << level) - tx * TILE);
-  const y0 = Math.max(0, (cells.top << level) - ty * TILE);
-  const y1 = Math.min(TILE, ((cells.top + cells.rows) << level) - ty * TILE);
+  const { x0, x1, y0, y1 } = partOf(cells, tx, ty);
   if (x0 >= x1 || y0 >= y1) return;
   const stop = x1 * TILE;
   let start = 0;
@@ -59,6 +68,30 @@ export function stamp(cells, runs, tx, ty, id) {
     start += value;
     inside = !inside;
     value = shift = 0;
+  }
+}
+
+/**
+ * The same for a tile of bits, as a gesture under way has them.
+ *
+ * @param {Cells} cells @param {Uint32Array} bits @param {number} tx @param {number} ty
+ * @param {number} id
+ */
+export function stampBits(cells, bits, tx, ty, id) {
+  const { x0, x1, y0, y1 } = partOf(cells, tx, ty);
+  for (let x = x0; x < x1; x++) {
+    for (let word = y0 >> 5; word << 5 < y1; word++) {
+      let left = bits[x * (TILE / 32) + word] ?? 0;
+      while (left !== 0) {
+        const from = 31 - Math.clz32(left & -left);
+        const after = ~(left >>> from);
+        const to = after === 0 ? 32 : Math.min(32, from + 31 - Math.clz32(after & -after));
+        const first = Math.max(y0, (word << 5) + from);
+        const last = Math.min(y1, (word << 5) + to);
+        if (first < last) writeSpan(cells, tx * TILE + x, ty * TILE + first, ty * TILE + last, id);
+        left = to === 32 ? 0 : left & (-1 << to);
+      }
+    }
   }
 }
 

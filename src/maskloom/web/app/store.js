@@ -10,6 +10,7 @@
  * @typedef {object} State
  * @property {import("./types.js").Project | null} project
  * @property {import("./types.js").Session | null} session
+ * @property {boolean} signedOut whether the session has ended; work goes on and waits.
  * @property {import("./types.js").Sample | null} sample the image that is open.
  * @property {string} layer the layer that is edited.
  * @property {Overlay[]} overlays how each layer is drawn, the edited one first.
@@ -31,6 +32,7 @@
 const START = {
   project: null,
   session: null,
+  signedOut: false,
   sample: null,
   layer: "main",
   overlays: [],

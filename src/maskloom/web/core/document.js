@@ -50,6 +50,8 @@ export class Document {
     this.deleted = new Map();
     /** @type {Record<string, any>} state and verdicts that differ from their default. */
     this.fields = { ...data.fields };
+    /** @type {Set<string>} uids of all objects that people ever made, in that order. */
+    this.created = new Set(data.created);
     /** @type {Map<string, Set<string>>} tile key to the objects that have pixels there. */
     this.index = new Map();
     for (const one of data.objects) this.put(itemFromJson(one), true);
@@ -94,7 +96,10 @@ export class Document {
     }
     if (this.form === "map") this.checkExclusive(op, next);
     const effect = this.effectOf(op);
-    for (const { item, exists } of next.values()) this.put(item, exists);
+    for (const { item, exists } of next.values()) {
+      this.put(item, exists);
+      if (exists && item.row === null && this.form === "rows") this.created.add(item.uid);
+    }
     this.fields = fields;
     this.revision += 1;
     return effect;
@@ -125,8 +130,9 @@ export class Document {
    * @returns {string[]}
    */
   inOrder(uids) {
+    const born = new Map(Array.from(this.created, (uid, number) => [uid, number]));
     return Array.from(uids, (uid) => this.held(uid))
-      .sort(behind)
+      .sort((a, b) => behind(a, b, born))
       .map((item) => item.uid);
   }
 
@@ -166,6 +172,7 @@ export class Document {
       objects: Array.from(this.objects.values(), itemToJson),
       deleted: Array.from(this.deleted.values(), itemToJson),
       fields: this.fields,
+      created: [...this.created],
     };
   }
 

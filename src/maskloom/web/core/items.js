@@ -106,15 +106,16 @@ export function sameTiles(a, b) {
 }
 
 /**
- * Which of two objects lies behind: by z, then rows of the snapshot, then new ones by uid.
+ * Which of two objects lies behind: by z, then rows of the snapshot, then new ones as they came.
  *
  * @param {Item} a
  * @param {Item} b
+ * @param {Map<string, number>} born uid to the number of a new one.
  * @returns {number}
  */
-export function behind(a, b) {
+export function behind(a, b, born) {
   if (a.z !== b.z) return a.z - b.z;
   const [one, other] = [a.row ?? Infinity, b.row ?? Infinity];
   if (one !== other) return one - other;
-  return a.uid < b.uid ? -1 : Number(a.uid > b.uid);
+  return (born.get(a.uid) ?? 0) - (born.get(b.uid) ?? 0);
 }

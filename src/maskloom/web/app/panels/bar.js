@@ -69,7 +69,7 @@ function createSaved(page) {
   const text = element("span");
   const root = element(
     "button",
-    { type: "button", class: "button saved", id: "saved", onclick: () => page.goToConflict() },
+    { type: "button", class: "button saved", id: "saved", onclick: () => page.settle() },
     element("span", { class: "dot", "aria-hidden": "true" }),
     text,
   );
@@ -82,13 +82,13 @@ function createSaved(page) {
     if (live.textContent !== said) live.textContent = said;
   };
   page.watchSaving(draw);
-  page.store.watch(["session", "layer", "sample", "project"], draw);
+  page.store.watch(["session", "signedOut", "layer", "sample", "project"], draw);
   return element("span", {}, root, live);
 }
 
 /** @param {Page} page @returns {{word: string, text: string, title: string}} */
 function describe({ sender, outbox, conflicts, store }) {
-  const { session, project, layer, sample } = store.state;
+  const { session, signedOut, project, layer, sample } = store.state;
   const { word, waiting } = sender.status();
   const told = project?.layers.find((one) => one.name === layer);
   if (session?.readonly && waiting === 0) {
@@ -97,6 +97,9 @@ function describe({ sender, outbox, conflicts, store }) {
   if (sample && told?.immutable && waiting === 0) {
     return { word: "readonly", text: `${layer} is fixed`, title: "Labels of a machine are not edited." };
   }
+  if (signedOut && waiting === 0) {
+    return { word: "signed-out", text: "Signed out", title: "Press to sign in again." };
+  }
   const kept = outbox.lasting
     ? "They are kept on this computer and sent when the server is back."
     : "They are kept only as long as this tab is open.";
@@ -104,8 +107,8 @@ function describe({ sender, outbox, conflicts, store }) {
     saved: ["All changes saved", "Every gesture is stored in the project."],
     saving: [`Saving ${counted(waiting, "change")}`, "Saved once the server has confirmed it."],
     offline: [`Offline: ${counted(waiting, "change")} waiting`, `The server does not answer. ${kept}`],
-    "signed-out": [`Signed out: ${counted(waiting, "change")} waiting`, `Sign in to send. ${kept}`],
-    full: [`The server's disk is full: ${waiting} waiting`, kept],
+    "signed-out": [`Signed out: ${counted(waiting, "change")} waiting`, `Press to sign in. ${kept}`],
+    troubled: [`Not saved yet: ${counted(waiting, "change")} waiting`, `${sender.trouble?.message ?? ""} ${kept}`],
     conflict: [`${counted(conflicts.count, "conflict")} to settle`, "Somebody changed the same place."],
     refused: [`${counted(conflicts.count, "change")} refused`, "The server did not take a gesture."],
   };

@@ -14,9 +14,14 @@ import { counted, gestureName, KINDS, timeOf, VERDICTS } from "../words.js";
 
 /** @param {Page} page @param {HTMLElement} root */
 export function createCards(page, root) {
+  let shown = "";
   const draw = () => {
     const stuck = page.conflicts.current();
     const { item } = page.store.state;
+    // A button that is made anew under a finger, or under the focus, cannot be pressed.
+    const wanted = JSON.stringify(contentOf(page, stuck));
+    if (wanted === shown) return;
+    shown = wanted;
     if (stuck[0]?.state === "refused") fill(root, drawRefused(page, stuck[0]));
     else if (stuck.length) fill(root, drawConflict(page, stuck));
     else if (item) fill(root, drawItem(page, item));
@@ -24,6 +29,19 @@ export function createCards(page, root) {
   };
   page.store.watch(["item", "edited", "session", "layer", "sample", "reviews"], draw);
   page.watchSaving(draw);
+}
+
+/** All that a card is drawn from. @param {Page} page @param {Entry[]} stuck */
+function contentOf({ conflicts, opened, store }, stuck) {
+  const { item, reviews, review, project } = store.state;
+  if (stuck.length) {
+    const missing = stuck.map((one) => one.missing.map(({ op }) => op.id));
+    return [stuck.map(({ op, reason }) => [op.id, reason]), missing, conflicts.shown !== null];
+  }
+  if (!item) return null;
+  const said = opened.document?.value("", `verdict/${item.id}`);
+  const layer = predictedLayer(reviews.find((one) => one.id === review));
+  return [item, said, isEditable(store.state), layer, project?.taxonomy];
 }
 
 /** @param {Page} page @param {import("../types.js").ReviewItem} item @returns {HTMLElement} */

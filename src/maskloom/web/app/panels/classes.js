@@ -27,7 +27,16 @@ export function createClasses(page) {
   const finding = element("div", { class: "adding" }, filter);
   const adding = createAdding(page);
   const add = button("plus", "Add a class", () => adding.open());
-  const draw = () => drawList(page, list, filter.value.trim().toLowerCase());
+  /** @type {unknown[]} */
+  let drawn = [];
+  const draw = () => {
+    // Every gesture calls this; few change what is seen.
+    const { project } = store.state;
+    const now = [project, chosenClass(page), filter.value.trim().toLowerCase()];
+    if (now.every((one, i) => one === drawn[i])) return;
+    drawn = now;
+    drawList(page, list, filter.value.trim().toLowerCase());
+  };
   filter.addEventListener("input", draw);
   list.addEventListener("keydown", (event) => moveFocus(event, list));
   store.watch(["project"], ({ project, session }) => {
@@ -49,11 +58,9 @@ export function createClasses(page) {
 
 /** @param {Page} page @param {HTMLElement} list @param {string} wanted */
 function drawList(page, list, wanted) {
-  const { store, opened } = page;
-  const { project, category, selected } = store.state;
+  const { project } = page.store.state;
   const offered = project?.taxonomy.categories.filter((one) => !one.retired) ?? [];
-  const item = selected ? opened.document?.objects.get(selected) : null;
-  const chosen = item ? item.category : category;
+  const chosen = chosenClass(page);
   const focused = list.contains(document.activeElement);
   fill(
     list,
@@ -78,6 +85,13 @@ function drawList(page, list, wanted) {
     }),
   );
   if (focused) /** @type {HTMLElement | null} */ (list.querySelector("[aria-checked=true]"))?.focus();
+}
+
+/** Of the selected object, else the one to draw with. @param {Page} page @returns {string | null} */
+function chosenClass({ store, opened }) {
+  const { category, selected } = store.state;
+  const item = selected ? opened.document?.objects.get(selected) : null;
+  return item ? item.category : category;
 }
 
 /** Arrow keys walk through the classes. @param {KeyboardEvent} event @param {HTMLElement} list */

@@ -13,6 +13,8 @@ import { STEPS } from "../../core/dab.js";
 export const NEAR = 9;
 /** Edges shorter than this have no handle in the middle, CSS px. */
 const SHORT = 28;
+/** Of the square on a corner, CSS px. */
+const SIDE = 7;
 
 /** @param {number[]} ring @param {number} i index of x. @returns {Point} px of the image. */
 export function cornerOf(ring, i) {
@@ -66,7 +68,8 @@ export function drawHandle(context, at, radius, filled = false) {
 }
 
 /**
- * Handles on the corners in view, and small ones in the middle of long edges.
+ * Handles on the corners in view, and small ones in the middle of long edges. They are squares in
+ * one path: hundreds of them are redrawn in every frame of a drag.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {View} view
@@ -74,17 +77,26 @@ export function drawHandle(context, at, radius, filled = false) {
  * @param {Place | null} active
  */
 export function drawHandles(context, view, rings, active) {
-  const { x0, y0, x1, y1 } = view.visible();
-  rings.forEach((ring, r) => {
+  const path = new Path2D();
+  const add = (/** @type {Point} */ { x, y }, /** @type {number} */ side) => {
+    path.rect(Math.round(x - side / 2) + 0.5, Math.round(y - side / 2) + 0.5, side, side);
+  };
+  for (const ring of rings) {
     for (let i = 0; i < ring.length; i += 2) {
-      const corner = cornerOf(ring, i);
-      if (corner.x < x0 || corner.x > x1 || corner.y < y0 || corner.y > y1) continue;
-      const place = view.imageToScreen(corner);
+      const place = view.imageToScreen(cornerOf(ring, i));
+      if (place.x < -SIDE || place.x > view.width + SIDE) continue;
+      if (place.y < -SIDE || place.y > view.height + SIDE) continue;
       const next = view.imageToScreen(cornerOf(ring, (i + 2) % ring.length));
-      if (Math.hypot(place.x - next.x, place.y - next.y) > SHORT) {
-        drawHandle(context, { x: (place.x + next.x) / 2, y: (place.y + next.y) / 2 }, 2);
-      }
-      drawHandle(context, place, 4, active?.ring === r && active.at === i);
+      add(place, SIDE);
+      if (Math.hypot(place.x - next.x, place.y - next.y) < SHORT) continue;
+      add({ x: (place.x + next.x) / 2, y: (place.y + next.y) / 2 }, SIDE / 2);
     }
-  });
+  }
+  context.fillStyle = "#ffffff";
+  context.strokeStyle = "#1b1f24";
+  context.lineWidth = 1;
+  context.fill(path);
+  context.stroke(path);
+  const ring = active ? rings[active.ring] : null;
+  if (ring && active) drawHandle(context, view.imageToScreen(cornerOf(ring, active.at)), 5, true);
 }

@@ -122,7 +122,7 @@ export class Polygon {
     if (this.corners.length === 0) return this.vertices.key(key);
     if (key === "Escape") this.cancel();
     else if (key === "Enter" && this.corners.length > 2) this.close();
-    else if (key === "Backspace" || key === "Delete") {
+    else if (key === "Backspace" || key === "Delete" || key === "Ctrl+Z") {
       this.corners.pop();
       this.changed();
     } else return false;

@@ -5,7 +5,7 @@
  */
 
 import { count, joinBoxes } from "../../core/bits.js";
-import { TILE } from "../../core/codec.js";
+import { TILE, tilePlace } from "../../core/codec.js";
 import { MIN_RADIUS, paintCapsule, STEPS, toGrid } from "../../core/dab.js";
 import { carve, createObject, paint } from "../../core/gestures.js";
 import { newUid } from "../../core/operations.js";
@@ -57,15 +57,30 @@ export class Stroke {
       box = box ? joinBoxes(box, part) : part;
       this.last = at;
     }
-    this.show(touched);
-    if (box) this.page.compositor.repaint(box);
+    if (box) this.show(touched, box);
   }
 
-  /** @param {Set<string>} keys tiles where the mask grew. */
-  show(keys) {
+  /**
+   * Draw again what looks different: of a large brush mostly its rim.
+   *
+   * @param {Set<string>} keys tiles where the mask may have grown.
+   * @param {import("../view.js").Box} box where the brush was.
+   */
+  show(keys, box) {
     const { uid, way, exclusive } = this.aim;
-    if (uid) this.draft.paint(uid, this.mask, way, keys);
-    if (exclusive) this.draft.carve(this.mask, (other) => other !== uid, keys);
+    const changed = new Set(uid ? this.draft.paint(uid, this.mask, way, keys) : []);
+    if (exclusive) {
+      for (const key of this.draft.carve(this.mask, (one) => one !== uid, keys)) changed.add(key);
+    }
+    for (const key of changed) {
+      const [tx, ty] = tilePlace(key);
+      this.page.compositor.repaint({
+        x0: Math.max(box.x0, tx * TILE),
+        y0: Math.max(box.y0, ty * TILE),
+        x1: Math.min(box.x1, (tx + 1) * TILE),
+        y1: Math.min(box.y1, (ty + 1) * TILE),
+      });
+    }
   }
 
   /**

@@ -116,20 +116,20 @@ export class Vertices {
   preview(rings) {
     const { opened, layers, store } = this.page;
     if (!opened.document?.objects.has(this.uid)) return;
-    const before = layers.draft?.runs.get(this.uid)?.keys() ?? [];
+    const before = layers.draft?.masks.get(this.uid)?.keys() ?? [];
     const draft = new Draft(opened.document);
     const mask = fillPolygon({ rule: "grid", rings }, opened.document.size);
     draft.replace(this.uid, mask);
     if (store.state.exclusive) draft.carve(mask, (uid) => uid !== this.uid);
     layers.draft = draft;
-    layers.repaintTiles(new Set([...before, ...(draft.runs.get(this.uid)?.keys() ?? [])]));
+    layers.repaintTiles(new Set([...before, ...(draft.masks.get(this.uid)?.keys() ?? [])]));
     this.page.draft.redraw();
   }
 
   /** Show the object as it is. */
   forget() {
     const { layers } = this.page;
-    const keys = layers.draft?.runs.get(this.uid)?.keys() ?? [];
+    const keys = layers.draft?.masks.get(this.uid)?.keys() ?? [];
     this.rings = null;
     layers.draft = null;
     layers.repaintTiles(keys);

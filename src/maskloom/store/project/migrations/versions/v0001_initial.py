@@ -107,8 +107,10 @@ def _samples() -> None:
         _column("name", _NAME),
         _column("sample_id", _ID),
         _column("position", Integer),
+        _column("since", BigInteger),
+        _column("until", BigInteger, null=True),
         _to("split", "sample_id", "sample"),
-        _unique("split", "sample_id", "name"),
+        _unique("split", "sample_id", "name", "since"),
         key=("name", "position"),
         clustered=True,
     )
