@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.kills_server import Server
+
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import VOID, Labels, Rows
 from maskloom.core.masks import Masks
@@ -54,7 +54,9 @@ def make_project(folder: Path, form: str, size: tuple[int, int], samples: int = 
         path = folder / f"images/{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         coarse = rng.integers(60, 200, (size[0] // 8 + 1, size[1] // 8 + 1, 3), dtype=np.uint8)
-        write_png(path, np.ascontiguousarray(coarse.repeat(8, 0).repeat(8, 1)[: size[0], : size[1]]))
+        write_png(
+            path, np.ascontiguousarray(coarse.repeat(8, 0).repeat(8, 1)[: size[0], : size[1]])
+        )
         blots = np.stack([_blot(rng, size) for _ in range(18)])
         kinds = [int(v) for v in rng.integers(0, 3, len(blots))]
         if form == "map":

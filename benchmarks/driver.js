@@ -298,8 +298,16 @@
     press("n");
     page.view.inset = { left: 0, top: 0, right: 0, bottom: 0 };
     page.view.fit();
-    await pause(700);
-    return /** @type {HTMLCanvasElement} */ (document.getElementById("scene")).toDataURL();
+    const scene = /** @type {HTMLCanvasElement} */ (document.getElementById("scene"));
+    let [last, still] = ["", 0];
+    // Pictures of masks are made bit by bit: it is done when nothing changes any more.
+    for (let n = 0; n < 100 && still < 4; n++) {
+      await pause(200);
+      const now = scene.toDataURL();
+      still = now === last ? still + 1 : 0;
+      last = now;
+    }
+    return last;
   }
 
   Object.assign(window, {

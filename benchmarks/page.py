@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.browsing import ARGUMENTS, CHROMIUM, serving, write_result
+
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
@@ -109,7 +109,9 @@ class Hand:
     def run(self, step) -> dict[str, float]:
         """Call `step(turn)` until the time is over; turn grows by one a second."""
         self.settle()
-        self.page.evaluate("Object.assign(meter, {own: 0, last: 0, frames: [], gaps: [], long: []})")
+        self.page.evaluate(
+            "Object.assign(meter, {own: 0, last: 0, frames: [], gaps: [], long: []})"
+        )
         start = time.monotonic()
         while (now := time.monotonic() - start) < self.seconds:
             step(now)

@@ -137,6 +137,16 @@ def test_merged_keys_are_followed_and_unmerged_ones_no_longer() -> None:
     assert resolve(["a"], history[:1]) == ["b"]
 
 
+def test_a_key_that_a_merge_leads_elsewhere_stays_taken() -> None:
+    old = Category("old", "Old")
+    again = Migration("add", "old", categories=(old,))
+    merged = [Migration("merge", "old", into="car")]
+    with pytest.raises(TaxonomyError, match="read as another category"):
+        complete(STREET, again, earlier=(old,), moves=merged)
+    apart = [*merged, Migration("unmerge", "old", into="car")]
+    assert complete(STREET, again, earlier=(old,), moves=apart) == again
+
+
 def test_several_categories_come_and_go_as_one() -> None:
     more = tuple(Category(name, name.title()) for name in ("tram", "boat"))
     add = Migration("add", categories=more, position=1)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskloom.core.gestures import make, set_field
+from maskloom.core.gestures import delete_object, make
 from maskloom.errors import DataError, FormatError, ImageError, UsageError, WriteError
 from maskloom.formats.detect import read_dataset
 from maskloom.store.images import read_image, write_png
@@ -448,22 +448,24 @@ def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path):
         assert not (project / ".import.journal").exists()
 
 
-def test_a_prediction_keeps_how_sure_it_was(tmp_path):
+def test_a_prediction_keeps_how_sure_it_was(coco, tmp_path):
     sure = np.full(SIZE, 204, np.uint8)
     sure[0, 0] = 1
-    write_png(tmp_path / "src/a.png", np.eye(*SIZE, dtype=np.uint8))
-    write_png(tmp_path / "src/confidence/a.png", sure)
-    import_(tmp_path / "src", tmp_path / "p", from_="bitmap", set_=("from.kind=class",))
-    dataset = read_dataset(tmp_path / "p")
-    (sample,) = dataset.samples
-    assert np.array_equal(dataset.labels_of(sample).confidence, sure)
+    write_png(coco / "confidence/001.png", sure)
+    import_(coco, tmp_path / "p", layer="model/unet@1")
+    dataset = read_dataset(f"{tmp_path / 'p'}::model/unet@1")
+    maps = {sample.key: dataset.labels_of(sample).confidence for sample in dataset.samples}
+    assert np.array_equal(maps.pop("001"), sure)
+    assert len(maps) == 5
+    assert all(one is None for one in maps.values())
 
 
 def test_work_that_is_imported_over_is_in_the_result(coco, tmp_path):
     import_(coco, tmp_path / "p")
     with Project.open(tmp_path / "p") as project:
         document = project.document("001", "main")
-        done = make(document, "main", "state", [set_field(document, "", "state", "done")])
+        change = delete_object(next(iter(document.objects)))
+        done = make(document, "main", "delete", [change])
         number = project.commit("001", done, author="ann").seq
     outcome = import_(coco, tmp_path / "p", replace=True)
     assert outcome.results["superseded"] == 1

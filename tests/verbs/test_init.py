@@ -65,8 +65,8 @@ def test_a_project_of_class_maps_begins_without_labels(tmp_path):
     init(tmp_path / "p", taxonomy=tmp_path / "words.json", form="map")
     (tmp_path / "images").mkdir()
     write_png(tmp_path / "images/a.png", np.zeros((4, 4), np.uint8))
-    import_(tmp_path / "images", tmp_path / "p")
+    import_(tmp_path / "images", tmp_path / "p", from_="images")
     with Project.open(tmp_path / "p") as project:
         for layer in ("main", "gold"):
             assert project.document("a", layer).form == "map"
-            assert list(project.document("a", layer).objects)[0] == "cell"
+            assert next(iter(project.document("a", layer).objects)) == "cell"

@@ -337,7 +337,8 @@ def test_names_and_depths_that_no_page_can_keep_stop_nothing(project):
     deep = []
     for _ in range(900):
         deep = [deep]
-    odd = {"\ud800k": 1, "?k": 2, "\ud801k": 3, "n": deep, "huge": 10**400}
+    odd = {f"{half}k": i for i, half in enumerate("\ud800?\udfff", 1)}
+    odd |= {"n": deep, "huge": 10**400}
     rows = Rows.make(Masks.from_dense(np.ones((1, *SIZE), bool)), [0], attributes=(odd,))
     labels = Labels(SIZE, rows=rows)
     project.add(Dataset(project.taxonomy(), project.samples()[:1], lambda s: labels), "main")

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.gestures import create_object, delete_object, make, set_field
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.gestures import create_object, delete_object, make, replace_pixels, set_field
+from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
-from maskloom.core.tiles import encode_tile
+from maskloom.core.operations import Change, Operation, inverse, new_id
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.tiles import encode_tile, xor_tiles
 from maskloom.errors import TaxonomyError, UsageError, WriteError
-from maskloom.store.project import Project, taxonomies
+from maskloom.store.project import Project, database, documents, taxonomies
 from maskloom.verbs.export import export
 from maskloom.verbs.import_ import import_
 from maskloom.verbs.taxonomy import taxonomy as taxonomy_verb
@@ -151,6 +153,185 @@ def test_an_added_category_goes_only_while_nothing_ever_named_it(cars: Project) 
     cars.commit(1, make(document, "main", "delete", [delete_object("new")]), author="ann")
     with pytest.raises(TaxonomyError, match="labels say"):
         taxonomies.undo(cars, again.seq, author="ann")
+
+
+def brush(project: Project, uid: str, category: str) -> None:
+    drawn = [create_object(uid, {(0, 0): encode_tile(SQUARE)}, category)]
+    project.commit(1, make(project.document(1, "main"), "main", "brush", drawn), author="ann")
+
+
+def edit(project: Project, *changes: Change) -> Operation:
+    op = make(project.document(1, "main"), "main", "edit", list(changes))
+    project.commit(1, op, author="ann")
+    return op
+
+
+def with_van(project: Project, form: str) -> int:
+    """Import labels of car and van, which the project lacks; number of what that added."""
+    pixels = np.zeros((2, *SIZE), bool)
+    pixels[0, 10:60, 10:60] = pixels[1, 200:280, 250:390] = True
+    classes = np.where(pixels[0], 0, np.where(pixels[1], 1, 254)).astype(np.uint8)
+    labels = {
+        "rows": Labels(SIZE, rows=Rows.make(Masks.from_dense(pixels), [0, 1])),
+        "map": Labels(SIZE, class_map=classes),
+    }[form]
+    names = Taxonomy.from_names(["Car", "Van"])
+    project.add(Dataset(names, project.samples(), lambda _: labels), "main")
+    return next(one.seq for one in taxonomies.history(project) if one.kind == "add")
+
+
+@pytest.mark.parametrize("form", ["rows", "map"])
+def test_what_an_import_added_stays_while_a_deleted_or_replaced_label_names_it(
+    project: Project, form: str
+) -> None:
+    added = with_van(project, form)
+    for sample in (1, 2, 3):
+        document = project.document(sample, "main")
+        if form == "map":
+            changes = [replace_pixels(document, "van", {})]
+        else:
+            uids = [uid for uid, held in document.objects.items() if held.category == "van"]
+            changes = [delete_object(uid) for uid in uids]
+        project.commit(sample, make(document, "main", "delete", changes), author="ann")
+    assert taxonomies.history(project)[-1].undoable
+    with pytest.raises(TaxonomyError, match="labels say this category, or said it once"):
+        taxonomies.undo(project, added, author="ann")
+    assert "van" in project.taxonomy().keys
+    dataset = project.dataset()
+    for sample in dataset.samples:
+        assert project.document(sample.key, "main").revision == 2
+        dataset.labels_of(sample)
+    only_car = Labels(SIZE, rows=Rows.make(Masks.from_dense(np.ones((1, *SIZE), bool)), [0]))
+    if form == "rows":
+        names = Taxonomy.from_names(["Car"])
+        again = Dataset(names, project.samples(), lambda _: only_car)
+        project.add(again, "main", replace=True)
+        with pytest.raises(TaxonomyError, match="or said it once"):
+            taxonomies.undo(project, added, author="ann")
+
+
+def test_a_category_that_a_snapshot_only_looked_for_stays_too(project: Project) -> None:
+    labels = Labels(
+        SIZE,
+        rows=Rows.make(Masks.from_dense(np.ones((1, *SIZE), bool)), [0]),
+        coverage=Coverage(categories=frozenset({"car", "van"})),
+    )
+    names = Taxonomy.from_names(["Car", "Van"])
+    project.add(Dataset(names, project.samples(), lambda _: labels), "main")
+    with pytest.raises(TaxonomyError, match="cannot be removed"):
+        taxonomies.undo(project, taxonomies.history(project)[-1].seq, author="ann")
+
+
+def test_text_that_is_no_category_keeps_nothing(cars: Project) -> None:
+    added = cars.migrate(Migration("add", name="Boat"), author="ann")
+    uid = next(iter(cars.document(1, "main").objects))
+    edit(cars, set_field(cars.document(1, "main"), uid, "attributes", {"kind": "boat"}))
+    taxonomies.undo(cars, added.seq, author="ann")
+    assert "boat" not in cars.taxonomy().keys
+
+
+def test_a_merge_of_what_only_a_deleted_object_says_cannot_be_undone(cars: Project) -> None:
+    brush(cars, "n", "tree")
+    gone = edit(cars, delete_object("n"))
+    merged = cars.migrate(Migration("merge", "tree", into="dog"), author="ann")
+    assert merged.inverse is None
+    assert merged.counts["objects"] == 0
+    revision = cars.document(1, "main").revision
+    cars.commit(1, inverse(gone, new_id(), base=revision), author="ann")
+    edit(cars, set_field(cars.document(1, "main"), "n", "category", "car"))
+    with pytest.raises(TaxonomyError, match="nothing can undo"):
+        taxonomies.undo(cars, merged.seq, author="ann")
+    with Project.open(cars.root) as again:
+        assert again.document(1, "main").objects["n"].category == "car"
+
+
+@pytest.mark.parametrize("through", ["tree", "bush"])
+def test_a_merge_stays_once_late_work_named_what_it_merged(cars: Project, through: str) -> None:
+    cars.migrate(Migration("add", name="Bush"), author="ann")
+    document = cars.document(1, "main")
+    drawn = [create_object("n", {(0, 0): encode_tile(SQUARE)}, through)]
+    late = make(document, "main", "brush", drawn)
+    cars.migrate(Migration("merge", "bush", into="tree"), author="ann")
+    merged = cars.migrate(Migration("merge", "tree", into="dog"), author="ann")
+    assert merged.inverse is not None
+    cars.commit(1, late, author="ann")
+    edit(cars, set_field(cars.document(1, "main"), "n", "category", "car"))
+    with pytest.raises(TaxonomyError, match="named the category after it was merged"):
+        taxonomies.undo(cars, merged.seq, author="ann")
+    with Project.open(cars.root) as again:
+        assert again.document(1, "main") == cars.document(1, "main")
+        assert again.document(1, "main").objects["n"].category == "car"
+
+
+def test_a_key_that_is_merged_away_is_not_added_again(cars: Project) -> None:
+    added = cars.migrate(Migration("add", name="Van"), author="ann")
+    removed = taxonomies.undo(cars, added.seq, author="ann")
+    again = Migration("add", "van", categories=added.migration.categories)
+    cars.migrate(again, author="ann")
+    brush(cars, "n", "van")
+    cars.migrate(Migration("merge", "van", into="car"), author="ann")
+    before = text(cars)
+    with pytest.raises(TaxonomyError, match="read as another category"):
+        taxonomies.undo(cars, removed.seq, author="ann")
+    with pytest.raises(TaxonomyError, match="read as another category"):
+        cars.migrate(again, author="ann")
+    assert text(cars) == before
+
+
+def test_a_stroke_on_classes_of_a_map_that_were_merged_is_one_change_of_what_they_became(
+    cars: Project,
+) -> None:
+    both, apart = np.zeros((256, 256), bool), np.zeros((256, 256), bool)
+    both[20:30, 20:30] = apart[150:160, 20:30] = True
+    over, aside = encode_tile(both), encode_tile(apart)
+    document = cars.document(1, "by/map")
+    # From car to dog, and dog where nothing was: only that is a change when both are one.
+    changes = [
+        Change("car", {}, {(0, 0): over}),
+        Change("dog", {}, {(0, 0): xor_tiles({(0, 0): over}, {(0, 0): aside})[0, 0]}),
+    ]
+    late = make(document, "by/map", "brush", changes)
+    cars.migrate(Migration("merge", "dog", into="car"), author="ann")
+    before = cars.document(1, "by/map").objects["car"].tiles
+    done = cars.commit(1, late, author="bob")
+    assert done.op == late
+    now = cars.document(1, "by/map")
+    assert now.objects["car"].tiles == xor_tiles(before, {(0, 0): aside})
+    with Project.open(cars.root) as again:
+        assert again.document(1, "by/map") == now
+    cars.commit(1, inverse(late, new_id(), base=now.revision), author="bob")
+    assert cars.document(1, "by/map").objects["car"].tiles == before
+
+
+def test_in_the_writers_turn_only_what_came_since_is_counted_again(
+    cars: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sample in (1, 2, 3):
+        document = cars.document(sample, "main")
+        done = make(document, "main", "state", [set_field(document, "", "state", "doing")])
+        cars.commit(sample, done, author="ann")
+    counted: list[int] = []
+    write, head = database.write, documents.head
+
+    def counting_head(project, connection, place):
+        counted.append(place.ids[1])
+        return head(project, connection, place)
+
+    def late_write(project):
+        monkeypatch.setattr(database, "write", write)
+        document = cars.document(2, "main")
+        drawn = [create_object("new", {(0, 0): encode_tile(SQUARE)}, "dog")]
+        cars.commit(2, make(document, "main", "brush", drawn), author="bob")
+        counted.clear()
+        return write(project)
+
+    monkeypatch.setattr(documents, "head", counting_head)
+    monkeypatch.setattr(database, "write", late_write)
+    done = cars.migrate(Migration("merge", "dog", into="car"), author="ann")
+    assert counted == [2]
+    assert done.counts["layers"]["main"] == {"samples": 3, "objects": 7}
+    assert done.counts["layers"]["by/map"] == {"samples": 3, "objects": 3}
+    assert done.inverse is None
 
 
 def test_a_split_queues_every_region_for_people_and_none_of_a_machine(cars: Project) -> None:

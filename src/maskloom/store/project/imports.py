@@ -108,19 +108,13 @@ def add(
                 adoption.record(connection, dataset.taxonomy, planned, author)
                 placed, seq = recording.record(connection, project.layout, request, staged)
     taxonomies.mirror(project)
-    return Added(
-        len(ordered),
-        placed.new,
-        staged.rows,
-        seq,
-        (
-            *dataset.warnings,
-            *planned.warnings,
-            *door.warnings(len(ordered), dataset.warnings),
-            *_superseded(people, Address(project.root, request.layer, begun)),
-        ),
-        superseded=len(people),
+    noticed = (
+        *dataset.warnings,
+        *planned.warnings,
+        *door.warnings(len(ordered), dataset.warnings),
+        *_superseded(people, Address(project.root, request.layer, begun)),
     )
+    return Added(len(ordered), placed.new, staged.rows, seq, noticed, superseded=len(people))
 
 
 def _superseded(people: Sequence[str], before: Address) -> tuple[str, ...]:

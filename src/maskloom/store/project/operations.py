@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, func, select
 
 from maskloom.core.document import Document, apply
-from maskloom.core.operations import Operation, meet, parse, to_bytes, touched
+from maskloom.core.operations import Operation, commutes, meet, parse, to_bytes, touched
 from maskloom.errors import Conflict, DataError, UsageError
 from maskloom.store.project import database, documents, layers
 from maskloom.store.project.checkpoints import Held, Place
@@ -153,7 +153,8 @@ def _applied(
     meant = held.words.translated(sent, now.form)
     _check_categories(held, meant)
     missing = _missing(connection, place, held, sent)
-    if sent.base < held.start or _meeting(held, meant, missing):
+    said = (held.words.translated(one.op, now.form) for one in missing)
+    if sent.base < held.start or not commutes(meant, said, now.form):
         raise Conflict(
             "someone else changed the same objects or pixels first; this change was not saved",
             where=f"{place.sample['key']}, {sent.layer}",

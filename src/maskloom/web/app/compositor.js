@@ -28,13 +28,21 @@ export class Compositor {
     this.images = new ImageTiles((box) => this.redraw(box), failed);
     this.masks = new MaskTiles();
     this.ratio = 1;
-    this.ground = "#e4e6ea";
+    this.ground = "";
     /** @type {Box | null} px of the image that must be drawn again. */
     this.dirty = null;
     this.everything = false;
     this.waiting = false;
     /** @type {() => void} called after the whole view was drawn. */
     this.drawn = () => {};
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.adopt());
+    this.adopt();
+  }
+
+  /** Take the colour around the image from the style sheet. */
+  adopt() {
+    this.ground = getComputedStyle(this.canvas).getPropertyValue("--stage").trim();
+    this.redraw();
   }
 
   /** @param {number} width @param {number} height CSS px. @param {number} ratio */

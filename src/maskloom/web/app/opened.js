@@ -7,7 +7,8 @@
 import { Document } from "../core/document.js";
 import { DataError } from "../core/errors.js";
 import { inverse, makeOperation, meet, touched } from "../core/operations.js";
-import { allOperations, api } from "./api.js";
+import { api } from "./api.js";
+import { applied, missingOperations, replay } from "./replay.js";
 
 const POLL = 1500;
 
@@ -76,11 +77,11 @@ export class Opened {
     this.sample = sample;
     this.layer = layer;
     const document = new Document(await api.document(sample, layer));
-    const ahead = await this.replay(document, document.revision);
+    const done = await this.replay(document, document.revision);
     if (turn !== this.turn) return false;
     this.document = document;
-    this.revision = ahead.revision;
-    this.ahead = ahead.ids;
+    this.revision = done.revision;
+    this.ahead = done.ahead;
     this.changed(null);
     this.poll(POLL);
     return true;
@@ -91,14 +92,14 @@ export class Opened {
     const { turn } = this;
     try {
       const document = new Document(await api.document(this.sample, this.layer));
-      const ahead = await this.replay(document, this.revision);
+      const done = await this.replay(document, this.revision);
       if (turn !== this.turn) return;
       const past = this.revision;
       this.document = document;
-      this.revision = ahead.revision;
-      this.own = this.own.filter((id) => !ahead.known.has(id));
-      this.ahead = ahead.ids;
-      for (const done of ahead.ops) if (done.revision > past) this.seen(done, false);
+      this.revision = done.revision;
+      this.own = this.own.filter((id) => !done.known.has(id));
+      this.ahead = done.ahead;
+      for (const one of done.ops) if (one.revision > past) this.seen(one, false);
       this.changed(null);
     } catch (error) {
       this.failed(error);
@@ -106,60 +107,24 @@ export class Opened {
   }
 
   /**
-   * Apply what waits in the outbox to a document from the server, and what was committed since.
+   * Bring a document from the server to where this tab is.
    *
    * @param {Document} document
    * @param {number} from revision after which operations are wanted too.
-   * @returns {Promise<{revision: number, ids: Set<string>, known: Set<string>, ops: Committed[]}>}
    */
   async replay(document, from) {
-    const { sample, layer } = this;
-    const ops = await this.missing(document.revision, from);
-    let { revision } = document;
-    for (const done of ops.filter((one) => one.revision > document.revision)) {
-      document.apply(done.op);
-      revision = done.revision;
-    }
-    /** @type {Set<string>} */
-    const ids = new Set();
-    const known = new Set(ops.map(({ op }) => op.id));
-    const waiting = this.waiting(sample, layer);
-    const mine = new Set(waiting.map(({ op }) => op.id));
-    for (const entry of waiting) {
-      // It may build on one that collided a moment ago, and waits with it for a decision.
-      if (known.has(entry.op.id) || entry.state !== "waiting") continue;
-      const others = ops.filter(
-        ({ revision: at, op }) =>
-          at > entry.op.base && !entry.own.includes(op.id) && !mine.has(op.id),
-      );
-      const parts = touched(entry.op, document.form);
-      const hit = others.some(({ op }) => meet(parts, touched(op, document.form)));
-      if (hit || !applied(document, entry.op)) void this.sender.collide(entry, others);
-      else ids.add(entry.op.id);
-    }
-    return { revision, ids, known, ops };
-  }
-
-  /**
-   * What was committed after the oldest state that something waiting was drawn on.
-   *
-   * @param {number} revision that is loaded.
-   * @param {number} from
-   * @returns {Promise<Committed[]>} none after an import, which replaces all.
-   */
-  async missing(revision, from) {
-    const { sample, layer } = this;
-    for (let tries = 0; ; tries++) {
-      const first = Math.min(revision, from, ...this.waiting(sample, layer).map(({ op }) => op.base));
-      if (first >= revision && this.waiting(sample, layer).length === 0) return [];
-      const found = await allOperations(sample, layer, first);
-      const known = new Set(found.ops.map(({ op }) => op.id));
-      // Something may have been confirmed while the answer was under way: then it is too old.
-      const whole = this.waiting(sample, layer).every(
-        ({ op, own }) => op.base <= found.revision && own.every((id) => known.has(id)),
-      );
-      if (whole || found.replaced || tries > 2) return found.ops;
-    }
+    const { sample, layer, outbox } = this;
+    const waiting = () => this.waiting(sample, layer);
+    const ops = await missingOperations({ sample, layer }, waiting, document.revision, from);
+    const entries = waiting();
+    const done = replay(document, ops, entries, (entry, others) => {
+      void this.sender.collide(entry, others);
+    });
+    // What this tab draws from now on is drawn on them.
+    const taken = entries.filter(({ op, maker }) => maker !== outbox.tab && done.ahead.has(op.id));
+    for (const entry of taken) entry.maker = outbox.tab;
+    if (taken.length) void outbox.update(taken);
+    return done;
   }
 
   /**
@@ -225,6 +190,7 @@ export class Opened {
     if (revision === this.revision + 1 && this.own.length === 0) {
       this.revision = revision;
       this.ahead.delete(entry.op.id);
+      this.document.settle(entry.op);
     } else {
       this.own.push(entry.op.id);
       this.poll(0);
@@ -271,24 +237,9 @@ export class Opened {
       // Step by step: what is in the document must never be applied again.
       this.revision = done.revision;
       this.own = this.own.filter((id) => id !== done.op.id);
+      if (this.document.settle(done.op)) this.changed(null);
       this.seen(done, mine);
     }
     this.revision = revision;
-  }
-}
-
-/**
- * @param {Document} document
- * @param {Operation} op
- * @param {(effect: Effect) => void} [tell]
- * @returns {boolean} whether it fitted.
- */
-function applied(document, op, tell) {
-  try {
-    const effect = document.apply(op);
-    tell?.(effect);
-    return true;
-  } catch {
-    return false;
   }
 }

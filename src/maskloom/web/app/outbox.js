@@ -10,7 +10,8 @@
 /**
  * @typedef {object} Entry
  * @property {number} order in which gestures were made.
- * @property {string} tab
+ * @property {string} tab that sends it.
+ * @property {string} maker tab on whose document it was drawn.
  * @property {number} sample
  * @property {string} layer
  * @property {"rows" | "map"} form
@@ -91,6 +92,7 @@ export class Outbox {
       ...given,
       order: this.last,
       tab: this.tab,
+      maker: this.tab,
       sent: false,
       state: "waiting",
       group: "",

@@ -108,6 +108,8 @@ export class Saving {
       // The same objects where nothing changed, so that nothing is drawn again.
       if (!same(project, store.state.project)) store.set({ project });
       if (!same(reviews, store.state.reviews)) store.set({ reviews });
+      // Another tab may have signed in.
+      store.set({ signedOut: false });
     } catch (error) {
       this.parts.opened.failed(error);
     }

@@ -130,7 +130,8 @@ export class Sender {
    * @param {number} revision that it made.
    */
   async confirm(entry, revision) {
-    const later = (/** @type {Entry} */ one) => one.order > entry.order;
+    const later = (/** @type {Entry} */ one) =>
+      one.order > entry.order && one.maker === entry.maker;
     const followers = this.outbox.of(entry.sample, entry.layer).filter(later);
     for (const one of followers) {
       if (one.sent) continue;
@@ -151,9 +152,11 @@ export class Sender {
    * @param {Committed[]} missing all that came after `entry.op.base`, from the first.
    */
   async collide(entry, missing) {
+    // The page may have found it out before the server's answer came.
+    if (entry.state !== "waiting") return;
     const group = [entry];
     for (const one of this.outbox.of(entry.sample, entry.layer)) {
-      if (one.order <= entry.order || one.state !== "waiting") continue;
+      if (one.order <= entry.order || one.state !== "waiting" || one.maker !== entry.maker) continue;
       const parts = touched(one.op, one.form);
       if (group.some((other) => meet(parts, touched(other.op, other.form)))) group.push(one);
     }

@@ -16,11 +16,14 @@ import { element, fill } from "./dom.js";
 export async function signIn() {
   const { token, go } = takeToken();
   let why = "";
-  if (token) {
+  for (let spent = !token; !spent; ) {
     try {
-      return { session: await api.signIn(token), go };
+      return { session: await api.signIn(token ?? ""), go };
     } catch (error) {
-      why = reason(error);
+      // A server that is busy has not spent the token.
+      spent = !(error instanceof Problem && error.transient);
+      if (spent) why = reason(error);
+      else await askPatience(/** @type {Problem} */ (error));
     }
   }
   for (;;) {

@@ -15,6 +15,7 @@ import {
   itemFromJson,
   itemToJson,
   sameTiles,
+  setFields,
   tilesFromJson,
   xorTiles,
 } from "./items.js";
@@ -52,6 +53,8 @@ export class Document {
     this.fields = { ...data.fields };
     /** @type {Set<string>} uids of all objects that people ever made, in that order. */
     this.created = new Set(data.created);
+    /** @type {Set<string>} those of them whose place in the order is that of the log. */
+    this.settled = new Set(data.created);
     /** @type {Map<string, Set<string>>} tile key to the objects that have pixels there. */
     this.index = new Map();
     for (const one of data.objects) this.put(itemFromJson(one), true);
@@ -103,6 +106,23 @@ export class Document {
     this.fields = fields;
     this.revision += 1;
     return effect;
+  }
+
+  /**
+   * Learn that an operation comes next in the log: what it made comes before what only this page
+   * has made so far.
+   *
+   * @param {Operation} op
+   * @returns {boolean} whether the order is another one now.
+   */
+  settle(op) {
+    const made = op.changes.map(({ object }) => object);
+    const fresh = made.filter((uid) => this.created.has(uid) && !this.settled.has(uid));
+    if (fresh.length === 0) return false;
+    for (const uid of fresh) this.settled.add(uid);
+    const before = [...this.created];
+    this.created = new Set([...this.settled, ...before]);
+    return [...this.created].some((uid, i) => uid !== before[i]);
   }
 
   /**
@@ -275,13 +295,5 @@ export class Document {
         }
       }
     }
-  }
-}
-
-/** @param {Record<string, any>} fields changed in place. @param {Change} change */
-function setFields(fields, { set = {} }) {
-  for (const [name, [, value]] of Object.entries(set)) {
-    if (value === null || (name === "state" && value === "todo")) delete fields[name];
-    else fields[name] = value;
   }
 }

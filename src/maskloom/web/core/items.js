@@ -119,3 +119,14 @@ export function behind(a, b, born) {
   if (one !== other) return one - other;
   return (born.get(a.uid) ?? 0) - (born.get(b.uid) ?? 0);
 }
+
+/**
+ * @param {Record<string, any>} fields of a document, changed in place.
+ * @param {import("./operations.js").Change} change
+ */
+export function setFields(fields, { set = {} }) {
+  for (const [name, [, value]] of Object.entries(set)) {
+    if (value === null || (name === "state" && value === "todo")) delete fields[name];
+    else fields[name] = value;
+  }
+}

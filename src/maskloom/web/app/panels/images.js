@@ -7,6 +7,7 @@ import { api, thumbnailAddress } from "../api.js";
 import { element, fill } from "../dom.js";
 import { Pages } from "../pages.js";
 import { VirtualList } from "../virtual.js";
+import { counted } from "../words.js";
 
 /** @typedef {import("../types.js").Sample} Sample */
 /** @typedef {import("../page.js").Page} Page */
@@ -54,7 +55,7 @@ export function createImages(page) {
   const list = new VirtualList({
     label: "Images",
     height: 52,
-    draw: (row, index) => drawSample(row, rows.get(index)),
+    draw: (row, index) => drawSample(row, rows.get(index), thingsOf(page)),
     choose: (index) => {
       const sample = rows.get(index);
       if (sample) page.goTo({ sample: sample.id });
@@ -100,15 +101,21 @@ export function createImages(page) {
   );
 }
 
-/** @param {HTMLElement} row @param {Sample | undefined} sample */
-function drawSample(row, sample) {
+/** What the edited layer counts. @param {Page} page @returns {string} */
+function thingsOf({ store }) {
+  const { project, layer } = store.state;
+  return project?.layers.find((one) => one.name === layer)?.form === "map" ? "class" : "object";
+}
+
+/** @param {HTMLElement} row @param {Sample | undefined} sample @param {string} thing */
+function drawSample(row, sample, thing) {
   if (!sample) {
     fill(row, element("span", { class: "thumb" }), element("span", { class: "lines" }, "…"));
     return;
   }
   const slash = sample.key.lastIndexOf("/");
   const folder = slash > 0 ? `${sample.key.slice(0, slash)} · ` : "";
-  const count = `${sample.objects} ${sample.objects === 1 ? "object" : "objects"}`;
+  const count = counted(sample.objects, thing, thing === "class" ? "classes" : "objects");
   row.title = sample.key;
   const picture = element("img", {
     class: "thumb",

@@ -40,7 +40,7 @@ export class Vertices {
   /** @returns {string | null} */
   hint() {
     if (!this.geometry()) return null;
-    return "Drag a corner, or the middle of an edge. Alt-click removes a corner. N: new polygon.";
+    return "Drag a corner or the middle of an edge. Alt-click removes a corner.";
   }
 
   /** @param {Point} at @param {PointerEvent} event @returns {boolean} whether a handle was hit. */
