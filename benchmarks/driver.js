@@ -56,9 +56,6 @@
         return await act();
       } catch (error) {
         note("baseless", [group[0].op.kind, String(error)]);
-        if (!String(error).includes("reached")) console.log("detail " + JSON.stringify({error:String(error), revision: page.opened.revision,
-          box: page.outbox.of(page.opened.sample, page.opened.layer).map((o) => [o.op.id.slice(0,4), o.op.kind, "base", o.op.base, "own", o.own.map((i)=>i.slice(0,4)), o.state, o.sent, o.group.slice(0,4), "drawn", o.drawn?.base, o.op.changes.map((c)=>[c.object.slice(-6), c.set, Object.keys(c.tiles??{}).join(" ")])]),
-          ops: (await (await fetch(`/api/v1/ops?sample=1&layer=main&after=${Math.max(0, group[0].op.base-3)}`)).json()).ops.map((d)=>[d.revision, d.seq, d.author, d.op.id.slice(0,4), d.op.kind, d.op.changes.map((c)=>[c.object.slice(-6), c.set, Object.keys(c.tiles??{}).join(" ")])]) }));
         throw error;
       }
     });
@@ -113,9 +110,10 @@
   }
 
   class Hand {
-    /** @param {number} seed */
-    constructor(seed) {
+    /** @param {number} seed @param {boolean} left whether the left half is one's own. */
+    constructor(seed, left) {
       this.random = dice(seed);
+      this.left = left;
     }
 
     /** @param {number} n @returns {number} 0 to n - 1. */
@@ -128,10 +126,12 @@
       return /** @type {T} */ (values[this.below(values.length)]);
     }
 
-    /** @returns {{x: number, y: number}} anywhere, a little outside too. */
+    /** @returns {{x: number, y: number}} mostly in one's own half, a little outside too. */
     place() {
       const [height, width] = page.opened.size;
-      return { x: this.random() * (width + 20) - 10, y: this.random() * (height + 20) - 10 };
+      const far = this.random() < 0.8 ? this.random() / 2 : this.random();
+      const x = (this.left ? far : 1 - far) * (width + 20) - 10;
+      return { x, y: this.random() * (height + 20) - 10 };
     }
 
     /** @param {{x: number, y: number}} at @param {number} far */
@@ -139,8 +139,17 @@
       return { x: at.x + (this.random() - 0.5) * far, y: at.y + (this.random() - 0.5) * far };
     }
 
-    /** A pixel of a random object. @param {(item: any) => boolean} [test] */
+    /** A pixel of a random object, of the other half one in four. @param {(item: any) => boolean} [test] */
     pixel(test = () => true) {
+      const middle = page.opened.size[1] / 2;
+      for (;;) {
+        const at = this.anyPixel(test);
+        if (!at || at.x < middle === this.left || this.random() < 0.25) return at;
+      }
+    }
+
+    /** @param {(item: any) => boolean} test */
+    anyPixel(test) {
       const items = [...page.opened.document.objects.values()].filter((one) => one.tiles.size && test(one));
       if (items.length === 0) return null;
       const [key, runs] = this.one([...this.one(items).tiles]);
@@ -260,9 +269,16 @@
     return ROWS["brush"]?.[1];
   }
 
-  /** Play gestures. @param {number} n @param {number} seed @param {number} rest ms at most between two. */
-  async function play(n, seed, rest) {
-    const hand = new Hand(seed);
+  /**
+   * Play gestures.
+   *
+   * @param {number} n
+   * @param {number} seed
+   * @param {number} rest ms at most between two.
+   * @param {boolean} left whether mostly in the left half, else in the right.
+   */
+  async function play(n, seed, rest, left) {
+    const hand = new Hand(seed, left);
     stage().setPointerCapture = () => {};
     for (; n > 0; n--) {
       // A reload takes a moment, during which nothing is open.

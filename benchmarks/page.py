@@ -42,8 +42,8 @@ METER = """(() => {
   window.requestAnimationFrame = (call) => frame(timed(call));
   const listen = EventTarget.prototype.addEventListener;
   EventTarget.prototype.addEventListener = function (name, call, options) {
-    const kept = typeof call === "function" && /^(pointer|wheel|key)/.test(name) ? timed(call) : call;
-    return listen.call(this, name, kept, options);
+    const ours = typeof call === "function" && /^(pointer|wheel|key)/.test(name);
+    return listen.call(this, name, ours ? timed(call) : call, options);
   };
   const tick = (now) => {
     if (meter.last) { meter.frames.push(meter.own); meter.gaps.push(now - meter.last); }

@@ -66,8 +66,8 @@ class Person:
         while not enough():
             gestures = self.dice.randint(3, 20)
             await self.page.evaluate(
-                "([n, seed, rest]) => driver.play(n, seed, rest)",
-                [gestures, self.dice.getrandbits(32), REST_MS],
+                "([n, seed, rest, left]) => driver.play(n, seed, rest, left)",
+                [gestures, self.dice.getrandbits(32), REST_MS, self.name == "ann"],
             )
             self.counts["gestures"] += gestures
             await self.wander()

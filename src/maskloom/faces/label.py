@@ -20,7 +20,7 @@ import click
 
 from maskloom.errors import UsageError
 from maskloom.faces.console import printable
-from maskloom.faces.loopback import HOST, listen
+from maskloom.faces.loopback import HOST, listen, serve_until_stopped
 from maskloom.labelling import PORT
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from maskloom.store.project.project import Project
 
-_CLOSE_S = 3
 _MOST_FOLDERS = 2000
 
 
@@ -68,8 +67,6 @@ def label(path: Path, *, port: int = PORT, browser: bool = True, user: str = "")
         UsageError: no project there, the port is in use, or the project is served already.
         DataError: the project is damaged.
     """
-    import uvicorn
-
     from maskloom.faces.labelling import create_label_app
     from maskloom.labelling.desk import Desk
     from maskloom.labelling.places import link
@@ -89,15 +86,8 @@ def label(path: Path, *, port: int = PORT, browser: bool = True, user: str = "")
         if browser and _has_screen():
             # Some browsers keep the call waiting until they are closed.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_CLOSE_S,
-        )
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            serve_until_stopped(app, listener)
     click.echo("stopped")
     return 0
 

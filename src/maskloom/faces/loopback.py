@@ -1,14 +1,24 @@
-"""The socket that a server of maskloom listens on: this machine's loopback, never another."""
+"""How a server of maskloom listens and stops: on this machine's loopback, never another.
+
+`listen` gives the socket, `serve_until_stopped` runs an application on it. What is served is
+`rest.py` and `labelling.py`.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from maskloom.errors import UsageError
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
 HOST = "127.0.0.1"
+_CLOSE_S = 2
 
 
 def listen(port: int) -> socket.socket:
@@ -40,3 +50,51 @@ def listen(port: int) -> socket.socket:
             hint="choose another, or 0 for a free one",
         ) from error
     return listener
+
+
+def serve_until_stopped(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; requests that have begun get two seconds to end.
+
+    Args:
+        app: the application.
+        listener: from `listen`.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        Closing(app, lambda: server.should_exit),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_CLOSE_S,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+
+
+class Closing:
+    """An application that takes no new requests once its server is to stop.
+
+    A page that connects while the server closes is not told to go and would go on asking. Its
+    requests would start threads on a loop that is being torn down, which then end nevermore and
+    keep the process alive.
+
+    Args:
+        app: what answers until then.
+        stopping: whether the server is to stop.
+    """
+
+    def __init__(self, app: ASGIApp, stopping: Callable[[], bool]) -> None:
+        self._app = app
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or not self._stopping():
+            await self._app(scope, receive, send)
+            return
+        from maskloom.faces.problems import answer
+
+        detail = "the server is stopping; nothing was saved, try again when it is back"
+        body = {"type": "about:blank", "title": "Stopping", "status": 503, "detail": detail}
+        await answer(body, {"Connection": "close"})(scope, receive, send)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from maskloom.errors import UsageError
-from maskloom.faces.loopback import HOST, listen
+from maskloom.faces.loopback import HOST, listen, serve_until_stopped
 
 
 @click.command(name="serve", short_help="offer the verbs over REST on this machine")
@@ -46,8 +46,6 @@ def serve(root: Path, port: int) -> int:
     Raises:
         UsageError: the root is no folder, or the port is in use.
     """
-    import uvicorn
-
     from maskloom.faces.rest import PREFIX, create_app
 
     if not root.is_dir():
@@ -62,8 +60,5 @@ def serve(root: Path, port: int) -> int:
         click.echo(f"address  http://{HOST}:{actual}{PREFIX}/verbs")
         click.echo(f"token    {token}")
         click.echo("Send it as `Authorization: Bearer TOKEN`. Stop with Ctrl-C.")
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=5
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        serve_until_stopped(app, listener)
     return 0

@@ -279,16 +279,13 @@ def own_server(tmp_path):
 def shared_server(tmp_path_factory):
     """A server for tests that each take images of their own."""
     keys = [f"plate {n:02}" for n in range(1, 41)]
+    boxes = [(45, 40, 125, 110), (300, 200, 360, 260)]
+    predicted = rows(boxes, [0, 1], score=np.array([0.9, 0.8]))
     root = make_project(
         tmp_path_factory.mktemp("page"),
         {
             "main": {key: rows(BOXES, [0, 1, 0]) for key in keys},
-            "model/net@ab12": {
-                key: rows(
-                    [(45, 40, 125, 110), (300, 200, 360, 260)], [0, 1], score=np.array([0.9, 0.8])
-                )
-                for key in keys
-            },  # fmt: skip
+            "model/net@ab12": dict.fromkeys(keys, predicted),
         },
     )
     with serving(root) as server:

@@ -123,7 +123,10 @@ function moveClasses(document, predicted, item) {
     missing: [[one, ""]],
     extra: [["", one]],
     "wrong-class": [[one, two]],
-    boundary: [[one, two], [two, one]],
+    boundary: [
+      [one, two],
+      [two, one],
+    ],
   };
   /** @type {Map<string, {gain: Mask, loss: Mask}>} */
   const moves = new Map();

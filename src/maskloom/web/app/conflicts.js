@@ -33,6 +33,8 @@ export class Conflicts {
     this.shown = null;
     /** @type {{group: string, document: Document} | null} what is being loaded. */
     this.asked = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     /** @type {() => void} both versions are there, or are not any more. */
     this.changed = () => {};
     /** @type {(box: import("./view.js").Box) => void} both versions are shown, here. */
@@ -74,10 +76,13 @@ export class Conflicts {
     if (this.asked !== asked) return;
     this.asked = null;
     this.shown = versions && this.outlined(id, versions);
-    if (!versions) setTimeout(() => void this.show(), AGAIN);
+    clearTimeout(this.timer);
+    if (!versions) this.timer = setTimeout(() => void this.show(), AGAIN);
     this.view.redraw();
     this.changed();
-    const [box] = group.flatMap((one) => one.missing.flatMap((done) => (done.box ? [done.box] : [])));
+    const [box] = group.flatMap((one) =>
+      one.missing.flatMap((done) => (done.box ? [done.box] : [])),
+    );
     if (versions && box) this.appeared({ x0: box[0], y0: box[1], x1: box[2], y1: box[3] });
   }
 

@@ -6,7 +6,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @typedef {Node | string | null | undefined | false} Child */
-/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes */
+/** @typedef {string | number | boolean | null | undefined | ((event: any) => void)} Value */
+/** @typedef {Record<string, Value>} Attributes */
 
 /**
  * Make an element. A function under "onNAME" becomes a listener, `true` an empty attribute, and

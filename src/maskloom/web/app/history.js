@@ -107,9 +107,7 @@ export class History {
 
   /** The next event to take back. @returns {Event | undefined} */
   next() {
-    return this.newest(
-      (one) => one.mine && !one.settled && !one.skipped && one.op.kind !== "undo",
-    );
+    return this.newest((one) => one.mine && !one.settled && !one.skipped && one.op.kind !== "undo");
   }
 
   /** @param {(event: Event) => boolean} test @returns {Event | undefined} */
@@ -197,7 +195,7 @@ async function lastOperations(sample, layer, revision, window) {
   // Somewhere after `imported` labels came by import, mostly in the next revision.
   let found = await allOperations(sample, layer, imported + 1);
   if (!found.replaced) return { from: 0, ops: found.ops };
-  for (let sound = revision; imported + 1 < sound; ) {
+  for (let sound = revision; imported + 1 < sound;) {
     const middle = (imported + sound) >> 1;
     const portion = await allOperations(sample, layer, middle);
     if (portion.replaced) imported = middle;

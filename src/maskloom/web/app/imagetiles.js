@@ -140,7 +140,9 @@ export class ImageTiles {
     const request = new AbortController();
     this.loading.set(key, request);
     try {
-      const answer = await fetch(tileAddress(image.id, level, x, y, image.version), { signal: request.signal });
+      const answer = await fetch(tileAddress(image.id, level, x, y, image.version), {
+        signal: request.signal,
+      });
       if (!answer.ok) throw new Error(`${answer.status}`);
       const bitmap = await createImageBitmap(await answer.blob(), {
         colorSpaceConversion: "none",

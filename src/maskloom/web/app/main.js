@@ -50,7 +50,8 @@ function createPage() {
   const conflicts = new Conflicts(outbox, sender, opened, draft);
   const saving = new Saving({ store, outbox, sender, opened, history, conflicts, tell });
   /** @type {any} filled in below. */
-  const page = { store, view, compositor, draft, outbox, sender, opened, layers, history, conflicts };
+  const page = { store, view, compositor, draft, outbox, sender };
+  Object.assign(page, { opened, layers, history, conflicts });
   const navigator = new Navigator(page);
   Object.assign(page, {
     tell,
@@ -68,7 +69,7 @@ function createPage() {
     const entry = conflicts.current()[0] ?? conflicts.elsewhere();
     if (entry) page.goTo({ sample: entry.sample, layer: entry.layer });
   };
-  conflicts.appeared = (box) => navigator.revealBox(box, view.scale, true);
+  conflicts.appeared = (box) => navigator.showPlace(box);
   addTools(page);
   notices.watch(page);
   // For the browser's console, for tests and measurements.
@@ -79,7 +80,13 @@ function createPage() {
 /** @param {Page} page */
 function addTools(page) {
   const { store, draft, layers } = page;
-  const tools = [createSelect(page), createPan(page), createBrush(page), createEraser(page), new Polygon(page)];
+  const tools = [
+    createSelect(page),
+    createPan(page),
+    createBrush(page),
+    createEraser(page),
+    new Polygon(page),
+  ];
   page.tools = Object.fromEntries(tools.map((tool) => [tool.name, tool]));
   page.tool = /** @type {import("./page.js").Tool} */ (tools[0]);
   page.take = (name) => {
@@ -136,7 +143,13 @@ async function start() {
   const [first] = project.taxonomy.categories.filter((one) => !one.retired);
   await outbox.open(project.id);
   const { reviews } = await api.reviews();
-  store.set({ session, project, reviews, category: first?.key ?? null, review: reviews[0]?.id ?? null });
+  store.set({
+    session,
+    project,
+    reviews,
+    category: first?.key ?? null,
+    review: reviews[0]?.id ?? null,
+  });
   addPanels(page);
   listenToKeys(page, ACTIONS);
   sender.wake();

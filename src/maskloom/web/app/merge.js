@@ -119,7 +119,9 @@ function keepBoth({ base, mine, theirs }, uid, { fields, keys }) {
  * @returns {(Change | null)[]}
  */
 function mergeMap({ base, mine, theirs, ops }, choice) {
-  const keys = new Set(ops.flatMap((op) => op.changes.flatMap((one) => Object.keys(one.tiles ?? {}))));
+  const keys = new Set(
+    ops.flatMap((op) => op.changes.flatMap((one) => Object.keys(one.tiles ?? {}))),
+  );
   const uids = [...theirs.objects.keys()];
   /** @param {Document} one */
   const against = (one) =>
@@ -173,6 +175,7 @@ function toward(document, uid, wanted) {
   }
   const delta = toTiles(xor(fromTiles(held.tiles), fromTiles(wanted.tiles)));
   if (delta.size === 0 && Object.keys(set).length === 0) return null;
-  if (delta.size && held.geometry && !set["geometry"]) set["geometry"] = [held.geometry, wanted.geometry];
+  if (delta.size && held.geometry && !set["geometry"])
+    set["geometry"] = [held.geometry, wanted.geometry];
   return { object: uid, set, tiles: tilesToJson(delta) };
 }

@@ -54,7 +54,10 @@ export class Navigator {
       const gone = error instanceof Problem && error.status === 404;
       const text = error instanceof Error ? error.message : String(error);
       store.set({ phase: "failed" });
-      this.page.fail(gone ? "This image is not in the project" : "The image could not be opened", text);
+      this.page.fail(
+        gone ? "This image is not in the project" : "The image could not be opened",
+        text,
+      );
     }
   }
 
@@ -84,7 +87,9 @@ export class Navigator {
   /** The object of the labels that a region is about. @param {ReviewItem} item */
   objectOf(item) {
     const { document } = this.page.opened;
-    return document?.form === "rows" && document.objects.has(item.object ?? "") ? item.object : null;
+    return document?.form === "rows" && document.objects.has(item.object ?? "")
+      ? item.object
+      : null;
   }
 
   /** @param {number} id @param {string} layer @param {number} turn */
@@ -121,7 +126,8 @@ export class Navigator {
       compositor.images.open({ id, width: width ?? 1, height: height ?? 1, version });
       compositor.redraw();
     } catch (error) {
-      if (store.state.sample?.id === id) this.page.tell(`The image: ${/** @type {Error} */ (error).message}`);
+      if (store.state.sample?.id === id)
+        this.page.tell(`The image: ${/** @type {Error} */ (error).message}`);
     }
   }
 
@@ -151,6 +157,16 @@ export class Navigator {
     const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * 0.75;
     const wide = { x0: box.x0 - grow, y0: box.y0 - grow, x1: box.x1 + grow, y1: box.y1 + grow };
     view.frame(wide, most);
+  }
+
+  /** Bring a rough place into view, if nothing of it is. @param {import("./view.js").Box} box */
+  showPlace(box) {
+    const { view } = this.page;
+    const seen = view.visible();
+    const apart = box.x0 >= seen.x1 || box.x1 <= seen.x0 || box.y0 >= seen.y1 || box.y1 <= seen.y0;
+    if (!apart) return;
+    const [x1, y1] = [Math.min(box.x1, view.imageWidth), Math.min(box.y1, view.imageHeight)];
+    this.revealBox({ x0: box.x0, y0: box.y0, x1, y1 }, view.scale, true);
   }
 
   /** Leave room for the card that lies over the stage. */

@@ -54,7 +54,8 @@ export class Notices {
       if (todo + doing + done === 0) {
         const command = "maskloom import FOLDER PROJECT";
         this.say("No images yet", "Bring in a folder of images, then reload this page:", command);
-      } else this.say("Choose an image", "Images are listed on the left. Press . for the first one.");
+      } else
+        this.say("Choose an image", "Images are listed on the left. Press . for the first one.");
     });
   }
 }

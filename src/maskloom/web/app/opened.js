@@ -144,7 +144,8 @@ export class Opened {
   takeBack(entries) {
     for (const { op } of [...entries].reverse()) {
       if (!this.document || !this.ahead.has(op.id)) continue;
-      if (applied(this.document, inverse(op, this.revision), this.changed)) this.ahead.delete(op.id);
+      if (applied(this.document, inverse(op, this.revision), this.changed))
+        this.ahead.delete(op.id);
     }
   }
 

@@ -92,7 +92,7 @@ function eachSpan(bits, visit) {
   const toggles = runsToToggles(runs);
   for (let j = 0; j < toggles.length; j += 2) {
     const end = toggles[j + 1] ?? AREA;
-    for (let place = toggles[j] ?? 0; place < end; ) {
+    for (let place = toggles[j] ?? 0; place < end;) {
       const x = place >> 8;
       const next = Math.min(end, (x + 1) << 8);
       visit(x, place & 255, next - (x << 8));

@@ -17,7 +17,7 @@
  * @property {(at: Point, event: PointerEvent) => void} down
  * @property {(points: Point[], event: PointerEvent) => void} move the pointer is down.
  * @property {(at: Point, event: PointerEvent) => void} up
- * @property {(at: Point | null, event?: PointerEvent) => void} [hover] the pointer is not down; null: it left.
+ * @property {(at: Point | null, event?: PointerEvent) => void} [hover] the pointer is up; null: away.
  * @property {() => void} cancel give up what was begun.
  * @property {(key: string) => boolean} [key] whether the tool used the key.
  * @property {(context: CanvasRenderingContext2D) => void} [draw] what is begun, in CSS px.

@@ -146,6 +146,26 @@ export class Sender {
   }
 
   /**
+   * A gesture, those of its tab that build on it, and what else those build on that waits for a
+   * decision already: they stand or fall together.
+   *
+   * @param {Entry} entry
+   * @returns {Entry[]} oldest first.
+   */
+  together(entry) {
+    const group = [entry];
+    const all = this.outbox.of(entry.sample, entry.layer);
+    for (const one of all) {
+      if (one.order <= entry.order || one.maker !== entry.maker || one.state === "refused")
+        continue;
+      const parts = touched(one.op, one.form);
+      if (group.some((other) => meet(parts, touched(other.op, other.form)))) group.push(one);
+    }
+    const known = new Set(group.flatMap((one) => (one.group ? [one.group] : [])));
+    return all.filter((one) => group.includes(one) || known.has(one.group));
+  }
+
+  /**
    * Hold back a gesture and those of this tab that build on it.
    *
    * @param {Entry} entry
@@ -154,16 +174,11 @@ export class Sender {
   async collide(entry, missing) {
     // The page may have found it out before the server's answer came.
     if (entry.state !== "waiting") return;
-    const group = [entry];
-    for (const one of this.outbox.of(entry.sample, entry.layer)) {
-      if (one.order <= entry.order || one.state !== "waiting" || one.maker !== entry.maker) continue;
-      const parts = touched(one.op, one.form);
-      if (group.some((other) => meet(parts, touched(other.op, other.form)))) group.push(one);
-    }
+    const group = this.together(entry);
     for (const one of group) {
+      if (one.state === "waiting") one.missing = collisions(entry, missing);
       one.state = "conflict";
-      one.group = entry.op.id;
-      one.missing = collisions(entry, missing);
+      one.group = group[0]?.op.id ?? "";
     }
     const kept = this.outbox.update(group);
     // In the same step: nothing may be drawn on them any more.

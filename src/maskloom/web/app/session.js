@@ -16,7 +16,7 @@ import { element, fill } from "./dom.js";
 export async function signIn() {
   const { token, go } = takeToken();
   let why = "";
-  for (let spent = !token; !spent; ) {
+  for (let spent = !token; !spent;) {
     try {
       return { session: await api.signIn(token ?? ""), go };
     } catch (error) {
@@ -69,7 +69,7 @@ function takeToken() {
 /** @param {unknown} error @returns {string} */
 function reason(error) {
   const problem = error instanceof Problem ? error : null;
-  if (problem?.status === 0) return "The server cannot be reached.";
+  if (problem && problem.status !== 401) return problem.message;
   return "This link is not valid: it was used before, is too old, or is not complete.";
 }
 
@@ -82,50 +82,48 @@ function reason(error) {
  */
 function askToken(why, leave = false) {
   return new Promise((resolve) => {
+    const message = element("p", { role: "alert", class: "why" }, why);
     const input = element("input", {
       class: "field",
-      id: "token",
       "aria-label": "Link or token",
       autocomplete: "off",
       placeholder: "Paste the link or its token",
     });
-    const message = element("p", { role: "alert", class: "why" }, why);
+    const end = (/** @type {boolean} */ done) => {
+      close();
+      resolve(done);
+    };
+    const submit = async (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      try {
+        await api.signIn(tokenIn(input.value.trim()));
+        end(true);
+      } catch (error) {
+        message.textContent = reason(error);
+        input.select();
+      }
+    };
+    const later = { class: "button outlined", type: "button", onclick: () => end(false) };
     const close = showGate(
       element("h1", {}, "Sign in to label"),
       message,
-      element("p", {}, "Open the link that was printed when the server started. To get a new one, run:"),
+      element("p", {}, "Open the link that the server printed. To get a new one, run:"),
       element("code", {}, "maskloom label"),
       element(
         "form",
-        {
-          onsubmit: async (/** @type {SubmitEvent} */ event) => {
-            event.preventDefault();
-            try {
-              await api.signIn(tokenIn(input.value.trim()));
-              close();
-              resolve(true);
-            } catch (error) {
-              message.textContent = reason(error);
-              input.select();
-            }
-          },
-        },
+        { onsubmit: submit },
         input,
         element("button", { class: "button primary", type: "submit" }, "Sign in"),
-        leave ? element("button", { class: "button outlined", type: "button", onclick: () => leaveIt() }, "Not now") : null,
+        leave && element("button", later, "Not now"),
       ),
     );
-    const leaveIt = () => {
-      close();
-      resolve(false);
-    };
     input.focus();
   });
 }
 
 /** @param {string} text a token, or a link that holds one. @returns {string} */
 function tokenIn(text) {
-  return decodeURIComponent(/token=([^&\s]+)/.exec(text)?.[1] ?? text);
+  return new URLSearchParams(text.replace(/^.*#/, "")).get("token") ?? text;
 }
 
 /** Show why the server does not answer, and wait a little. @param {Problem} problem */

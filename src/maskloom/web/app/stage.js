@@ -3,7 +3,7 @@
  * pointer that arrow keys move, so that every tool works without a mouse.
  */
 
-import { listenToPointers } from "./pointers.js";
+import { Pointers } from "./pointers.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STEP = 12;
@@ -31,8 +31,10 @@ export class Stage {
     this.byKeys = false;
     this.pressed = false;
     new ResizeObserver(() => this.resize()).observe(root);
-    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () => this.resize());
-    const pointers = listenToPointers(page, root);
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () =>
+      this.resize(),
+    );
+    const pointers = new Pointers(page, root);
     root.addEventListener("pointermove", (event) => this.follow(event));
     root.addEventListener("pointerdown", (event) => this.follow(event));
     root.addEventListener("pointerleave", () => this.leave());
@@ -94,7 +96,8 @@ export class Stage {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (event.target !== this.root || event.defaultPrevented || !this.page.store.state.sample) return;
+    if (event.target !== this.root || event.defaultPrevented || !this.page.store.state.sample)
+      return;
     if (event.key === "Enter" && this.byKeys) this.click(event);
     const arrow = ARROWS[/** @type {keyof typeof ARROWS} */ (event.key)];
     if (!arrow) return;

@@ -56,7 +56,7 @@ export function stamp(cells, runs, tx, ty, id) {
     if (byte > 127) continue;
     const end = Math.min(start + value, AREA, stop);
     if (inside) {
-      for (let place = Math.max(start, x0 * TILE); place < end; ) {
+      for (let place = Math.max(start, x0 * TILE); place < end;) {
         const x = place >> 8;
         const next = (x + 1) << 8;
         const from = Math.max(y0, place & 255);

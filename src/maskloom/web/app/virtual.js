@@ -69,10 +69,7 @@ export class VirtualList {
     const { height } = this.plan;
     const top = this.root.scrollTop * this.ratio;
     const first = Math.max(0, Math.floor(top / height) - SPARE);
-    const last = Math.min(
-      this.count,
-      Math.ceil((top + this.root.clientHeight) / height) + SPARE,
-    );
+    const last = Math.min(this.count, Math.ceil((top + this.root.clientHeight) / height) + SPARE);
     for (const [index, row] of this.rows) {
       if (index < first || index >= last) {
         row.remove();

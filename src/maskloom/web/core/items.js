@@ -117,7 +117,9 @@ export function behind(a, b, born) {
   if (a.z !== b.z) return a.z - b.z;
   const [one, other] = [a.row ?? Infinity, b.row ?? Infinity];
   if (one !== other) return one - other;
-  return (born.get(a.uid) ?? 0) - (born.get(b.uid) ?? 0);
+  const later = (born.get(a.uid) ?? 0) - (born.get(b.uid) ?? 0);
+  // Classes of a map do not overlap, but their outlines do: always in one order.
+  return later || (a.uid < b.uid ? -1 : Number(a.uid > b.uid));
 }
 
 /**

@@ -3,7 +3,7 @@
  * selected object. New classes are added here; merging and splitting is done on the command line.
  */
 
-import { chooseCategory } from "../actions.js";
+import { chooseCategory } from "../edits.js";
 import { api } from "../api.js";
 import { button, element, fill, swatch } from "../dom.js";
 import { categoryOf } from "../store.js";
@@ -17,7 +17,11 @@ const MANY = 12;
 /** @param {Page} page @returns {HTMLElement} */
 export function createClasses(page) {
   const { store } = page;
-  const list = element("div", { class: "palette", role: "radiogroup", "aria-label": "Class to draw with" });
+  const list = element("div", {
+    class: "palette",
+    role: "radiogroup",
+    "aria-label": "Class to draw with",
+  });
   const filter = element("input", {
     class: "field",
     type: "search",
@@ -84,7 +88,8 @@ function drawList(page, list, wanted) {
       );
     }),
   );
-  if (focused) /** @type {HTMLElement | null} */ (list.querySelector("[aria-checked=true]"))?.focus();
+  if (focused)
+    /** @type {HTMLElement | null} */ (list.querySelector("[aria-checked=true]"))?.focus();
 }
 
 /** Of the selected object, else the one to draw with. @param {Page} page @returns {string | null} */
@@ -159,7 +164,12 @@ function createAdding(page) {
  * @returns {string}
  */
 export function freeKey(name, known) {
-  const plain = name.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  const plain = name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
   const stem = plain.slice(0, 50) || "class";
   const taken = new Set(known.map(({ key }) => key));
   for (let n = 1; ; n++) {

@@ -2,9 +2,9 @@
  * The help sheet: what every key does, made from the table of actions.
  */
 
+import { actionsByGroup } from "../actions.js";
 import { button, element, fill } from "../dom.js";
 import { writtenKey } from "../shortcuts.js";
-import { actionsByGroup } from "./toolbox.js";
 
 /** Keys that are no actions: [keys, what they do]. */
 const MOUSE = [

@@ -13,13 +13,105 @@ import { counted } from "../words.js";
 /** @typedef {import("../page.js").Page} Page */
 
 const STATES = { todo: "to do", doing: "begun", done: "done" };
+/** ms after the last letter typed. */
+const TYPING = 150;
 
-/**
- * @param {Page} page
- * @returns {HTMLElement}
- */
+/** @param {Page} page @returns {HTMLElement} */
 export function createImages(page) {
-  const search = element("input", {
+  return new Images(page).root;
+}
+
+class Images {
+  /** @param {Page} page */
+  constructor(page) {
+    this.page = page;
+    this.search = createSearch();
+    this.state = createStates();
+    this.blank = element("div", { class: "blank", hidden: true });
+    /** @type {Pages<Sample>} */
+    this.rows = new Pages(
+      (offset, limit, signal) => this.ask(offset, limit, signal),
+      () => this.resize(),
+      (index) => this.list.refresh(index),
+    );
+    this.list = new VirtualList({
+      label: "Images",
+      height: 52,
+      draw: (row, index) => drawSample(row, this.rows.get(index), thingsOf(page)),
+      choose: (index) => this.choose(index),
+      seen: (first, last) => this.rows.need(first, last),
+    });
+    this.root = element(
+      "div",
+      { class: "page", id: "images", role: "tabpanel", "aria-labelledby": "tab-images" },
+      element("div", { class: "filters" }, this.search, this.state),
+      createProgress(page),
+      this.blank,
+      this.list.root,
+    );
+    this.connect();
+  }
+
+  connect() {
+    const { store } = this.page;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let typing;
+    this.search.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => void this.rows.restart(), TYPING);
+    });
+    this.state.addEventListener("change", () => void this.rows.restart());
+    store.watch(["layer"], () => void this.rows.restart());
+    store.watch(["sample"], ({ sample }) => {
+      const index = sample ? this.rows.find((one) => one.id === sample.id) : -1;
+      if (sample && index >= 0) this.rows.replace(index, sample);
+      this.mark();
+    });
+    this.page.step = (by) => this.step(by);
+  }
+
+  /** @param {number} offset @param {number} limit @param {AbortSignal} signal */
+  async ask(offset, limit, signal) {
+    const { layer } = this.page.store.state;
+    const given = { offset, limit, search: this.search.value, state: this.state.value, layer };
+    const { total, samples } = await api.samples(given, signal);
+    return { total, rows: samples };
+  }
+
+  resize() {
+    this.list.resize(this.rows.total);
+    this.blank.hidden = !this.rows.known || this.rows.total > 0;
+    if (!this.blank.hidden) fill(this.blank, ...nothing(this.search.value + this.state.value));
+    this.mark();
+  }
+
+  /** The open image is the active row. */
+  mark() {
+    const open = this.page.store.state.sample;
+    const index = open ? this.rows.find((one) => one.id === open.id) : -1;
+    if (index !== this.list.active) this.list.activate(index);
+  }
+
+  /** @param {number} index */
+  choose(index) {
+    const sample = this.rows.get(index);
+    if (sample) this.page.goTo({ ...this.page.here(), sample: sample.id });
+  }
+
+  /** Open the next image of the list, or one before. @param {number} by @returns {Promise<boolean>} */
+  async step(by) {
+    const { active } = this.list;
+    const index = active < 0 ? Math.max(0, by - 1) : active + by;
+    if (index < 0 || index >= this.rows.total || !(await this.rows.load(index))) return false;
+    this.choose(index);
+    this.list.activate(index);
+    return true;
+  }
+}
+
+/** @returns {HTMLInputElement} */
+function createSearch() {
+  return element("input", {
     class: "field",
     id: "search",
     type: "search",
@@ -28,76 +120,15 @@ export function createImages(page) {
     autocomplete: "off",
     spellcheck: "false",
   });
-  const state = element(
+}
+
+/** @returns {HTMLSelectElement} */
+function createStates() {
+  return element(
     "select",
     { class: "field", "aria-label": "Show images that are" },
     element("option", { value: "" }, "all"),
     ...Object.entries(STATES).map(([value, text]) => element("option", { value }, text)),
-  );
-  const progress = createProgress(page);
-  const blank = element("div", { class: "blank", hidden: true });
-  const rows = new Pages(
-    async (offset, limit, signal) => {
-      const { layer } = page.store.state;
-      const given = { offset, limit, search: search.value, state: state.value, layer };
-      const { total, samples } = await api.samples(given, signal);
-      return { total, rows: samples };
-    },
-    () => {
-      list.resize(rows.total);
-      const none = rows.known && rows.total === 0;
-      blank.hidden = !none;
-      if (none) fill(blank, ...nothing(search.value !== "" || state.value !== ""));
-      markOpen();
-    },
-    (index) => list.refresh(index),
-  );
-  const list = new VirtualList({
-    label: "Images",
-    height: 52,
-    draw: (row, index) => drawSample(row, rows.get(index), thingsOf(page)),
-    choose: (index) => {
-      const sample = rows.get(index);
-      if (sample) page.goTo({ sample: sample.id });
-    },
-    seen: (first, last) => rows.need(first, last),
-  });
-  /** The open image is the active row. */
-  const markOpen = () => {
-    const open = page.store.state.sample;
-    const index = open ? rows.find((one) => one.id === open.id) : -1;
-    if (index !== list.active) list.activate(index);
-  };
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let typing;
-  search.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(() => rows.restart(), 150);
-  });
-  state.addEventListener("change", () => rows.restart());
-  page.store.watch(["layer"], () => rows.restart());
-  page.store.watch(["sample"], ({ sample }) => {
-    const index = sample ? rows.find((one) => one.id === sample.id) : -1;
-    if (sample && index >= 0) rows.replace(index, sample);
-    markOpen();
-  });
-  page.step = async (by) => {
-    const start = list.active < 0 ? (by > 0 ? -1 : 0) : list.active;
-    const index = start + by;
-    if (index < 0 || index >= rows.total) return false;
-    const sample = await rows.load(index);
-    if (!sample) return false;
-    page.goTo({ sample: sample.id });
-    list.activate(index);
-    return true;
-  };
-  return element(
-    "div",
-    { class: "page", id: "images", role: "tabpanel", "aria-labelledby": "tab-images" },
-    element("div", { class: "filters" }, search, state),
-    progress,
-    blank,
-    list.root,
   );
 }
 
@@ -140,9 +171,9 @@ function drawSample(row, sample, thing) {
   );
 }
 
-/** @param {boolean} filtered @returns {Node[]} */
-function nothing(filtered) {
-  if (filtered) {
+/** @param {string} filter @returns {Node[]} */
+function nothing(filter) {
+  if (filter) {
     return [element("strong", {}, "Nothing matches"), new Text("Clear the filter to see all.")];
   }
   return [

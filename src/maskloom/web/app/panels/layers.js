@@ -17,7 +17,11 @@ export function createLayers(page) {
   store.watch(["project", "layer", "sample", "overlays"], (state) => {
     // Not while a slider is dragged: it would be another one.
     const { project, layer } = state;
-    const seen = project?.layers.map(({ name }) => [name, overlayOf(state, name).shown, overlayOf(state, name).fill]);
+    const seen = project?.layers.map(({ name }) => [
+      name,
+      overlayOf(state, name).shown,
+      overlayOf(state, name).fill,
+    ]);
     const now = JSON.stringify([layer, seen]);
     if (now !== drawn) drawLayers(page, body);
     drawn = now;
@@ -34,7 +38,10 @@ export function createLayers(page) {
 function drawLayers(page, body) {
   const { project, layer } = page.store.state;
   const names = (project?.layers ?? []).map((one) => one.name);
-  fill(body, ...[layer, ...names.filter((one) => one !== layer)].map((name) => drawLayer(page, name)));
+  fill(
+    body,
+    ...[layer, ...names.filter((one) => one !== layer)].map((name) => drawLayer(page, name)),
+  );
 }
 
 /** @param {Page} page @param {string} name @returns {HTMLElement} */
@@ -71,11 +78,20 @@ function drawLayer(page, name) {
       ? element("span", { class: "mark" }, note)
       : element(
           "button",
-          { type: "button", class: "button", onclick: () => page.goTo({ ...page.here(), layer: name }) },
+          {
+            type: "button",
+            class: "button",
+            onclick: () => page.goTo({ ...page.here(), layer: name }),
+          },
           about?.immutable ? "Open" : "Edit",
         ),
     overlay.shown
-      ? element("div", { class: "amount" }, element("label", { class: "check" }, filled, "fill"), opacity)
+      ? element(
+          "div",
+          { class: "amount" },
+          element("label", { class: "check" }, filled, "fill"),
+          opacity,
+        )
       : null,
   );
 }
@@ -87,4 +103,3 @@ export function change(page, name, values) {
   page.store.set({ overlays: [...overlays.filter((one) => one.layer !== name), next] });
   void page.layers.loadOthers().catch((error) => page.tell(error.message));
 }
-

@@ -4,7 +4,7 @@
  */
 
 import { AREA, runsToToggles } from "../../core/codec.js";
-import { removeObject } from "../actions.js";
+import { removeObject } from "../edits.js";
 import { button, element, fill, swatch } from "../dom.js";
 import { categoryOf, isEditable } from "../store.js";
 import { VirtualList } from "../virtual.js";
@@ -13,99 +13,119 @@ import { counted } from "../words.js";
 /** @typedef {import("../page.js").Page} Page */
 /** @typedef {import("../../core/items.js").Item} Item */
 
+/** More objects than this can be filtered. */
+const MANY = 20;
+/** ms; drawing follows a few frames later, so that a stroke is seen first. */
+const LATER = 60;
+
 /** @param {Page} page @returns {HTMLElement} */
 export function createObjects(page) {
-  const { store } = page;
-  const number = element("span", { class: "count" });
-  const title = element("span", {}, "Objects");
-  const blank = element("div", { class: "blank", hidden: true });
-  const search = element("input", {
-    class: "field",
-    type: "search",
-    placeholder: "Find by class",
-    "aria-label": "Find objects by class",
-  });
-  const finding = element("div", { class: "adding", hidden: true }, search);
-  /** @type {Item[]} */
-  let items = [];
-  const list = new VirtualList({
-    label: "Objects",
-    height: 36,
-    draw: (row, index) => {
-      const item = items[index];
-      if (item) drawItem(row, item, page);
-    },
-    choose: (index) => {
-      const item = items[index];
-      if (item) choose(page, item);
-    },
-  });
-  let waiting = false;
-  const draw = () => {
-    waiting = false;
-    const { document } = page.opened;
-    items = document ? listed(page, document, search.value.trim().toLowerCase()) : [];
+  return new Objects(page).root;
+}
+
+class Objects {
+  /** @param {Page} page */
+  constructor(page) {
+    this.page = page;
+    /** @type {Item[]} */
+    this.items = [];
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    this.title = element("span", {}, "Objects");
+    this.number = element("span", { class: "count" });
+    this.blank = element("div", { class: "blank", hidden: true });
+    this.search = element("input", {
+      class: "field",
+      type: "search",
+      placeholder: "Find by class",
+      "aria-label": "Find objects by class",
+      oninput: () => this.draw(),
+    });
+    this.finding = element("div", { class: "adding", hidden: true }, this.search);
+    this.list = new VirtualList({
+      label: "Objects",
+      height: 36,
+      draw: (row, index) => drawItem(row, this.items[index], page),
+      choose: (index) => this.choose(this.items[index]),
+    });
+    this.root = element(
+      "section",
+      { class: "section grows", "aria-label": "Objects" },
+      element("header", {}, element("h2", {}, this.title, this.number)),
+      this.finding,
+      this.blank,
+      this.list.root,
+    );
+    this.connect();
+  }
+
+  connect() {
+    const { store } = this.page;
+    store.watch(["edited", "project", "sample", "layer", "phase"], () => {
+      this.timer ??= setTimeout(() => this.draw(), LATER);
+    });
+    store.watch(["selected"], () => this.list.activate(this.selected()));
+    this.page.stepObject = (by) => {
+      const { length } = this.items;
+      this.choose(this.items[(this.selected() + by + length) % Math.max(1, length)]);
+    };
+  }
+
+  /** @returns {number} index of the selected object, or -1. */
+  selected() {
+    return this.items.findIndex((one) => one.uid === this.page.store.state.selected);
+  }
+
+  draw() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { opened, store } = this.page;
+    const { document } = opened;
     const map = document?.form === "map";
     const all = document?.objects.size ?? 0;
-    title.textContent = map ? "Classes in this image" : "Objects";
-    number.textContent = map || !all ? "" : all.toLocaleString();
-    finding.hidden = map || all <= 20;
-    blank.hidden = items.length > 0 || !document;
-    if (!blank.hidden) fill(blank, ...nothing(store.state, Boolean(map)));
-    list.active = items.findIndex((one) => one.uid === store.state.selected);
-    list.resize(items.length);
-  };
-  // Drawing follows a frame later, so that a stroke is seen first.
-  const soon = () => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(draw, 60);
-  };
-  search.addEventListener("input", draw);
-  store.watch(["edited", "project", "sample", "layer", "phase"], soon);
-  store.watch(["selected"], ({ selected }) => {
-    list.activate(items.findIndex((one) => one.uid === selected));
-  });
-  page.stepObject = (by) => {
-    const at = items.findIndex((one) => one.uid === store.state.selected);
-    const next = items[(at + by + items.length) % Math.max(1, items.length)];
-    if (next) choose(page, next);
-  };
-  return element(
-    "section",
-    { class: "section grows", "aria-label": "Objects" },
-    element("header", {}, element("h2", {}, title, number)),
-    finding,
-    blank,
-    list.root,
-  );
+    this.items = document ? this.listed(document) : [];
+    this.title.textContent = map ? "Classes in this image" : "Objects";
+    this.number.textContent = map || !all ? "" : all.toLocaleString();
+    this.finding.hidden = map || all <= MANY;
+    this.blank.hidden = this.items.length > 0 || !document;
+    if (!this.blank.hidden) fill(this.blank, ...nothing(store.state, map));
+    this.list.active = this.selected();
+    this.list.resize(this.items.length);
+  }
+
+  /**
+   * Front first, as one sees them.
+   *
+   * @param {import("../../core/document.js").Document} document
+   * @returns {Item[]}
+   */
+  listed(document) {
+    const uids = document.inOrder(document.objects.keys()).reverse();
+    const items = uids.map((uid) => document.held(uid));
+    if (document.form === "map") return items.filter((item) => item.tiles.size > 0);
+    const wanted = this.search.value.trim().toLowerCase();
+    if (!wanted) return items;
+    const { state } = this.page.store;
+    return items.filter(({ category }) =>
+      categoryOf(state, category).name.toLowerCase().includes(wanted),
+    );
+  }
+
+  /** @param {Item | undefined} item */
+  choose(item) {
+    if (!item) return;
+    if (this.page.opened.document?.form === "map") {
+      this.page.store.set({ category: item.uid });
+    } else {
+      this.page.store.set({ selected: item.uid });
+      this.page.reveal(true);
+    }
+  }
 }
 
-/**
- * Front first, as one sees them.
- *
- * @param {Page} page @param {import("../../core/document.js").Document} document
- * @param {string} wanted
- * @returns {Item[]}
- */
-function listed(page, document, wanted) {
-  const items = document.inOrder(document.objects.keys()).reverse().map((uid) => document.held(uid));
-  if (document.form === "map") return items.filter((item) => item.tiles.size > 0);
-  if (!wanted) return items;
-  return items.filter((item) =>
-    categoryOf(page.store.state, item.category).name.toLowerCase().includes(wanted),
-  );
-}
-
-/** @param {Page} page @param {Item} item */
-function choose(page, item) {
-  if (page.opened.document?.form === "map") return page.store.set({ category: item.uid });
-  page.store.set({ selected: item.uid });
-  page.reveal(true);
-}
-
-/** @param {HTMLElement} row @param {Item} item @param {Page} page */
+/** @param {HTMLElement} row @param {Item | undefined} item @param {Page} page */
 function drawItem(row, item, page) {
+  if (!item) return;
   const { store } = page;
   const category = categoryOf(store.state, item.category);
   const map = page.opened.document?.form === "map";
@@ -137,7 +157,9 @@ function countPixels({ tiles }) {
   let area = 0;
   for (const runs of tiles.values()) {
     const toggles = runsToToggles(runs);
-    for (let j = 0; j < toggles.length; j += 2) area += (toggles[j + 1] ?? AREA) - (toggles[j] ?? 0);
+    for (let j = 0; j < toggles.length; j += 2) {
+      area += (toggles[j + 1] ?? AREA) - (toggles[j] ?? 0);
+    }
   }
   return area;
 }
@@ -145,9 +167,8 @@ function countPixels({ tiles }) {
 /** @param {import("../store.js").State} state @param {boolean} map @returns {Node[]} */
 function nothing(state, map) {
   if (!isEditable(state)) return [new Text("Nothing is labelled here.")];
-  if (map) return [element("strong", {}, "Nothing painted yet"), new Text("Choose a class, then paint with the brush (B).")];
-  return [
-    element("strong", {}, "No objects yet"),
-    new Text("Choose a class, then draw with the brush (B) or the polygon (P)."),
-  ];
+  const drawing = map
+    ? "Choose a class, then paint with the brush (B)."
+    : "Choose a class, then draw with the brush (B) or the polygon (P).";
+  return [element("strong", {}, map ? "Nothing painted yet" : "No objects yet"), new Text(drawing)];
 }

@@ -22,49 +22,53 @@ const TABS = /** @type {const} */ ([
 export function createBrowse(page, root) {
   const { store } = page;
   const pages = { images: createImages(page), review: createQueue(page) };
-  const tabs = TABS.map(([name, label]) =>
-    element(
-      "button",
-      {
-        type: "button",
-        class: "tab",
-        role: "tab",
-        id: `tab-${name}`,
-        "aria-controls": name,
-        onclick: () => store.set({ tab: name }),
-      },
-      label,
-    ),
+  fill(root, createTabs(page), pages.images, pages.review);
+  store.watch(["tab"], ({ tab }) => {
+    for (const [name] of TABS) pages[name].hidden = name !== tab;
+  });
+  page.find = () => {
+    store.set({ tab: "images" });
+    show("browse", true);
+    document.getElementById("search")?.focus();
+  };
+  page.togglePanel = (name) => show(name, work().classList.contains(`no-${name}`));
+  if (NARROW.matches) show("browse", false);
+  store.watch(["sample"], ({ sample }) => {
+    if (sample && NARROW.matches) show("browse", false);
+  });
+}
+
+/** @param {Page} page @returns {HTMLElement} */
+function createTabs({ store }) {
+  const tabs = TABS.map(([name]) =>
+    element("button", {
+      type: "button",
+      class: "tab",
+      role: "tab",
+      id: `tab-${name}`,
+      "aria-controls": name,
+      onclick: () => store.set({ tab: name }),
+    }),
   );
-  const bar = element("div", { class: "tabs", role: "tablist", "aria-label": "What to work through" }, ...tabs);
+  const attributes = { class: "tabs", role: "tablist", "aria-label": "What to work through" };
+  const bar = element("div", attributes, ...tabs);
   bar.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     event.stopPropagation();
     store.set({ tab: store.state.tab === "images" ? "review" : "images" });
     tabs[store.state.tab === "images" ? 0 : 1]?.focus();
   });
-  fill(root, bar, pages.images, pages.review);
   store.watch(["tab", "reviews"], ({ tab, reviews }) => {
+    const open = Math.max(0, ...reviews.map((one) => one.open));
     TABS.forEach(([name, label], i) => {
-      const button = /** @type {HTMLElement} */ (tabs[i]);
-      const on = name === tab;
-      button.setAttribute("aria-selected", String(on));
-      button.tabIndex = on ? 0 : -1;
-      pages[name].hidden = !on;
-      const open = name === "review" ? reviews.reduce((sum, one) => Math.max(sum, one.open), 0) : 0;
-      fill(button, label, open ? element("span", { class: "count" }, ` ${open.toLocaleString()}`) : null);
+      const one = /** @type {HTMLElement} */ (tabs[i]);
+      one.setAttribute("aria-selected", String(name === tab));
+      one.tabIndex = name === tab ? 0 : -1;
+      const told = name === "review" && open > 0;
+      fill(one, label, told && element("span", { class: "count" }, ` ${open.toLocaleString()}`));
     });
   });
-  page.find = () => {
-    store.set({ tab: "images" });
-    show(page, "browse", true);
-    document.getElementById("search")?.focus();
-  };
-  addToggles(page);
-  if (NARROW.matches) show(page, "browse", false);
-  store.watch(["sample"], ({ sample }) => {
-    if (sample && NARROW.matches) show(page, "browse", false);
-  });
+  return bar;
 }
 
 /** @param {Page} page @param {HTMLElement} root */
@@ -72,13 +76,8 @@ export function createInspect(page, root) {
   fill(root, createClasses(page), createObjects(page), createLayers(page));
 }
 
-/** @param {Page} page */
-function addToggles(page) {
-  page.togglePanel = (name) => show(page, name, work().classList.contains(`no-${name}`));
-}
-
-/** @param {Page} _page @param {"browse" | "inspect"} name @param {boolean} on */
-function show(_page, name, on) {
+/** @param {"browse" | "inspect"} name @param {boolean} on */
+function show(name, on) {
   work().classList.toggle(`no-${name}`, !on);
 }
 

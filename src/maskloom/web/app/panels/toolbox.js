@@ -3,7 +3,7 @@
  * and at the bottom one line of help, the zoom and where the pointer is.
  */
 
-import { ACTIONS, action } from "../actions.js";
+import { action } from "../actions.js";
 import { button, element, fill, swatch } from "../dom.js";
 import { categoryOf, isEditable } from "../store.js";
 import { writtenKey } from "../shortcuts.js";
@@ -54,7 +54,9 @@ export function createOptions(page, root) {
     text: true,
     class: "outlined",
   });
-  const remove = button("trash", "Delete the object", () => void action("delete").run(page), { key: "Del" });
+  const remove = button("trash", "Delete the object", () => void action("delete").run(page), {
+    key: "Del",
+  });
   const draw = () => {
     const { tool, selected, category, sample } = store.state;
     const { document } = page.opened;
@@ -62,7 +64,8 @@ export function createOptions(page, root) {
     const drawn = tool === "brush" || tool === "polygon";
     const paints = drawn || tool === "eraser";
     root.hidden = !sample || !isEditable(store.state) || (!paints && !item);
-    const key = item && !(tool === "polygon" && store.state.mode === "new") ? item.category : category;
+    const key =
+      item && !(tool === "polygon" && store.state.mode === "new") ? item.category : category;
     const shown = categoryOf(store.state, key);
     fill(
       what,
@@ -88,8 +91,10 @@ export function createOptions(page, root) {
 function shownText({ store, opened }, tool, chosen, name) {
   if (opened.document?.form === "map") return tool === "eraser" ? "No class" : name;
   if (tool === "eraser") return chosen ? `From the selected ${name}` : "From the object you touch";
-  if (tool === "brush") return chosen ? `Add to ${name}` : store.state.category ? `New ${name}` : "No class";
-  if (tool === "polygon" && store.state.mode === "new") return store.state.category ? `New ${name}` : "No class";
+  if (tool === "brush")
+    return chosen ? `Add to ${name}` : store.state.category ? `New ${name}` : "No class";
+  if (tool === "polygon" && store.state.mode === "new")
+    return store.state.category ? `New ${name}` : "No class";
   return name;
 }
 
@@ -101,7 +106,8 @@ function createSize({ store }) {
     min: "0",
     max: "100",
     "aria-label": "Brush size",
-    oninput: () => store.set({ size: Math.max(1, Math.round(10 ** (Number(slider.value) / 100 * 3))) }),
+    oninput: () =>
+      store.set({ size: Math.max(1, Math.round(10 ** ((Number(slider.value) / 100) * 3))) }),
   });
   const text = element("output");
   store.watch(["size"], ({ size }) => {
@@ -120,16 +126,26 @@ function createModes({ store }) {
     ["add", "Add part"],
     ["cut", "Cut hole"],
   ]);
-  const buttons = modes.map(([mode, label]) => button("", label, () => store.set({ mode }), { text: true }));
+  const buttons = modes.map(([mode, label]) =>
+    button("", label, () => store.set({ mode }), { text: true }),
+  );
   store.watch(["mode"], (state) => {
     modes.forEach(([mode], i) => {
       buttons[i]?.setAttribute("aria-pressed", String(state.mode === mode));
     });
   });
-  return element("span", { class: "segments", role: "group", "aria-label": "What the polygon does" }, ...buttons);
+  return element(
+    "span",
+    { class: "segments", role: "group", "aria-label": "What the polygon does" },
+    ...buttons,
+  );
 }
 
-/** @param {Page} page @param {HTMLElement} root @returns {{draw: () => void, at: (point: import("../view.js").Point | null) => void}} */
+/**
+ * @param {Page} page
+ * @param {HTMLElement} root
+ * @returns {{draw: () => void, at: (point: import("../view.js").Point | null) => void}}
+ */
 export function createFoot(page, root) {
   const hint = element("div", { class: "hint" });
   const scale = element("output", { "aria-label": "Zoom" });
@@ -141,7 +157,16 @@ export function createFoot(page, root) {
   });
   const actual = button("", "1:1", () => void action("actual").run(page), { key: "G", text: true });
   const [out, into, fit] = tools;
-  const zoom = element("div", { class: "zoom", role: "group", "aria-label": "Zoom" }, at, out, scale, into, actual, fit);
+  const zoom = element(
+    "div",
+    { class: "zoom", role: "group", "aria-label": "Zoom" },
+    at,
+    out,
+    scale,
+    into,
+    actual,
+    fit,
+  );
   fill(root, hint, zoom);
   page.store.watch(["sample"], ({ sample }) => {
     root.hidden = !sample;
@@ -155,18 +180,9 @@ export function createFoot(page, root) {
     },
     at: (point) => {
       const { imageWidth, imageHeight } = page.view;
-      const inside = point && point.x >= 0 && point.y >= 0 && point.x < imageWidth && point.y < imageHeight;
+      const inside =
+        point && point.x >= 0 && point.y >= 0 && point.x < imageWidth && point.y < imageHeight;
       at.textContent = inside ? `${Math.floor(point.x)}, ${Math.floor(point.y)}` : "";
     },
   };
-}
-
-/** Actions by heading, for the help sheet. @returns {Map<string, import("../actions.js").Action[]>} */
-export function actionsByGroup() {
-  /** @type {Map<string, import("../actions.js").Action[]>} */
-  const groups = new Map();
-  for (const one of ACTIONS) {
-    if (one.group) groups.set(one.group, [...(groups.get(one.group) ?? []), one]);
-  }
-  return groups;
 }

@@ -51,7 +51,11 @@ function closeAsNew({ store, opened, tell }, document, ring, mask) {
 /** @param {Page} page @param {Document} document @param {Mask} mask */
 function closeOnMap({ store, opened, tell }, document, mask) {
   const { category, mode } = store.state;
-  if (mode === "cut") opened.change("polygon", carve(document, mask, () => true));
+  if (mode === "cut")
+    opened.change(
+      "polygon",
+      carve(document, mask, () => true),
+    );
   else if (category && document.objects.has(category)) {
     const own = paint(document, category, mask, "add");
     opened.change("polygon", [own, ...carve(document, mask, (uid) => uid !== category)]);

@@ -1,0 +1,73 @@
+/**
+ * What buttons and keys do to labels: choose a class, delete, mark as done, judge a region, go on.
+ * Which key does what is in actions.js; drawing is in tools.
+ */
+
+import { deleteObject, setField } from "../core/gestures.js";
+import { judge } from "./judge.js";
+import { isEditable } from "./store.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const LEAST_SIZE = 1;
+const MOST_SIZE = 1000;
+
+/** @param {Page} page @param {number} by -1 or 1. */
+export function resizeBrush({ store }, by) {
+  const { size } = store.state;
+  const step = size < 10 ? 1 : size < 40 ? 2 : Math.round(size / 10);
+  store.set({ size: Math.min(MOST_SIZE, Math.max(LEAST_SIZE, size + by * step)) });
+}
+
+/**
+ * Choose a class to draw with, and give it to the selected object.
+ *
+ * @param {Page} page
+ * @param {string} key
+ */
+export function chooseCategory(page, key) {
+  const { store, opened } = page;
+  const { selected } = store.state;
+  store.set({ category: key });
+  const { document } = opened;
+  if (!selected || !document?.objects.has(selected) || !isEditable(store.state)) return;
+  if (document.form === "map") return;
+  opened.change("category", [setField(document, selected, "category", key)]);
+}
+
+/** The class at a place of the palette. @param {Page} page @param {number} place from 0. */
+export function choosePlace(page, place) {
+  const { project } = page.store.state;
+  const category = (project?.taxonomy.categories ?? []).filter((one) => !one.retired)[place];
+  if (category) chooseCategory(page, category.key);
+}
+
+/** @param {Page} page @param {string | null} uid */
+export function removeObject({ opened, store }, uid) {
+  const { document } = opened;
+  if (!uid || document?.form !== "rows" || !document.objects.has(uid)) return;
+  opened.change("delete", [deleteObject(uid)]);
+  store.set({ selected: null });
+}
+
+/** @param {Page} page */
+export function toggleDone(page) {
+  const { document } = page.opened;
+  if (!document) return;
+  const done = document.value("", "state") === "done";
+  page.opened.change("state", [setField(document, "", "state", done ? "doing" : "done")]);
+  if (!done) page.tell("Done. Press . for the next image.");
+}
+
+/** @param {Page} page @param {import("./judge.js").Verdict} verdict */
+export async function decide(page, verdict) {
+  if (judge(page, verdict) && verdict) await advance(page, 1);
+}
+
+/** To the next image or region, or one before. @param {Page} page @param {number} by */
+export async function advance(page, by) {
+  const regions = page.store.state.tab === "review";
+  const moved = await (regions ? page.stepItem(by) : page.step(by));
+  const what = regions ? "region" : "image";
+  if (!moved) page.tell(by > 0 ? `This was the last ${what}.` : `This is the first ${what}.`);
+}
