@@ -37,6 +37,7 @@ from benchmarks.browsing import (
     versions,
     write_result,
 )
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 SIZES = {"rows": (700, 1000), "map": (1100, 1500)}
 REST_MS = 30
@@ -109,7 +110,7 @@ class Person:
         try:
             await button.click(timeout=5000)
             self.counts[f"kept {choice}"] += 1
-        except Exception:
+        except PlaywrightTimeout:
             # The card may have gone with the page's last answer, or has no base to show any more.
             if await card.count():
                 await card.get_by_role("button", name="Keep theirs").click(timeout=20_000)
@@ -150,7 +151,7 @@ async def play(root: Path, operations: int, seed: int) -> dict[str, object]:
             began = time.perf_counter()
             await asyncio.gather(*(one.work(lambda: drawn(ledger) >= operations) for one in people))
             drawing = time.perf_counter() - began
-            faults = await agree(root, people, ledger)
+            faults = await agree(root, people)
             third = await enter(contexts[2], ledger, await invite(first, "eve") + "&go=/s/1")
             faults += await compare(root, [first, second, third])
             faults += account(root, ledger) + ledger.faults
@@ -166,7 +167,7 @@ def drawn(ledger: Ledger) -> int:
     return sum(kind != "merge" for kind in ledger.made.values())
 
 
-async def agree(root: Path, people: list[Person], ledger: Ledger) -> list[str]:
+async def agree(root: Path, people: list[Person]) -> list[str]:
     """Settle everything, one after the other until nobody has anything left."""
     for _ in range(20):
         standings = [await one.settle() for one in people]

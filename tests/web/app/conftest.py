@@ -278,7 +278,7 @@ def own_server(tmp_path):
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory):
     """A server for tests that each take images of their own."""
-    keys = [f"plate {n:02}" for n in range(1, 41)]
+    keys = [f"plate {n:02}" for n in range(1, 81)]
     boxes = [(45, 40, 125, 110), (300, 200, 360, 260)]
     predicted = rows(boxes, [0, 1], score=np.array([0.9, 0.8]))
     root = make_project(
@@ -292,7 +292,7 @@ def shared_server(tmp_path_factory):
         yield server
 
 
-_taken = iter(range(1, 41))
+_taken = iter(range(1, 81))
 
 
 @pytest.fixture

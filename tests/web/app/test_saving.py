@@ -147,7 +147,11 @@ def test_work_goes_on_when_the_session_ends_and_is_sent_after_signing_in(new_tab
 def test_the_page_says_saved_only_after_the_server_has_confirmed(new_tab, own_server):
     tab = new_tab().open(own_server.link(place="#/s/1"))
     held = []
-    tab.page.route("**/api/v1/ops", held.append)
+
+    def hold(route):
+        held.append(route)
+
+    tab.page.route("**/api/v1/ops", hold)
     strokes(tab, PLACES[:1])
     tab.wait("maskloom.sender.status().word === 'saving'")
     assert tab.words("#saved") == "Saving 1 change"

@@ -93,7 +93,7 @@ def test_images_are_found_by_name_and_state(tab, shared_server, sample):
 
 def test_next_and_previous_open_images_and_back_returns(tab, sample):
     tab.page.locator("#stage").focus()
-    other = sample + 1 if sample < 40 else sample - 1
+    other = sample + 1 if sample < 80 else sample - 1
     tab.key("." if other > sample else ",")
     tab.wait(f"maskloom.store.state.sample.id === {other}")
     assert tab.page.url.endswith(f"#/s/{other}")

@@ -35,7 +35,10 @@ export class Layers {
     this.hidden = false;
     /** @type {Map<string, Style>} */
     this.styles = new Map();
+    /** @type {Map<string, number>} of the layers in `others`, when they were loaded. */
+    this.sequences = new Map();
     store.watch(["overlays", "project", "layer"], () => this.restyle());
+    store.watch(["project"], () => void this.refresh());
     store.watch(["selected"], ({ selected }) => this.mark(selected));
     /** @type {string | null} */
     this.marked = null;
@@ -58,8 +61,24 @@ export class Layers {
       const found = await api.document(sample.id, layer);
       if (this.store.state.sample?.id !== sample.id) return;
       this.others.set(layer, new Document(found));
+      this.sequences.set(layer, this.sequenceOf(layer));
       this.restyle();
     }
+  }
+
+  /** @param {string} layer @returns {number} number of its last change in the project. */
+  sequenceOf(layer) {
+    const { project } = this.store.state;
+    return project?.layers.find((one) => one.name === layer)?.sequence ?? 0;
+  }
+
+  /** Load again the compared layers that somebody changed. */
+  async refresh() {
+    for (const layer of [...this.others.keys()]) {
+      if (this.sequences.get(layer) !== this.sequenceOf(layer)) this.others.delete(layer);
+    }
+    // Without an answer it is tried again at the next news of the project.
+    await this.loadOthers().catch(() => {});
   }
 
   /** Another sample is opened. */
