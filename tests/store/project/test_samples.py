@@ -167,7 +167,7 @@ def ids(answer):
 
 
 DOING, DONE = list(range(1, 100, 10)), list(range(10, 101, 10))
-TODO = [i for i in range(1, 101) if i % 10 > 1]
+UNTOUCHED = [i for i in range(1, 101) if i % 10 > 1]
 EVEN = list(range(100, 0, -2))
 
 
@@ -175,17 +175,17 @@ EVEN = list(range(100, 0, -2))
     ("wanted", "expected"),
     [
         ({}, list(range(1, 101))),
-        ({"state": "todo"}, TODO),
+        ({"state": "todo"}, UNTOUCHED),
         ({"state": "doing"}, DOING),
         ({"state": "done"}, DONE),
         ({"split": "even"}, EVEN),
         ({"split": "none"}, []),
         ({"split": "even", "state": "done"}, [i for i in EVEN if i in DONE]),
         ({"split": "even", "state": "doing"}, []),
-        ({"split": "even", "state": "todo"}, [i for i in EVEN if i in TODO]),
+        ({"split": "even", "state": "todo"}, [i for i in EVEN if i in UNTOUCHED]),
         ({"search": "00009"}, [10, *range(91, 101)]),
         ({"search": "00009", "state": "done"}, [10, 100]),
-        ({"search": "9", "split": "even", "state": "todo"}, [i for i in EVEN if i in TODO and "9" in str(i - 1)]),
+        ({"search": "9", "split": "even", "state": "todo"}, [i for i in EVEN if i in UNTOUCHED and "9" in str(i - 1)]),
         ({"search": "%"}, []),
         ({"search": "_"}, []),
         ({"search": "\\"}, []),
