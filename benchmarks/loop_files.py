@@ -74,10 +74,21 @@ def map_of(document, side) -> np.ndarray:
     void = {one["key"] for one in side["categories"] if one.get("void")}
     numbers = {one["key"]: one["ids"]["bitmap"] for one in side["categories"]}
     out = np.full(document["size"], side["background_id"], np.int64)
-    for one in document["objects"]:
+    for one in back_to_front(document):
         number = side["void_id"] if one["category"] in void else numbers[one["category"]]
         out[mask_of(one, document["size"])] = number
     return out
+
+
+def back_to_front(document) -> list:
+    """Objects by depth; at one depth those of the import first, then new ones as they came."""
+    born = {uid: i for i, uid in enumerate(document["created"])}
+
+    def place(one):
+        row = one["row"]
+        return one["z"], row is None, born.get(one["id"], 0) if row is None else row
+
+    return sorted(document["objects"], key=place)
 
 
 def read_coco(file: Path):

@@ -43,6 +43,7 @@ SIZES = {"rows": (700, 1000), "map": (1100, 1500)}
 REST_MS = 30
 CHOICES = ("mine", "theirs", "both")
 SETTLE_S = 180
+CLASHING = 10
 
 
 class Person:
@@ -149,6 +150,7 @@ async def play(root: Path, operations: int, seed: int) -> dict[str, object]:
                 Person("bob", contexts[1], second, ledger, 2 * seed + 1),
             ]
             began = time.perf_counter()
+            await clash(people, seed)
             await asyncio.gather(*(one.work(lambda: drawn(ledger) >= operations) for one in people))
             drawing = time.perf_counter() - began
             faults = await agree(root, people)
@@ -160,6 +162,17 @@ async def play(root: Path, operations: int, seed: int) -> dict[str, object]:
     faults += integrity(root)
     return {**told(people, ledger), "drawing_s": round(drawing, 1), "chromium": version,
             "failures": faults}  # fmt: skip
+
+
+async def clash(people: list[Person], seed: int) -> None:
+    """Both do the same without a network, so that whatever else happens something collides."""
+    for one in people:
+        await one.context.set_offline(True)
+        await one.page.evaluate(
+            "([n, seed]) => driver.play(n, seed, 0, true)", [CLASHING, seed + 12]
+        )
+    for one in people:
+        await one.context.set_offline(False)
 
 
 def drawn(ledger: Ledger) -> int:

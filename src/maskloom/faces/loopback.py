@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import queue
 import socket
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _CLOSE_S = 2
+# As anyio calls the threads in which blocking work of requests is done.
+_WORKER = "AnyIO worker thread"
 
 
 def listen(port: int) -> socket.socket:
@@ -69,15 +74,31 @@ def serve_until_stopped(app: ASGIApp, listener: socket.socket) -> None:
         timeout_graceful_shutdown=_CLOSE_S,
     )
     server = uvicorn.Server(config)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        release_threads()
+
+
+def release_threads() -> None:
+    """Let worker threads that no event loop will stop any more end with their present work.
+
+    A request that comes in the last turns of a loop can leave one behind. Python waits for all
+    threads before it exits, so a single one that waits for work would keep the process for ever.
+    """
+    for thread in threading.enumerate():
+        stop = getattr(thread, "stop", None)
+        if thread.name == _WORKER and callable(stop):
+            # A full queue has the order to stop in it already.
+            with contextlib.suppress(queue.Full):
+                stop()
 
 
 class Closing:
     """An application that takes no new requests once its server is to stop.
 
-    A page that connects while the server closes is not told to go and would go on asking. Its
-    requests would start threads on a loop that is being torn down, which then end nevermore and
-    keep the process alive.
+    A page that connects while the server closes is not told to go and would go on asking, until
+    the time for closing is over and in a loop that is being torn down.
 
     Args:
         app: what answers until then.
