@@ -4,6 +4,7 @@
  * come together is merge.js, what is shown panels/collision.js.
  */
 
+import { box as maskBox, fromTiles, joinBoxes, xor } from "../core/bits.js";
 import { Document } from "../core/document.js";
 import { allOperations, api } from "./api.js";
 import { mergeChanges } from "./merge.js";
@@ -80,10 +81,8 @@ export class Conflicts {
     if (!versions) this.timer = setTimeout(() => void this.show(), AGAIN);
     this.view.redraw();
     this.changed();
-    const [box] = group.flatMap((one) =>
-      one.missing.flatMap((done) => (done.box ? [done.box] : [])),
-    );
-    if (versions && box) this.appeared({ x0: box[0], y0: box[1], x1: box[2], y1: box[3] });
+    const box = versions && differingBox(versions);
+    if (box) this.appeared(box);
   }
 
   /** @param {string} group @param {Versions} versions */
@@ -200,4 +199,20 @@ function fits(document, op) {
 function touchedObjects({ ops }) {
   const uids = ops.flatMap((op) => op.changes.map(({ object }) => object));
   return [...new Set(uids)].filter((uid) => uid !== "");
+}
+
+/**
+ * Where two versions differ.
+ *
+ * @param {Versions} versions
+ * @returns {import("../core/bits.js").Box | null} px of the image.
+ */
+function differingBox(versions) {
+  const { mine, theirs } = versions;
+  const boxes = touchedObjects(versions).map((uid) => {
+    const [one, other] = [mine.objects.get(uid), theirs.objects.get(uid)];
+    return maskBox(xor(fromTiles(one?.tiles ?? new Map()), fromTiles(other?.tiles ?? new Map())));
+  });
+  const found = boxes.filter((box) => box !== null);
+  return found.length ? found.reduce(joinBoxes) : null;
 }

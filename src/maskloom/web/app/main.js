@@ -69,7 +69,7 @@ function createPage() {
     const entry = conflicts.current()[0] ?? conflicts.elsewhere();
     if (entry) page.goTo({ sample: entry.sample, layer: entry.layer });
   };
-  conflicts.appeared = (box) => navigator.showPlace(box);
+  conflicts.appeared = (box) => navigator.revealBox(box, view.scale, true);
   addTools(page);
   notices.watch(page);
   // For the browser's console, for tests and measurements.

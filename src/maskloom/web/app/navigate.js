@@ -151,22 +151,10 @@ export class Navigator {
   revealBox(box, most, gently) {
     const { view } = this.page;
     this.uncover();
-    const seen = view.visible();
-    const inside = box.x0 >= seen.x0 && box.y0 >= seen.y0 && box.x1 <= seen.x1 && box.y1 <= seen.y1;
-    if (gently && inside) return;
+    if (gently && view.shows(box)) return;
     const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * 0.75;
     const wide = { x0: box.x0 - grow, y0: box.y0 - grow, x1: box.x1 + grow, y1: box.y1 + grow };
     view.frame(wide, most);
-  }
-
-  /** Bring a rough place into view, if nothing of it is. @param {import("./view.js").Box} box */
-  showPlace(box) {
-    const { view } = this.page;
-    const seen = view.visible();
-    const apart = box.x0 >= seen.x1 || box.x1 <= seen.x0 || box.y0 >= seen.y1 || box.y1 <= seen.y0;
-    if (!apart) return;
-    const [x1, y1] = [Math.min(box.x1, view.imageWidth), Math.min(box.y1, view.imageHeight)];
-    this.revealBox({ x0: box.x0, y0: box.y0, x1, y1 }, view.scale, true);
   }
 
   /** Leave room for the card that lies over the stage. */

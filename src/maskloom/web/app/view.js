@@ -63,6 +63,19 @@ export class View {
     };
   }
 
+  /**
+   * Whether a box lies in view and not under what covers the stage.
+   *
+   * @param {Box} box px of the image.
+   */
+  shows(box) {
+    const { left, top, right, bottom } = this.inset;
+    const a = this.imageToScreen({ x: box.x0, y: box.y0 });
+    const b = this.imageToScreen({ x: box.x1, y: box.y1 });
+    const across = a.x >= left && b.x <= this.width - right;
+    return across && a.y >= top && b.y <= this.height - bottom;
+  }
+
   /** @param {number} dx @param {number} dy CSS px. */
   panBy(dx, dy) {
     this.x -= dx / this.scale;
