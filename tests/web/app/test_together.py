@@ -81,6 +81,19 @@ def test_a_gesture_of_somebody_else_appears_by_itself(pair, sample):
     ann.wait("maskloom.opened.document.value('', 'state') === 'done'", seconds=5)
 
 
+def test_labels_loaded_anew_while_news_were_under_way_still_follow(pair, sample):
+    ann, bob = pair
+    held = []
+    ann.page.route("**/api/v1/ops*", lambda route: held.append(route))
+    while not held:
+        ann.page.wait_for_timeout(20)
+    ann.value("maskloom.opened.reload()")
+    # Lets go of what is held, too.
+    ann.page.unroute("**/api/v1/ops*")
+    bob.key("v").click((60, 60)).key("Delete").saved()
+    ann.wait("maskloom.opened.document.objects.size === 2", seconds=5)
+
+
 def test_a_collision_is_shown_with_who_what_and_when(pair, shared_server, sample):
     ann, _ = collide(pair, sample)
     card = ann.words("[role=alertdialog]")

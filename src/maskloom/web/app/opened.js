@@ -210,10 +210,12 @@ export class Opened {
     try {
       if (!globalThis.document.hidden) {
         const found = await api.operations(this.sample, this.layer, this.revision);
-        if (turn !== this.turn || document !== this.document) return;
-        if (found.replaced) await this.reload();
-        else this.take(found);
-        if (found.more) return this.poll(0);
+        if (turn !== this.turn) return;
+        // Loaded anew meanwhile, it is of another revision than the one that was asked for.
+        const same = document === this.document;
+        if (same && found.replaced) await this.reload();
+        else if (same) this.take(found);
+        if (found.more || !same) return this.poll(0);
       }
     } catch (error) {
       this.failed(error);
