@@ -29,12 +29,12 @@ from pathlib import Path
 import httpx2
 import numpy as np
 
-from maskloom.core import gestures, operations
-from maskloom.core.document import Document, apply
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.core.tiles import mask_to_tiles
+from maskloom.edits import gestures, operations
+from maskloom.edits.document import Document, apply
+from maskloom.edits.tiles import mask_to_tiles
 from maskloom.store.images import write_png
 from maskloom.store.project import Project, database, samples
 

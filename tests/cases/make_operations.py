@@ -7,8 +7,8 @@ from typing import Any
 
 from tiles_by_hand import Pixel, cut, fill, rectangle
 
-from maskloom.core.document import Document, apply
-from maskloom.core.operations import inverse, parse, to_json
+from maskloom.edits.document import Document, apply
+from maskloom.edits.operations import inverse, parse, to_json
 from maskloom.errors import MaskloomError
 
 SIZE = [300, 280]

@@ -94,7 +94,7 @@ def stranger(desk):
     """A browser that was not let in."""
     from starlette.testclient import TestClient
 
-    from maskloom.faces.labelling import create_label_app
+    from maskloom.faces.labelling.app import create_label_app
 
     app = create_label_app(desk, port=8471)
     with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:

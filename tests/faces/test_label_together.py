@@ -7,10 +7,10 @@ import threading
 import httpx2
 import numpy as np
 
-from maskloom.core import gestures, operations
-from maskloom.core.document import Document, apply
 from maskloom.core.masks import Masks
-from maskloom.core.tiles import mask_to_tiles
+from maskloom.edits import gestures, operations
+from maskloom.edits.document import Document, apply
+from maskloom.edits.tiles import mask_to_tiles
 from maskloom.store.project import Project
 
 from .test_label import Server

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from maskloom.core.operations import Change, Operation
+from maskloom.edits.operations import Change, Operation
 from maskloom.labelling.places import item_place, link, operation_box, sample_place
 
 

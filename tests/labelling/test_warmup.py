@@ -18,11 +18,11 @@ def compiled():
 
 warm_up()
 before = compiled()
-from maskloom.core import gestures
-from maskloom.core.document import Document, apply
+from maskloom.edits import gestures
+from maskloom.edits.document import Document, apply
 from maskloom.core.masks import Masks
-from maskloom.core.operations import new_uid, parse, to_bytes
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.operations import new_uid, parse, to_bytes
+from maskloom.edits.tiles import encode_tile
 
 document, size = Document((600, 800), "rows"), (600, 800)
 pixels = np.zeros((256, 256), bool)

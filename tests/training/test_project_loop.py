@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskloom.core.gestures import make, replace_pixels, set_field
 from maskloom.core.run import Run
-from maskloom.core.tiles import decode_tile, encode_tile
+from maskloom.edits.gestures import make, replace_pixels, set_field
+from maskloom.edits.tiles import decode_tile, encode_tile
 from maskloom.errors import CheckpointError, UsageError, WriteError
 from maskloom.store.images import write_png
 from maskloom.store.project import Project

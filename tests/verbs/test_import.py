@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskloom.core.gestures import delete_object, make
+from maskloom.edits.gestures import delete_object, make
 from maskloom.errors import DataError, FormatError, ImageError, UsageError, WriteError
 from maskloom.formats.detect import read_dataset
 from maskloom.store.images import read_image, write_png

@@ -9,14 +9,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from maskloom.core import gestures
-from maskloom.core.document import Document, apply
-from maskloom.core.grid_polygons import fill_geometry
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.operations import Change, inverse, new_id, parse, tiles_to_json, to_json
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.core.tiles import mask_to_tiles, tiles_to_masks, xor_tiles
+from maskloom.edits import gestures
+from maskloom.edits.document import Document, apply
+from maskloom.edits.grid_polygons import fill_geometry
+from maskloom.edits.operations import Change, inverse, new_id, parse, tiles_to_json, to_json
+from maskloom.edits.tiles import mask_to_tiles, tiles_to_masks, xor_tiles
 from maskloom.errors import MaskloomError
 
 pytestmark = pytest.mark.browser

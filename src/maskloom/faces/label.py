@@ -67,7 +67,7 @@ def label(path: Path, *, port: int = PORT, browser: bool = True, user: str = "")
         UsageError: no project there, the port is in use, or the project is served already.
         DataError: the project is damaged.
     """
-    from maskloom.faces.labelling import create_label_app
+    from maskloom.faces.labelling.app import create_label_app
     from maskloom.labelling.desk import Desk
     from maskloom.labelling.places import link
     from maskloom.labelling.sessions import author_name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from maskloom.core.operations import Operation
+from maskloom.edits.operations import Operation
 
 if TYPE_CHECKING:
     from maskloom.store.project.operations import Committed

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from maskloom.core.operations import Operation
-from maskloom.core.tiles import TILE
+from maskloom.edits.operations import Operation
+from maskloom.edits.tiles import TILE
 
 if TYPE_CHECKING:
     from maskloom.store.project.project import Project

@@ -11,11 +11,11 @@ def warm_up() -> None:
     Takes about half a second, and some seconds after an installation; in a thread of its own it
     delays nobody.
     """
-    from maskloom.core.document import Document, apply
-    from maskloom.core.gestures import create_object, make, replace_pixels
-    from maskloom.core.grid_polygons import fill_geometry
-    from maskloom.core.operations import parse, to_json
-    from maskloom.core.tiles import TILE, encode_tile
+    from maskloom.edits.document import Document, apply
+    from maskloom.edits.gestures import create_object, make, replace_pixels
+    from maskloom.edits.grid_polygons import fill_geometry
+    from maskloom.edits.operations import parse, to_json
+    from maskloom.edits.tiles import TILE, encode_tile
 
     size = (TILE, TILE)
     document = Document(size, "rows")

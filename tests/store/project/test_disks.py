@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from maskloom.core.gestures import create_object, make
-from maskloom.core.operations import new_uid
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.gestures import create_object, make
+from maskloom.edits.operations import new_uid
+from maskloom.edits.tiles import encode_tile
 from maskloom.errors import WriteError
 from maskloom.store.project import Project, database
 

@@ -10,18 +10,18 @@ import pytest
 from sqlalchemy import select
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.document import Document
-from maskloom.core.gestures import (
+from maskloom.core.labels import Labels, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.migrations import Migration
+from maskloom.edits.document import Document
+from maskloom.edits.gestures import (
     create_object,
     delete_object,
     make,
     replace_pixels,
     set_field,
 )
-from maskloom.core.labels import Labels, Rows
-from maskloom.core.masks import Masks
-from maskloom.core.migrations import Migration
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.tiles import encode_tile
 from maskloom.errors import Conflict, UsageError
 from maskloom.store.project import Project, checkpoints, database, documents, schema
 from maskloom.store.project.checkpoints import CHECKPOINT_OPS
@@ -234,7 +234,7 @@ def move(project, source, target, box, sample=1):
     pixels = np.zeros((256, 256), bool)
     pixels[y0:y1, x0:x1] = True
     patch = {(0, 0): encode_tile(pixels)}
-    from maskloom.core.operations import Change
+    from maskloom.edits.operations import Change
 
     op = make(document, "main", "brush", [Change(source, {}, patch), Change(target, {}, patch)])
     return project.commit(sample, op, author="ann")
@@ -254,7 +254,7 @@ def test_painting_a_class_map_moves_pixels_between_classes(mapped):
     with pytest.raises(Conflict, match="someone else"):
         # The same tile, though of other classes: a map has one class a pixel.
         stale = mapped.document(1, "main")
-        from maskloom.core.operations import Change
+        from maskloom.edits.operations import Change
 
         patch = {(0, 0): stale.objects["tree"].tiles[0, 0]}
         op = make(stale, "main", "brush", [Change("tree", {}, patch), Change("dog", {}, patch)])

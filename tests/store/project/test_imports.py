@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.gestures import create_object, make, set_field
 from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
-from maskloom.core.operations import new_uid
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.gestures import create_object, make, set_field
+from maskloom.edits.operations import new_uid
+from maskloom.edits.tiles import encode_tile
 from maskloom.errors import Conflict, DataError, TaxonomyError, UsageError, WriteError
 from maskloom.store import files
 from maskloom.store.images import write_png

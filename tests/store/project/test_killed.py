@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskloom.core.gestures import create_object, make
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.gestures import create_object, make
+from maskloom.edits.tiles import encode_tile
 from maskloom.store.project import Project
 
 KILLS = 20

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, text, update
 
-from maskloom.core import operations as ops
-from maskloom.core.gestures import (
+from maskloom.core.labels import FULL
+from maskloom.core.migrations import Migration
+from maskloom.edits import operations as ops
+from maskloom.edits.gestures import (
     create_object,
     delete_object,
     make,
@@ -17,10 +19,8 @@ from maskloom.core.gestures import (
     set_field,
     set_verdict,
 )
-from maskloom.core.labels import FULL
-from maskloom.core.migrations import Migration
-from maskloom.core.operations import Change, Operation, new_id
-from maskloom.core.tiles import encode_tile, xor_tiles
+from maskloom.edits.operations import Change, Operation, new_id
+from maskloom.edits.tiles import encode_tile, xor_tiles
 from maskloom.errors import Conflict, DataError, UsageError
 from maskloom.store.project import Project, database, schema
 from maskloom.store.project.operations import Committed

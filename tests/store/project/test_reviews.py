@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import insert, select
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.gestures import create_object, delete_object, make, set_verdict
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.operations import inverse, new_id
 from maskloom.core.region import Region
 from maskloom.core.sample import ImageRef, Sample
-from maskloom.core.tiles import masks_to_tiles
+from maskloom.edits.gestures import create_object, delete_object, make, set_verdict
+from maskloom.edits.operations import inverse, new_id
+from maskloom.edits.tiles import masks_to_tiles
 from maskloom.errors import DataError, UsageError, WriteError
 from maskloom.store.project import Address, Project, database, schema
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.gestures import create_object, delete_object, make, replace_pixels, set_field
 from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
-from maskloom.core.operations import Change, Operation, inverse, new_id
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.tiles import encode_tile, xor_tiles
+from maskloom.edits.gestures import create_object, delete_object, make, replace_pixels, set_field
+from maskloom.edits.operations import Change, Operation, inverse, new_id
+from maskloom.edits.tiles import encode_tile, xor_tiles
 from maskloom.errors import TaxonomyError, UsageError, WriteError
 from maskloom.store.project import Project, database, documents, taxonomies
 from maskloom.verbs.export import export

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskloom.core.gestures import create_object, make, set_field
-from maskloom.core.operations import Change, Operation, inverse, new_id
-from maskloom.core.tiles import encode_tile
+from maskloom.edits.gestures import create_object, make, set_field
+from maskloom.edits.operations import Change, Operation, inverse, new_id
+from maskloom.edits.tiles import encode_tile
 from maskloom.errors import Conflict
 from maskloom.store.project import Project
 from maskloom.store.project.operations import Committed

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskloom.core.labels import Labels
-from maskloom.core.tiles import decode_tile
+from maskloom.edits.tiles import decode_tile
 
 pytestmark = pytest.mark.browser
 MODEL = "model/net@ab12"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from maskloom.core.tiles import decode_tile
+from maskloom.edits.tiles import decode_tile
 
 pytestmark = pytest.mark.browser
 

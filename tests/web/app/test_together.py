@@ -7,7 +7,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
-from maskloom.core.tiles import decode_tile
+from maskloom.edits.tiles import decode_tile
 
 pytestmark = pytest.mark.browser
 
@@ -84,7 +84,11 @@ def test_a_gesture_of_somebody_else_appears_by_itself(pair, sample):
 def test_labels_loaded_anew_while_news_were_under_way_still_follow(pair, sample):
     ann, bob = pair
     held = []
-    ann.page.route("**/api/v1/ops*", lambda route: held.append(route))
+
+    def hold(route):
+        held.append(route)
+
+    ann.page.route("**/api/v1/ops*", hold)
     while not held:
         ann.page.wait_for_timeout(20)
     ann.value("maskloom.opened.reload()")

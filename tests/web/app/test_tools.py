@@ -7,7 +7,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
-from maskloom.core.tiles import decode_tile
+from maskloom.edits.tiles import decode_tile
 
 pytestmark = pytest.mark.browser
 

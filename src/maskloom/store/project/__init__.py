@@ -2,7 +2,7 @@
 
 `Project` is the face that everything else uses; `schema.py` says what the database holds,
 `layout.py` what lies in the folder, `operations.py` how a gesture of a person is kept. What the
-labels mean is `core/document.py`; servers and pages are built on this and are not part of it.
+labels mean is `edits/document.py`; servers and pages are built on this and are not part of it.
 """
 
 from __future__ import annotations

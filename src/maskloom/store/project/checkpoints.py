@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from maskloom.core.document import Document
-from maskloom.core.operations import canonical
+from maskloom.edits.document import Document
+from maskloom.edits.operations import canonical
 from maskloom.errors import DataError, MaskloomError
 from maskloom.store.project import blobs, database
 from maskloom.store.project.layers import Layer

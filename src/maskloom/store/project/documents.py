@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from maskloom.core.document import Document, apply
-from maskloom.core.document_labels import empty_labels
-from maskloom.core.operations import Operation, parse
+from maskloom.edits.document import Document, apply
+from maskloom.edits.document_labels import empty_labels
+from maskloom.edits.operations import Operation, parse
 from maskloom.errors import DataError, MaskloomError
 from maskloom.store.project import checkpoints, database, layers, samples
 from maskloom.store.project.checkpoints import CHECKPOINT_OPS, Held, Place

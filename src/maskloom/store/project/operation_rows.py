@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, update
 
-from maskloom.core.document import Document
-from maskloom.core.operations import DOCUMENT, Operation, to_bytes
+from maskloom.edits.document import Document
+from maskloom.edits.operations import DOCUMENT, Operation, to_bytes
 from maskloom.store.project.checkpoints import Place
 from maskloom.store.project.schema import head, op, review_item
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from maskloom.core.document import Document, apply
-from maskloom.core.operations import Operation, commutes, meet, parse, to_bytes, touched
+from maskloom.edits.document import Document, apply
+from maskloom.edits.operations import Operation, commutes, meet, parse, to_bytes, touched
 from maskloom.errors import Conflict, DataError, UsageError
 from maskloom.store.project import database, documents, layers
 from maskloom.store.project.checkpoints import Held, Place

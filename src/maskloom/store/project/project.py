@@ -23,10 +23,10 @@ from maskloom.store.project.pages import SampleRow
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
-    from maskloom.core.document import Document
     from maskloom.core.migrations import Migration
-    from maskloom.core.operations import Operation
     from maskloom.core.region import Region
+    from maskloom.edits.document import Document
+    from maskloom.edits.operations import Operation
     from maskloom.store.project.address import Address
     from maskloom.store.project.imports import Added
     from maskloom.store.project.operations import Committed

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.document_labels import empty_labels
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
+from maskloom.edits.document_labels import empty_labels
 from maskloom.errors import DataError, UsageError
 from maskloom.store.project import database, layers, samples, splits
 from maskloom.store.project.entries import positions, read_labels

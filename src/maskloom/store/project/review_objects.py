@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
-from maskloom.core.document_export import in_order
 from maskloom.core.region import Region
+from maskloom.edits.document_export import in_order
 from maskloom.store.project import layers
 from maskloom.store.project.address import Address
 from maskloom.store.project.samples import LARGEST_ID

@@ -14,11 +14,11 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.document import Document
 from maskloom.core.masks import Masks
 from maskloom.core.migrations import Migration
 from maskloom.core.sample import Sample
-from maskloom.core.tiles import tiles_to_masks
+from maskloom.edits.document import Document
+from maskloom.edits.tiles import tiles_to_masks
 from maskloom.store.project import database, reviews
 from maskloom.store.project.schema import sample as sample_table
 from maskloom.store.project.usage import Usage, Where

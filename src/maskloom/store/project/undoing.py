@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from maskloom.core.operations import Operation, canonical, inverse, to_json
+from maskloom.edits.operations import Operation, canonical, inverse, to_json
 
 if TYPE_CHECKING:
     from maskloom.store.project.operations import Committed

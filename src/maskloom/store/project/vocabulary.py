@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
-from maskloom.core.document_labels import NO_CLASS
 from maskloom.core.migration_json import migration_from_json
 from maskloom.core.migrations import Migration, resolve
-from maskloom.core.operations import DOCUMENT, Change, Operation
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.tiles import xor_tiles
+from maskloom.edits.document_labels import NO_CLASS
+from maskloom.edits.operations import DOCUMENT, Change, Operation
+from maskloom.edits.tiles import xor_tiles
 from maskloom.errors import DataError
 from maskloom.store.project.schema import migration as table
 

@@ -1,7 +1,7 @@
 /**
  * The runs of a tile: lengths down the columns, background first, as varints; and base64.
  * A tile's toggles are the places (column * 256 + row) where the value changes, so the XOR of two
- * tiles is the symmetric difference of their toggles. The same as core/tile_runs.py; bits of a
+ * tiles is the symmetric difference of their toggles. The same as edits/tile_runs.py; bits of a
  * tile and what is painted on them are in bits.js.
  */
 

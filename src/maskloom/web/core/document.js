@@ -1,6 +1,6 @@
 /**
  * The state of one sample in one layer, as loaded from the server and moved on by operations.
- * An operation is applied as a whole or refused as a whole, by the rules of core/document.py.
+ * An operation is applied as a whole or refused as a whole, by the rules of edits/document.py.
  * A page draws from the `tiles` of the objects; gestures are built in gestures.js.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Ready-made changes for the tools of a page: create, delete, paint, replace, set a field. Each
  * reads the old values from the document, so that the operation fits it. Applying is in
- * document.js; the same for code is core/gestures.py.
+ * document.js; the same for code is edits/gestures.py.
  */
 
 import { difference, fromTiles, intersection, toTiles, union, xor } from "./bits.js";

@@ -2,7 +2,7 @@
  * One gesture as data, in the form in which it is sent and stored: what it changed, from what to
  * what; pixels as the XOR of old and new mask. It is its own inverse but for the order of old and
  * new. Ready-made changes are in gestures.js, applying them in document.js; the same as
- * core/operations.py.
+ * edits/operations.py.
  */
 
 /**

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.document import Document, Object
-from maskloom.core.grid_polygons import grid_geometries
 from maskloom.core.labels import Coverage, Labels, RowKind, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
-from maskloom.core.operation_fields import MAX_DEPTH, MAX_TEXT, MAX_WHOLE
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.tiles import masks_to_tiles, xor_tiles
+from maskloom.edits.document import Document, Object
+from maskloom.edits.grid_polygons import grid_geometries
+from maskloom.edits.operation_fields import MAX_DEPTH, MAX_TEXT, MAX_WHOLE
+from maskloom.edits.tiles import masks_to_tiles, xor_tiles
 from maskloom.errors import DataError
 
 NO_CLASS = "-void"

@@ -107,7 +107,7 @@ def test_an_image_that_cannot_be_shown_is_a_problem(page, tmp_path, path, harm, 
 def test_an_image_too_large_for_the_memory_is_a_problem(project_root):
     from starlette.testclient import TestClient
 
-    from maskloom.faces.labelling import create_label_app
+    from maskloom.faces.labelling.app import create_label_app
 
     with Project.open(project_root) as project:
         desk = Desk(project, memory=100_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from maskloom.faces.labelling_guard import session_of
+from maskloom.faces.labelling.guard import session_of
 from maskloom.labelling.desk import Desk
 from maskloom.labelling.places import first_place, link
 from maskloom.labelling.sessions import SESSION_LIFETIME

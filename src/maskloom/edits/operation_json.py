@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NoReturn
 
-from maskloom.core.operation_fields import (
+from maskloom.edits.operation_fields import (
     MAX_WHOLE,
     document_field,
     keyed,
@@ -22,8 +22,8 @@ from maskloom.core.operation_fields import (
     whole,
     wrong,
 )
-from maskloom.core.operations import DOCUMENT, VERSION, Change, Operation, canonical
-from maskloom.core.tiles import MAX_TILE_BYTES, Tile, check_tile
+from maskloom.edits.operations import DOCUMENT, VERSION, Change, Operation, canonical
+from maskloom.edits.tiles import MAX_TILE_BYTES, Tile, check_tile
 from maskloom.errors import DataError
 
 MAX_BYTES = 4 * 2**20

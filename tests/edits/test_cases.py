@@ -10,10 +10,10 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 
-from maskloom.core.document import Document, apply
 from maskloom.core.masks import Masks
-from maskloom.core.operations import inverse, meet, parse, to_bytes, to_json, touched
-from maskloom.core.tiles import (
+from maskloom.edits.document import Document, apply
+from maskloom.edits.operations import inverse, meet, parse, to_bytes, to_json, touched
+from maskloom.edits.tiles import (
     check_tile,
     decode_tile,
     encode_tile,

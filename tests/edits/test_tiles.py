@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskloom.core.masks import Masks
-from maskloom.core.tiles import (
+from maskloom.edits.tiles import (
     TILE,
     check_tile,
     decode_tile,

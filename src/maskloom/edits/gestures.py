@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskloom.core.document import Document
-from maskloom.core.operations import DOCUMENT, Change, Operation, new_id
-from maskloom.core.tiles import Tiles, xor_tiles
+from maskloom.edits.document import Document
+from maskloom.edits.operations import DOCUMENT, Change, Operation, new_id
+from maskloom.edits.tiles import Tiles, xor_tiles
 
 
 def make(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from maskloom.faces.labelling_page import KINDS, page_files
+from maskloom.faces.labelling.page import KINDS, page_files
 
 
 def test_every_file_of_the_page_is_served_with_its_kind(page):

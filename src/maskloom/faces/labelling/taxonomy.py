@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from maskloom.core.migration_json import migration_from_json, migration_to_json
-from maskloom.faces.labelling_guard import session_of
-from maskloom.faces.labelling_project import TaxonomyAnswer, taxonomy_answer
+from maskloom.faces.labelling.guard import session_of
+from maskloom.faces.labelling.project import TaxonomyAnswer, taxonomy_answer
 from maskloom.labelling.desk import Desk
 
 

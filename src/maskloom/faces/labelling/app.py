@@ -1,8 +1,6 @@
 """The label server's application: the verbs, the labelling routes and the page, behind a guard.
 
-One module per noun adds its routes: `labelling_session`, `_project`, `_samples`, `_images`,
-`_ops`, `_reviews`, `_taxonomy`, `_page`; the checks before all of them are `labelling_guard`.
-`faces/label.py` starts it.
+Every module beside this one adds the routes of one noun; `guard` checks before all of them.
 """
 
 from __future__ import annotations
@@ -12,15 +10,15 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 from starlette.middleware.gzip import GZipMiddleware
 
-from maskloom.faces.labelling_guard import Guard
-from maskloom.faces.labelling_images import add_images
-from maskloom.faces.labelling_ops import add_operations
-from maskloom.faces.labelling_page import add_page, page_files
-from maskloom.faces.labelling_project import add_project
-from maskloom.faces.labelling_reviews import add_reviews
-from maskloom.faces.labelling_samples import add_samples
-from maskloom.faces.labelling_session import add_session
-from maskloom.faces.labelling_taxonomy import add_taxonomy
+from maskloom.faces.labelling.guard import Guard
+from maskloom.faces.labelling.images import add_images
+from maskloom.faces.labelling.operations import add_operations
+from maskloom.faces.labelling.page import add_page, page_files
+from maskloom.faces.labelling.project import add_project
+from maskloom.faces.labelling.reviews import add_reviews
+from maskloom.faces.labelling.samples import add_samples
+from maskloom.faces.labelling.session import add_session
+from maskloom.faces.labelling.taxonomy import add_taxonomy
 from maskloom.faces.problems import documented_problem
 from maskloom.faces.rest import PREFIX, bare_app
 from maskloom.faces.signature import Signature

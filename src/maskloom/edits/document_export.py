@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.document import Document, Object
-from maskloom.core.document_labels import class_keys
-from maskloom.core.grid_polygons import geometry_to_parts
 from maskloom.core.labels import FULL, Labels, RowKind, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.tiles import TILE, Tile, decode_tile, tiles_to_masks
+from maskloom.edits.document import Document, Object
+from maskloom.edits.document_labels import class_keys
+from maskloom.edits.grid_polygons import geometry_to_parts
+from maskloom.edits.tiles import TILE, Tile, decode_tile, tiles_to_masks
 from maskloom.errors import DataError
 
 STALE = frozenset({"area", "bbox", "segmentation"})

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from maskloom.core.operations import DOCUMENT, Change, Operation, canonical
-from maskloom.core.tiles import Tile, Tiles, shared_pixel, xor_tiles
+from maskloom.edits.operations import DOCUMENT, Change, Operation, canonical
+from maskloom.edits.tiles import Tile, Tiles, shared_pixel, xor_tiles
 from maskloom.errors import Conflict, DataError
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ class Document:
         Raises:
             DataError: a volume, or a category that is not in the taxonomy.
         """
-        from maskloom.core import document_labels
+        from maskloom.edits import document_labels
 
         return document_labels.from_labels(labels, taxonomy, snapshot_seq, revision)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], start: Document) -> Document:
         """The document that `to_json` told, which came from `start` by operations."""
-        from maskloom.core import document_json
+        from maskloom.edits import document_json
 
         return document_json.from_json(data, start)
 
@@ -117,13 +117,13 @@ class Document:
         Raises:
             TaxonomyError: a category is not in the taxonomy.
         """
-        from maskloom.core import document_export
+        from maskloom.edits import document_export
 
         return document_export.to_labels(self, taxonomy, layer)
 
     def to_json(self) -> dict[str, Any]:
         """The form in which pages load it."""
-        from maskloom.core import document_json
+        from maskloom.edits import document_json
 
         return document_json.to_json(self)
 
@@ -241,7 +241,7 @@ def _changed(document: Document, change: Change, where: str) -> Object:
 
 def _check_filling(held: Object, size_hw: tuple[int, int], where: str) -> None:
     """The pixels of an object with a polygon are the polygon's."""
-    from maskloom.core.grid_polygons import fill_geometry
+    from maskloom.edits.grid_polygons import fill_geometry
 
     assert held.geometry is not None
     if fill_geometry(held.geometry, size_hw, where) != held.tiles:

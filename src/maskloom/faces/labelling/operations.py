@@ -15,10 +15,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from maskloom.core import operations
+from maskloom.edits import operations
 from maskloom.errors import Conflict, DataError
-from maskloom.faces.labelling_guard import session_of
-from maskloom.faces.labelling_samples import LARGEST, LayerName
+from maskloom.faces.labelling.guard import session_of
+from maskloom.faces.labelling.samples import LARGEST, LayerName
 from maskloom.faces.problems import (
     COMPONENT,
     Problem,

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maskloom.core.document import Document, Object
-from maskloom.core.operations import tiles_to_json
-from maskloom.core.tiles import measure_tiles
+from maskloom.edits.document import Document, Object
+from maskloom.edits.operations import tiles_to_json
+from maskloom.edits.tiles import measure_tiles
 
 
 def to_json(document: Document) -> dict[str, Any]:

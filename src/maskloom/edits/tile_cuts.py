@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskloom.core.kernel import Bytes, Ints, Rows, Segments, kernel, wide
-from maskloom.core.tile_runs import TILE, write_toggles
+from maskloom.edits.tile_runs import TILE, write_toggles
 
 
 @kernel

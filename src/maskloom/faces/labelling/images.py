@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from maskloom.faces.labelling_samples import SampleId
+from maskloom.faces.labelling.samples import SampleId
 from maskloom.labelling.desk import Desk, version_of
 from maskloom.labelling.tiles import Source, cut_tile, look_at
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from maskloom.core import gestures, operations
 from maskloom.core.masks import Masks
-from maskloom.core.tiles import mask_to_tiles
+from maskloom.edits import gestures, operations
+from maskloom.edits.tiles import mask_to_tiles
 from maskloom.errors import WriteError
-from maskloom.faces.labelling_ops import CommittedAnswer, ConflictProblem, HistoryAnswer
-from maskloom.faces.labelling_samples import DocumentAnswer
+from maskloom.faces.labelling.operations import CommittedAnswer, ConflictProblem, HistoryAnswer
+from maskloom.faces.labelling.samples import DocumentAnswer
 from maskloom.faces.problems import problem
 from maskloom.store.project import Project
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core import tile_cuts, tile_runs
 from maskloom.core.mask_inputs import checked_size
 from maskloom.core.masks import Masks
+from maskloom.edits import tile_cuts, tile_runs
 from maskloom.errors import DataError, MaskError
 
 TILE = tile_runs.TILE

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskloom.core.operations import (
+from maskloom.edits.operations import (
     Change,
     Operation,
     commutes,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from maskloom.core.fill import GRID_STEPS, MAX_COORDINATE
 from maskloom.core.labels import Geometry, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.tiles import Tile, mask_to_tiles
+from maskloom.edits.tiles import Tile, mask_to_tiles
 from maskloom.errors import DataError
 
 MAX_CROSSINGS = 2**22

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from maskloom.core import gestures, operations
 from maskloom.core.region import Region
-from maskloom.faces.labelling_reviews import ItemsAnswer
+from maskloom.edits import gestures, operations
+from maskloom.faces.labelling.reviews import ItemsAnswer
 from maskloom.labelling.places import first_place
 from maskloom.store.project import Address
 

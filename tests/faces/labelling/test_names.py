@@ -9,7 +9,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.labelling.desk import Desk
 from maskloom.store.project import Project
 
-from .conftest import ADDRESS, Page, make_project
+from ..conftest import ADDRESS, Page, make_project
 
 NAMES = [
     "<script>alert(1)</script>",
@@ -31,7 +31,7 @@ def hostile(tmp_path):
     """A browser at a project whose every name is hostile."""
     from starlette.testclient import TestClient
 
-    from maskloom.faces.labelling import create_label_app
+    from maskloom.faces.labelling.app import create_label_app
 
     taxonomy = Taxonomy(tuple(Category(f"c{i}", name) for i, name in enumerate(NAMES)))
     pixels = np.zeros((8, 8), np.uint8)

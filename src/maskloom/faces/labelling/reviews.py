@@ -1,6 +1,6 @@
 """Routes of the review queue: what a comparison found, the worst first.
 
-A verdict is no route: it is an operation like every other gesture (`labelling_ops.py`), which
+A verdict is no route: it is an operation like every other gesture (`operations.py`), which
 sets the field `verdict/ITEM` of the document.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from maskloom.faces.labelling_samples import LARGEST
+from maskloom.faces.labelling.samples import LARGEST
 from maskloom.labelling.desk import Desk
 from maskloom.labelling.errors import looking_up
 from maskloom.labelling.places import item_place

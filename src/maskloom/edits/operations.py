@@ -16,7 +16,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maskloom.core.tiles import Tile, Tiles
+from maskloom.edits.tiles import Tile, Tiles
 
 VERSION = 1
 """Of the payload."""
@@ -88,7 +88,7 @@ def parse(
     Raises:
         DataError: naming the field that is wrong.
     """
-    from maskloom.core import operation_json
+    from maskloom.edits import operation_json
 
     return operation_json.parse(source, size_hw, categories)
 

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from maskloom.core import gestures
-from maskloom.core.document import Document, apply
-from maskloom.core.document_labels import NO_CLASS, empty_labels
-from maskloom.core.grid_polygons import fill_geometry
 from maskloom.core.labels import BACKGROUND, FULL, VOID, Coverage, Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.operations import Change, commutes, inverse, new_id, parse, to_bytes
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.core.tiles import mask_to_tiles, tiles_to_masks
+from maskloom.edits import gestures
+from maskloom.edits.document import Document, apply
+from maskloom.edits.document_labels import NO_CLASS, empty_labels
+from maskloom.edits.grid_polygons import fill_geometry
+from maskloom.edits.operations import Change, commutes, inverse, new_id, parse, to_bytes
+from maskloom.edits.tiles import mask_to_tiles, tiles_to_masks
 from maskloom.errors import Conflict, DataError, TaxonomyError
 
 SIZE = (300, 520)
