@@ -5,8 +5,10 @@
 The labels are generated (polygons of a pool of 2,000 shapes at random places, with the ids, areas
 and boxes of a COCO file), the way of one command is measured from the data set on, without the
 parsing of a source. All samples refer to one tiny PNG file of 480 × 640, which is opened, measured
-and hashed for each of them. Every measurement runs in a process of its own: its seconds are wall
-time of the work alone, its peak is that of the whole process, libraries included.
+and hashed for each of them. A predicted layer of the last tenth of the images, with objects moved,
+missing and of a wrong class, is reviewed into a queue. Every measurement runs in a process of its
+own: its seconds are wall time of the work alone, its peak is that of the whole process, libraries
+included.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import resource
 import shutil
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +31,8 @@ import numpy as np
 SIZE = (480, 640)
 CLASSES = 20
 POOL = 2000
+PREDICTED = "model/generated@0000"
+QUEUE = 10_000
 
 
 def shapes():
@@ -43,8 +48,12 @@ def shapes():
     return out
 
 
-def generated(n_images, n_objects, picture):
-    """A data set whose labels are made when asked for, always the same."""
+def generated(n_images, n_objects, picture, *, predicted=False):
+    """A data set whose labels are made when asked for, always the same.
+
+    With `predicted` it is the last tenth of the images, and objects differ: each is moved by a
+    pixel or two, one in twenty is missing, one in twenty is of another class.
+    """
     from maskloom.core.dataset import Dataset
     from maskloom.core.labels import Geometry, Labels, Rows
     from maskloom.core.masks import Masks
@@ -64,10 +73,13 @@ def generated(n_images, n_objects, picture):
             pool[j] + corner
             for j, corner in zip(rng.integers(POOL, size=n_objects), corners, strict=True)
         ]
+        classes = rng.integers(CLASSES, size=n_objects)
+        if predicted:
+            return wrong(rings, classes, rng)
         masks = Masks.from_polygons([[ring] for ring in rings], SIZE)
         rows = Rows.make(
             masks,
-            rng.integers(CLASSES, size=n_objects),
+            classes,
             geometry=[Geometry((ring,), "coco") for ring in rings],
             source=[
                 {"id": number * n_objects + i, "area": float(area), "bbox": box}
@@ -78,6 +90,19 @@ def generated(n_images, n_objects, picture):
         )
         return Labels(SIZE, rows=rows)
 
+    def wrong(rings, classes, rng):
+        kept = rng.random(n_objects) >= 0.05
+        moved = [
+            [np.clip(ring + rng.integers(-2, 3, 2), 0, SIZE[::-1])]
+            for ring, keep in zip(rings, kept, strict=True)
+            if keep
+        ]
+        other = np.where(rng.random(n_objects) < 0.05, (classes + 1) % CLASSES, classes)[kept]
+        scores = rng.uniform(0.5, 1.0, len(moved))
+        made = Rows.make(Masks.from_polygons(moved, SIZE), other, score=scores)
+        return Labels(SIZE, rows=made)
+
+    cut = n_images * 9 // 10
     samples = tuple(
         Sample(
             f"part{i // 1000:03d}/{i:06d}",
@@ -85,10 +110,11 @@ def generated(n_images, n_objects, picture):
             file_name=f"part{i // 1000:03d}/{i:06d}.png",
             extra={"coco": {"id": i, "license": 1}},
         )
-        for i in range(n_images)
+        for i in range(cut if predicted else 0, n_images)
     )
+    if predicted:
+        return Dataset(taxonomy, samples, labels_of, name="predicted")
     keys = [sample.key for sample in samples]
-    cut = n_images * 9 // 10
     splits = {"train": tuple(keys[:cut]), "val": tuple(keys[cut:])}
     return Dataset(taxonomy, samples, labels_of, splits, name="generated")
 
@@ -216,6 +242,51 @@ def run_content_hash(root, given):
         return {"seconds": time.perf_counter() - start, "hash": digest}
 
 
+def run_predictions(root, given):
+    source = generated(given.images, given.objects, root / "tiny.png", predicted=True)
+    with opened(root)[0] as project:
+        start = time.perf_counter()
+        added = project.add(source, PREDICTED, immutable=True)
+        return {"seconds": time.perf_counter() - start, "objects": added.objects}
+
+
+def run_review(root, given):
+    from maskloom.verbs.review import review
+
+    del given
+    project = root / "project"
+    start = time.perf_counter()
+    done = review(project, Path(f"{project}::{PREDICTED}"), split="val", top=QUEUE)
+    return {"seconds": time.perf_counter() - start, "regions": len(done.results["rows"])}
+
+
+def run_reviews(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        (row,) = project.reviews()
+        return {"seconds": time.perf_counter() - start, "open": row.open}
+
+
+def run_queue(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        rows, total = project.review_items(1, offset=0, limit=100, open_only=True)
+        assert len(rows) == 100
+        return {"seconds": time.perf_counter() - start, "regions": total}
+
+
+def run_queue_end(root, given):
+    del given
+    project, start = opened(root)
+    with project:
+        total = project.reviews()[0].items
+        rows, _ = project.review_items(1, offset=total - 100, limit=100)
+        assert len(rows) == 100
+        return {"seconds": time.perf_counter() - start}
+
+
 STEPS = {
     "labels of the source, generated": run_generate,
     "content hash of the source": run_source_hash,
@@ -229,15 +300,20 @@ STEPS = {
     "data set, without labels": run_dataset,
     "labels of 1,000 samples in random order": run_random_labels,
     "data set with content hash": run_content_hash,
+    "predictions of a tenth, added": run_predictions,
+    "review of a tenth": run_review,
+    "reviews": run_reviews,
+    "first page of 100 of the queue": run_queue,
+    "last page of 100 of the queue": run_queue_end,
 }
 
 
-def measured(name, root, given, queue):
+def measured(name, root, given):
     before = resource.getrusage(resource.RUSAGE_SELF)
     out = STEPS[name](root, given)
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    queue.put({**out, "process_cpu_s": cpu, "process_peak_mb": after.ru_maxrss / 1024})
+    return {**out, "process_cpu_s": cpu, "process_peak_mb": after.ru_maxrss / 1024}
 
 
 def folder_bytes(root):
@@ -253,19 +329,17 @@ def measure(root, given):
 
     write_png(root / "tiny.png", np.zeros((*SIZE, 3), np.uint8))
     context = multiprocessing.get_context("spawn")
-    results = {}
+    results, sizes = {}, {}
     for name in STEPS:
-        queue = context.Queue()
-        process = context.Process(target=measured, args=(name, root, given, queue))
-        process.start()
-        results[name] = queue.get()
-        process.join()
-        row = results[name]
+        with ProcessPoolExecutor(1, context) as process:
+            row = results[name] = process.submit(measured, name, root, given).result()
         print(f"{name:<42} {row['seconds']:9.3f} s  peak {row['process_peak_mb']:6.0f} MB",
               flush=True)  # fmt: skip
+        if name == "import":
+            sizes = folder_bytes(root / "project")
     hashes = {row["hash"] for row in results.values() if "hash" in row}
     assert len(hashes) == 1, "the project says something else than its source"
-    return results
+    return results, sizes
 
 
 def main():
@@ -278,8 +352,7 @@ def main():
     root = given.keep or Path(tempfile.mkdtemp(prefix="maskloom-scale-"))
     root.mkdir(parents=True, exist_ok=True)
     try:
-        results = measure(root, given)
-        sizes = folder_bytes(root / "project")
+        results, sizes = measure(root, given)
     finally:
         if given.keep is None:
             shutil.rmtree(root)

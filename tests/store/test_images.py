@@ -202,6 +202,24 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         pass
 
 
+def test_leftovers_of_a_call_killed_when_its_folder_was_whole_go_with_the_next(
+    tmp_path: Path,
+) -> None:
+    with atomic_folder(tmp_path / "out") as partial:
+        (partial / "a").write_bytes(b"1")
+    left = tmp_path / "out.partial"
+    claim_partial(left)
+    (left / "items").mkdir()
+    with pytest.raises(WriteError, match="exists"), atomic_folder(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    claim_partial(left)
+    (left / "whole").mkdir()  # somebody is at work
+    with pytest.raises(WriteError, match="exists"), atomic_folder(tmp_path / "out"):
+        pass
+    assert left.is_dir()
+
+
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize(
     ("channels", "photometric", "extra", "kept"),

@@ -173,7 +173,14 @@ def claim_partial(path: Path, *, keep: bool = False) -> None:
 def refuse_existing(path: Path) -> None:
     """Raise WriteError if something is at the target."""
     if os.path.lexists(path):
+        _sweep(path.with_name(path.name + PARTIAL))
         raise WriteError("the target exists", where=path, hint="remove it or choose another target")
+
+
+def _sweep(partial: Path) -> None:
+    """Remove what a call left that was killed after its output was whole and before it had gone."""
+    if (partial / _MARKER).is_file() and not os.path.lexists(partial / "whole"):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def stays_below(name: str) -> bool:

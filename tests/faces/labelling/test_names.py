@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.faces.conftest import ADDRESS, Page, make_project
 
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.labelling.desk import Desk
 from maskloom.store.project import Project
-
-from ..conftest import ADDRESS, Page, make_project
 
 NAMES = [
     "<script>alert(1)</script>",
