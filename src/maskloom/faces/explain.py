@@ -18,6 +18,8 @@ _HINTS = {
     errno.EEXIST: ("exists already", "choose another name, or remove it first"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
     errno.EMFILE: ("too many open files", "raise the limit with `ulimit -n`"),
+    errno.ENFILE: ("the machine has too many open files", "close other programs, then try again"),
+    errno.ENOMEM: ("not enough memory", "close other programs, then try again"),
     errno.EADDRINUSE: ("the port is in use", "choose another with --port"),
     errno.EIO: ("the disk reported an error", "check the disk"),
 }

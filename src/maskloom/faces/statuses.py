@@ -30,6 +30,17 @@ _KINDS: dict[type[MaskloomError], int] = {
     MissingExtra: 501,
 }
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# What the machine lacks or breaks for now; the request is not to blame.
+_MACHINE = {
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
 _POSTGRES_DISK_FULL = "53100"
 
 
@@ -46,7 +57,7 @@ def status_of(error: MaskloomError, raised: BaseException) -> int:
     causes = list(_causes(raised))
     if any(_no_space(cause) for cause in causes):
         return FULL
-    if any(isinstance(cause, SQLAlchemyError | sqlite3.Error) for cause in causes):
+    if any(_machine_fault(cause) for cause in causes):
         return _BUSY
     return 422
 
@@ -58,6 +69,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__
+
+
+def _machine_fault(cause: BaseException) -> bool:
+    if isinstance(cause, OSError):
+        return cause.errno in _MACHINE
+    return isinstance(cause, MemoryError | SQLAlchemyError | sqlite3.Error)
 
 
 def _no_space(cause: BaseException) -> bool:

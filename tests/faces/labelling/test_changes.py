@@ -14,7 +14,7 @@ from sqlalchemy import event
 from maskloom.core.masks import Masks
 from maskloom.edits import gestures, operations
 from maskloom.edits.tiles import mask_to_tiles
-from maskloom.errors import WriteError
+from maskloom.errors import DataError, WriteError
 from maskloom.faces.labelling.operations import CommittedAnswer, ConflictProblem, HistoryAnswer
 from maskloom.faces.labelling.samples import DocumentAnswer
 from maskloom.faces.problems import problem
@@ -302,6 +302,33 @@ def test_an_error_of_the_system_says_by_its_status_whether_waiting_helps():
     for error in (full, wrapped):
         assert problem(error)["status"] == 507
     assert problem(OSError(errno.EACCES, "Permission denied"))["status"] == 422
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [MemoryError()]
+    + [OSError(n, "x") for n in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)],
+    ids=lambda fault: errno.errorcode.get(getattr(fault, "errno", 0), "memory"),
+)
+def test_a_fault_of_the_machine_is_503_and_the_same_operation_is_accepted_later(
+    page, desk, hand, fault
+):
+    wrapped = DataError("stored labels cannot be read")
+    wrapped.__cause__ = fault
+    assert problem(wrapped)["status"] == 503
+    engine = desk.project.database.engine
+
+    def fail(connection, cursor, statement, *rest):
+        if statement.startswith("INSERT INTO op"):
+            raise fault
+
+    _, op = hand.draw(0, 0)
+    event.listen(engine, "before_cursor_execute", fail)
+    answer = send(page, op)
+    event.remove(engine, "before_cursor_execute", fail)
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert send(page, op).json()["revision"] == 1
 
 
 def test_a_long_answer_is_compressed(page, hand):
