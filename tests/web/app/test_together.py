@@ -178,3 +178,23 @@ def test_two_tabs_of_one_person_share_the_outbox_and_send_nothing_twice(
         tab.saved().wait("maskloom.opened.document.objects.size === 5")
     ids = [one["op"]["id"] for one in shared_server.operations(sample)]
     assert len(ids) == len(set(ids)) == 2
+
+def test_a_corner_dragged_while_somebody_moves_another_does_not_undo_theirs(
+    pair, shared_server, sample
+):
+    ann, bob = pair
+    ann.key("p").click((310, 180), (390, 180), (390, 280), (310, 280)).key("Enter").saved()
+    bob.wait("maskloom.opened.document.objects.size === 4", seconds=5)
+    ann.page.mouse.move(*ann.at(310, 180))
+    ann.page.mouse.down()
+    ann.page.mouse.move(*ann.at(320, 190), steps=3)
+    bob.key("v").click((350, 230)).key("p").drag((390, 280), (380, 260)).saved()
+    ann.wait(f"maskloom.opened.revision === {shared_server.document(sample)['revision']}")
+    ann.page.mouse.up()
+    ann.page.get_by_text("Somebody changed this polygon meanwhile").wait_for()
+    ann.drag((310, 180), (320, 190)).saved()
+    assert len(shared_server.operations(sample)) == 3
+    (made,) = [one for one in shared_server.document(sample)["objects"] if one.get("geometry")]
+    ring = np.array(made["geometry"]["rings"][0]).reshape(-1, 2) / 64
+    assert np.abs(ring - [(320, 190), (390, 180), (380, 260), (310, 280)]).max() < 1
+    assert same(ann.shown(), shared_server.document(sample))

@@ -25,6 +25,8 @@ export class Vertices {
     this.active = null;
     /** @type {number[][] | null} rings while a corner is dragged. */
     this.rings = null;
+    /** The polygon's own rings when the drag began, as JSON. */
+    this.began = "";
     /** uid of the polygon that `active` is of. */
     this.uid = "";
   }
@@ -56,6 +58,7 @@ export class Vertices {
     else return false;
     if (event.altKey) return true;
     this.rings = copyOf(shape);
+    this.began = JSON.stringify(shape.rings);
     if (middle) this.rings[middle.ring]?.splice(middle.at + 2, 0, toGrid(at.x), toGrid(at.y));
     this.page.draft.redraw();
     return true;
@@ -72,9 +75,12 @@ export class Vertices {
 
   up() {
     const next = this.rings;
-    const before = this.geometry();
-    if (next && before && JSON.stringify(next) !== JSON.stringify(before.rings)) this.save(next);
-    else this.forget();
+    const now = this.geometry();
+    if (!next || !this.active || JSON.stringify(next) === this.began) return this.forget();
+    if (JSON.stringify(now?.rings) === this.began) return this.save(next);
+    // These rings hold the old corners: they would undo what the other person did.
+    this.forget();
+    this.page.tell("Somebody changed this polygon meanwhile. Drag the corner again.");
   }
 
   cancel() {
