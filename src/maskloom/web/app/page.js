@@ -19,6 +19,7 @@
  * @property {(at: Point, event: PointerEvent) => void} up
  * @property {(at: Point | null, event?: PointerEvent) => void} [hover] the pointer is up; null: away.
  * @property {() => void} cancel give up what was begun.
+ * @property {() => void} [retract] give up only what the press under way began.
  * @property {(key: string) => boolean} [key] whether the tool used the key.
  * @property {(context: CanvasRenderingContext2D) => void} [draw] what is begun, in CSS px.
  * @property {() => number} [ring] diameter of the cursor ring, px of the image.

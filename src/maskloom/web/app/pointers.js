@@ -1,6 +1,7 @@
 /**
  * From pointer events to the tool in hand, and to panning and zooming, which every tool shares:
- * middle button, Space, wheel, two fingers. Once a pen was used, fingers only pan.
+ * middle button, Space, wheel, two fingers. Once a pen was used, fingers only pan, and a hand that
+ * rests on the screen while the pen draws does nothing.
  */
 
 const WHEEL_STEP = 1.0016;
@@ -20,6 +21,8 @@ export class Pointers {
     this.down = new Map();
     /** @type {"none" | "tool" | "pan" | "pinch"} */
     this.doing = "none";
+    /** Kind of the pointer that the tool follows. */
+    this.drawing = "";
     this.space = false;
     this.pen = false;
     stage.addEventListener("pointerdown", (event) => this.press(event));
@@ -59,20 +62,38 @@ export class Pointers {
   /** @param {PointerEvent} event */
   press(event) {
     if (event.target !== this.stage || !this.page.store.state.sample) return;
+    if (event.pointerType === "touch" && this.doing === "tool" && this.drawing === "pen") return;
     this.stage.focus({ preventScroll: true });
-    if (event.pointerType === "pen") this.pen = true;
+    if (event.pointerType === "pen") this.takePen();
     this.stage.setPointerCapture(event.pointerId);
     this.down.set(event.pointerId, this.screenAt(event));
     if (this.down.size === 2) {
-      if (this.doing === "tool") this.page.tool.cancel();
+      this.retract();
       this.doing = "pinch";
     } else if (this.pans(event)) this.doing = "pan";
     else if (event.button === 0 && this.down.size === 1) {
       this.doing = "tool";
+      this.drawing = event.pointerType;
       this.page.tool.down(this.imageAt(event), event);
     }
     if (event.button === 1) event.preventDefault();
     this.showCursor();
+  }
+
+  /** The hand came down before the pen: what it began was not meant. */
+  takePen() {
+    this.pen = true;
+    this.retract();
+    this.down.clear();
+    this.doing = "none";
+  }
+
+  /** The press is none of the tool's any more. */
+  retract() {
+    const { tool } = this.page;
+    if (this.doing !== "tool") return;
+    if (tool.retract) tool.retract();
+    else tool.cancel();
   }
 
   /** @param {PointerEvent} event @returns {boolean} */
@@ -85,6 +106,8 @@ export class Pointers {
     const { page, down, doing } = this;
     const before = down.get(event.pointerId);
     if (!before) {
+      // A finger that is not followed rests beside the pen.
+      if (event.pointerType === "touch") return;
       page.tool.hover?.(event.target === this.stage ? this.imageAt(event) : null, event);
       return;
     }
@@ -104,10 +127,8 @@ export class Pointers {
   /** @param {PointerEvent} event @param {boolean} whole false if the browser took it away. */
   end(event, whole) {
     if (!this.down.delete(event.pointerId)) return;
-    if (this.doing === "tool") {
-      if (whole) this.page.tool.up(this.imageAt(event), event);
-      else this.page.tool.cancel();
-    }
+    if (this.doing === "tool" && whole) this.page.tool.up(this.imageAt(event), event);
+    else this.retract();
     if (this.down.size === 0) this.doing = "none";
     this.showCursor();
   }

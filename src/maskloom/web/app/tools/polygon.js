@@ -29,6 +29,8 @@ export class Polygon {
     this.vertices = new Vertices(page);
     /** @type {Point[]} corners of a new ring, px of the image on the grid. */
     this.corners = [];
+    /** @type {Point[]} the corners before the pointer went down. */
+    this.kept = [];
     /** @type {Point | null} the pointer. */
     this.pointer = null;
     /** Index of the corner that is dragged, or -1. */
@@ -61,6 +63,7 @@ export class Polygon {
   down(at, event) {
     if (!isEditable(this.page.store.state)) return;
     const { corners } = this;
+    this.kept = [...corners];
     if (corners.length === 0 && this.vertices.down(at, event)) {
       this.editing = true;
       return;
@@ -104,8 +107,15 @@ export class Polygon {
   }
 
   cancel() {
+    this.kept = [];
+    this.retract();
+  }
+
+  /** The press became something else, as two fingers that zoom: the ring stays as it was before. */
+  retract() {
     this.vertices.cancel();
-    this.corners = [];
+    this.corners = this.kept;
+    this.pressed = 0;
     this.dragged = -1;
     this.editing = false;
     this.changed();
