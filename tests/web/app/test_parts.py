@@ -153,3 +153,41 @@ def test_a_key_for_a_class_is_made_of_its_name_and_never_taken_twice(page):
     )
     assert keys[:3] == ["car-3", "grune-flache", "class"]
     assert len(keys[3]) == 50
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ({"key": "Z", "code": "KeyZ", "ctrlKey": True, "shiftKey": True}, "Ctrl+Shift+Z"),
+        ({"key": "B", "code": "KeyB"}, "b"),
+        ({"key": "?", "code": "Slash", "shiftKey": True}, "?"),
+        ({"key": "Delete", "code": "Delete", "altKey": True}, "Alt+Delete"),
+        ({"key": " ", "code": "Space"}, "Space"),
+        # German on Windows, where AltGr is Ctrl and Alt, and on a Mac.
+        (
+            {"key": "[", "code": "Digit8", "ctrlKey": True, "altKey": True,
+             "modifierAltGraph": True}, "[",
+        ),
+        ({"key": "[", "code": "Digit5", "altKey": True}, "["),
+        # A Polish letter that AltGr types is no key of the page.
+        ({"key": "ą", "code": "KeyA", "modifierAltGraph": True}, "ą"),
+        ({"key": "b", "code": "KeyB", "altKey": True}, "Alt+b"),
+        # Letters of Latin alphabets are where they are printed, not where US keyboards have them.
+        ({"key": "z", "code": "KeyY"}, "z"),
+        ({"key": "и", "code": "KeyB"}, "b"),
+        ({"key": "Й", "code": "KeyQ", "shiftKey": True}, "Shift+Q"),
+        ({"key": "я", "code": "KeyZ", "ctrlKey": True}, "Ctrl+Z"),
+        ({"key": "ε", "code": "KeyE"}, "e"),
+        ({"key": "ז", "code": "KeyZ", "metaKey": True, "shiftKey": True}, "Ctrl+Shift+Z"),
+        ({"key": "ö", "code": "Semicolon"}, "ö"),
+    ],
+)  # fmt: skip
+def test_a_key_is_named_alike_on_every_keyboard(page, event, name):
+    seen = page.evaluate(
+        """async (event) => {
+          const { keyName } = await import("/src/maskloom/web/app/shortcuts.js");
+          return keyName(new KeyboardEvent("keydown", event));
+        }""",
+        event,
+    )
+    assert seen == name

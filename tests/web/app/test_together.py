@@ -179,6 +179,7 @@ def test_two_tabs_of_one_person_share_the_outbox_and_send_nothing_twice(
     ids = [one["op"]["id"] for one in shared_server.operations(sample)]
     assert len(ids) == len(set(ids)) == 2
 
+
 def test_a_corner_dragged_while_somebody_moves_another_does_not_undo_theirs(
     pair, shared_server, sample
 ):

@@ -7,20 +7,34 @@
 /** @typedef {import("./actions.js").Action} Action */
 
 /**
- * The name of a key press, as in actions.js: "Ctrl+Shift+Z", "b", "[", "Delete".
+ * The name of a key press, as in actions.js: "Ctrl+Shift+Z", "Shift+Q", "b", "[".
  *
  * @param {KeyboardEvent} event
  * @returns {string}
  */
 export function keyName(event) {
-  const command = event.ctrlKey || event.metaKey;
+  // AltGr, which types "[" on many keyboards, comes as Ctrl and Alt on Windows, as Alt on a Mac.
+  const third = event.getModifierState("AltGraph");
+  const command = !third && (event.ctrlKey || event.metaKey);
   const named = event.key.length > 1;
-  const key = event.key === " " ? "Space" : named ? event.key : event.key.toLowerCase();
+  const key = named ? event.key : event.key === " " ? "Space" : third ? event.key : signOf(event);
   const letter = /^[a-z]$/.test(key);
+  const alt = event.altKey && !third && (named || letter);
   const shift = event.shiftKey && (named || letter);
-  return `${command ? "Ctrl+" : ""}${event.altKey ? "Alt+" : ""}${shift ? "Shift+" : ""}${
-    command && letter ? key.toUpperCase() : key
+  return `${command ? "Ctrl+" : ""}${alt ? "Alt+" : ""}${shift ? "Shift+" : ""}${
+    (command || shift) && letter ? key.toUpperCase() : key
   }`;
+}
+
+/**
+ * What a key types; of a script other than Latin, the Latin letter that is printed beside it.
+ *
+ * @param {KeyboardEvent} event
+ * @returns {string}
+ */
+function signOf({ key, code }) {
+  const [, place] = (/^(?![a-z])\p{L}$/iu.test(key) && /^Key([A-Z])$/.exec(code)) || [];
+  return (place ?? key).toLowerCase();
 }
 
 /**
