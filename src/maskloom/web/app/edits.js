@@ -5,7 +5,7 @@
 
 import { deleteObject, setField } from "../core/gestures.js";
 import { judge } from "./judge.js";
-import { isEditable } from "./store.js";
+import { drawsNew, isEditable } from "./store.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -20,7 +20,8 @@ export function resizeBrush({ store }, by) {
 }
 
 /**
- * Choose a class to draw with, and give it to the selected object.
+ * Choose a class to draw with, and give it to the selected object, unless the next thing drawn is a
+ * new one: the object drawn last stays selected, and is not what the class is chosen for.
  *
  * @param {Page} page
  * @param {string} key
@@ -31,7 +32,7 @@ export function chooseCategory(page, key) {
   store.set({ category: key });
   const { document } = opened;
   if (!selected || !document?.objects.has(selected) || !isEditable(store.state)) return;
-  if (document.form === "map") return;
+  if (document.form === "map" || drawsNew(store.state)) return;
   opened.change("category", [setField(document, selected, "category", key)]);
 }
 

@@ -1,6 +1,6 @@
 /**
  * What the page shows, in one observable object: who changes it calls `set`, who draws it
- * subscribes to the fields that it reads. Labels are not in here but in the open document (open.js).
+ * subscribes to the fields that it reads. Labels are not in here but in the open document (opened.js).
  */
 
 /** @typedef {import("./types.js").Category} Category */
@@ -26,6 +26,7 @@
  * @property {import("./types.js").ReviewItem | null} item the region that is judged.
  * @property {"none" | "loading" | "ready" | "failed"} phase of the open image.
  * @property {number} edited counts changes of the open document.
+ * @property {number} returns counts how often the server answered again after it did not.
  */
 
 /** @type {State} */
@@ -48,6 +49,7 @@ const START = {
   item: null,
   phase: "none",
   edited: 0,
+  returns: 0,
 };
 
 /** @typedef {keyof State} Field */
@@ -128,6 +130,16 @@ export function categoryOf(state, key) {
 export function isEditable(state) {
   const layer = state.project?.layers.find((one) => one.name === state.layer);
   return Boolean(state.sample) && !state.session?.readonly && !layer?.immutable;
+}
+
+/**
+ * Whether the tool in hand draws a new object, whatever is selected.
+ *
+ * @param {Readonly<State>} state
+ * @returns {boolean}
+ */
+export function drawsNew({ tool, mode }) {
+  return tool === "polygon" && mode === "new";
 }
 
 /**

@@ -1,12 +1,13 @@
 /**
  * The classes to draw with: choose by click or number key; choosing also gives the class to the
- * selected object. New classes are added here; merging and splitting is done on the command line.
+ * selected object, unless the tool in hand draws a new one. New classes are added here; merging and
+ * splitting is done on the command line.
  */
 
 import { chooseCategory } from "../edits.js";
 import { api } from "../api.js";
 import { button, element, fill, swatch } from "../dom.js";
-import { categoryOf } from "../store.js";
+import { categoryOf, drawsNew } from "../store.js";
 
 /** @typedef {import("../page.js").Page} Page */
 /** @typedef {import("../types.js").Category} Category */
@@ -49,7 +50,7 @@ export function createClasses(page) {
     add.hidden = Boolean(session?.readonly);
     if (offered.length === 0 && project) adding.open();
   });
-  store.watch(["project", "category", "selected", "edited"], draw);
+  store.watch(["project", "category", "selected", "edited", "tool", "mode"], draw);
   return element(
     "section",
     { class: "section", "aria-label": "Classes" },
@@ -95,7 +96,7 @@ function drawList(page, list, wanted) {
 /** Of the selected object, else the one to draw with. @param {Page} page @returns {string | null} */
 function chosenClass({ store, opened }) {
   const { category, selected } = store.state;
-  const item = selected ? opened.document?.objects.get(selected) : null;
+  const item = selected && !drawsNew(store.state) ? opened.document?.objects.get(selected) : null;
   return item ? item.category : category;
 }
 

@@ -5,7 +5,7 @@
 
 import { action } from "../actions.js";
 import { button, element, fill, swatch } from "../dom.js";
-import { categoryOf, isEditable } from "../store.js";
+import { categoryOf, drawsNew, isEditable } from "../store.js";
 import { writtenKey } from "../shortcuts.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -64,8 +64,7 @@ export function createOptions(page, root) {
     const drawn = tool === "brush" || tool === "polygon";
     const paints = drawn || tool === "eraser";
     root.hidden = !sample || !isEditable(store.state) || (!paints && !item);
-    const key =
-      item && !(tool === "polygon" && store.state.mode === "new") ? item.category : category;
+    const key = item && !drawsNew(store.state) ? item.category : category;
     const shown = categoryOf(store.state, key);
     fill(
       what,
@@ -93,7 +92,7 @@ function shownText({ store, opened }, tool, chosen, name) {
   if (tool === "eraser") return chosen ? `From the selected ${name}` : "From the object you touch";
   if (tool === "brush")
     return chosen ? `Add to ${name}` : store.state.category ? `New ${name}` : "No class";
-  if (tool === "polygon" && store.state.mode === "new")
+  if (drawsNew(store.state))
     return store.state.category ? `New ${name}` : "No class";
   return name;
 }
