@@ -7,6 +7,8 @@ import { tileAddress } from "./api.js";
 
 const SIDE = 512;
 const KEPT = 96;
+/** Kept beside what is in view, where that alone is many: to zoom out and to go a little aside. */
+const BESIDE = 16;
 const AT_ONCE = 6;
 
 /** @typedef {import("./view.js").View} View */
@@ -27,7 +29,9 @@ export class ImageTiles {
     this.loading = new Map();
     /** @type {Place[]} most wanted first. */
     this.wanted = [];
-    /** @type {Set<string>} tiles that failed; asked for again when the image is opened again. */
+    /** @type {Set<string>} keys of the tiles that the view needs, which are never given up. */
+    this.inView = new Set();
+    /** @type {Set<string>} tiles that failed; see `retry`. */
     this.missing = new Set();
     /** @type {Image | null} */
     this.image = null;
@@ -73,7 +77,9 @@ export class ImageTiles {
       }
     }
     this.drawLevel(context, view, ratio, places);
-    this.want([...this.placesIn(view.visible(), coarsest), ...absent], view);
+    const base = this.placesIn(view.visible(), coarsest);
+    this.inView = new Set([...base, ...places].map(({ key }) => key));
+    this.want([...base, ...absent], view);
   }
 
   /** @param {import("./view.js").Box} box @param {number} level @returns {Place[]} */
@@ -120,7 +126,7 @@ export class ImageTiles {
       return Math.hypot((x + 0.5) * side - middle.x, (y + 0.5) * side - middle.y) - level * 1e6;
     };
     this.wanted = [...unique.values()]
-      .filter(({ key }) => !this.bitmaps.has(key) && !this.missing.has(key))
+      .filter(({ key }) => this.lacks(key))
       .sort((a, b) => distance(a) - distance(b));
     this.fetchNext();
   }
@@ -129,8 +135,13 @@ export class ImageTiles {
     while (this.loading.size < AT_ONCE) {
       const next = this.wanted.shift();
       if (!next) return;
-      if (!this.loading.has(next.key)) void this.fetch(next);
+      if (this.lacks(next.key)) void this.fetch(next);
     }
+  }
+
+  /** Whether a tile is not here nor on its way. @param {string} key */
+  lacks(key) {
+    return !this.bitmaps.has(key) && !this.missing.has(key) && !this.loading.has(key);
   }
 
   /** @param {Place} place */
@@ -165,8 +176,10 @@ export class ImageTiles {
   /** @param {string} key @param {ImageBitmap} bitmap */
   keep(key, bitmap) {
     this.bitmaps.set(key, bitmap);
+    const most = Math.max(KEPT, this.inView.size + BESIDE);
     for (const [oldest, old] of this.bitmaps) {
-      if (this.bitmaps.size <= KEPT) break;
+      if (this.bitmaps.size <= most) break;
+      if (this.inView.has(oldest)) continue;
       old.close();
       this.bitmaps.delete(oldest);
     }
@@ -174,6 +187,7 @@ export class ImageTiles {
 
   /** Ask again for tiles that failed, after the server is back. */
   retry() {
+    if (this.missing.size === 0) return;
     this.missing.clear();
     this.arrived({ x0: 0, y0: 0, x1: Infinity, y1: Infinity });
   }

@@ -37,8 +37,15 @@ export class Layers {
     this.styles = new Map();
     /** @type {Map<string, number>} of the layers in `others`, when they were loaded. */
     this.sequences = new Map();
-    store.watch(["overlays", "project", "layer"], () => this.restyle());
-    store.watch(["project"], () => void this.refresh());
+    /** @type {unknown} by which things are drawn now. */
+    this.taxonomy = null;
+    store.watch(["overlays", "layer"], () => this.restyle());
+    store.watch(["project"], ({ project }) => {
+      // News of the project are mostly counts; only its classes change how things look.
+      if (project?.taxonomy !== this.taxonomy) this.restyle();
+      this.taxonomy = project?.taxonomy;
+      void this.refresh();
+    });
     store.watch(["selected"], ({ selected }) => this.mark(selected));
     /** @type {string | null} */
     this.marked = null;

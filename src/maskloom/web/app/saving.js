@@ -31,6 +31,8 @@ export class Saving {
     /** @type {Set<() => void>} */
     this.listeners = new Set();
     this.asking = false;
+    /** Whether the server did not answer when it was asked last. */
+    this.away = false;
     this.connect();
     window.addEventListener("online", () => this.back());
     window.addEventListener("focus", () => this.back());
@@ -59,8 +61,12 @@ export class Saving {
     const { store, outbox, sender, opened, history, conflicts } = this.parts;
     const mark = () => store.set({ edited: store.state.edited + 1 });
     outbox.changed = () => this.tell();
-    sender.changed = () => this.tell();
+    sender.changed = () => {
+      if (sender.trouble) this.away = true;
+      this.tell();
+    };
     sender.committed = (entry, revision) => {
+      if (this.away) this.noteReturn();
       opened.confirm(entry, revision);
       if (COUNTED.includes(entry.op.kind)) setTimeout(() => void this.refresh(), SOON);
     };
@@ -79,6 +85,7 @@ export class Saving {
       this.describe();
     };
     opened.failed = (error) => {
+      this.away = true;
       if (error instanceof Problem && error.status === 401) this.noteSignedOut();
     };
     // The card tells whether both versions can be chosen yet.
@@ -106,10 +113,13 @@ export class Saving {
     try {
       const [project, { reviews }] = await Promise.all([api.project(), api.reviews()]);
       // The same objects where nothing changed, so that nothing is drawn again.
-      if (!same(project, store.state.project)) store.set({ project });
+      const known = store.state.project;
+      if (same(project.taxonomy, known?.taxonomy)) project.taxonomy = known?.taxonomy;
+      if (!same(project, known)) store.set({ project });
       if (!same(reviews, store.state.reviews)) store.set({ reviews });
       // Another tab may have signed in.
       store.set({ signedOut: false });
+      if (this.away) this.noteReturn();
     } catch (error) {
       this.parts.opened.failed(error);
     }
@@ -120,6 +130,14 @@ export class Saving {
     if (document.hidden) return;
     this.parts.sender.wake();
     this.parts.opened.poll(0);
+    this.noteReturn();
+  }
+
+  /** What was not given while the server was away can be asked for again. */
+  noteReturn() {
+    const { store } = this.parts;
+    this.away = false;
+    store.set({ returns: store.state.returns + 1 });
   }
 
   /** Take over what a tab that is gone has left. */
