@@ -87,3 +87,54 @@ def test_undo_of_an_accepted_gesture_costs_what_the_gesture_cost(tab, shared_ser
     first, second = (one["op"] for one in shared_server.operations(sample))
     assert second["kind"] == "undo"
     assert second["changes"][0]["tiles"] == first["changes"][0]["tiles"]
+
+
+def object_area(server, sample, uid):
+    return {one["id"]: one["area"] for one in server.document(sample)["objects"]}[uid]
+
+
+def test_two_gestures_on_one_object_come_back_one_by_one(tab, shared_server, sample):
+    tab.key("v").click((60, 60)).key("b")
+    areas = [object_area(shared_server, sample, "2-0")]
+    for x in (130, 150):
+        tab.drag((x, 60), (x + 30, 60)).saved()
+        areas.append(object_area(shared_server, sample, "2-0"))
+    assert areas[0] < areas[1] < areas[2]
+    for _ in range(2):
+        for expected in (1, 0):
+            tab.key("Control+z").saved()
+            assert object_area(shared_server, sample, "2-0") == areas[expected]
+        for expected in (1, 2):
+            tab.key("Control+Shift+Z").saved()
+            assert object_area(shared_server, sample, "2-0") == areas[expected]
+
+
+def test_an_undo_that_collides_is_as_if_it_had_not_been(tab, new_tab, shared_server, sample):
+    other = new_tab().open(shared_server.link("bob", f"#/s/{sample}")).go(sample)
+    tab.key("v").click((60, 60)).key("b").drag((130, 60), (160, 60)).saved()
+    other.wait(f"maskloom.opened.revision === {shared_server.document(sample)['revision']}")
+    tab.page.route("**/api/v1/ops*", lambda route: route.abort())
+    other.key("v").click((60, 60)).key("b").drag((130, 100), (160, 100)).saved()
+    seen = state(shared_server, sample)
+    tab.key("Control+z").wait("maskloom.sender.status().word === 'offline'")
+    tab.page.unroute("**/api/v1/ops*")
+    tab.value("maskloom.sender.wake()")
+    tab.wait("maskloom.conflicts.shown !== null")
+    tab.page.get_by_role("button", name="Keep theirs").click()
+    tab.saved().key("Control+Shift+Z")
+    assert tab.words("#notice") == "Nothing to redo."
+    assert state(shared_server, sample) == seen
+    tab.key("Control+z")
+    assert "bob changed the same place" in tab.words("#notice")
+    assert state(shared_server, sample) == seen
+
+
+def test_without_a_network_undo_says_why_and_works_again_with_it(tab, shared_server, sample):
+    tab.key("b").drag((320, 20), (360, 20)).saved()
+    tab.page.route("**/api/v1/ops?*", lambda route: route.abort())
+    tab.page.reload()
+    tab.ready().key("Control+z")
+    tab.wait("document.getElementById('notice').innerText.includes('cannot be reached')")
+    tab.page.unroute("**/api/v1/ops?*")
+    tab.key("Control+z").wait("maskloom.opened.document.objects.size === 3").saved()
+    assert len(state(shared_server, sample)[1]) == 3

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from maskloom.core.dataset import Dataset
 from maskloom.edits.tiles import decode_tile
+from maskloom.store.project import Project
 
 pytestmark = pytest.mark.browser
 
@@ -162,18 +164,42 @@ def test_the_page_says_saved_only_after_the_server_has_confirmed(new_tab, own_se
     assert tab.words("#saved") == "All changes saved"
 
 
-def test_a_refused_gesture_is_shown_and_can_be_dropped(new_tab, own_server):
+def test_labels_that_arrive_late_do_not_undo_what_was_saved_meanwhile(new_tab, own_server):
     tab = new_tab().open(own_server.link(place="#/s/1"))
-    tab.page.route(
-        "**/api/v1/ops",
-        lambda route: route.fulfill(
-            status=422, json={"title": "Invalid", "status": 422, "detail": "not like this"}
-        ),
+    held = []
+
+    def hold(route):
+        held.append((route, route.fetch()))
+
+    tab.page.route("**/document?*", hold)
+    tab.value("void maskloom.opened.reload()")
+    while not held:
+        tab.page.wait_for_timeout(20)
+    strokes(tab, PLACES[:2]).saved()
+    tab.value("window.past = maskloom.opened.document")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    tab.wait("maskloom.opened.document !== past")
+    assert len(tab.shown()["objects"]) == 5
+    tab.drag((340, 20), (370, 20)).saved()
+    assert areas(own_server) == sorted(
+        sum(bin_count(t) for t in one["tiles"].values()) for one in tab.shown()["objects"]
     )
-    strokes(tab, PLACES[:1])
-    card = tab.page.get_by_role("alertdialog")
-    card.wait_for()
-    assert "not like this" in card.inner_text()
-    assert len(tab.shown()["objects"]) == 3
-    card.get_by_role("button", name="Drop it").click()
+
+
+def test_a_gesture_drawn_before_an_import_can_still_be_kept(new_tab, own_server, kit):
+    tab = new_tab().open(own_server.link(place="#/s/1"))
+    own_server.kill(signal.SIGTERM)
+    tab.key("v").click((60, 60)).key("b").drag((130, 60), (160, 60))
+    tab.wait("maskloom.outbox.entries.length === 1")
+    with Project.open(own_server.root) as project:
+        samples = project.dataset().samples
+        labels = kit.rows([(40, 40, 120, 110)], [1])
+        found = Dataset(project.taxonomy(), samples, lambda sample: labels)
+        project.add(found, "main", replace=True)
+    own_server.start()
+    tab.wait("maskloom.conflicts.shown !== null")
+    tab.page.get_by_role("button", name="Keep mine").click()
     tab.saved()
+    assert areas(own_server)[0] == 80 * 70 < areas(own_server)[1]
+    assert len(areas(own_server)) == len(tab.shown()["objects"])

@@ -1,6 +1,6 @@
 /**
  * The REST interface of the server, one function a call. Every failure becomes a `Problem` whose
- * text can be shown as it is. Retrying is not done here: see outbox.js and follow.js.
+ * text can be shown as it is. Retrying is not done here: see sender.js and navigate.js.
  */
 
 /** @typedef {import("./types.js").Sample} Sample */
@@ -8,8 +8,12 @@
 /** @typedef {{seq: number, revision: number, author: string, created: string, op: Operation,
  *   box: [number, number, number, number] | null}} Committed */
 /** @typedef {{revision: number, more: boolean, replaced: boolean, ops: Committed[]}} Portion */
+/** @typedef {{total: number, sequence: number, position: import("./pages.js").Position | null}}
+ *   Listing */
 
 const ROOT = "/api/v1";
+/** ms; a connection that died without a word, as through a tunnel, would be waited for for ever. */
+const PATIENCE = 60_000;
 
 export class Problem extends Error {
   /**
@@ -35,23 +39,28 @@ export class Problem extends Error {
  * @returns {Promise<any>} the JSON answer.
  */
 async function call(path, options = {}) {
+  const limit = AbortSignal.timeout(PATIENCE);
   /** @type {RequestInit} */
-  const request = { method: options.method ?? "GET", credentials: "same-origin" };
-  if (options.signal) request.signal = options.signal;
+  const request = {
+    method: options.method ?? "GET",
+    credentials: "same-origin",
+    signal: options.signal ? AbortSignal.any([limit, options.signal]) : limit,
+  };
   if (options.body !== undefined) {
     request.body = JSON.stringify(options.body);
     request.headers = { "content-type": "application/json" };
   }
-  /** @type {Response} */
-  let response;
   try {
-    response = await fetch(ROOT + path, request);
+    const response = await fetch(ROOT + path, request);
+    if (!response.ok) throw await problem(response);
+    return response.status === 204 ? null : await response.json();
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Problem("The server cannot be reached.", 0);
+    if (error instanceof Problem || options.signal?.aborted) throw error;
+    throw new Problem(
+      limit.aborted ? "The server does not answer." : "The server cannot be reached.",
+      0,
+    );
   }
-  if (!response.ok) throw await problem(response);
-  return response.status === 204 ? null : response.json();
 }
 
 /** @param {Response} response @returns {Promise<Problem>} */
@@ -83,9 +92,9 @@ export const api = {
   /** @returns {Promise<import("./types.js").Project>} */
   project: () => call("/project"),
   /**
-   * @param {{offset: number, limit: number, search?: string, state?: string, layer?: string}} page
+   * @param {import("./pages.js").Question & {search?: string, state?: string, layer?: string}} page
    * @param {AbortSignal} [signal]
-   * @returns {Promise<{total: number, samples: Sample[]}>}
+   * @returns {Promise<{samples: Sample[]} & Listing>}
    */
   samples: (page, signal) => call(`/samples${query(page)}`, signal ? { signal } : {}),
   /** @param {number} id @param {string} layer @returns {Promise<Sample>} */
@@ -94,12 +103,12 @@ export const api = {
   look: (id) => call(`/samples/${id}/image`),
   /**
    * @param {number} id @param {string} layer
-   * @param {number | null} [at] sequence number of the project; now if left out.
-   * @param {AbortSignal} [signal]
+   * @param {{at?: number, revision?: number, signal?: AbortSignal}} [when] sequence number of the
+   *   project, or revision of the sample; now if left out.
    * @returns {Promise<any>} the JSON of a document, for core/document.js.
    */
-  document: (id, layer, at = null, signal = undefined) =>
-    call(`/samples/${id}/document${query({ layer, at })}`, signal ? { signal } : {}),
+  document: (id, layer, { signal, ...when } = {}) =>
+    call(`/samples/${id}/document${query({ layer, ...when })}`, signal ? { signal } : {}),
   /**
    * @param {number} sample @param {string} layer @param {number} after
    * @param {AbortSignal} [signal]
@@ -116,9 +125,9 @@ export const api = {
   reviews: () => call("/reviews"),
   /**
    * @param {number} review
-   * @param {{offset: number, limit: number, open?: boolean}} page
+   * @param {Partial<import("./pages.js").Question> & {open?: boolean}} page
    * @param {AbortSignal} [signal]
-   * @returns {Promise<{total: number, items: import("./types.js").ReviewItem[]}>}
+   * @returns {Promise<{items: import("./types.js").ReviewItem[]} & Listing>}
    */
   reviewItems: (review, page, signal) =>
     call(`/reviews/${review}/items${query(page)}`, signal ? { signal } : {}),

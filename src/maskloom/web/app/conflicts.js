@@ -6,9 +6,10 @@
 
 import { box as maskBox, fromTiles, joinBoxes, xor } from "../core/bits.js";
 import { Document } from "../core/document.js";
-import { allOperations, api } from "./api.js";
+import { allOperations, api, Problem } from "./api.js";
 import { mergeChanges } from "./merge.js";
 import { outlinePath } from "./outline.js";
+import { applied } from "./replay.js";
 
 /** @typedef {import("./outbox.js").Entry} Entry */
 /** @typedef {import("./merge.js").Versions} Versions */
@@ -34,6 +35,8 @@ export class Conflicts {
     this.shown = null;
     /** @type {{group: string, document: Document} | null} what is being loaded. */
     this.asked = null;
+    /** Group of which what it was drawn on is gone, so that nothing can be made of it again. */
+    this.gone = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     /** @type {() => void} both versions are there, or are not any more. */
@@ -47,9 +50,8 @@ export class Conflicts {
   current() {
     const { sample, layer } = this.opened;
     const stuck = this.outbox.of(sample, layer).filter((one) => one.state !== "waiting");
-    const group = stuck[0]?.group;
-    if (stuck[0]?.state === "refused") return [stuck[0]];
-    return stuck.filter((one) => one.state === "conflict" && one.group === group);
+    const [first] = stuck;
+    return stuck.filter((one) => one.state === first?.state && one.group === first.group);
   }
 
   /** How many decisions wait, here and elsewhere. */
@@ -71,14 +73,22 @@ export class Conflicts {
     if (!group[0] || group[0].state !== "conflict" || !document) return this.hide();
     if (this.shown?.group === id && this.shown.versions.theirs === document) return;
     if (this.asked?.group === id && this.asked.document === document) return;
+    if (this.gone === id) return;
     const asked = { group: id, document };
     this.asked = asked;
-    const versions = await this.versionsOf(group, document).catch(() => null);
+    /** @type {unknown} */
+    let fault = null;
+    const versions = await this.versionsOf(group, document).catch((error) => {
+      fault = error;
+      return null;
+    });
     if (this.asked !== asked) return;
     this.asked = null;
     this.shown = versions && this.outlined(id, versions);
     clearTimeout(this.timer);
-    if (!versions) this.timer = setTimeout(() => void this.show(), AGAIN);
+    if (fault instanceof Problem && (fault.transient || fault.status === 401)) {
+      this.timer = setTimeout(() => void this.show(), AGAIN);
+    } else if (fault) this.gone = id;
     this.view.redraw();
     this.changed();
     const box = versions && differingBox(versions);
@@ -103,8 +113,8 @@ export class Conflicts {
   }
 
   /**
-   * Mine is drawn again on what it was drawn on: the state before the first gesture, what of other
-   * people's and this tab's came in while the group grew, and what else still waits.
+   * Mine is drawn again on what it was drawn on: the state that its last gesture saw, what of this
+   * tab's came after that, and what else still waits.
    *
    * @param {Entry[]} group
    * @param {Document} theirs
@@ -112,18 +122,17 @@ export class Conflicts {
    */
   async versionsOf(group, theirs) {
     const drawn = group.map(({ drawn: moved, op, own }) => moved ?? { base: op.base, own });
-    const bases = drawn.map(({ base: at }) => at);
+    const seen = Math.max(...drawn.map(({ base: at }) => at));
     const { sample, layer } = this.opened;
-    const { ops } = await allOperations(sample, layer, Math.min(...bases));
-    const [next] = ops;
-    if (!next) throw new Error("the revision that it was drawn on is gone");
-    const data = await api.document(sample, layer, next.seq - 1);
+    const [data, { ops }] = await Promise.all([
+      api.document(sample, layer, { revision: seen }),
+      allOperations(sample, layer, seen),
+    ]);
     const base = new Document(data);
     const mine = new Document(data);
-    const seen = Math.max(...bases);
     const own = new Set(drawn.flatMap((one) => one.own));
-    for (const { revision, op } of ops) {
-      if (revision > seen && !own.has(op.id)) continue;
+    for (const { op } of ops) {
+      if (!own.has(op.id)) continue;
       base.apply(op);
       mine.apply(op);
     }
@@ -132,7 +141,7 @@ export class Conflicts {
     for (const one of this.outbox.of(sample, layer)) {
       if (group.includes(one)) mine.apply(one.op);
       else if (one.state === "waiting" && one.order < last && !told.has(one.op.id)) {
-        if (fits(base, one.op)) fits(mine, one.op);
+        if (applied(base, one.op)) applied(mine, one.op);
       }
     }
     return { base, mine, theirs, ops: group.map(({ op }) => op) };
@@ -146,7 +155,8 @@ export class Conflicts {
   async settle(choice) {
     const group = this.current();
     if (choice === "again") {
-      for (const entry of group) Object.assign(entry, { state: "waiting", sent: false });
+      const anew = { state: "waiting", sent: false, group: "", reason: "" };
+      for (const entry of group) Object.assign(entry, anew);
       await this.outbox.update(group);
       await this.opened.reload();
     } else {
@@ -182,16 +192,6 @@ export class Conflicts {
       context.lineWidth = 2 / scale;
       context.stroke(path);
     }
-  }
-}
-
-/** @param {Document} document @param {import("../core/operations.js").Operation} op */
-function fits(document, op) {
-  try {
-    document.apply(op);
-    return true;
-  } catch {
-    return false;
   }
 }
 

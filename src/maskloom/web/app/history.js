@@ -18,8 +18,9 @@ const WINDOW = 200;
  * @property {Operation} op
  * @property {boolean} mine
  * @property {string} author
- * @property {boolean} settled taken back by a later event, or takes back an earlier one.
+ * @property {boolean} settled taken back by a later undo, or an undo that takes one back.
  * @property {boolean} skipped cannot be taken back: somebody built on it.
+ * @property {Event | null} back what an undo or redo takes back.
  */
 
 export class History {
@@ -36,6 +37,8 @@ export class History {
     this.redoable = [];
     /** Revision before the oldest event. */
     this.from = 0;
+    /** Turn of `opened` whose past is known. */
+    this.loaded = -1;
     this.author = "";
     /** @type {() => void} */
     this.changed = () => {};
@@ -48,21 +51,35 @@ export class History {
    * @param {number} [window] how far back.
    */
   async load(author, window = WINDOW) {
-    const { sample, layer, revision, turn } = this.opened;
+    const { opened } = this;
+    const { sample, layer, revision, turn } = opened;
     this.author = author;
-    this.events = [];
-    this.redoable = [];
-    this.changed();
+    if (this.loaded !== turn) this.forget();
+    const old = new Set(this.events);
+    const pending = new Set(opened.waiting().map(({ op }) => op.id));
     const { from, ops } = await lastOperations(sample, layer, revision, window);
-    if (turn !== this.opened.turn) return;
-    this.from = from;
-    const later = this.events;
+    if (turn !== opened.turn) return;
+    const told = new Set(ops.map(({ op }) => op.id));
+    // What happened while the answer was under way comes after it, whether told or not.
+    const later = this.events.filter(
+      (one) => !old.has(one) || (pending.has(one.op.id) && !told.has(one.op.id)),
+    );
     const made = new Set(later.map(({ op }) => op.id));
+    this.forget();
+    this.from = from;
+    this.loaded = turn;
+    for (const done of ops) if (!made.has(done.op.id)) this.note(done.op, done.author);
+    for (const { op } of opened.waiting()) if (!made.has(op.id)) this.note(op, author);
+    for (const one of later) this.note(one.op, one.author, one.mine);
+  }
+
+  /** Know of nothing that happened. */
+  forget() {
     this.events = [];
     this.redoable = [];
-    for (const done of ops) if (!made.has(done.op.id)) this.note(done.op, done.author);
-    for (const { op } of this.opened.waiting()) if (!made.has(op.id)) this.note(op, author);
-    for (const one of later) this.note(one.op, one.author, one.mine);
+    this.from = 0;
+    this.loaded = -1;
+    this.changed();
   }
 
   /**
@@ -75,33 +92,52 @@ export class History {
   note(op, author, mine = author === this.author) {
     if (this.events.some((one) => one.op.id === op.id)) return;
     /** @type {Event} */
-    const event = { op, mine, author, settled: false, skipped: false };
+    const event = { op, mine, author, settled: false, skipped: false, back: null };
     this.events.push(event);
     if (op.kind === "undo") this.pair(event);
-    else if (mine && op.kind === "redo") this.redoable.pop();
-    else if (mine) this.redoable = [];
+    else if (op.kind === "redo") {
+      event.back = this.opposite(event, ({ op: { kind } }) => kind === "undo");
+      if (mine) this.redoable = this.redoable.filter((one) => one !== event.back?.op);
+    } else if (mine) this.redoable = [];
     this.changed();
   }
 
   /** Find what an undo took back. @param {Event} event */
   pair(event) {
-    const wanted = canonical(inverse(event.op, 0).changes);
-    const undone = this.newest(
-      (one) =>
-        one !== event &&
-        one.author === event.author &&
-        !one.settled &&
-        canonical(one.op.changes) === wanted,
-    );
+    const undone = this.opposite(event, ({ settled }) => !settled);
     if (!undone) return;
+    event.back = undone;
     undone.settled = true;
     event.settled = true;
     if (event.mine) this.redoable.push(event.op);
   }
 
-  /** Forget gestures that never came to be. @param {string[]} ids */
+  /**
+   * The newest event of the same person that did what another takes back.
+   *
+   * @param {Event} event
+   * @param {(one: Event) => boolean} test
+   * @returns {Event | null}
+   */
+  opposite(event, test) {
+    const wanted = canonical(inverse(event.op, 0).changes);
+    /** @param {Event} one */
+    const fits = (one) =>
+      one !== event && one.author === event.author && canonical(one.op.changes) === wanted;
+    return this.newest((one) => test(one) && fits(one)) ?? null;
+  }
+
+  /** Forget gestures that never came to be, newest first. @param {string[]} ids */
   drop(ids) {
-    this.events = this.events.filter(({ op }) => !ids.includes(op.id));
+    for (const event of [...this.events].reverse()) {
+      if (!ids.includes(event.op.id)) continue;
+      this.events = this.events.filter((one) => one !== event);
+      this.redoable = this.redoable.filter((op) => op !== event.op);
+      const { back, mine } = event;
+      if (!back) continue;
+      if (event.op.kind === "undo") back.settled = false;
+      else if (mine) this.redoable.push(back.op);
+    }
     this.changed();
   }
 
@@ -116,7 +152,7 @@ export class History {
   }
 
   get canUndo() {
-    return this.next() !== undefined || this.from > 0;
+    return this.next() !== undefined || this.from > 0 || this.loaded !== this.opened.turn;
   }
 
   get canRedo() {
@@ -127,8 +163,12 @@ export class History {
     const { document } = this.opened;
     if (!document) return;
     let event = this.next();
-    if (!event && this.from > 0) {
-      await this.load(this.author, 4 * (this.opened.revision - this.from) + WINDOW);
+    if (!event && this.canUndo) {
+      try {
+        await this.load(this.author, 4 * (this.opened.revision - this.from) + WINDOW);
+      } catch (error) {
+        return this.tell(`Nothing is undone: ${/** @type {Error} */ (error).message}`);
+      }
       event = this.next();
     }
     if (!event) return this.tell("Nothing to undo.");
@@ -144,9 +184,10 @@ export class History {
 
   redo() {
     const op = this.redoable.at(-1);
-    if (!op) return this.tell("Nothing to redo.");
     const event = this.events.find((one) => one.op === op);
-    const other = event && this.opened.document && this.blocker(event, this.opened.document.form);
+    const { document } = this.opened;
+    if (!op || !event || !document) return this.tell("Nothing to redo.");
+    const other = this.blocker(event, document.form);
     if (other) {
       this.redoable = [];
       this.changed();
@@ -175,7 +216,10 @@ export class History {
   blocker(event, form) {
     const parts = touched(event.op, form);
     const later = this.events.slice(this.events.indexOf(event) + 1);
-    const hit = later.find((one) => !one.settled && meet(parts, touched(one.op, form)));
+    // An undo and the redo that takes it back, both later, are nothing together.
+    /** @param {Event} one */
+    const counts = (one) => !one.settled && !(one.back && later.includes(one.back));
+    const hit = later.find((one) => counts(one) && meet(parts, touched(one.op, form)));
     if (!hit) return null;
     return hit.mine ? "you" : hit.author;
   }

@@ -23,7 +23,7 @@ import { openHelp } from "./panels/help.js";
 import { parseRoute } from "./route.js";
 import { Saving } from "./saving.js";
 import { Sender } from "./sender.js";
-import { signIn } from "./session.js";
+import { patiently, signIn } from "./session.js";
 import { listenToKeys } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { createStore } from "./store.js";
@@ -135,14 +135,14 @@ function addPanels(page) {
   );
 }
 
-async function start() {
-  const page = createPage();
+/** @param {Page} page */
+async function start(page) {
   const { store, outbox, sender } = page;
   const { session, go } = await signIn();
-  const project = await api.project();
+  const project = await patiently(api.project);
   const [first] = project.taxonomy.categories.filter((one) => !one.retired);
   await outbox.open(project.id);
-  const { reviews } = await api.reviews();
+  const { reviews } = await patiently(api.reviews);
   store.set({
     session,
     project,
@@ -158,4 +158,5 @@ async function start() {
   page.goTo(named ? route : parseRoute(session.start));
 }
 
-void start();
+const page = createPage();
+start(page).catch((error) => page.fail("The page could not begin", String(error?.message ?? error)));

@@ -76,9 +76,12 @@ function documentChange({ mine, theirs }, fields) {
  * @param {Versions} versions @param {string} uid @param {Part} part
  * @returns {Change | null}
  */
-function keepMine({ mine, theirs }, uid, { fields, keys }) {
+function keepMine({ base, mine, theirs }, uid, { fields, keys }) {
   const my = mine.held(uid);
   if (!mine.objects.has(uid)) return toward(theirs, uid, null);
+  // An import has replaced the object that it was drawn on.
+  const known = theirs.objects.has(uid) || theirs.deleted.has(uid);
+  if (!known && base.objects.has(uid)) return asNew(theirs, my);
   const held = theirs.held(uid);
   const whole = fields.has("exists") || fields.has("geometry") || !theirs.objects.has(uid);
   if (whole || my.geometry) return toward(theirs, uid, my);
@@ -106,12 +109,16 @@ function keepBoth({ base, mine, theirs }, uid, { fields, keys }) {
   const held = theirs.held(uid);
   if (!theirs.objects.has(uid) && !base.objects.has(uid)) return toward(theirs, uid, my);
   if (fields.size || my.geometry || held.geometry || !theirs.objects.has(uid)) {
-    const { z, geometry, attributes, origin } = my;
-    const more = { z: Math.max(z, theirs.frontZ()), geometry, attributes, origin };
-    return createObject(newUid(), fromTiles(my.tiles), my.category ?? "", more);
+    return asNew(theirs, my);
   }
   const changed = xor(tilesOf(my, keys), tilesOf(base.held(uid), keys));
   return toward(theirs, uid, { ...held, tiles: mixed(held, my, changed) });
+}
+
+/** Mine as an object of its own, in front. @param {Document} theirs @param {Item} my */
+function asNew(theirs, { tiles, category, z, geometry, attributes, origin }) {
+  const more = { z: Math.max(z, theirs.frontZ()), geometry, attributes, origin };
+  return createObject(newUid(), fromTiles(tiles), category ?? "", more);
 }
 
 /**

@@ -32,6 +32,8 @@ export class Opened {
     this.layer = "main";
     /** Up to here everything is in the document. */
     this.revision = 0;
+    /** The newest revision that this tab's gestures are known to have made. */
+    this.heard = 0;
     /** @type {string[]} ids of this tab's operations, committed after `revision`. */
     this.own = [];
     /** @type {Set<string>} ids of operations in the document that no poll has told yet. */
@@ -60,6 +62,7 @@ export class Opened {
     clearTimeout(this.timer);
     this.document = null;
     this.revision = 0;
+    this.heard = 0;
     this.own = [];
     this.ahead.clear();
   }
@@ -115,7 +118,12 @@ export class Opened {
   async replay(document, from) {
     const { sample, layer, outbox } = this;
     const waiting = () => this.waiting(sample, layer);
-    const ops = await missingOperations({ sample, layer }, waiting, document.revision, from);
+    // What was confirmed while an answer was under way waits no more, and must not be lost by it.
+    const least = () => Math.max(this.revision, this.heard);
+    const ops = await missingOperations(
+      { sample, layer },
+      { waiting, least, loaded: document.revision, from },
+    );
     const entries = waiting();
     const done = replay(document, ops, entries, (entry, others) => {
       void this.sender.collide(entry, others);
@@ -186,8 +194,9 @@ export class Opened {
    * @param {number} revision that it made.
    */
   confirm(entry, revision) {
-    if (entry.sample !== this.sample || entry.layer !== this.layer || !this.document) return;
-    if (!this.ahead.has(entry.op.id)) return;
+    if (entry.sample !== this.sample || entry.layer !== this.layer) return;
+    this.heard = Math.max(this.heard, revision);
+    if (!this.document || !this.ahead.has(entry.op.id)) return;
     if (revision === this.revision + 1 && this.own.length === 0) {
       this.revision = revision;
       this.ahead.delete(entry.op.id);

@@ -64,17 +64,15 @@ export class Outbox {
     if (!this.database) return 0;
     return withLock("maskloom-adopt", async () => {
       const living = await livingTabs();
-      const all = await this.run("readonly", (store) => store.getAll());
+      const all = await this.run("readonly", (store) => store.getAll()).catch(() => []);
+      const here = new Set(this.entries.map(({ op }) => op.id));
       const gone = /** @type {Entry[]} */ (all).filter(
-        (entry) => entry.tab !== this.tab && !living?.has(entry.tab),
+        (entry) => entry.tab !== this.tab && !living?.has(entry.tab) && !here.has(entry.op.id),
       );
-      for (const entry of gone) {
-        entry.tab = this.tab;
-        await this.run("readwrite", (store) => store.put(entry));
-        this.entries.push(entry);
-      }
-      this.entries.sort((a, b) => a.order - b.order);
-      if (gone.length) this.changed();
+      for (const entry of gone) entry.tab = this.tab;
+      this.entries = [...this.entries, ...gone].sort((a, b) => a.order - b.order);
+      // All or none are noted as this tab's; unnoted, they are found again and sent again at most.
+      if (gone.length) await this.update(gone);
       return gone.length;
     });
   }

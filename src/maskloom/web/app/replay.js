@@ -22,24 +22,30 @@ const TRIES = 3;
  */
 
 /**
+ * @typedef {object} Known
+ * @property {() => Entry[]} waiting now.
+ * @property {() => number} least revision that must be reached, now.
+ * @property {number} loaded revision of the document.
+ * @property {number} from revision after which operations are wanted too.
+ */
+
+/**
  * What was committed after the oldest state on which something that waits was drawn.
  *
  * @param {{sample: number, layer: string}} place
- * @param {() => Entry[]} waiting now.
- * @param {number} revision that is loaded.
- * @param {number} from revision after which operations are wanted too.
+ * @param {Known} known
  * @returns {Promise<Committed[]>} none after an import, which replaces all.
  */
-export async function missingOperations({ sample, layer }, waiting, revision, from) {
+export async function missingOperations({ sample, layer }, { waiting, least, loaded, from }) {
   for (let tries = 1; ; tries++) {
-    const first = Math.min(revision, from, ...waiting().map(({ op }) => op.base));
-    if (first >= revision && waiting().length === 0) return [];
+    const first = Math.min(loaded, from, ...waiting().map(({ op }) => op.base));
+    if (first >= loaded && least() <= loaded && waiting().length === 0) return [];
     const found = await allOperations(sample, layer, first);
-    const known = new Set(found.ops.map(({ op }) => op.id));
+    const told = new Set(found.ops.map(({ op }) => op.id));
     // Something may have been confirmed while the answer was under way: then it is too old.
-    const whole = waiting().every(
-      ({ op, own }) => op.base <= found.revision && own.every((id) => known.has(id)),
-    );
+    const whole =
+      found.revision >= least() &&
+      waiting().every(({ op, own }) => op.base <= found.revision && own.every((id) => told.has(id)));
     if (whole || found.replaced || tries >= TRIES) return found.ops;
   }
 }

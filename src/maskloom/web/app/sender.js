@@ -1,7 +1,7 @@
 /**
  * Sends what is in the outbox, one gesture at a time and in order, again and again until the
- * server has confirmed each. A gesture that collides with another person's waits for a decision
- * (conflict.js); it holds back only those that build on it.
+ * server has confirmed each. A gesture that collides with another person's, or is refused, waits
+ * for a decision (conflicts.js); it holds back only those that build on it.
  */
 
 import { meet, touched } from "../core/operations.js";
@@ -9,6 +9,8 @@ import { allOperations, api, Problem } from "./api.js";
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8000;
+/** After so many faults of the server, it is a person's turn to decide. */
+const MOST_FAULTS = 5;
 
 /** @typedef {import("./outbox.js").Entry} Entry */
 /** @typedef {import("./api.js").Committed} Committed */
@@ -24,6 +26,8 @@ export class Sender {
     this.timer = undefined;
     /** @type {Problem | null} why nothing is sent now. */
     this.trouble = null;
+    /** @type {Map<string, number>} id of a gesture → faults of the server over it. */
+    this.faults = new Map();
     /** @type {(entry: Entry, revision: number) => void} */
     this.committed = () => {};
     /** @type {(entries: Entry[]) => void} */
@@ -56,21 +60,30 @@ export class Sender {
 
   async work() {
     this.busy = true;
+    /** @type {Set<string>} where the first gesture fails, the next ones wait with it. */
+    const held = new Set();
+    /** @type {Problem | null} */
+    let trouble = null;
     for (;;) {
-      const entry = this.outbox.entries.find((one) => one.state === "waiting");
+      const ready = (/** @type {Entry} */ one) => one.state === "waiting" && !held.has(placeOf(one));
+      const entry = this.outbox.entries.find(ready);
       if (!entry) break;
       this.changed();
       try {
         await this.send(entry);
-        this.trouble = null;
-        this.pause = FIRST_PAUSE;
+        this.trouble = trouble;
       } catch (error) {
-        this.trouble = error instanceof Problem ? error : new Problem(String(error), 0);
-        this.timer = setTimeout(() => this.wake(), this.pause);
-        this.pause = Math.min(LONGEST_PAUSE, this.pause * 2);
-        break;
+        trouble = error instanceof Problem ? error : new Problem(String(error), 0);
+        held.add(placeOf(entry));
+        // All others would meet the same, unless the server stumbles over this one alone.
+        if (trouble.status !== 500) break;
       }
     }
+    this.trouble = trouble;
+    if (trouble) {
+      this.timer = setTimeout(() => this.wake(), this.pause);
+      this.pause = Math.min(LONGEST_PAUSE, this.pause * 2);
+    } else this.pause = FIRST_PAUSE;
     this.busy = false;
     this.changed();
   }
@@ -82,12 +95,12 @@ export class Sender {
    * @throws {Problem} when trying again later can help.
    */
   async send(entry) {
-    if (!entry.sent && entry.own.length && !(await this.rebase(entry))) return;
-    if (!entry.sent) {
-      entry.sent = true;
-      await this.outbox.update([entry]);
-    }
     try {
+      if (!entry.sent && entry.own.length && !(await this.rebase(entry))) return;
+      if (!entry.sent) {
+        entry.sent = true;
+        await this.outbox.update([entry]);
+      }
       const { revision } = await api.commit(entry.sample, entry.op);
       await this.confirm(entry, revision);
     } catch (error) {
@@ -95,11 +108,12 @@ export class Sender {
       if (error.status === 409 && Array.isArray(error.body["missing"])) {
         return this.collide(entry, error.body["missing"]);
       }
-      if (error.transient || [401, 500, 507].includes(error.status)) throw error;
-      entry.state = "refused";
-      entry.reason = error.message;
-      await this.outbox.update([entry]);
-      this.collided([entry]);
+      const faults = error.status === 500 ? (this.faults.get(entry.op.id) ?? 0) + 1 : 0;
+      this.faults.set(entry.op.id, faults);
+      const again = error.transient || [401, 500, 507].includes(error.status);
+      if (again && faults < MOST_FAULTS) throw error;
+      this.faults.delete(entry.op.id);
+      await this.refuse(entry, error.message);
     }
   }
 
@@ -175,9 +189,26 @@ export class Sender {
     // The page may have found it out before the server's answer came.
     if (entry.state !== "waiting") return;
     const group = this.together(entry);
+    for (const one of group) if (one.state === "waiting") one.missing = collisions(entry, missing);
+    await this.hold(group, "conflict");
+  }
+
+  /**
+   * The server does not take a gesture: neither can those that build on it be sent.
+   *
+   * @param {Entry} entry
+   * @param {string} reason for people.
+   */
+  async refuse(entry, reason) {
+    const group = this.together(entry);
+    for (const one of group) one.reason = reason;
+    await this.hold(group, "refused");
+  }
+
+  /** @param {Entry[]} group oldest first. @param {"conflict" | "refused"} state */
+  async hold(group, state) {
     for (const one of group) {
-      if (one.state === "waiting") one.missing = collisions(entry, missing);
-      one.state = "conflict";
+      one.state = state;
       one.group = group[0]?.op.id ?? "";
     }
     const kept = this.outbox.update(group);
@@ -185,6 +216,11 @@ export class Sender {
     this.collided(group);
     await kept;
   }
+}
+
+/** Where order matters. @param {Entry} entry @returns {string} */
+function placeOf({ sample, layer }) {
+  return `${sample}/${layer}`;
 }
 
 /**

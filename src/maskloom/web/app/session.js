@@ -28,11 +28,30 @@ export async function signIn() {
   }
   for (;;) {
     try {
-      return { session: await api.session(), go };
+      return { session: await patiently(api.session), go };
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      await (error.status === 401 || error.status === 403 ? askToken(why) : askPatience(error));
+      const unknown = error instanceof Problem && [401, 403].includes(error.status);
+      if (!unknown) throw error;
+      await askToken(why);
       why = "";
+    }
+  }
+}
+
+/**
+ * An answer without which the page cannot begin; says so while the server is away or busy.
+ *
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @returns {Promise<T>}
+ */
+export async function patiently(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof Problem && error.transient)) throw error;
+      await askPatience(error);
     }
   }
 }

@@ -22,7 +22,7 @@ export function createCards(page, root) {
     const wanted = JSON.stringify(contentOf(page, stuck));
     if (wanted === shown) return;
     shown = wanted;
-    if (stuck[0]?.state === "refused") fill(root, drawRefused(page, stuck[0]));
+    if (stuck[0]?.state === "refused") fill(root, drawRefused(page, stuck));
     else if (stuck.length) fill(root, drawConflict(page, stuck));
     else if (item) fill(root, drawItem(page, item));
     else fill(root);
@@ -36,7 +36,8 @@ function contentOf({ conflicts, opened, store }, stuck) {
   const { item, reviews, review, project } = store.state;
   if (stuck.length) {
     const missing = stuck.map((one) => one.missing.map(({ op }) => op.id));
-    return [stuck.map(({ op, reason }) => [op.id, reason]), missing, conflicts.shown !== null];
+    const { shown, gone } = conflicts;
+    return [stuck.map(({ op, reason }) => [op.id, reason]), missing, shown !== null, gone];
   }
   if (!item) return null;
   const said = opened.document?.value("", `verdict/${item.id}`);

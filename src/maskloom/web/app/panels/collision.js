@@ -5,7 +5,7 @@
 
 import { element } from "../dom.js";
 import { categoryOf } from "../store.js";
-import { gestureName, timeOf } from "../words.js";
+import { counted, gestureName, timeOf } from "../words.js";
 
 /** @typedef {import("../page.js").Page} Page */
 /** @typedef {import("../outbox.js").Entry} Entry */
@@ -22,6 +22,7 @@ const MOST_TOLD = 5;
 export function drawConflict(page, group) {
   const { conflicts } = page;
   const ready = conflicts.shown !== null;
+  const gone = conflicts.gone === group[0]?.group;
   return element(
     "section",
     { class: "card conflict", role: "alertdialog", "aria-label": "Two changes of the same place" },
@@ -29,10 +30,13 @@ export function drawConflict(page, group) {
     element(
       "p",
       {},
-      "Nothing is lost. Both are drawn on the image; choose what the project keeps.",
+      gone
+        ? "What yours was drawn on is gone, so it cannot be shown or kept. Look at what is in the " +
+            "project, draw what is missing again, and then drop the old one here."
+        : "Nothing is lost. Both are drawn on the image; choose what the project keeps.",
     ),
     drawSides(page, group),
-    element(
+    !gone && element(
       "div",
       { class: "legend" },
       element("span", {}, element("i", { class: "line-sample mine" }), "yours"),
@@ -41,7 +45,7 @@ export function drawConflict(page, group) {
     element(
       "div",
       { class: "choices" },
-      ...CHOICES.map(([choice, label, about]) =>
+      ...CHOICES.filter(([choice]) => choice === "theirs" || !gone).map(([choice, label, about]) =>
         choose(label, () => void conflicts.settle(choice), {
           title: about,
           disabled: choice !== "theirs" && !ready,
@@ -87,20 +91,24 @@ function told({ store, opened }, op) {
   return `${gestureName(op.kind)}${name}`;
 }
 
-/** @param {Page} page @param {Entry} entry @returns {HTMLElement} */
-export function drawRefused(page, entry) {
+/** @param {Page} page @param {Entry[]} group the first was refused. @returns {HTMLElement} */
+export function drawRefused(page, group) {
   const { conflicts } = page;
+  const [first, ...others] = group;
+  const drop = group.length > 1 ? `Drop all ${group.length}` : "Drop it";
   return element(
     "section",
     { class: "card conflict", role: "alertdialog", "aria-label": "A change was refused" },
     element("header", {}, element("h2", {}, "A change was refused")),
-    element("p", {}, `The server did not take your ${told(page, entry.op)}:`),
-    element("p", {}, entry.reason),
+    element("p", {}, `The server did not take your ${first ? told(page, first.op) : "change"}:`),
+    element("p", {}, first?.reason ?? ""),
+    others.length > 0 &&
+      element("p", {}, `${counted(others.length, "later change")} built on it and wait with it.`),
     element(
       "div",
       { class: "choices" },
       choose("Try again", () => void conflicts.settle("again")),
-      choose("Drop it", () => void conflicts.settle("theirs"), { class: "button outlined danger" }),
+      choose(drop, () => void conflicts.settle("theirs"), { class: "button outlined danger" }),
     ),
   );
 }
