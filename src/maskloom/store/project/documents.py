@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from maskloom.edits.document import Document, apply
 from maskloom.edits.document_labels import empty_labels
 from maskloom.edits.operations import Operation, parse
-from maskloom.errors import DataError, MaskloomError
+from maskloom.errors import DataError, MaskloomError, UsageError
 from maskloom.store.project import checkpoints, database, layers, samples
 from maskloom.store.project.checkpoints import CHECKPOINT_OPS, Held, Place
 from maskloom.store.project.entries import read_labels
@@ -82,23 +82,46 @@ def find_place(project: Project, connection: Connection, sample: int | str, laye
     return Place(layers.find(connection, layer), found)
 
 
-def document(project: Project, sample: int | str, layer: str, at: int | None = None) -> Document:
-    """What a layer says of a sample at a sequence number; None is now.
+def document(
+    project: Project,
+    sample: int | str,
+    layer: str,
+    at: int | None = None,
+    *,
+    revision: int | None = None,
+) -> Document:
+    """What a layer says of a sample.
+
+    Args:
+        project: open.
+        sample: id or key.
+        layer: its name.
+        at: sequence number of the project, whose taxonomy of then it is told in; None is now.
+        revision: instead of a number, a revision of the sample in the layer, in the taxonomy of
+            now: that of the newest revision is the document of now.
 
     Raises:
-        UsageError: there is no such sample or layer.
+        UsageError: there is no such sample, layer or revision.
         DataError: stored labels are damaged, or the size of the image is not known.
     """
+    if at is not None and revision is not None:
+        raise UsageError("a number of the project and a revision at once", hint="give one of them")
     with database.read(project) as connection:
         place = find_place(project, connection, sample, layer)
+        if revision is not None:
+            seq = _number_of(connection, place, revision)
+            words = project.documents.vocabularies.at(connection)
+            return _made(project, connection, place, seq, words).document
         if at is None:
             return head(project, connection, place).document
-        return _made(project, connection, place, at).document
+        words = project.documents.vocabularies.at(connection, at)
+        return _made(project, connection, place, at, words).document
 
 
 def head(project: Project, connection: Connection, place: Place) -> Held:
     """The present state; whoever holds a `write` transaction sees it stay so."""
-    held = _made(project, connection, place, None)
+    words = project.documents.vocabularies.at(connection)
+    held = _made(project, connection, place, None, words)
     project.documents.keep(place.ids, held)
     return held
 
@@ -144,9 +167,31 @@ def size_of(place: Place) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _made(project: Project, connection: Connection, place: Place, at: int | None) -> Held:
+def _number_of(connection: Connection, place: Place, revision: int) -> int:
+    """The sequence number with which a revision came; 0 of revision 0, which says nothing.
+
+    Raises:
+        UsageError: there is no such revision.
+    """
+    if revision == 0:
+        return 0
+    for table in (op, entry):
+        query = select(table.c.seq).where(
+            table.c.layer_id == place.ids[0],
+            table.c.sample_id == place.ids[1],
+            table.c.revision == revision,
+        )
+        if (seq := connection.execute(query).scalar()) is not None:
+            return int(seq)
+    raise UsageError(
+        "no such revision", where=f"{place.sample['key']}, {place.layer.name}", seen=revision
+    )
+
+
+def _made(
+    project: Project, connection: Connection, place: Place, at: int | None, words: Vocabulary
+) -> Held:
     """The state at a sequence number from the nearest one that is known."""
-    words = project.documents.vocabularies.at(connection, at)
     first = _entry(connection, place, at)
     start = int(first["revision"]) if first is not None else 0
     held = project.documents.find(place.ids) if at is None else None
