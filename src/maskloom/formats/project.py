@@ -20,7 +20,7 @@ from maskloom.formats.loss import Holds
 from maskloom.store.files import stays_below
 from maskloom.store.project.address import Address
 from maskloom.store.project.project import Project
-from maskloom.store.project.reading import dataset
+from maskloom.store.project.reading import dataset, pinned_address
 from maskloom.store.project.runs import project_address
 
 NAME = "project"
@@ -65,10 +65,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 
 
 def pinned(path: Path | str) -> Address:
-    """The address with a sequence number: its own, or that of now.
+    """The address with a sequence number, its own or that of now, and the layer's whole name.
 
     Raises:
-        UsageError: it is no address of a project.
+        UsageError: it is no address of a project, or that of several layers.
     """
     address = project_address(path)
     if address is None:
@@ -77,10 +77,8 @@ def pinned(path: Path | str) -> Address:
             where=path,
             hint="make one with `maskloom init`; other data sets are translated by convert",
         )
-    if address.at is not None:
-        return address
     with Project.open(address.root, readonly=True) as project:
-        return replace(address, at=project.sequence())
+        return pinned_address(project, address)
 
 
 def _with_images(found: Dataset, root: Path) -> Dataset:

@@ -14,6 +14,7 @@ from maskloom.errors import DataError, UsageError
 from maskloom.formats.mapping import adopt_taxonomy
 from maskloom.store.project import Project
 from maskloom.store.project.address import Address
+from maskloom.store.project.reading import pinned_address
 from maskloom.work import progress
 
 
@@ -23,11 +24,10 @@ def pinned(address: Address, sequence: int | None = None) -> Address:
     Raises:
         MaskloomError: the project cannot be opened.
     """
-    number = address.at if sequence is None else sequence
-    if number is None:
-        with Project.open(address.root, readonly=True) as project:
-            number = project.sequence()
-    return replace(address, at=number)
+    if sequence is not None:
+        address = replace(address, at=sequence)
+    with Project.open(address.root, readonly=True) as project:
+        return pinned_address(project, address)
 
 
 def project_facts(address: Address, dataset: Dataset) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import pytest
 
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, MaskloomError, UsageError, WriteError
-from maskloom.store.project import Project, database, is_project
+from maskloom.store.project import Address, Project, database, is_project, layers
 from maskloom.store.project.layout import Settings, read_settings, write_settings
+from maskloom.store.project.reading import pinned_address
 
 
 def left(folder: Path) -> list[str]:
@@ -242,3 +243,23 @@ def test_importing_the_package_loads_no_database():
         "assert not {'sqlalchemy', 'alembic', 'numba', 'pyarrow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
+
+
+def test_a_layer_is_found_without_its_hash_where_it_can_only_be_one(project):
+    with database.write(project) as connection:
+        for name in ("model/net@ab12", "model/net@x/deep", "model/other@1", "by/ann@home"):
+            layers.make(connection, name, immutable=name.startswith("model/"))
+    with database.read(project) as connection:
+        assert layers.find(connection, "model/other").name == "model/other@1"
+        assert layers.find(connection, "model/net@ab12").name == "model/net@ab12"
+        # One that people just start is that one, and no other's.
+        assert layers.find(connection, "by/ann").id == 0
+        with pytest.raises(UsageError, match="several layers") as caught:
+            layers.find(connection, "model/net")
+        assert "model/net@ab12, model/net@x/deep" in str(caught.value)
+        for name in ("model/oth", "model/%", "model/o_her", "model/other@"):
+            with pytest.raises(UsageError, match=r"no such layer|not a name"):
+                layers.find(connection, name)
+    assert project.dataset("model/other").samples == ()
+    address = pinned_address(project, Address(project.root, "model/other"))
+    assert (address.layer, address.at) == ("model/other@1", project.sequence())

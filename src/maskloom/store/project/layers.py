@@ -75,22 +75,47 @@ def infos(connection: Connection) -> list[LayerInfo]:
 def find(connection: Connection, name: str) -> Layer:
     """A layer by its name; one that people just start has the form of `main`.
 
+    `model/unet` is `model/unet@ab12` where no other layer has that name before the `@`.
+
     Raises:
-        UsageError: there is none, and it is not one that people just start.
+        UsageError: there is none, or several, and it is not one that people just start.
     """
-    row = connection.execute(
-        select(layer.c.id, layer.c.name, layer.c.form, layer.c.immutable).where(
-            layer.c.name == layer_name(name)
-        )
-    ).first()
-    if row is not None:
-        return Layer(int(row[0]), row[1], cast(Form, row[2]), bool(row[3]))
-    if name in (DEFAULT_LAYER, "gold", "consensus") or name.startswith("by/"):
+    if (row := _row(connection, full_name(connection, name))) is not None:
+        return Layer(int(row.id), row.name, cast(Form, row.form), bool(row.immutable))
+    if _started_by_people(name):
         return Layer(0, name, _form_of_main(connection))
     known = [one.name for one in infos(connection)]
     raise UsageError(
         "no such layer", seen=name, hint=f"known layers: {', '.join(known[:20]) or 'none'}"
     )
+
+
+def full_name(connection: Connection, name: str) -> str:
+    """The name with the `@HASH` that was left out, if it can only be one; else the name itself.
+
+    Raises:
+        UsageError: not a name for a layer, or several layers have that name before the `@`.
+    """
+    if _row(connection, name) is not None or _started_by_people(name) or "@" in name:
+        return name
+    start = layer.c.name.startswith(f"{name}@", autoescape=True)
+    query = select(layer.c.name).where(start).order_by(layer.c.name)
+    found = list(connection.execute(query).scalars())
+    if len(found) > 1:
+        raise UsageError(
+            "several layers have this name before the @",
+            seen=name,
+            hint=f"name one of them: {', '.join(found[:20])}",
+        )
+    return found[0] if found else name
+
+
+def _row(connection: Connection, name: str) -> Any:
+    return connection.execute(select(layer).where(layer.c.name == layer_name(name))).first()
+
+
+def _started_by_people(name: str) -> bool:
+    return name in (DEFAULT_LAYER, "gold", "consensus") or name.startswith("by/")
 
 
 def make(
@@ -105,7 +130,7 @@ def make(
         UsageError: not a name for a layer, or it has another form and says something, or it is
             immutable where it should not be, or the other way round.
     """
-    row = connection.execute(select(layer).where(layer.c.name == layer_name(name))).first()
+    row = _row(connection, name)
     if row is None:
         form = form or _form_of_main(connection)
         values: dict[str, Any] = {"name": name, "form": form, "immutable": immutable}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
@@ -28,6 +29,7 @@ from maskloom.store.project.schema import sample as sample_table
 from maskloom.store.project.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from maskloom.store.project.address import Address
     from maskloom.store.project.project import Project
 
 
@@ -87,6 +89,18 @@ def pinned(connection: Connection, at: int | None, *, where: object) -> int:
             hint=f"the newest is {now}",
         )
     return now if at is None else at
+
+
+def pinned_address(project: Project, address: Address) -> Address:
+    """The address as it will always be read: with the layer's whole name and a number.
+
+    Raises:
+        UsageError: the name of the layer is short for several.
+    """
+    with database.read(project) as connection:
+        name = layers.full_name(connection, address.layer)
+        at = pinned(connection, None, where=project.root) if address.at is None else address.at
+    return replace(address, layer=name, at=at)
 
 
 class Reader:
