@@ -158,6 +158,35 @@ def test_state_is_an_operation_and_shows_in_lists_and_counts(page, hand):
     assert page.get("/api/v1/samples?state=todo&limit=1").json()["total"] == 2
 
 
+def test_a_list_of_a_state_that_is_worked_through_page_by_page_skips_nothing(page, desk):
+    path = "/api/v1/samples?state=todo&limit=1"
+    told = page.get(path).json()
+    since = told["sequence"]
+    assert (told["samples"][0]["id"], told["position"]) == (1, None)
+    send(page, Hand(desk.project).set("", "state", "done"))
+    told = page.get(f"{path}&since={since}&offset=1&of=1").json()
+    assert (told["total"], told["samples"][0]["id"]) == (3, 2)
+    assert told["position"] == {"before": 0, "listed": True}
+    told = page.get(f"{path}&of=1").json()
+    assert (told["total"], told["position"]) == (2, {"before": 0, "listed": False})
+    assert page.get(f"{path}&of=3").json()["position"] == {"before": 1, "listed": True}
+
+
+def test_a_document_is_told_at_a_revision_also_after_an_import(page, desk, hand):
+    send(page, hand.draw(0, 0)[1])
+    path = "/api/v1/samples/1/document"
+    then = page.get(path).json()
+    send(page, Hand(desk.project).draw(50, 50)[1])
+    desk.project.add(desk.project.dataset("main"), "main", replace=True)
+    assert page.get(f"{path}?revision=1").json() == then
+    assert page.get(f"{path}?revision=0").json()["objects"] == []
+    assert page.get(f"{path}?revision=3").json() == page.get(path).json()
+    for query, status in (("revision=4", 404), ("revision=-1", 422), ("revision=1&at=1", 422)):
+        answer = page.get(f"{path}?{query}")
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_layer_of_ones_own_is_apart_from_main(page, desk):
     own = Hand(desk.project, layer="by/ann")
     assert send(page, own.draw(5, 5)[1]).status_code == 200

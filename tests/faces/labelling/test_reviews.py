@@ -78,6 +78,25 @@ def test_a_verdict_closes_an_item_and_undo_opens_it_again(page, desk, review):
     assert page.get(f"/api/v1/items/{first['id']}").json()["verdict"] is None
 
 
+def test_a_queue_that_is_worked_through_page_by_page_skips_nothing(page, desk, review):
+    path = f"/api/v1/reviews/{review.id}/items?open=true&limit=1"
+    told = page.get(path).json()
+    since, seen = told["sequence"], told["items"]
+    assert since == desk.project.sequence()
+    verdict(page, desk, seen[0], "kept")
+    for offset in (1, 2):
+        told = page.get(f"{path}&since={since}&offset={offset}&of={seen[0]['id']}").json()
+        ItemsAnswer.model_validate(told)
+        assert (told["total"], told["position"]) == (3, {"before": 0, "listed": True})
+        verdict(page, desk, told["items"][0], "kept")
+        seen += told["items"]
+    assert [item["rank"] for item in seen] == [1, 2, 3]
+    told = page.get(f"{path}&of={seen[1]['id']}").json()
+    assert (told["total"], told["position"]) == (0, {"before": 0, "listed": False})
+    assert page.get(f"{path}&of=nope").status_code == 404
+    assert page.get(f"{path}&since=-1").status_code == 422
+
+
 def test_one_begins_at_the_newest_open_review_then_at_what_is_not_done_then_at_the_list(
     page, desk, review
 ):

@@ -407,3 +407,29 @@ def test_a_number_that_is_still_to_come_is_refused(imported):
     imported.document(1, "main", now)
     with pytest.raises(UsageError, match="no such revision yet"):
         imported.document(1, "main", now + 1)
+
+
+def test_a_document_is_told_at_any_revision_whatever_came_later(imported):
+    """Operations, an import over them, a checkpoint between, another taxonomy."""
+    seen = {0: imported.document(1, "gold"), 1: imported.document(1, "main")}
+    for i in range(CHECKPOINT_OPS + 2):
+        edit(imported, 1, seed=i)
+        seen[i + 2] = imported.document(1, "main")
+    imported_into(imported, "main", replace=True)
+    last = CHECKPOINT_OPS + 4
+    seen[last] = imported.document(1, "main")
+    edit(imported, 1, seed=1000)
+    seen[last + 1] = imported.document(1, "main")
+    with Project.open(imported.root, readonly=True) as again:
+        for project in (imported, again):
+            for revision, document in seen.items():
+                told = project.document(1, "main", revision=revision)
+                assert told.revision == revision
+                assert told == document
+    imported.migrate(Migration("add", name="New"), author="ann")
+    assert imported.document(1, "main", revision=last + 1) == imported.document(1, "main")
+    for wrong in (last + 2, -1, 2**62):
+        with pytest.raises(UsageError, match="no such revision"):
+            imported.document(1, "main", revision=wrong)
+    with pytest.raises(UsageError, match="Give one of them"):
+        imported.document(1, "main", 3, revision=1)

@@ -105,6 +105,51 @@ def test_a_verdict_is_an_operation_and_closes_its_item(project):
     assert project.reviews()[0].open == 3
 
 
+def test_a_list_of_open_items_that_is_worked_through_skips_none(project):
+    made = stored(project, [region(reason=str(i), sample=f"00000{i % 3}") for i in range(25)])
+    decide(project, project.item("1-4"), "kept")
+    since = project.sequence()
+    wanted = {"open_only": True, "since": since}
+    ranks = [rank for rank in range(1, 26) if rank != 4]
+    seen = []
+    for offset in (0, 10, 20):
+        items, total = project.review_items(made.id, offset=offset, limit=10, **wanted)
+        assert total == 24
+        seen += items
+        for one in items:
+            decide(project, one, "fixed")
+    assert [one.rank for one in seen] == ranks
+    assert project.review_items(made.id, open_only=True) == ([], 0)
+
+
+def test_the_position_of_an_item_is_told_also_where_it_is_not_listed(project):
+    made = stored(project, [region(sample=f"00000{i % 3}") for i in range(9)])
+    decide(project, project.item("1-2"), "kept")
+    since = project.sequence()
+    decide(project, project.item("1-3"), "kept")
+
+    def position(rank, **wanted):
+        found = project.item_position(made.id, f"1-{rank}", **wanted)
+        return found.before, found.listed
+
+    assert position(5) == (4, True)
+    assert position(5, open_only=True) == (2, True)
+    assert position(3, open_only=True) == (1, False)
+    assert position(2, open_only=True, since=since) == (1, False)
+    assert position(3, open_only=True, since=since) == (1, True)
+    assert position(9, open_only=True, since=since) == (7, True)
+    for wrong in ("1-10", "2-1", "", "\0"):
+        with pytest.raises(UsageError, match="no such item in the review"):
+            project.item_position(made.id, wrong)
+
+
+def test_a_review_names_a_layer_in_full(project, taxonomy):
+    for name in ("main", "model/net@ab12"):
+        project.add(rows_dataset(taxonomy, (0, 0, 9, 9)), name, immutable=name != "main")
+    made = stored(project, [region()], Address(project.root, "model/net", 3))
+    assert (made.truth, made.predicted) == ("main", "model/net@ab12#3")
+
+
 def test_regions_name_the_object_of_their_side_by_its_uid(project, taxonomy):
     """Untouched snapshots, an edited layer, and data that lies elsewhere."""
     project.add(rows_dataset(taxonomy, (0, 0, 9, 9), (50, 50, 90, 90), (100, 0, 120, 9)), "main")
@@ -210,6 +255,8 @@ def test_a_page_of_ten_thousand_items_needs_no_look_at_the_others(project):
         f"SELECT * {of} ORDER BY rank LIMIT 50",
         f"SELECT * {of} AND verdict IS NULL ORDER BY rank LIMIT 50",
         f"SELECT count(*) {of} AND verdict IS NULL",
+        f"SELECT * {of} AND (verdict IS NULL OR verdict_seq > 7) ORDER BY rank LIMIT 50",
+        f"SELECT count(*) {of} AND (verdict IS NULL OR verdict_seq > 7) AND rank < 900",
     ]
     with database.read(project) as connection:
         for query in queries:

@@ -202,6 +202,41 @@ def test_a_page_holds_the_samples_that_are_wanted(states, wanted, expected):
     assert ids(states.page(**wanted, offset=len(expected))) == ([], len(expected))
 
 
+# The last change of sample N of `states` has the number N.
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"state": "todo"}, sorted([*UNTOUCHED, *(i for i in DOING + DONE if i > 50)])),
+        ({"state": "doing"}, sorted([*DOING, *(i for i in DONE if i > 50)])),
+        ({"state": "done"}, sorted([*DONE, *(i for i in DOING if i > 50)])),
+        ({"state": "doing", "search": "00009"}, [91, 100]),
+        ({"state": "doing", "split": "even"}, [i for i in EVEN if i in DONE and i > 50]),
+        ({"state": "todo", "split": "even"}, [i for i in EVEN if i in UNTOUCHED or i > 50]),
+        ({"split": "even"}, EVEN),
+        ({}, list(range(1, 101))),
+    ],
+)
+def test_what_changed_since_a_number_stays_in_the_list(states, wanted, expected):
+    assert ids(states.page(**wanted, since=50)) == (expected, len(expected))
+    assert ids(states.page(**wanted, since=50, offset=4, limit=5)) == (expected[4:9], len(expected))
+    assert states.page(**wanted, since=10**9) == states.page(**wanted)
+    for id_ in range(1, 101):
+        told = states.position(id_, **wanted, since=50)
+        assert told.listed == (id_ in expected)
+        if told.listed:
+            assert told.before == expected.index(id_)
+
+
+def test_the_position_of_a_sample_is_told_also_where_it_is_not_listed(states):
+    assert states.position(47, state="done") == pages.Position(4, listed=False)
+    assert states.position(50, state="done") == pages.Position(4, listed=True)
+    assert states.position(50, state="todo") == pages.Position(40, listed=False)
+    assert states.position(95, state="todo", search="9") == pages.Position(3, listed=True)
+    assert states.position(999) == pages.Position(100, listed=False)
+    assert states.position(7, split="even") == pages.Position(0, listed=False)
+    assert states.position(7, search="\0") == pages.Position(0, listed=False)
+
+
 def test_a_page_tells_where_samples_stand(states):
     rows, _ = states.page(limit=3)
     assert rows[0] == pages.SampleRow(1, "000000", 300, 400, "doing", 2, 1, (), "2026-01-01", "ann")
@@ -238,6 +273,9 @@ def test_an_unknown_state_is_refused(project):
         pages.Wanted(1, state="done"),
         pages.Wanted(1, split="even"),
         pages.Wanted(1, split="even", state="todo"),
+        pages.Wanted(1, state="todo", since=50),
+        pages.Wanted(1, state="done", since=50),
+        pages.Wanted(1, split="even", state="done", since=50),
     ],
 )
 def test_a_page_is_found_in_indexes_without_sorting(states, wanted):

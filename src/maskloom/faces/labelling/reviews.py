@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from maskloom.faces.labelling.samples import LARGEST
+from maskloom.faces.labelling.samples import LARGEST, PositionAnswer, Since, position_answer
 from maskloom.labelling.desk import Desk
 from maskloom.labelling.errors import looking_up
 from maskloom.labelling.places import item_place
@@ -68,6 +68,8 @@ class ItemsAnswer(BaseModel):
 
     total: int
     items: list[ItemAnswer]
+    sequence: int = Field(description="number of the project then; further pages give it as since")
+    position: PositionAnswer | None = Field(None, description="where the item in `of` is")
 
 
 def add_reviews(router: APIRouter, desk: Desk) -> None:
@@ -89,11 +91,27 @@ def add_reviews(router: APIRouter, desk: Desk) -> None:
         offset: Annotated[int, Query(ge=0, le=LARGEST // 4)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         open: Annotated[bool, Query(description="only those without a verdict")] = False,
+        since: Since = None,
+        of: Annotated[
+            str | None,
+            Query(max_length=64, description="id of an item: say where it is in the list"),
+        ] = None,
     ) -> ItemsAnswer:
         """List the items of a review, the worst first, one page at a time."""
+        # Read first: what changes from here on is in the list of whoever gives it as since.
+        sequence = project.sequence()
+        wanted: dict[str, Any] = {"open_only": open, "since": since}
+        position = None
         with looking_up():
-            items, total = project.review_items(review, offset=offset, limit=limit, open_only=open)
-        return ItemsAnswer(total=total, items=[_answer(item) for item in items])
+            items, total = project.review_items(review, offset=offset, limit=limit, **wanted)
+            if of is not None:
+                position = project.item_position(review, of, **wanted)
+        return ItemsAnswer(
+            total=total,
+            items=[_answer(item) for item in items],
+            sequence=sequence,
+            position=position_answer(position),
+        )
 
     @router.get("/items/{item}", operation_id="get_item", tags=["reviews"])
     def get_item(

@@ -10,9 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from maskloom.faces.problems import SafeJSON
 from maskloom.labelling.desk import Desk
+from maskloom.labelling.errors import looking_up
+from maskloom.store.project.pages import Position
 
 LARGEST = 2**63 - 1
 SampleId = Annotated[int, Path(ge=1, le=LARGEST, description="id of the sample")]
+Since = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=LARGEST,
+        description="the sequence that the first page told: what left the list after that number "
+        "of the project still counts, so that paging through a list that shrinks skips nothing",
+    ),
+]
 LayerName = Annotated[str, Query(max_length=100, description="name of the layer")]
 
 
@@ -31,11 +42,20 @@ class SampleAnswer(BaseModel):
     author: str | None = Field(description="of the last change")
 
 
+class PositionAnswer(BaseModel):
+    """Where one thing is in a list."""
+
+    before: int = Field(description="how many come before it, or before where it would be")
+    listed: bool = Field(description="whether it is in the list itself")
+
+
 class SamplesAnswer(BaseModel):
     """A page of a list."""
 
     total: int = Field(description="how many there are in all")
     samples: list[SampleAnswer]
+    sequence: int = Field(description="number of the project then; further pages give it as since")
+    position: PositionAnswer | None = Field(None, description="where the sample in `of` is")
 
 
 class ObjectAnswer(BaseModel):
@@ -77,12 +97,24 @@ def add_samples(router: APIRouter, desk: Desk) -> None:
         search: Annotated[str, Query(max_length=200, description="part of the key")] = "",
         state: Literal["todo", "doing", "done"] | None = None,
         split: Annotated[str | None, Query(max_length=200)] = None,
+        since: Since = None,
+        of: Annotated[
+            int | None,
+            Query(ge=1, le=LARGEST, description="id of a sample: say where it is in the list"),
+        ] = None,
     ) -> SamplesAnswer:
         """List samples in the order of their import, one page at a time."""
-        rows, total = project.page(
-            layer=layer, offset=offset, limit=limit, search=search, state=state, split=split
+        # Read first: what changes from here on is in the list of whoever gives it as since.
+        sequence = project.sequence()
+        wanted = {"layer": layer, "search": search, "state": state, "split": split, "since": since}
+        rows, total = project.page(**wanted, offset=offset, limit=limit)
+        position = None if of is None else project.position(of, **wanted)
+        return SamplesAnswer(
+            total=total,
+            samples=[_answer(row) for row in rows],
+            sequence=sequence,
+            position=position_answer(position),
         )
-        return SamplesAnswer(total=total, samples=[_answer(row) for row in rows])
 
     @router.get("/samples/{sample}", operation_id="get_sample", tags=["samples"])
     def get_sample(sample: SampleId, layer: LayerName = "main") -> SampleAnswer:
@@ -101,11 +133,30 @@ def add_samples(router: APIRouter, desk: Desk) -> None:
         at: Annotated[
             int | None, Query(ge=0, le=LARGEST, description="a sequence number; default is now")
         ] = None,
+        revision: Annotated[
+            int | None,
+            Query(
+                ge=0,
+                le=LARGEST,
+                description="instead of at: a revision of the sample in the layer, in the taxonomy "
+                "of now; an import that came later changes nothing of it",
+            ),
+        ] = None,
     ) -> Response:
         """Give all that a layer says of a sample: objects with their pixels, and its state."""
         desk.sample(sample)
-        return SafeJSON(project.document(sample, layer, at=at).to_json())
+        if revision is None or at is not None:
+            return SafeJSON(project.document(sample, layer, at, revision=revision).to_json())
+        with looking_up():
+            return SafeJSON(project.document(sample, layer, revision=revision).to_json())
 
 
 def _answer(row: Any) -> SampleAnswer:
     return SampleAnswer.model_validate(row, from_attributes=True)
+
+
+def position_answer(position: Position | None) -> PositionAnswer | None:
+    """A position, if it was asked for."""
+    if position is None:
+        return None
+    return PositionAnswer(before=position.before, listed=position.listed)

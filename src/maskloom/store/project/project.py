@@ -19,7 +19,7 @@ from maskloom.store.project.database import Database
 from maskloom.store.project.documents import Documents
 from maskloom.store.project.layers import Form, LayerInfo
 from maskloom.store.project.layout import Layout, Settings
-from maskloom.store.project.pages import SampleRow
+from maskloom.store.project.pages import Position, SampleRow
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from maskloom.store.project.address import Address
     from maskloom.store.project.imports import Added
     from maskloom.store.project.operations import Committed
-    from maskloom.store.project.reviews import ReviewItem, ReviewRow
+    from maskloom.store.project.review_items import ReviewItem
+    from maskloom.store.project.reviews import ReviewRow
     from maskloom.store.project.taxonomies import Migrated
 
 
@@ -161,25 +162,13 @@ class Project:
         with database.read(self) as connection:
             return layers.infos(connection)
 
-    def page(
-        self,
-        *,
-        layer: str = DEFAULT_LAYER,
-        offset: int = 0,
-        limit: int = 100,
-        search: str = "",
-        state: str | None = None,
-        split: str | None = None,
-    ) -> tuple[list[SampleRow], int]:
-        """Some samples with where they stand in a layer, and how many there are in all.
+    def page(self, **options: Any) -> tuple[list[SampleRow], int]:
+        """Some samples with where they stand, and how many there are in all; see `pages.listed`."""
+        return pages.listed(self, **options)
 
-        Raises:
-            UsageError: no such layer or state, or an offset or limit out of range; see `pages`.
-        """
-        with database.read(self) as connection:
-            of = layers.find(connection, layer).id
-            wanted = pages.Wanted(of, search, state, split)
-            return pages.page(connection, wanted, offset=offset, limit=limit)
+    def position(self, sample: int, **options: Any) -> Position:
+        """Where a sample, named by its id, is in such a list; see `pages.position`."""
+        return pages.position(self, sample, **options)
 
     def counts(self, layer: str = DEFAULT_LAYER) -> dict[str, int]:
         """How many samples are `todo`, `doing` and `done` in a layer."""
@@ -235,14 +224,16 @@ class Project:
 
         return operations.log(self, sample, layer, after=after, until=until)
 
-    def document(self, sample: int | str, layer: str, at: int | None = None) -> Document:
+    def document(
+        self, sample: int | str, layer: str, at: int | None = None, *, revision: int | None = None
+    ) -> Document:
         """What a layer says of a sample, at a number it has reached; see `documents.document`."""
         from maskloom.store.project import documents, reading
 
         if at is not None:
             with database.read(self) as connection:
                 reading.pinned(connection, at, where=self.root)
-        return documents.document(self, sample, layer, at)
+        return documents.document(self, sample, layer, at, revision=revision)
 
     def add(self, dataset: Dataset, layer: str, **options: Any) -> Added:
         """Add samples and their labels as a snapshot; see `imports.add`."""
@@ -271,16 +262,22 @@ class Project:
         return reviews.reviews(self)
 
     def review_items(self, review_id: int, **options: Any) -> tuple[list[ReviewItem], int]:
-        """Some items of a review, and how many there are in all; see `reviews.review_items`."""
-        from maskloom.store.project import reviews
+        """Some items of a review, and how many there are in all; see `review_items.py`."""
+        from maskloom.store.project import review_items
 
-        return reviews.review_items(self, review_id, **options)
+        return review_items.review_items(self, review_id, **options)
+
+    def item_position(self, review_id: int, item_id: str, **options: Any) -> Position:
+        """Where an item is in such a list; see `review_items.item_position`."""
+        from maskloom.store.project import review_items
+
+        return review_items.item_position(self, review_id, item_id, **options)
 
     def item(self, item_id: str) -> ReviewItem:
-        """One item of a review; see `reviews.item`."""
-        from maskloom.store.project import reviews
+        """One item of a review; see `review_items.item`."""
+        from maskloom.store.project import review_items
 
-        return reviews.item(self, item_id)
+        return review_items.item(self, item_id)
 
     def mirror(self) -> None:
         """Write taxonomy.json again, if it is behind; see `taxonomies.mirror`."""
