@@ -35,7 +35,16 @@ export class VirtualList {
     this.root.addEventListener("scroll", () => this.place(), { passive: true });
     this.root.addEventListener("keydown", (event) => this.press(event));
     this.root.addEventListener("click", (event) => this.click(event));
-    new ResizeObserver(() => this.place()).observe(this.root);
+    this.height = 0;
+    new ResizeObserver(() => this.fit()).observe(this.root);
+  }
+
+  /** The list got another height; one that was hidden could not scroll to its active row. */
+  fit() {
+    const appeared = this.height === 0;
+    this.height = this.root.clientHeight;
+    if (appeared && this.active >= 0 && this.height > 0) this.reveal(this.active);
+    else this.place();
   }
 
   /** Virtual px per px scrolled: 1 but for lists too tall for a browser. */

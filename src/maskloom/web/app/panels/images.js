@@ -4,6 +4,7 @@
  */
 
 import { api, thumbnailAddress } from "../api.js";
+import { Current } from "../current.js";
 import { element, fill } from "../dom.js";
 import { Pages } from "../pages.js";
 import { VirtualList } from "../virtual.js";
@@ -30,7 +31,7 @@ class Images {
     this.blank = element("div", { class: "blank", hidden: true });
     /** @type {Pages<Sample>} */
     this.rows = new Pages(
-      (offset, limit, signal) => this.ask(offset, limit, signal),
+      (question, signal) => this.ask(question, signal),
       () => this.resize(),
       (index) => this.list.refresh(index),
     );
@@ -41,6 +42,8 @@ class Images {
       choose: (index) => this.choose(index),
       seen: (first, last) => this.rows.need(first, last),
     });
+    const open = () => page.store.state.sample?.id ?? null;
+    this.current = new Current(this.rows, this.list, open);
     this.root = element(
       "div",
       { class: "page", id: "images", role: "tabpanel", "aria-labelledby": "tab-images" },
@@ -58,38 +61,37 @@ class Images {
     let typing;
     this.search.addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(() => void this.rows.restart(), TYPING);
+      typing = setTimeout(() => this.restart(), TYPING);
     });
-    this.state.addEventListener("change", () => void this.rows.restart());
-    store.watch(["layer"], () => void this.rows.restart());
+    this.state.addEventListener("change", () => this.restart());
+    store.watch(["layer"], () => this.restart());
     store.watch(["sample"], ({ sample }) => {
-      const index = sample ? this.rows.find((one) => one.id === sample.id) : -1;
+      const index = sample ? this.rows.find(sample.id) : -1;
       if (sample && index >= 0) this.rows.replace(index, sample);
-      this.mark();
+      this.current.mark();
     });
     this.page.step = (by) => this.step(by);
   }
 
-  /** @param {number} offset @param {number} limit @param {AbortSignal} signal */
-  async ask(offset, limit, signal) {
+  /** Make the list anew: what got another state since the last time leaves a list of one. */
+  restart() {
+    this.list.activate(-1);
+    void this.rows.restart();
+  }
+
+  /** @param {import("../pages.js").Question} question @param {AbortSignal} signal */
+  async ask(question, signal) {
     const { layer } = this.page.store.state;
-    const given = { offset, limit, search: this.search.value, state: this.state.value, layer };
-    const { total, samples } = await api.samples(given, signal);
-    return { total, rows: samples };
+    const given = { ...question, search: this.search.value, state: this.state.value, layer };
+    const { samples, ...told } = await api.samples(given, signal);
+    return { ...told, rows: samples };
   }
 
   resize() {
     this.list.resize(this.rows.total);
     this.blank.hidden = !this.rows.known || this.rows.total > 0;
     if (!this.blank.hidden) fill(this.blank, ...nothing(this.search.value + this.state.value));
-    this.mark();
-  }
-
-  /** The open image is the active row. */
-  mark() {
-    const open = this.page.store.state.sample;
-    const index = open ? this.rows.find((one) => one.id === open.id) : -1;
-    if (index !== this.list.active) this.list.activate(index);
+    this.current.mark();
   }
 
   /** @param {number} index */
@@ -98,13 +100,14 @@ class Images {
     if (sample) this.page.goTo({ ...this.page.here(), sample: sample.id });
   }
 
-  /** Open the next image of the list, or one before. @param {number} by @returns {Promise<boolean>} */
+  /** Open the next image, or one before. @param {number} by @returns {Promise<boolean>} */
   async step(by) {
-    const { active } = this.list;
-    const index = active < 0 ? Math.max(0, by - 1) : active + by;
-    if (index < 0 || index >= this.rows.total || !(await this.rows.load(index))) return false;
-    this.choose(index);
-    this.list.activate(index);
+    const found = await this.current.beside(by);
+    if (!found) return false;
+    if (found.row) {
+      this.choose(found.index);
+      this.list.activate(found.index);
+    } else this.page.tell("The list did not come from the server. Try again.");
     return true;
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { api } from "../api.js";
+import { Current } from "../current.js";
 import { element, fill, swatch } from "../dom.js";
 import { Pages } from "../pages.js";
 import { categoryOf } from "../store.js";
@@ -27,7 +28,7 @@ class Queue {
     this.blank = element("div", { class: "blank", hidden: true });
     /** @type {Pages<ReviewItem>} */
     this.rows = new Pages(
-      (offset, limit, signal) => this.ask(offset, limit, signal),
+      (question, signal) => this.ask(question, signal),
       () => this.resize(),
       (index) => this.list.refresh(index),
     );
@@ -37,6 +38,10 @@ class Queue {
       draw: (row, index) => drawItem(row, this.rows.get(index), page),
       choose: (index) => this.choose(index),
       seen: (first, last) => this.rows.need(first, last),
+    });
+    this.current = new Current(this.rows, this.list, () => {
+      const { item, review } = page.store.state;
+      return item?.review_id === review ? item.id : null;
     });
     this.root = element(
       "div",
@@ -58,24 +63,30 @@ class Queue {
     this.choice.addEventListener("change", () => {
       store.set({ review: Number(this.choice.value), item: null });
     });
-    this.open.addEventListener("change", () => void this.rows.restart());
-    store.watch(["review"], () => void this.rows.restart());
+    this.open.addEventListener("change", () => this.restart());
+    store.watch(["review"], () => this.restart());
     store.watch(["review", "reviews"], () => this.drawChoice());
     store.watch(["item"], ({ item }) => {
-      const index = item ? this.rows.find((one) => one.id === item.id) : -1;
+      const index = item ? this.rows.find(item.id) : -1;
       if (item && index >= 0) this.rows.replace(index, item);
-      this.mark();
+      this.current.mark();
     });
     this.page.stepItem = (by) => this.step(by);
   }
 
-  /** @param {number} offset @param {number} limit @param {AbortSignal} signal */
-  async ask(offset, limit, signal) {
+  /** Make the list anew: what was judged since the last time leaves a list of open regions. */
+  restart() {
+    this.list.activate(-1);
+    void this.rows.restart();
+  }
+
+  /** @param {import("../pages.js").Question} question @param {AbortSignal} signal */
+  async ask(question, signal) {
     const { review } = this.page.store.state;
-    if (!review) return { total: 0, rows: [] };
-    const given = { offset, limit, open: this.open.checked };
-    const { total, items } = await api.reviewItems(review, given, signal);
-    return { total, rows: items };
+    if (!review) return { total: 0, rows: [], sequence: 0 };
+    const given = { ...question, open: this.open.checked };
+    const { items, ...told } = await api.reviewItems(review, given, signal);
+    return { ...told, rows: items };
   }
 
   resize() {
@@ -83,14 +94,7 @@ class Queue {
     this.blank.hidden = !this.rows.known || this.rows.total > 0;
     const chosen = this.page.store.state.review !== null;
     if (!this.blank.hidden) fill(this.blank, ...nothing(chosen, this.open.checked));
-    this.mark();
-  }
-
-  /** The region that is judged is the active row. */
-  mark() {
-    const { item } = this.page.store.state;
-    const index = item ? this.rows.find((one) => one.id === item.id) : -1;
-    if (index !== this.list.active) this.list.activate(index);
+    this.current.mark();
   }
 
   /** @param {number} index */
@@ -102,9 +106,10 @@ class Queue {
 
   /** Open the next region, or one before. @param {number} by @returns {Promise<boolean>} */
   async step(by) {
-    const index = this.list.active < 0 ? 0 : this.list.active + by;
-    if (index < 0 || index >= this.rows.total || !(await this.rows.load(index))) return false;
-    this.choose(index);
+    const found = await this.current.beside(by);
+    if (!found) return false;
+    if (found.row) this.choose(found.index);
+    else this.page.tell("The list did not come from the server. Try again.");
     return true;
   }
 
