@@ -7,7 +7,7 @@ import { api, Problem } from "./api.js";
 import { place } from "./dom.js";
 import { predictedLayer, truthLayer } from "./judge.js";
 import { change } from "./panels/layers.js";
-import { formatRoute, parseRoute } from "./route.js";
+import { formatRoute, isNamed, parseRoute } from "./route.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./route.js").Route} Route */
@@ -25,7 +25,11 @@ export class Navigator {
   constructor(page) {
     this.page = page;
     this.turn = 0;
-    window.addEventListener("hashchange", () => void this.follow(parseRoute(location.hash)));
+    window.addEventListener("hashchange", () => {
+      // A link that lets one in, opened in this tab: only the fragment is new, nothing was loaded.
+      if (location.hash.startsWith("#token=")) location.reload();
+      else void this.follow(parseRoute(location.hash));
+    });
   }
 
   /** @param {Route} route */
@@ -37,6 +41,8 @@ export class Navigator {
 
   /** @param {Route} route */
   async follow(route) {
+    // Fragments of other kinds must not stop what is being opened.
+    if (!isNamed(route)) return;
     const turn = ++this.turn;
     const { store } = this.page;
     try {

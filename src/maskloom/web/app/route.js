@@ -31,6 +31,11 @@ export function parseRoute(hash) {
   return route;
 }
 
+/** Whether there is anything to open at an address. @param {Route} route */
+export function isNamed({ sample, review }) {
+  return sample !== undefined || review !== undefined;
+}
+
 /** @param {Route} route @returns {string} */
 export function formatRoute(route) {
   const given = new URLSearchParams();

@@ -39,6 +39,11 @@ export class Stage {
     root.addEventListener("pointerdown", (event) => this.follow(event));
     root.addEventListener("pointerleave", () => this.leave());
     root.addEventListener("keydown", (event) => this.press(event));
+    document.querySelector(".skip")?.addEventListener("click", (event) => {
+      // The address names the image; its fragment is not the link's to change.
+      event.preventDefault();
+      root.focus();
+    });
     window.addEventListener("keydown", (event) => {
       if (event.code !== "Space" || isText(event.target)) return;
       if (event.target !== root && !root.matches(":hover")) return;
