@@ -67,7 +67,9 @@ function createPage() {
   page.settle = () => {
     if (store.state.signedOut) return void saving.signInAgain();
     const entry = conflicts.current()[0] ?? conflicts.elsewhere();
-    if (entry) page.goTo({ sample: entry.sample, layer: entry.layer });
+    if (entry) return page.goTo({ sample: entry.sample, layer: entry.layer });
+    const { trouble } = sender;
+    if (trouble && sender.status().waiting) tell(`Not saved yet: ${trouble.message}`);
   };
   conflicts.appeared = (box) => navigator.revealBox(box, view.scale, true);
   addTools(page);

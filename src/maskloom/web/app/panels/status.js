@@ -1,6 +1,6 @@
 /**
  * In words whether all is saved, and what to do if not. It is a button: pressed, it leads to what
- * keeps things from being saved.
+ * keeps things from being saved, or says it.
  */
 
 import { element } from "../dom.js";
@@ -20,10 +20,12 @@ export function createSaved(page) {
   const live = element("span", { class: "sr", role: "status", "aria-live": "polite" });
   const draw = () => {
     const { word, text: said, title } = describe(page);
+    // A reason that nobody can guess is not for the pointer alone.
+    const spoken = word === "troubled" ? `${said}. ${title}` : said;
     root.dataset["state"] = word;
     text.textContent = said;
     root.title = title;
-    if (live.textContent !== said) live.textContent = said;
+    if (live.textContent !== spoken) live.textContent = spoken;
   };
   page.watchSaving(draw);
   page.store.watch(["session", "signedOut", "layer", "sample", "project"], draw);
