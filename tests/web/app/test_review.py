@@ -151,3 +151,68 @@ def test_in_a_class_map_accepting_moves_the_pixels_of_the_region(tmp_path, kit, 
         assert pixels(server, "debris").sum() == 60 * 90
         assert not pixels(server, "cell")[100:160, 200:290].any()
         assert pixels(server, "cell").sum() == 300 * 400 - 60 * 90
+
+
+def pressed(tab):
+    """What the card says was decided."""
+    return tab.page.locator("#card [aria-pressed=true] span").all_inner_texts()
+
+
+def test_the_card_follows_undo_and_redo_of_the_verdict(new_tab, reviewed):
+    tab = new_tab().open(reviewed.link()).wait("maskloom.store.state.item !== null")
+    tab.wait(f"maskloom.layers.others.has({MODEL!r})")
+    first = items(reviewed)[0]
+    tab.key("a").wait(f"maskloom.store.state.item.id !== {first['id']!r}").saved()
+    go_to(tab, reviewed, first["kind"]).wait("maskloom.store.state.item.verdict === 'accepted'")
+    assert pressed(tab) == ["Accept the prediction"]
+    tab.key("Control+z").wait("maskloom.store.state.item.verdict === null")
+    assert pressed(tab) == []
+    row = tab.page.locator(".rows[aria-label='Regions to review'] [aria-selected=true]")
+    assert "accepted" not in row.inner_text()
+    tab.key("Control+Shift+z").wait("maskloom.store.state.item.verdict === 'accepted'")
+    assert pressed(tab) == ["Accept the prediction"]
+
+
+def test_a_verdict_given_on_the_way_to_the_next_region_is_not_for_the_last(new_tab, reviewed):
+    tab = new_tab().open(reviewed.link()).wait("maskloom.store.state.item !== null")
+    first, second, third = [item["id"] for item in items(reviewed)[:3]]
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    tab.page.route("**/api/v1/items/*", hold)
+    tab.key("u", "k")
+    while not held:
+        tab.page.wait_for_timeout(20)
+    tab.key("k")
+    tab.page.unroute("**/api/v1/items/*")
+    tab.wait(f"maskloom.store.state.item.id === {second!r}").key("k")
+    tab.wait(f"maskloom.store.state.item.id === {third!r}").saved()
+    said = {one["id"]: one["verdict"] for one in items(reviewed)}
+    assert [said[one] for one in (first, second, third)] == ["unsure", "kept", None]
+
+
+def test_a_region_that_the_server_did_not_give_comes_when_it_is_back(new_tab, reviewed):
+    tab = new_tab().open(reviewed.link()).wait("maskloom.store.state.item !== null")
+    first, second = [item["id"] for item in items(reviewed)[:2]]
+    tab.page.route("**/api/v1/items/*", lambda route: route.abort())
+    tab.key("u").wait("maskloom.store.state.phase === 'failed'").key("k")
+    tab.page.unroute("**/api/v1/items/*")
+    tab.wait(f"maskloom.store.state.item.id === {second!r}")
+    assert not tab.page.locator("#empty").is_visible()
+    tab.saved()
+    said = {one["id"]: one["verdict"] for one in items(reviewed)}
+    assert [said[one] for one in (first, second)] == ["unsure", None]
+
+
+def test_what_the_split_of_a_class_leaves_is_asked_in_words(new_tab, tmp_path, kit):
+    root = kit.make_project(tmp_path, {"main": {"a": kit.rows(kit.boxes, [0, 1, 0])}})
+    words = ["taxonomy", str(root), "--split", "cell=Round cell,Long cell"]
+    command = [sys.executable, "-m", "maskloom", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with kit.serving(root) as server:
+        tab = new_tab().open(server.link()).wait("maskloom.store.state.item !== null")
+        assert tab.words("#card h2") == "Class to choose"
+        assert "is it Round cell or Long cell?" in tab.words("#card")

@@ -67,8 +67,12 @@ export async function decide(page, verdict) {
 
 /** To the next image or region, or one before. @param {Page} page @param {number} by */
 export async function advance(page, by) {
-  const regions = page.store.state.tab === "review";
+  const { store } = page;
+  const regions = store.state.tab === "review";
+  const step = { by };
+  store.set({ going: step });
   const moved = await (regions ? page.stepItem(by) : page.step(by));
+  if (store.state.going === step) store.set({ going: null });
   const what = regions ? "region" : "image";
   if (!moved) page.tell(by > 0 ? `This was the last ${what}.` : `This is the first ${what}.`);
 }

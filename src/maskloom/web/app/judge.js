@@ -24,9 +24,10 @@ import { acceptChanges, boxMask } from "./accept.js";
  */
 export function judge(page, verdict) {
   const { opened, store } = page;
-  const { item } = store.state;
+  const { item, going } = store.state;
   const { document } = opened;
-  if (!item || !document) return false;
+  // On the way to the next region the last one is still here; no verdict is meant for it.
+  if (!item || !document || going) return false;
   const noted = setField(document, "", `verdict/${item.id}`, verdict);
   if (!noted) return true;
   /** @type {(Change | null)[] | null} */
@@ -38,7 +39,6 @@ export function judge(page, verdict) {
     return false;
   }
   opened.change(verdict === "accepted" ? "accept" : "verdict", [...changes, noted]);
-  store.set({ item: { ...item, verdict } });
   return true;
 }
 

@@ -35,8 +35,17 @@ export class Navigator {
   /** @param {Route} route */
   goTo(route) {
     const hash = formatRoute(route);
+    // A key may come before the browser tells of the new address.
+    if (isNamed(route)) this.leave(route);
     if (location.hash === hash) void this.follow(route);
     else location.hash = hash;
+  }
+
+  /** Until it is there, a verdict would fall on the region before. @param {Route} route */
+  leave(route) {
+    const { store } = this.page;
+    const there = store.state.item !== null && store.state.item.id === route.item;
+    store.set({ going: there ? null : route });
   }
 
   /** @param {Route} route */
@@ -45,6 +54,7 @@ export class Navigator {
     if (!isNamed(route)) return;
     const turn = ++this.turn;
     const { store } = this.page;
+    this.leave(route);
     try {
       if (route.review !== undefined) await this.openRegion(route, turn);
       else if (route.sample !== undefined) {
@@ -52,11 +62,12 @@ export class Navigator {
         await this.openSample(route.sample, route.layer ?? "main", turn);
         if (route.over && turn === this.turn) change(this.page, route.over, { shown: true });
       }
+      if (turn === this.turn) store.set({ going: null });
     } catch (error) {
       if (turn !== this.turn) return;
       if (error instanceof Problem && error.transient) {
         setTimeout(() => turn === this.turn && void this.follow(route), RETRY);
-      }
+      } else store.set({ going: null, item: null });
       const gone = error instanceof Problem && error.status === 404;
       const text = error instanceof Error ? error.message : String(error);
       store.set({ phase: "failed" });
@@ -101,7 +112,9 @@ export class Navigator {
   /** @param {number} id @param {string} layer @param {number} turn */
   async openSample(id, layer, turn) {
     const { store, view, compositor, opened, layers, history } = this.page;
-    if (store.state.sample?.id === id && store.state.layer === layer && opened.document) return;
+    if (store.state.sample?.id === id && store.state.layer === layer && opened.document) {
+      return store.set({ phase: "ready" });
+    }
     const same = store.state.sample?.id === id;
     this.page.tool.cancel();
     opened.close();

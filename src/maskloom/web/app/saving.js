@@ -73,16 +73,16 @@ export class Saving {
     sender.collided = (entries) => {
       opened.takeBack(entries);
       history.drop(entries.map(({ op }) => op.id));
-      void opened.reload();
+      void opened.reload().then(() => entries.forEach(({ op }) => this.describe(op)));
     };
     opened.made = (op) => {
       history.note(op, store.state.session?.author ?? "", true);
-      this.describe();
+      this.describe(op);
     };
     opened.seen = (done, mine) => {
       if (mine) return;
       history.note(done.op, done.author, false);
-      this.describe();
+      this.describe(done.op);
     };
     opened.failed = (error) => {
       this.away = true;
@@ -94,16 +94,24 @@ export class Saving {
     store.watch(["edited", "phase"], () => void conflicts.show());
   }
 
-  /** The row of the open image follows the document. */
-  describe() {
+  /**
+   * The row of the open image and the region in review follow the document.
+   *
+   * @param {import("../core/operations.js").Operation} op that is in the document now, or out of it.
+   */
+  describe(op) {
     const { store, opened } = this.parts;
-    const { sample } = store.state;
+    const { sample, item } = store.state;
     const { document } = opened;
     if (!sample || !document) return;
     const state = document.value("", "state");
     const objects = document.form === "rows" ? document.objects.size : sample.objects;
-    if (state === sample.state && objects === sample.objects) return;
-    store.set({ sample: { ...sample, state, objects } });
+    if (state !== sample.state || objects !== sample.objects) {
+      store.set({ sample: { ...sample, state, objects } });
+    }
+    const field = `verdict/${item?.id}`;
+    const judged = op.changes.some(({ object, set }) => object === "" && set?.[field]);
+    if (item && judged) store.set({ item: { ...item, verdict: document.value("", field) } });
   }
 
   /** Ask for classes, layers and counts. */

@@ -25,6 +25,7 @@
  * @property {number | null} review id of the review that is open.
  * @property {import("./types.js").ReviewItem | null} item the region that is judged.
  * @property {"none" | "loading" | "ready" | "failed"} phase of the open image.
+ * @property {object | null} going what is on its way to the stage; null: what is asked for is there.
  * @property {number} edited counts changes of the open document.
  * @property {number} returns counts how often the server answered again after it did not.
  */
@@ -48,6 +49,7 @@ const START = {
   review: null,
   item: null,
   phase: "none",
+  going: null,
   edited: 0,
   returns: 0,
 };

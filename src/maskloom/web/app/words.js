@@ -1,13 +1,15 @@
 /**
- * Words for codes: what the kinds of disagreement, verdicts and gestures are called on the page.
+ * Words for codes: what the kinds of regions, verdicts and gestures are called on the page.
  */
 
-/** @type {Record<string, string>} kinds of a region in review, seen from the labels. */
+/** @type {Record<string, string>} kinds of a region in review: four disagreements, seen from the
+ *   labels, and what the split of a class leaves to be decided. */
 export const KINDS = {
   missing: "Not predicted",
   extra: "Not labelled",
   "wrong-class": "Other class",
   boundary: "Outline differs",
+  split: "Class to choose",
 };
 
 /** @type {Record<string, {key: string, label: string, past: string, about: string}>} */

@@ -15,6 +15,7 @@ import { counted, KINDS, VERDICTS } from "../words.js";
 export function drawItem(page, item) {
   const { store } = page;
   const { reviews, review } = store.state;
+  // A verdict may wait in the outbox, unknown to the server that gave the item.
   const said = page.opened.document?.value("", `verdict/${item.id}`) ?? item.verdict;
   const able = isEditable(store.state);
   const layer = predictedLayer(reviews.find((one) => one.id === review));
