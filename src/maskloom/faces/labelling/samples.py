@@ -121,6 +121,12 @@ def add_samples(router: APIRouter, desk: Desk) -> None:
         """Describe one sample and where it stands in a layer."""
         return _answer(desk.sample(sample, layer))
 
+    _add_document(router, desk)
+
+
+def _add_document(router: APIRouter, desk: Desk) -> None:
+    project = desk.project
+
     @router.get(
         "/samples/{sample}/document",
         operation_id="get_document",
