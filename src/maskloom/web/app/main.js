@@ -55,7 +55,7 @@ function createPage() {
   const navigator = new Navigator(page);
   Object.assign(page, {
     tell,
-    fail: (/** @type {string} */ title, /** @type {string} */ text) => notices.fail(title, text),
+    fail: (/** @type {string} */ title, /** @type {string} */ text) => notices.say(title, text),
     goTo: navigator.goTo.bind(navigator),
     reveal: navigator.reveal.bind(navigator),
     watchSaving: saving.watch.bind(saving),

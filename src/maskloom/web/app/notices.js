@@ -24,12 +24,13 @@ export class Notices {
     }, SHOWN);
   }
 
-  /** Something could not be opened. @param {string} title @param {string} text */
-  fail(title, text) {
-    this.say(title, text);
-  }
-
-  /** @param {string} title @param {string} text @param {string} [command] to run. */
+  /**
+   * In place of an image: why there is none, and what to do.
+   *
+   * @param {string} title
+   * @param {string} text
+   * @param {string} [command] to run.
+   */
   say(title, text, command) {
     this.empty.hidden = false;
     fill(
