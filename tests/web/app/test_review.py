@@ -216,3 +216,35 @@ def test_what_the_split_of_a_class_leaves_is_asked_in_words(new_tab, tmp_path, k
         tab = new_tab().open(server.link()).wait("maskloom.store.state.item !== null")
         assert tab.words("#card h2") == "Class to choose"
         assert "is it Round cell or Long cell?" in tab.words("#card")
+
+
+@pytest.fixture
+def two_images(tmp_path, kit):
+    """Two images, each with an object that the model does not find and one that only it finds."""
+    truth, said = kit.rows([(10, 10, 80, 80)], [0]), kit.rows([(120, 10, 200, 90)], [0])
+    layers = {"main": dict.fromkeys("ab", truth), MODEL: dict.fromkeys("ab", said)}
+    root = kit.make_project(tmp_path, layers)
+    review(root, "--task", "instance")
+    with kit.serving(root) as server:
+        yield server
+
+
+def test_undo_goes_back_to_the_region_that_was_judged_last(new_tab, two_images):
+    server = two_images
+    tab = new_tab().open(server.link())
+    tab.wait("maskloom.store.state.item !== null")
+    judged = []
+    for n in (1, 2, 3):
+        judged.append(tab.value("maskloom.store.state.item.id"))
+        tab.key("k").wait(f"maskloom.store.state.item?.id !== '{judged[-1]}'").saved()
+        tab.wait("maskloom.store.state.item !== null && maskloom.store.state.phase === 'ready'")
+        assert [one["id"] for one in items(server) if one["verdict"]] == judged[:n]
+    assert len({one["sample_id"] for one in items(server) if one["id"] in judged}) == 2
+    for n in (2, 1, 0):
+        tab.key("Control+z").wait(f"maskloom.trail.done.length === {n}").saved()
+        assert tab.value("maskloom.store.state.item.id") == judged[n]
+        assert [one["id"] for one in items(server) if one["verdict"]] == judged[:n]
+    for n in (1, 2, 3):
+        tab.key("Control+Shift+Z").wait(f"maskloom.trail.done.length === {n}").saved()
+        assert tab.value("maskloom.store.state.item.id") == judged[n - 1]
+        assert [one["id"] for one in items(server) if one["verdict"]] == judged[:n]

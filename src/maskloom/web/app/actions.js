@@ -54,8 +54,8 @@ const TOOLS = [
 ];
 
 const EDIT = [
-  act("Edit", "undo", "Undo", "Ctrl+Z", (page) => page.history.undo(), { able: editable, ...held }),
-  act("Edit", "redo", "Redo", "Ctrl+Shift+Z Ctrl+Y", (page) => page.history.redo(), {
+  act("Edit", "undo", "Undo", "Ctrl+Z", (page) => page.trail.undo(), { able: editable, ...held }),
+  act("Edit", "redo", "Redo", "Ctrl+Shift+Z Ctrl+Y", (page) => page.trail.redo(), {
     able: editable,
     ...held,
   }),

@@ -159,51 +159,71 @@ export class History {
     return this.redoable.length > 0;
   }
 
+  /** @returns {Promise<Operation | null>} what was done, if anything was. */
   async undo() {
     const { document } = this.opened;
-    if (!document) return;
-    let event = this.next();
-    if (!event && this.canUndo) {
-      try {
-        await this.load(this.author, 4 * (this.opened.revision - this.from) + WINDOW);
-      } catch (error) {
-        return this.tell(`Nothing is undone: ${/** @type {Error} */ (error).message}`);
-      }
-      event = this.next();
-    }
-    if (!event) return this.tell("Nothing to undo.");
+    if (!document) return null;
+    if (!(await this.learn(this.next()))) return null;
+    const event = this.next();
+    if (!event) return this.refuse("Nothing to undo.");
     const name = gestureName(event.op.kind);
     const other = this.blocker(event, document.form);
     if (other) {
       event.skipped = true;
       this.changed();
-      return this.tell(`The ${name} stays: ${other} changed the same place since.`);
+      return this.refuse(`The ${name} stays: ${other} changed the same place since.`);
     }
-    this.perform(inverse(event.op, this.opened.revision, "undo"), `Undid: ${name}`);
+    return this.perform(inverse(event.op, this.opened.revision, "undo"), `Undid: ${name}`);
   }
 
-  redo() {
+  /** @returns {Promise<Operation | null>} what was done, if anything was. */
+  async redo() {
+    if (!(await this.learn(this.redoable.at(-1)))) return null;
     const op = this.redoable.at(-1);
     const event = this.events.find((one) => one.op === op);
     const { document } = this.opened;
-    if (!op || !event || !document) return this.tell("Nothing to redo.");
+    if (!op || !event || !document) return this.refuse("Nothing to redo.");
     const other = this.blocker(event, document.form);
     if (other) {
       this.redoable = [];
       this.changed();
-      return this.tell(`Redo is not possible: ${other} changed the same place since.`);
+      return this.refuse(`Redo is not possible: ${other} changed the same place since.`);
     }
-    this.perform(inverse(op, this.opened.revision, "redo"), "Redone");
+    return this.perform(inverse(op, this.opened.revision, "redo"), "Redone");
   }
 
-  /** @param {Operation} op @param {string} done what to tell. */
+  /**
+   * Load more of the past where it is needed and there is more.
+   *
+   * @param {unknown} found in what is known.
+   * @returns {Promise<boolean>} false if it could not be loaded, which is told.
+   */
+  async learn(found) {
+    const { turn, revision } = this.opened;
+    if (found || (this.loaded === turn && this.from === 0)) return true;
+    try {
+      await this.load(this.author, 4 * (revision - this.from) + WINDOW);
+      return true;
+    } catch (error) {
+      return this.refuse(`That cannot be done now: ${/** @type {Error} */ (error).message}`) !== null;
+    }
+  }
+
+  /** @param {string} why @returns {null} nothing was done. */
+  refuse(why) {
+    this.tell(why);
+    return null;
+  }
+
+  /** @param {Operation} op @param {string} done what to tell. @returns {Operation | null} */
   perform(op, done) {
     try {
       this.opened.perform(op);
-      this.tell(done);
     } catch {
-      this.tell("That place was changed since, so it is left as it is.");
+      return this.refuse("That place was changed since, so it is left as it is.");
     }
+    this.tell(done);
+    return op;
   }
 
   /**

@@ -6,6 +6,7 @@
 import { ACTIONS } from "./actions.js";
 import { api } from "./api.js";
 import { Compositor } from "./compositor.js";
+import { Concern } from "./concern.js";
 import { Conflicts } from "./conflicts.js";
 import { place } from "./dom.js";
 import { DraftView } from "./draftview.js";
@@ -29,6 +30,7 @@ import { Stage } from "./stage.js";
 import { createStore } from "./store.js";
 import { createBrush, createEraser } from "./tools/brush.js";
 import { Polygon } from "./tools/polygon.js";
+import { Trail } from "./trail.js";
 import { createPan, createSelect } from "./tools/select.js";
 import { View } from "./view.js";
 
@@ -48,10 +50,11 @@ function createPage() {
   const layers = new Layers(store, compositor, opened);
   const history = new History(opened, tell);
   const conflicts = new Conflicts(outbox, sender, opened, draft);
-  const saving = new Saving({ store, outbox, sender, opened, history, conflicts, tell });
   /** @type {any} filled in below. */
   const page = { store, view, compositor, draft, outbox, sender };
-  Object.assign(page, { opened, layers, history, conflicts });
+  const trail = new Trail(page);
+  const saving = new Saving({ store, outbox, sender, opened, history, trail, conflicts, tell });
+  Object.assign(page, { opened, layers, history, trail, conflicts });
   const navigator = new Navigator(page);
   Object.assign(page, {
     tell,
@@ -105,10 +108,7 @@ function addTools(page) {
     page.tell(layers.hidden ? "Masks are hidden. M shows them again." : "Masks are shown.");
   };
   draft.painters.push((context) => page.tool.draw?.(context));
-  draft.painters.push(() => {
-    const { item } = store.state;
-    if (item) draft.line(draft.framePath(item), "#ffffff", [6, 4]);
-  });
+  new Concern(page);
 }
 
 /** @param {Page} page */

@@ -35,6 +35,7 @@
  * @property {import("./sender.js").Sender} sender
  * @property {import("./opened.js").Opened} opened
  * @property {import("./history.js").History} history
+ * @property {import("./trail.js").Trail} trail
  * @property {import("./layers.js").Layers} layers
  * @property {import("./conflicts.js").Conflicts} conflicts
  * @property {Record<string, Tool>} tools

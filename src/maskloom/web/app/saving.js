@@ -20,6 +20,7 @@ const COUNTED = ["state", "verdict", "accept", "undo", "redo"];
  * @property {import("./sender.js").Sender} sender
  * @property {import("./opened.js").Opened} opened
  * @property {import("./history.js").History} history
+ * @property {import("./trail.js").Trail} trail
  * @property {import("./conflicts.js").Conflicts} conflicts
  * @property {(text: string) => void} tell
  */
@@ -58,7 +59,7 @@ export class Saving {
   }
 
   connect() {
-    const { store, outbox, sender, opened, history, conflicts } = this.parts;
+    const { store, outbox, sender, opened, history, trail, conflicts } = this.parts;
     const mark = () => store.set({ edited: store.state.edited + 1 });
     outbox.changed = () => this.tell();
     sender.changed = () => {
@@ -72,10 +73,13 @@ export class Saving {
     };
     sender.collided = (entries) => {
       opened.takeBack(entries);
-      history.drop(entries.map(({ op }) => op.id));
+      const ids = entries.map(({ op }) => op.id);
+      history.drop(ids);
+      trail.drop(ids);
       void opened.reload().then(() => entries.forEach(({ op }) => this.describe(op)));
     };
     opened.made = (op) => {
+      trail.note(op);
       history.note(op, store.state.session?.author ?? "", true);
       this.describe(op);
     };

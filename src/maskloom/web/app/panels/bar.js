@@ -55,8 +55,8 @@ export function createBar(page, root) {
     done.disabled = !able;
     done.setAttribute("aria-pressed", String(is));
     fill(done, is ? icon("check") : null, is ? "Done" : "Mark done");
-    undo.disabled = !able || !page.history.canUndo;
-    redo.disabled = !able || !page.history.canRedo;
+    undo.disabled = !able || !page.trail.canUndo;
+    redo.disabled = !able || !page.trail.canRedo;
   });
 }
 
