@@ -16,7 +16,9 @@ from maskloom.edits.tiles import decode_tile, encode_tile
 from maskloom.errors import CheckpointError, UsageError, WriteError
 from maskloom.store.images import write_png
 from maskloom.store.project import Project
+from maskloom.verbs.evaluate import evaluate
 from maskloom.verbs.import_ import import_
+from maskloom.verbs.predict import predict
 from maskloom.verbs.taxonomy import taxonomy
 from maskloom.verbs.train import train
 
@@ -91,6 +93,19 @@ def test_a_run_from_a_run_is_compared_on_the_same_samples_with_the_labels_of_now
     page = (run / "report.html").read_text()
     assert "Before and after" in page
     assert "2 of 10 labelled images were changed" in page
+
+
+def test_a_layer_scored_on_what_its_run_was_trained_on_is_told(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = Path(predict(str(trained), model="runs/1").results["address"])
+    held = len((trained / "runs/1/val.txt").read_text().split())
+    (told,) = evaluate(trained, layer).warnings
+    assert told.startswith(f"{10 - held} of 10 scored images were used to train runs/1")
+    assert "--split @runs/1/val.txt" in told
+    monkeypatch.chdir(trained.parent)
+    held_out = evaluate(trained, layer, split="@runs/1/val.txt")
+    assert not any("used to train" in text for text in held_out.warnings)
 
 
 def test_before_is_what_the_parent_scores_now_and_not_what_it_scored_then(

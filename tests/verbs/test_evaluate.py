@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from maskloom.core.outcome import plain
-from maskloom.errors import DataError, MaskloomError, TaxonomyError, UsageError
+from maskloom.errors import DataError, FormatError, MaskloomError, TaxonomyError, UsageError
 from maskloom.store.images import write_png
 from maskloom.verbs.evaluate import evaluate
+from maskloom.verbs.import_ import import_
 
 
 def folder(path, maps):
@@ -214,6 +216,40 @@ def test_the_report_is_one_file_with_the_scores(pair, tmp_path):
     assert outcome.results["report"] == file
     assert "pred against truth" in text
     assert "data:image" in text
+
+
+@pytest.fixture
+def project(pair, tmp_path):
+    """A project whose `main` is the truth and whose machine layer is the prediction."""
+    root = tmp_path / "cells"
+    for source, layer in zip(pair, ("main", "model/net@ab12"), strict=True):
+        import_(source, root, from_="bitmap", layer=layer, set_=("kind=class",))
+    return root
+
+
+def test_layers_of_one_project_are_told_apart_in_title_and_report(project, tmp_path):
+    file = tmp_path / "report.html"
+    outcome = evaluate(project, Path(f"{project}::model/net"), report=file)
+    assert outcome.tables[0].title == "cells::model/net against cells::main"
+    text = file.read_text("utf-8")
+    assert "cells::main, 2 images" in text
+    assert "cells::model/net" in text
+
+
+def test_a_list_of_samples_is_found_in_the_project_as_a_run_is(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    layer = Path("cells::model/net@ab12")
+    (project / "runs/1").mkdir(parents=True)
+    (project / "runs/1/val.txt").write_text("b\n")
+    scored = evaluate(Path("cells"), layer, split="@runs/1/val.txt").results["per_sample"]
+    assert [row["key"] for row in scored] == ["b"]
+    (tmp_path / "runs/1").mkdir(parents=True)
+    (tmp_path / "runs/1/val.txt").write_text("a\n")  # the working folder comes first
+    scored = evaluate(Path("cells"), layer, split="@runs/1/val.txt").results["per_sample"]
+    assert [row["key"] for row in scored] == ["a"]
+    with pytest.raises(FormatError, match=r"no such list.*runs/2/val.txt and cells/runs/2") as told:
+        evaluate(Path("cells"), layer, split="@runs/2/val.txt")
+    assert "Errno" not in str(told.value)
 
 
 @pytest.mark.shared

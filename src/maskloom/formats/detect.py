@@ -105,7 +105,8 @@ def read_dataset(
         options: an instance of the format's `ReadOptions`; None takes `settings`.
         settings: `[from.]KEY=VALUE` strings.
         images: folder under which images are looked for instead of their usual place.
-        split: only this split; `@FILE` is a text file of keys, one a line (RUN/val.txt).
+        split: only this split; `@FILE` is a text file of keys, one a line (RUN/val.txt), looked
+            for in the working folder, then in the project that `path` is (in).
         skip_bad: leave invalid annotations out and count them in the warnings.
 
     Raises:
@@ -125,7 +126,7 @@ def read_dataset(
     dataset = chosen.read(path, options, images)
     if not dataset.samples:
         raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
-    return part_of(with_groups(dataset, options.group), split)
+    return part_of(with_groups(dataset, options.group), split, of=path)
 
 
 def _refuse_absent(path: Path) -> None:
@@ -146,8 +147,14 @@ def _project() -> Format:
     return FORMAT
 
 
-def part_of(dataset: Dataset, split: str | None) -> Dataset:
+def part_of(dataset: Dataset, split: str | None, *, of: Path | None = None) -> Dataset:
     """The samples of a split, or those that a text file lists (`@FILE`, one key a line).
+
+    Args:
+        dataset: all of it.
+        split: a name or `@FILE`; None is everything.
+        of: where the data set was opened; a list that is not in the working folder is looked
+            for in the project there, as `runs/1` is.
 
     Raises:
         FormatError: the file cannot be read.
@@ -156,10 +163,23 @@ def part_of(dataset: Dataset, split: str | None) -> Dataset:
     if split is None or not split.startswith("@"):
         return dataset.split(split)
     path = Path(split[1:])
+    address = None if of is None else project_address(of)
+    looked = [path, *([] if address is None or path.is_absolute() else [address.root / path])]
+    file = next((one for one in looked if one.is_file()), None)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = (file or path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise FormatError(
+            "no such list of samples",
+            where=f"--split @{path}",
+            seen=" and ".join(map(str, looked)),
+            hint="name a text file with one key a line; a run keeps its own as @runs/1/val.txt",
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(
-            "no list of samples", where=path, seen=error, hint="give --split @FILE, one key a line"
+            "the list of samples cannot be read",
+            where=file or path,
+            seen=error,
+            hint="give --split @FILE, one key a line",
         ) from error
     return dataset.select(line for line in lines if line.strip())

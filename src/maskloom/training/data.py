@@ -77,7 +77,7 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
     everything = source.read(source.path)
     split = source.split or ("train" if "train" in everything.splits else None)
     whole, notes = _labelled(everything) if source.fmt == PROJECT else (everything, [])
-    train = part_of(whole, split)
+    train = part_of(whole, split, of=source.path)
     if val == AUTO and "val" in whole.splits and split != "val":
         val = "val"
     if val == AUTO and (again := _present(source.held, train)):
@@ -102,7 +102,7 @@ def _parted(
     if val.startswith(_GROUP):
         return hold_out(train, val.removeprefix(_GROUP))
     if val in whole.splits or val.startswith("@"):
-        held = part_of(whole, val)
+        held = part_of(whole, val, of=source.path)
         return (_without(train, held) if split is None else train), held
     if is_there(val):
         return train, adopt_taxonomy(source.read(Path(val)), train.taxonomy)

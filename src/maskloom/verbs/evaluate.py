@@ -70,7 +70,8 @@ def evaluate(
         by: also score each value of this tag, or each group.
         metrics: names to report; all that apply if left out.
         convention: how objects are matched; coco keeps 100 predictions per image and class.
-        split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt.
+        split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt, which
+            is found in the project too.
         images: where the images lie, if not with the labels; only the report shows them.
         report: HTML file to write, with pictures of the worst and best images.
         skip_bad: leave invalid annotations out instead of refusing the file.
@@ -88,7 +89,7 @@ def evaluate(
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.align import compare
     from maskloom.metrics.judge import RULES, Terms, judge
-    from maskloom.verbs.sides import Sides
+    from maskloom.verbs.sides import Sides, called, trained_on_note
     from maskloom.work.progress import step
 
     sides = Sides(
@@ -103,8 +104,16 @@ def evaluate(
     judged = judge(ours, theirs, terms)
     step("hashing both sides")
     hashes = compare(ours, theirs, missing=missing, renames=terms.renames).hashes()
-    judged = replace(judged, provenance={**judged.provenance, **hashes})
+    names = called(truth, ours), called(predicted, theirs)
+    seen = trained_on_note(predicted, [str(row["key"]) for row in judged.per_sample])
+    judged = replace(
+        judged,
+        title=f"{names[1] or 'prediction'} against {names[0] or 'truth'}",
+        provenance={**judged.provenance, **hashes},
+        notes=(*judged.notes, *([seen] if seen else [])),
+    )
     if report is not None:
+        ours, theirs = replace(ours, name=names[0]), replace(theirs, name=names[1])
         _write_report(judged, report, ours, theirs, terms)
     return _outcome(judged, (ours, theirs), report)
 

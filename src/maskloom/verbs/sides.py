@@ -6,7 +6,7 @@ No verb: it turns paths and options into data sets. What belongs together is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +170,40 @@ def _as_classes(by: Dataset, other: Dataset, options: Any) -> Any:
         if labels.class_map is not None and (labels.class_map == position).any():
             return None
     return replace(options, kind="class")
+
+
+def called(path: Path, dataset: Dataset) -> str:
+    """What to call a side: a layer by its address without the folders above, else by its name."""
+    from maskloom.store.project.runs import project_address
+
+    address = project_address(path)
+    if address is None:
+        return dataset.name
+    return str(replace(address, root=Path(address.root.resolve().name)))
+
+
+def trained_on_note(predicted: Path, keys: Collection[str]) -> str:
+    """A sentence where a model's layer is compared on what the model was trained on; else "".
+
+    Args:
+        predicted: the side that may be a machine layer of a project.
+        keys: of the samples that are compared.
+    """
+    from maskloom.formats.project import pinned
+    from maskloom.store.project.runs import project_address, run_of_layer, trained_on
+
+    if project_address(predicted) is None:
+        return ""
+    address = pinned(predicted)
+    run = run_of_layer(address.root, address.layer)
+    seen = 0 if run is None else len(trained_on(run).intersection(keys))
+    if run is None or not seen:
+        return ""
+    name = f"runs/{run.name}"
+    return (
+        f"{seen} of {len(keys)} scored images were used to train {name}, which flatters it; "
+        f"--split @{name}/val.txt scores the others"
+    )
 
 
 def side_warnings(sides: tuple[Dataset, Dataset], *, pictures: bool) -> list[str]:

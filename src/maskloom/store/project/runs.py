@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maskloom.core.run import WEIGHTS
+from maskloom.core.run import WEIGHTS, Run
+from maskloom.errors import CheckpointError
 from maskloom.store.files import writing
 from maskloom.store.project.address import Address, parse_address
 from maskloom.store.project.layout import Layout, is_project
@@ -63,6 +64,33 @@ def find_run(path: Path, root: Path | None) -> Path:
     if root is not None and not (path / WEIGHTS).is_file() and (root / path / WEIGHTS).is_file():
         return root / path
     return path
+
+
+def run_of_layer(root: Path, layer: str) -> Path | None:
+    """The folder of the project's run that a machine layer was predicted with.
+
+    A layer that other settings were used for has a hash of its own: it is told by its name.
+    """
+    named = None
+    for path in runs(root):
+        try:
+            run = Run.load(path)
+        except CheckpointError:
+            continue
+        if layer == run.layer or layer.endswith(f"@{run.weights_sha256[:12]}"):
+            return path
+        if layer.partition("@")[0] == run.layer.partition("@")[0]:
+            named = path
+    return named
+
+
+def trained_on(run: Path) -> frozenset[str]:
+    """Keys of the samples that a run was trained on, as its list says; none without a list."""
+    try:
+        lines = (run / "train.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset(line for line in lines if line)
 
 
 def _numbers(folder: Path) -> list[int]:
