@@ -8,7 +8,9 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_link_pasted_into_the_tab_lets_in_another_person(tab, shared_server, sample):
-    tab.page.goto(shared_server.link("bob", f"#/s/{sample}"))
+    link = shared_server.link("bob", f"#/s/{sample}")
+    with tab.page.expect_event("load"):
+        tab.page.goto(link)
     tab.wait("window.maskloom?.store.state.session?.author === 'bob'").ready()
     assert tab.page.url == f"{shared_server.address}/#/s/{sample}"
     assert tab.value("maskloom.store.state.sample.id") == sample
