@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskloom.core.report import Report
 from maskloom.core.run import Run
 from maskloom.edits.gestures import make, replace_pixels, set_field
 from maskloom.edits.tiles import decode_tile, encode_tile
 from maskloom.errors import CheckpointError, UsageError, WriteError
 from maskloom.store.images import write_png
 from maskloom.store.project import Project
+from maskloom.training.improvement import comparison_verdict, comparison_warning
 from maskloom.verbs.evaluate import evaluate
 from maskloom.verbs.import_ import import_
+from maskloom.verbs.listing import list_
 from maskloom.verbs.predict import predict
 from maskloom.verbs.taxonomy import taxonomy
 from maskloom.verbs.train import train
@@ -95,11 +98,42 @@ def test_a_run_from_a_run_is_compared_on_the_same_samples_with_the_labels_of_now
     assert "2 of 10 labelled images were changed" in page
 
 
+def test_a_run_has_no_layer_in_the_list_until_something_was_predicted_with_it(
+    trained: Path,
+) -> None:
+    done = train(trained, steps=1, set_=TINY)
+    row = list_("runs", trained).results["rows"][-1]
+    assert (row["name"], row["layer"]) == (f"runs/{Path(done.results['run']).name}", None)
+    assert any(line.startswith("trained 1 step in") for line in done.lines)
+
+
+def test_the_verdict_is_on_the_score_that_chooses_runs_and_a_worse_run_warns() -> None:
+    metrics = {
+        "ap": {"before": 0.193, "after": 0.196, "change": 0.003},
+        "ap50": {"before": 0.370, "after": 0.330, "change": -0.040},
+    }
+    parent = {"id": "unet-1@ab12", "path": "runs/1"}
+    labels = {"samples": 40, "changed": 1, "added": 2, "removed": 1}
+    compared = {"metrics": metrics, "labels": labels, "parent": parent, "notes": []}
+    after = Report("t", "instance", {"ap": 0.196, "ap50": 0.330}, per_sample=({"key": "a"},))
+    assert comparison_verdict(compared, after) == (
+        "AP at 0.50 fell from 0.370 to 0.330 (-0.040) on the same 1 validation image. "
+        "1 of 40 labelled images was changed since unet-1@ab12 was trained, 2 were added, "
+        "1 was removed."
+    )
+    warned = comparison_warning(compared, after, "runs/2")
+    assert warned.startswith("runs/2 is worse than runs/1, which it began from: AP at 0.50")
+    assert "runs/1 is still there" in warned
+    metrics["ap50"]["change"] = 0.0
+    assert comparison_warning(compared, after, "runs/2") == ""
+
+
 def test_a_layer_scored_on_what_its_run_was_trained_on_is_told(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer = Path(predict(str(trained), model="runs/1").results["address"])
     held = len((trained / "runs/1/val.txt").read_text().split())
+    assert list_("runs", trained).results["rows"][0]["layer"] == Run.load(trained / "runs/1").layer
     (told,) = evaluate(trained, layer).warnings
     assert told.startswith(f"{10 - held} of 10 scored images were used to train runs/1")
     assert "--split @runs/1/val.txt" in told

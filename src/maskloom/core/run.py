@@ -23,6 +23,8 @@ from maskloom.errors import CheckpointError, MaskloomError
 
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
+SELECTED_BY = {"semantic": "miou", "instance": "ap50"}
+"""Task → the validation score by which weights are kept and runs are told apart."""
 _MAX_HEADER = 100_000_000
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from maskloom.core.outcome import Table
 from maskloom.core.report import Report
-from maskloom.report.words import headline, meaning, ranking
+from maskloom.core.run import SELECTED_BY
+from maskloom.report.words import meaning, ranking
 from maskloom.training.beginning import Beginning
 
 _SHOWN = 12
@@ -62,19 +63,42 @@ def comparison_tables(compared: Mapping[str, Any]) -> tuple[Table, ...]:
 
 
 def comparison_verdict(compared: Mapping[str, Any], after: Report) -> str:
-    """One sentence on the main score."""
-    name = next(iter(headline(after, 1)), "")
-    row = compared["metrics"].get(name, {})
+    """One sentence on the score by which runs are chosen."""
+    name, row = _selection(compared, after)
     if row.get("change") is None:
         return ""
     direction = "rose" if row["change"] > 0 else "fell" if row["change"] < 0 else "stayed"
     count = len(after.per_sample)
     text = (
         f"{meaning(name).label} {direction} from {row['before']:.3f} to {row['after']:.3f} "
-        f"({row['change']:+.3f}) on the same {count} validation image{'' if count == 1 else 's'}"
+        f"({row['change']:+.3f}) on the same {count} validation image{_s(count)}"
     )
     labels = _label_words(compared)
     return f"{text}. {labels}" if labels else f"{text}."
+
+
+def comparison_warning(compared: Mapping[str, Any], after: Report, run: str) -> str:
+    """What to know where the new run is worse than the one it began from; else "".
+
+    Args:
+        compared: of `comparison`.
+        after: the new run's scores.
+        run: what to call the new run.
+    """
+    name, row = _selection(compared, after)
+    if (row.get("change") or 0.0) >= 0:
+        return ""
+    parent = compared["parent"]["path"]
+    return (
+        f"{run} is worse than {parent}, which it began from: {meaning(name).label} is "
+        f"{row['after']:.3f} after {row['before']:.3f}; {parent} is still there to predict with"
+    )
+
+
+def _selection(compared: Mapping[str, Any], after: Report) -> tuple[str, Mapping[str, Any]]:
+    """The score that keeps weights and orders runs, before and after."""
+    name = SELECTED_BY[after.task]
+    return name, compared["metrics"].get(name, {})
 
 
 def _change(before: Any, after: Any) -> dict[str, Any]:
@@ -93,10 +117,19 @@ def _label_words(compared: Mapping[str, Any]) -> str:
         return ""
     changed, added, removed = (labels[name] for name in ("changed", "added", "removed"))
     since = f"since {compared['parent']['id']} was trained"
-    parts = [f"{changed} of {labels['samples']} labelled images were changed {since}"]
-    parts += [f"{added} were added"] if added else []
-    parts += [f"{removed} were removed"] if removed else []
+    of = labels["samples"]
+    parts = [f"{changed} of {of} labelled image{_s(of)} {_were(changed)} changed {since}"]
+    parts += [f"{added} {_were(added)} added"] if added else []
+    parts += [f"{removed} {_were(removed)} removed"] if removed else []
     return _sentence(", ".join(parts))
+
+
+def _were(n: int) -> str:
+    return "was" if n == 1 else "were"
+
+
+def _s(n: int) -> str:
+    return "" if n == 1 else "s"
 
 
 def _sentence(text: str) -> str:

@@ -214,7 +214,8 @@ class Loop:
     def _note(self) -> str:
         text = f"loss {self.recent.get('loss', math.nan):.3f}"
         if self.state.best >= 0:
-            text += f", best {self.state.best:.3f}"
+            name = "AP50" if self.plan.channels.distance else "mIoU"
+            text += f", best {name} {self.state.best:.3f}"
         return text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.run import Run
+from maskloom.core.run import SELECTED_BY, Run
 from maskloom.core.sample import Sample
 from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import ImageError
@@ -42,7 +42,8 @@ def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
     scores = {k: v for k, v in pixels.result().metrics.items() if v is not None}
     if objects is not None:
         scores |= {k: v for k, v in objects.result().metrics.items() if v is not None}
-    scores["score"] = scores.get("miou" if objects is None else "ap50", 0.0)
+    chosen = SELECTED_BY["semantic" if objects is None else "instance"]
+    scores["score"] = scores.get(chosen, 0.0)
     return scores
 
 

@@ -24,7 +24,12 @@ from maskloom.store.project.runs import claim_run
 from maskloom.training.beginning import Beginning, load_beginning, parent_facts, prepare_folder
 from maskloom.training.data import Parts, Source, guess_task, training_data
 from maskloom.training.fit import fit
-from maskloom.training.improvement import comparison, comparison_tables
+from maskloom.training.improvement import (
+    comparison,
+    comparison_tables,
+    comparison_verdict,
+    comparison_warning,
+)
 from maskloom.training.plan import Choices, Plan, make_plan
 from maskloom.training.request import BEGUN, OUT_VARIABLE, TrainRequest
 from maskloom.training.state import State
@@ -67,7 +72,8 @@ def train_run(request: TrainRequest) -> Outcome:
     if _rank() > 0:
         return Outcome({"rank": _rank()})
     report = summarise(plan, run, state, begun)
-    return replace(_outcome(run, plan, state, report, begun), warnings=parts.notes)
+    outcome = _outcome(run, plan, state, report, begun)
+    return replace(outcome, warnings=(*parts.notes, *outcome.warnings))
 
 
 def _rank() -> int:
@@ -192,17 +198,27 @@ def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginnin
     tables: tuple[Table, ...] = (
         Table("validation scores of the kept weights", ["score", "value"], rows),
     )
+    said, warned = "", ""
     if begun.parent:
-        results["before_after"] = comparison(begun, report)
-        tables = comparison_tables(results["before_after"])
+        compared = results["before_after"] = comparison(begun, report)
+        tables = comparison_tables(compared)
+        said = comparison_verdict(compared, report)
+        warned = comparison_warning(compared, report, _name(run.path))
     speed_text = "" if speed is None else f", {speed:.1f} images/s"
     return Outcome(
         results,
         tables=tables,
         lines=(
-            f"trained {steps} steps in {seconds / 60:.1f} min{speed_text}, "
-            f"{run.scores['precision']}",
+            *([said] if said else []),
+            f"trained {steps} step{'' if steps == 1 else 's'} in {seconds / 60:.1f} min, without "
+            f"start and last scoring{speed_text}, {run.scores['precision']}",
             f"run     {run.path}",
             f"report  {run.path / 'report.html'}",
         ),
+        warnings=(warned,) if warned else (),
     )
+
+
+def _name(path: Path) -> str:
+    """A run as users name it: `runs/2` of a project."""
+    return f"runs/{path.name}" if path.parent.name == "runs" else str(path)

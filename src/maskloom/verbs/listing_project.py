@@ -51,16 +51,25 @@ def list_runs(root: Path) -> Outcome:
     Raises:
         UsageError: it is no project.
     """
+    from maskloom.store.project import Project
     from maskloom.store.project.layout import project_root
     from maskloom.store.project.runs import runs
 
-    rows = [_run(path) for path in runs(project_root(root))]
+    folders = runs(project_root(root))
+    machine: list[str] = []
+    if folders:
+        with Project.open(root, readonly=True) as project:
+            machine = [one.name for one in project.layers() if one.immutable]
+    rows = [_run(path, machine) for path in folders]
     cells = [
         (r["name"], r["model"], r["task"], r["score"], r["data"], r["parent"], r["layer"])
         for r in rows
     ]
     columns = ("run", "model", "task", "score", "trained on", "started from", "layer")
-    note = "score: mean IoU of classes, AP50 of objects, on its own validation samples"
+    note = (
+        "score: mean IoU of classes, AP50 of objects, on its own validation samples\n"
+        "layer: what was predicted with it"
+    )
     lines = () if rows else (f"no runs yet: maskloom train {root}",)
     return Outcome(
         {"what": "runs", "rows": rows},
@@ -69,9 +78,11 @@ def list_runs(root: Path) -> Outcome:
     )
 
 
-def _run(path: Path) -> dict[str, Any]:
+def _run(path: Path, machine: list[str]) -> dict[str, Any]:
+    """What is known of a run; `layer` is None until something was predicted with it."""
     from maskloom.core.run import Run
     from maskloom.errors import CheckpointError
+    from maskloom.store.project.runs import layers_of_run
 
     row: dict[str, Any] = dict.fromkeys(("model", "task", "score", "data", "parent", "layer"))
     row["name"] = f"runs/{path.name}"
@@ -86,6 +97,6 @@ def _run(path: Path) -> dict[str, Any]:
         "score": None if score is None else round(float(score), 4),
         "data": run.data.get("address", run.data.get("name")),
         "parent": run.parent.get("id"),
-        "layer": run.layer,
+        "layer": next(iter(layers_of_run(run, machine)), None),
         "weights_sha256": run.weights_sha256,
     }

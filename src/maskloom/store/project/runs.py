@@ -5,6 +5,7 @@ What is in such a folder is `core/run.py`. No database is opened here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from maskloom.core.run import WEIGHTS, Run
@@ -67,21 +68,25 @@ def find_run(path: Path, root: Path | None) -> Path:
 
 
 def run_of_layer(root: Path, layer: str) -> Path | None:
-    """The folder of the project's run that a machine layer was predicted with.
-
-    A layer that other settings were used for has a hash of its own: it is told by its name.
-    """
-    named = None
+    """The folder of the project's run that a machine layer was predicted with."""
     for path in runs(root):
         try:
             run = Run.load(path)
         except CheckpointError:
             continue
-        if layer == run.layer or layer.endswith(f"@{run.weights_sha256[:12]}"):
+        if layers_of_run(run, [layer]):
             return path
-        if layer.partition("@")[0] == run.layer.partition("@")[0]:
-            named = path
-    return named
+    return None
+
+
+def layers_of_run(run: Run, names: Iterable[str]) -> list[str]:
+    """Those layers that were predicted with a run, the one with the usual settings first.
+
+    A layer that other settings were used for has a hash of its own: it is told by its name.
+    """
+    digest, named = f"@{run.weights_sha256[:12]}", f"{run.layer.partition('@')[0]}@"
+    found = [n for n in names if n.startswith(named) or n.endswith(digest)]
+    return sorted(found, key=lambda name: (not name.endswith(digest), name))
 
 
 def trained_on(run: Path) -> frozenset[str]:
