@@ -93,7 +93,7 @@ function soundGeometry(document, found, mask) {
  * @param {Document} predicted @param {Document} document @param {string} uid
  * @returns {string | null}
  */
-function bestMatch(predicted, document, uid) {
+export function bestMatch(predicted, document, uid) {
   const own = fromTiles(document.held(uid).tiles);
   const near = new Set([...own.keys()].flatMap((key) => [...(predicted.index.get(key) ?? [])]));
   let best = 0;

@@ -5,6 +5,7 @@
 
 import { ImageTiles } from "./imagetiles.js";
 import { join, MaskTiles } from "./masktiles.js";
+import { FAINT } from "./shade.js";
 
 /** ms a frame for making pictures of masks. */
 const BUDGET = 6;
@@ -33,6 +34,8 @@ export class Compositor {
     this.dirty = null;
     this.everything = false;
     this.waiting = false;
+    /** @type {() => Box | null} px of the image outside of which masks are faint. */
+    this.focus = () => null;
     /** @type {() => void} called after the whole view was drawn. */
     this.drawn = () => {};
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.adopt());
@@ -84,11 +87,28 @@ export class Compositor {
     this.clip({ x0: 0, y0: 0, x1: view.imageWidth, y1: view.imageHeight });
     this.images.draw(context, view, ratio);
     const deadline = performance.now() + BUDGET;
-    const whole = this.masks.draw(context, view, ratio, { box, deadline });
+    const whole = this.drawMasks({ box, deadline });
     context.restore();
     context.restore();
     if (!whole) this.redraw(all ? undefined : box);
     if (all) this.drawn();
+  }
+
+  /** The masks; faint around what stands out. @param {{box: Box, deadline: number}} part */
+  drawMasks(part) {
+    const { context, view, ratio, masks } = this;
+    const focus = this.focus();
+    if (!focus) return masks.draw(context, view, ratio, part);
+    context.save();
+    context.globalAlpha = FAINT;
+    this.clip({ x0: 0, y0: 0, x1: view.imageWidth, y1: view.imageHeight }, focus);
+    const around = masks.draw(context, view, ratio, part);
+    context.restore();
+    context.save();
+    this.clip(focus);
+    const whole = masks.draw(context, view, ratio, part);
+    context.restore();
+    return whole && around;
   }
 
   /** A box with room for outlines and rounding. @param {Box} box @returns {Box} */
@@ -97,17 +117,19 @@ export class Compositor {
     return { x0: box.x0 - margin, y0: box.y0 - margin, x1: box.x1 + margin, y1: box.y1 + margin };
   }
 
-  /** Draw only in a box of the image, to whole device px. @param {Box} box */
-  clip(box) {
+  /** Draw only in a box of the image, to whole device px. @param {Box} box @param {Box} [hole] */
+  clip(box, hole) {
     const { context, view } = this;
     const dense = view.scale * this.ratio;
-    const left = Math.round((box.x0 - view.x) * dense);
-    const top = Math.round((box.y0 - view.y) * dense);
-    const right = Math.round((box.x1 - view.x) * dense);
-    const bottom = Math.round((box.y1 - view.y) * dense);
     context.beginPath();
-    context.rect(left, top, right - left, bottom - top);
-    context.clip();
+    for (const one of hole ? [box, hole] : [box]) {
+      const left = Math.round((one.x0 - view.x) * dense);
+      const top = Math.round((one.y0 - view.y) * dense);
+      const right = Math.round((one.x1 - view.x) * dense);
+      const bottom = Math.round((one.y1 - view.y) * dense);
+      context.rect(left, top, right - left, bottom - top);
+    }
+    context.clip("evenodd");
   }
 }
 

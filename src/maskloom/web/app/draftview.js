@@ -60,16 +60,17 @@ export class DraftView {
    * @param {Path2D} path
    * @param {string} color
    * @param {number[]} [dash]
+   * @param {number} [width] CSS px of the coloured line.
    */
-  line(path, color, dash = []) {
+  line(path, color, dash = [], width = 1.5) {
     const { context } = this;
     context.setLineDash([]);
     context.strokeStyle = "rgb(0 0 0 / 65%)";
-    context.lineWidth = 3.5;
+    context.lineWidth = width + 2;
     context.stroke(path);
     context.setLineDash(dash);
     context.strokeStyle = color;
-    context.lineWidth = 1.5;
+    context.lineWidth = width;
     context.stroke(path);
     context.setLineDash([]);
   }

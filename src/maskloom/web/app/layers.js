@@ -33,6 +33,8 @@ export class Layers {
     /** @type {Map<string, Document>} of the layers that are only compared. */
     this.others = new Map();
     this.hidden = false;
+    /** @type {(layer: string) => Set<string> | null} objects from which the others are faint. */
+    this.concerned = () => null;
     /** @type {Map<string, Style>} */
     this.styles = new Map();
     /** @type {Map<string, number>} of the layers in `others`, when they were loaded. */
@@ -121,6 +123,11 @@ export class Layers {
     }
   }
 
+  /** Whether a layer is drawn now. @param {string} layer */
+  shows(layer) {
+    return !this.hidden && shownLayers(this.store.state).some((one) => one.layer === layer);
+  }
+
   /**
    * The tight box of an object.
    *
@@ -152,6 +159,7 @@ export class Layers {
     const draft = edited ? this.draft : null;
     const there = objectsIn(cells, document, draft);
     const selected = edited ? this.marked : null;
+    const concerned = this.concerned(overlay.layer);
     const order = document.inOrder(there.keys());
     if (draft?.fresh && there.has(draft.fresh.uid)) toFront(order, draft.fresh.uid);
     if (selected && there.has(selected)) toFront(order, selected);
@@ -160,7 +168,8 @@ export class Layers {
       const item = document.objects.get(uid);
       const category = fresh ? (draft?.fresh?.category ?? null) : (item?.category ?? null);
       const marked = document.form === "rows" && (fresh || uid === selected);
-      const id = styles.push(this.styleOf(category, overlay, edited, marked)) - 1;
+      const faint = concerned !== null && !marked && !concerned.has(uid);
+      const id = styles.push(this.styleOf(category, overlay, { edited, marked, faint })) - 1;
       for (const key of there.get(uid) ?? []) {
         const tile = draft ? draft.tile(uid, key) : item?.tiles.get(key);
         const [tx, ty] = tilePlace(key);
@@ -172,17 +181,17 @@ export class Layers {
   }
 
   /**
-   * @param {string | null} category @param {Overlay} overlay @param {boolean} edited
-   * @param {boolean} selected
+   * @param {string | null} category @param {Overlay} overlay
+   * @param {{edited: boolean, marked: boolean, faint: boolean}} how
    * @returns {Style}
    */
-  styleOf(category, { layer, opacity, fill }, edited, selected) {
-    const name = `${layer}\n${category}\n${selected}`;
+  styleOf(category, { layer, opacity, fill }, { edited, marked, faint }) {
+    const name = `${layer}\n${category}\n${marked}\n${faint}`;
     const known = this.styles.get(name);
     if (known) return known;
     const { color, void: empty } = categoryOf(this.store.state, category);
-    const how = { opacity, fill, dashed: !edited, hatched: empty, selected };
-    const style = styleFor(color, how);
+    const look = { opacity, fill, dashed: !edited, hatched: empty, selected: marked, faint };
+    const style = styleFor(color, look);
     this.styles.set(name, style);
     return style;
   }

@@ -6,6 +6,9 @@
 
 /** @typedef {import("./stamp.js").Cells} Cells */
 
+/** Opacity of what a region in review is not about, times that of its layer. */
+export const FAINT = 0.3;
+
 /**
  * How one object looks; colours as 0xAABBGGRR.
  *
@@ -182,16 +185,17 @@ export function brightness([r = 0, g = 0, b = 0]) {
  * The look of an object.
  *
  * @param {readonly number[]} rgb of its class.
- * @param {{opacity: number, fill: boolean, dashed: boolean, hatched: boolean, selected: boolean}} how
+ * @param {{opacity: number, fill: boolean, dashed: boolean, hatched: boolean, selected: boolean,
+ *   faint: boolean}} how
  * @returns {Style}
  */
-export function styleFor(rgb, { opacity, fill, dashed, hatched, selected }) {
+export function styleFor(rgb, { opacity, fill, dashed, hatched, selected, faint }) {
   const contrast = brightness(rgb) > 0.4 ? [0, 0, 0] : [255, 255, 255];
-  const strong = opacity === 0 ? 0 : 1;
+  const amount = faint ? FAINT : 1;
+  const strong = opacity === 0 ? 0 : amount;
   if (selected) {
-    const amount = Math.min(1, opacity + 0.15);
     return {
-      fill: fill ? pack(rgb, amount) : 0,
+      fill: fill ? pack(rgb, Math.min(1, opacity + 0.15)) : 0,
       line: pack([255, 255, 255], 1),
       contrast: pack([0, 0, 0], 1),
       hatched,
@@ -199,7 +203,7 @@ export function styleFor(rgb, { opacity, fill, dashed, hatched, selected }) {
     };
   }
   return {
-    fill: fill ? pack(rgb, opacity) : 0,
+    fill: fill ? pack(rgb, opacity * amount) : 0,
     line: pack(rgb, strong),
     contrast: pack(contrast, (dashed ? 0.9 : 0.55) * strong),
     hatched,

@@ -5,8 +5,8 @@
 /** @type {Record<string, string>} kinds of a region in review: four disagreements, seen from the
  *   labels, and what the split of a class leaves to be decided. */
 export const KINDS = {
-  missing: "Not predicted",
-  extra: "Not labelled",
+  missing: "Only in the labels",
+  extra: "Only predicted",
   "wrong-class": "Other class",
   boundary: "Outline differs",
   split: "Class to choose",
@@ -21,7 +21,12 @@ export const VERDICTS = {
     about: "Put what the model says into the labels",
   },
   kept: { key: "k", label: "Keep the labels", past: "kept", about: "The labels are right" },
-  void: { key: "x", label: "Cannot be judged", past: "void", about: "Leave this out of scores" },
+  void: {
+    key: "x",
+    label: "Cannot be judged",
+    past: "cannot be judged",
+    about: "Nobody can tell what is right here; it is not listed again",
+  },
   unsure: { key: "u", label: "Not sure", past: "unsure", about: "Let somebody else decide" },
   fixed: { key: "c", label: "Fixed by hand", past: "fixed", about: "You corrected it yourself" },
 };

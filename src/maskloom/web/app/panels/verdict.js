@@ -31,6 +31,7 @@ export function drawItem(page, item) {
       button("close", "Close the review", () => page.closeItem()),
     ),
     element("p", {}, item.reason),
+    drawLegend(page, item),
     drawFacts(page, item, layer),
     able
       ? null
@@ -56,6 +57,19 @@ export function drawItem(page, item) {
       said && able
         ? button("", "Take the verdict back", () => judge(page, null), { text: true })
         : null,
+    ),
+  );
+}
+
+/** Which line on the image is whose. @param {Page} page @param {import("../types.js").ReviewItem} item */
+function drawLegend({ opened }, { kind }) {
+  if (opened.document?.form === "map" || kind === "split") return null;
+  const lines = kind === "extra" ? [["own", "Prediction"]] : [["own", "Label"], ["other", "Prediction"]];
+  return element(
+    "div",
+    { class: "legend" },
+    ...lines.map(([side, text = ""]) =>
+      element("span", {}, element("i", { class: `line-sample ${side}` }), text),
     ),
   );
 }

@@ -1,0 +1,137 @@
+"""A region in review on the page: what it is about is seen, and everything is said in plain words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from maskloom.core.labels import Labels
+
+pytestmark = pytest.mark.browser
+MODEL = "model/net@ab12"
+ORANGE, BLUE = (230, 159, 0), (86, 180, 233)
+
+LINE = """([x, y]) => {
+  const at = maskloom.view.imageToScreen({ x, y });
+  const { context, ratio } = maskloom.draft;
+  return [...context.getImageData(Math.round(at.x * ratio), Math.round(at.y * ratio), 1, 1).data];
+}"""
+MASK = """([x, y]) => {
+  const at = maskloom.view.imageToScreen({ x, y });
+  const { context, ratio } = maskloom.compositor;
+  const data = context.getImageData(Math.round(at.x * ratio), Math.round(at.y * ratio), 1, 1).data;
+  return [...data.slice(0, 3)];
+}"""
+
+
+def maskloom(*words):
+    command = [sys.executable, "-m", "maskloom", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+
+
+@pytest.fixture
+def reviewed(tmp_path, kit):
+    """One image whose four objects disagree in the four ways, reviewed twice."""
+    truth = kit.rows([(10, 10, 80, 80), (120, 10, 200, 90), (250, 10, 340, 100)], [0, 0, 0])
+    said = kit.rows(
+        [(120, 10, 200, 90), (250, 10, 340, 130), (40, 180, 140, 280)], [1, 0, 1],
+        score=np.array([0.9, 0.95, 0.99]),
+    )  # fmt: skip
+    root = kit.make_project(tmp_path, {"main": {"a": truth}, MODEL: {"a": said}})
+    for _ in range(2):
+        maskloom("review", root, f"{root}::{MODEL}", "--task", "instance")
+    with kit.serving(root) as server:
+        yield server
+
+
+def items(server, review=2):
+    return server.call(f"/reviews/{review}/items?limit=100")["items"]
+
+
+def go_to(tab, server, kind):
+    """Open the region of a kind, with everything drawn."""
+    (item,) = [one for one in items(server) if one["kind"] == kind]
+    tab.page.evaluate("item => maskloom.goTo({ review: 2, item })", item["id"])
+    tab.wait(f"maskloom.store.state.item?.id === {item['id']!r}")
+    tab.wait(f"maskloom.layers.others.has({MODEL!r})")
+    return drawn(tab)
+
+
+def drawn(tab):
+    tab.page.wait_for_timeout(150)
+    return tab.wait("!maskloom.compositor.waiting && !maskloom.draft.waiting")
+
+
+def line(tab, x, y):
+    """RGB of the line that lies over the stage at a point of the image; None without one."""
+    *rgb, alpha = tab.page.evaluate(LINE, [x, y])
+    return tuple(rgb) if alpha > 200 else None
+
+
+def opened(new_tab, server):
+    return new_tab().open(server.link()).wait("maskloom.store.state.item !== null")
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "other"),
+    [
+        ("extra", (90, 180), None),
+        ("missing", (45, 10), None),
+        ("boundary", (300, 100), (300, 130)),
+        ("wrong-class", (160, 10), None),
+    ],
+)
+def test_what_a_region_is_about_is_outlined_and_all_else_is_faint(
+    new_tab, reviewed, kind, own, other
+):
+    tab = go_to(opened(new_tab, reviewed), reviewed, kind)
+    assert line(tab, *own) == ORANGE
+    if other:
+        assert line(tab, *other) == BLUE
+    elsewhere = {"extra": (45, 45), "missing": (295, 50)}.get(kind, (45, 45))
+    tab.key("v").key("f")
+    drawn(tab)
+    faint = np.array(tab.page.evaluate(MASK, elsewhere))
+    assert line(tab, elsewhere[0], 10) is None
+    tab.page.get_by_role("button", name="Close the review").click()
+    tab.wait("maskloom.store.state.item === null").key("f")
+    drawn(tab)
+    assert line(tab, *own) is None
+    full = np.array(tab.page.evaluate(MASK, elsewhere))
+    tab.key("m")
+    drawn(tab)
+    bare = np.array(tab.page.evaluate(MASK, elsewhere))
+    assert np.abs(faint - bare).sum() < 0.5 * np.abs(full - bare).sum()
+
+
+def test_in_a_class_map_the_box_of_the_region_stands_out(tmp_path, kit, new_tab):
+    truth = np.zeros((300, 400), np.uint8)
+    said = truth.copy()
+    said[100:160, 200:290] = 1
+    layers = {
+        name: {"a": Labels((300, 400), class_map=one)}
+        for name, one in (("main", truth), (MODEL, said))
+    }
+    root = kit.make_project(tmp_path, layers)
+    maskloom("review", root, f"{root}::{MODEL}", "--task", "semantic")
+    with kit.serving(root) as server:
+        tab = drawn(opened(new_tab, server))
+        scale = tab.value("maskloom.view.scale")
+        assert line(tab, 245, 100 - 6 / scale) == ORANGE
+        within, outside = (tab.page.evaluate(MASK, at) for at in ((220, 130), (190, 130)))
+        tab.key("m")
+        drawn(tab)
+        bare = [tab.page.evaluate(MASK, at) for at in ((220, 130), (190, 130))]
+        change = np.abs(np.array([within, outside]) - bare).sum(axis=1)
+        assert change[1] < 0.5 * change[0]
+
+
+def test_a_region_is_named_by_the_side_that_has_it(new_tab, reviewed):
+    tab = opened(new_tab, reviewed)
+    assert go_to(tab, reviewed, "extra").words("#card h2") == "Only predicted"
+    assert go_to(tab, reviewed, "missing").words("#card h2") == "Only in the labels"
+    assert tab.words("#card .legend").split() == ["Label", "Prediction"]
