@@ -43,13 +43,33 @@ def test_the_brush_makes_a_new_object_of_the_chosen_class(tab, shared_server, sa
     assert not mask[near > 10.5].any()
 
 
-def test_a_second_stroke_adds_to_the_selected_object_until_a_new_one_is_begun(
-    tab, shared_server, sample
-):
-    tab.key("b").drag((320, 30), (350, 30)).drag((320, 80), (350, 80))
-    tab.key("n").drag((320, 130), (350, 130)).saved()
-    assert len(objects(shared_server, sample)) == 5
+def test_strokes_beside_what_the_brush_made_make_objects_of_their_own(tab, shared_server, sample):
+    tab.key("b").drag((320, 30), (350, 30))
+    assert tab.words("#foot .hint").startswith("Drag beside it: one more Cell.")
+    tab.drag((320, 80), (350, 80)).drag((320, 130), (350, 130)).saved()
+    assert len(objects(shared_server, sample)) == 6
     assert [one["op"]["kind"] for one in shared_server.operations(sample)] == ["brush"] * 3
+
+
+def test_a_stroke_that_comes_to_touch_what_the_brush_made_extends_it(tab, shared_server, sample):
+    tab.key("b").drag((320, 30), (350, 30))
+    tab.drag((320, 90), (335, 60), (335, 32)).drag((352, 30), (385, 30)).saved()
+    item = made(shared_server, sample)
+    assert pixels(item)[[30, 90, 30], [320, 320, 385]].all()
+
+
+def test_an_object_that_was_chosen_is_extended_wherever_the_stroke_is(tab, shared_server, sample):
+    tab.key("v").click((60, 60)).key("b").drag((320, 30), (350, 30))
+    assert "selected Cell" in tab.words("#foot .hint")
+    tab.drag((320, 80), (350, 80)).saved()
+    assert len(objects(shared_server, sample)) == 3
+    tab.key("n").drag((320, 200), (350, 200))
+    uid = tab.value("maskloom.store.state.selected")
+    tab.page.locator(f"[aria-label=Objects] .row[title*='{uid}']").click()
+    tab.drag((370, 270), (380, 270)).saved()
+    assert len(objects(shared_server, sample)) == 4
+    tab.key("n").drag((20, 20), (30, 20)).saved()
+    assert len(objects(shared_server, sample)) == 5
 
 
 def test_the_eraser_takes_from_the_object_under_the_pointer(tab, shared_server, sample):

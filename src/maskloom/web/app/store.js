@@ -18,6 +18,7 @@
  * @property {number} size brush diameter in px of the image.
  * @property {string | null} category key of the class to draw with.
  * @property {string | null} selected uid of the selected object.
+ * @property {string | null} made uid of the selected object while nobody chose it: the brush made it.
  * @property {"new" | "add" | "cut"} mode what a polygon does.
  * @property {boolean} exclusive whether new pixels are taken from neighbours.
  * @property {"images" | "review"} tab
@@ -42,6 +43,7 @@ const START = {
   size: 24,
   category: null,
   selected: null,
+  made: null,
   mode: "new",
   exclusive: false,
   tab: "images",

@@ -117,7 +117,7 @@ class Objects {
     if (this.page.opened.document?.form === "map") {
       this.page.store.set({ category: item.uid });
     } else {
-      this.page.store.set({ selected: item.uid });
+      this.page.store.set({ selected: item.uid, made: null });
       this.page.reveal(true);
     }
   }

@@ -80,19 +80,17 @@ export function createOptions(page, root) {
       item ? remove : null,
     );
   };
-  store.watch(
-    ["tool", "selected", "category", "edited", "sample", "layer", "session", "project", "mode"],
-    draw,
-  );
+  store.watch(["tool", "selected", "made", "category", "edited", "sample"], draw);
+  store.watch(["layer", "session", "project", "mode"], draw);
 }
 
 /** @param {Page} page @param {string} tool @param {boolean} chosen @param {string} name */
 function shownText({ store, opened }, tool, chosen, name) {
   if (opened.document?.form === "map") return tool === "eraser" ? "No class" : name;
   if (tool === "eraser") return chosen ? `From the selected ${name}` : "From the object you touch";
-  if (tool === "brush")
-    return chosen ? `Add to ${name}` : store.state.category ? `New ${name}` : "No class";
-  if (drawsNew(store.state))
+  const goesOn = chosen && store.state.made !== store.state.selected;
+  if (tool === "brush" && goesOn) return `Add to ${name}`;
+  if (tool === "brush" || drawsNew(store.state))
     return store.state.category ? `New ${name}` : "No class";
   return name;
 }

@@ -1,6 +1,7 @@
 /**
- * Brush and eraser. The brush adds to the selected object, or begins a new one of the chosen
- * class; in a map it paints the class. The eraser takes from the selected object, or from the one
+ * Brush and eraser. The brush adds to the object that was chosen, or begins a new one of the chosen
+ * class; what it made itself it goes on with only where a stroke touches it, so that cells that are
+ * brushed one by one stay apart. In a map it paints the class. The eraser takes from the selected object, or from the one
  * under the pointer; in a map it leaves no class.
  */
 
@@ -15,6 +16,10 @@ import { Stroke } from "./stroke.js";
 
 /** @param {Page} page @returns {Tool} */
 export function createBrush(page) {
+  // An object that was let go of and is selected again was chosen.
+  page.store.watch(["selected"], ({ selected, made }) => {
+    if (made !== null && made !== selected) page.store.set({ made: null });
+  });
   return createStrokes(page, { name: "brush", label: "Brush", aim: aimBrush, hint: brushHint });
 }
 
@@ -59,7 +64,9 @@ function createStrokes(page, { name, label, aim, hint }) {
       const uid = done.finish(name);
       const { document } = page.opened;
       if (uid && document?.form === "rows" && document.objects.has(uid)) {
-        page.store.set({ selected: uid });
+        const { made } = page.store.state;
+        const fresh = name === "brush" && (uid === made || uid === done.fresh);
+        page.store.set({ selected: uid, made: fresh ? uid : null });
       }
     },
     cancel,
@@ -74,13 +81,18 @@ function createStrokes(page, { name, label, aim, hint }) {
 /** @param {Page} page @returns {Aim | null} */
 function aimBrush(page) {
   const { store, opened } = page;
-  const { category, selected, exclusive } = store.state;
+  const { category, selected, made, exclusive } = store.state;
+  const item = selected ? opened.document?.objects.get(selected) : null;
   if (opened.document?.form === "map") {
     if (category && opened.document.objects.has(category)) {
       return { uid: category, category: null, way: "add", exclusive: true };
     }
-  } else if (selected && opened.document?.objects.has(selected)) {
-    return { uid: selected, category: null, way: "add", exclusive };
+  } else if (item && selected === made) {
+    // Beside it, one more of its class.
+    const { uid: joins, category: own } = item;
+    return { uid: newUid(), category: own ?? "", way: "add", exclusive, joins };
+  } else if (item) {
+    return { uid: item.uid, category: null, way: "add", exclusive };
   } else if (category) return { uid: newUid(), category, way: "add", exclusive };
   page.tell("Choose a class first, on the right.");
   return null;
@@ -100,13 +112,14 @@ function aimEraser(page, at) {
 
 /** @param {Page} page @returns {string} */
 function brushHint({ store, opened }) {
-  const { category, selected } = store.state;
+  const { category, selected, made } = store.state;
   if (opened.document?.form === "map") {
     return category ? "Drag to paint this class. It replaces what was there." : "Choose a class.";
   }
   const item = selected ? opened.document?.objects.get(selected) : null;
   if (item) {
     const { name } = categoryOf(store.state, item.category);
+    if (selected === made) return `Drag beside it: one more ${name}. Drag from it: add to it.`;
     return `Drag to add to the selected ${name}. N begins a new object.`;
   }
   return category ? "Drag to paint a new object. [ and ] change the size." : "Choose a class.";

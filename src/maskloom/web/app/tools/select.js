@@ -83,5 +83,5 @@ function selectAt(page, at) {
     return;
   }
   const behind = there.indexOf(page.store.state.selected ?? "") + 1;
-  page.store.set({ selected: there[behind % there.length] ?? null });
+  page.store.set({ selected: there[behind % there.length] ?? null, made: null });
 }

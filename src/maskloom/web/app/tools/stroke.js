@@ -4,10 +4,10 @@
  * brush.js decides which object a stroke is for.
  */
 
-import { count, joinBoxes } from "../../core/bits.js";
+import { count, intersection, joinBoxes } from "../../core/bits.js";
 import { TILE, tilePlace } from "../../core/codec.js";
 import { MIN_RADIUS, paintCapsule, STEPS, toGrid } from "../../core/dab.js";
-import { carve, createObject, paint } from "../../core/gestures.js";
+import { carve, createObject, maskIn, paint } from "../../core/gestures.js";
 import { newUid } from "../../core/operations.js";
 import { Draft } from "../draft.js";
 
@@ -21,6 +21,7 @@ import { Draft } from "../draft.js";
  * @property {string | null} category of a new object, null of one that exists.
  * @property {"add" | "remove"} way
  * @property {boolean} exclusive whether all others give way.
+ * @property {string} [joins] uid of the object that gets the pixels instead if the stroke touches it.
  */
 
 export class Stroke {
@@ -36,9 +37,32 @@ export class Stroke {
     this.mask = new Map();
     /** @type {[number, number] | null} */
     this.last = null;
-    const fresh = aim.category !== null && document.form === "rows";
-    this.draft = new Draft(document, fresh ? { uid: aim.uid, category: aim.category } : null);
-    page.layers.draft = this.draft;
+    this.draft = this.begin();
+  }
+
+  /** uid of the object that the stroke makes, null if it goes on with one. */
+  get fresh() {
+    return this.aim.category !== null && this.document.form === "rows" ? this.aim.uid : null;
+  }
+
+  /** Show what the stroke would change from here on. @returns {Draft} */
+  begin() {
+    const { aim, document, fresh } = this;
+    const draft = new Draft(document, fresh ? { uid: fresh, category: aim.category } : null);
+    this.page.layers.draft = draft;
+    return draft;
+  }
+
+  /** Go on with the object that the stroke came upon, if it has. @returns {boolean} */
+  join() {
+    const { joins: uid } = this.aim;
+    if (!uid) return false;
+    const own = maskIn(this.document, uid, this.mask.keys());
+    if (count(intersection(own, this.mask)) === 0) return false;
+    const { way, exclusive } = this.aim;
+    this.aim = { uid, category: null, way, exclusive };
+    this.draft = this.begin();
+    return true;
   }
 
   /** @param {Point[]} points px of the image. */
@@ -57,7 +81,12 @@ export class Stroke {
       box = box ? joinBoxes(box, part) : part;
       this.last = at;
     }
-    if (box) this.show(touched, box);
+    if (!box) return;
+    if (!this.join()) this.show(touched, box);
+    else {
+      const [height, width] = this.document.size;
+      this.show(new Set(this.mask.keys()), { x0: 0, y0: 0, x1: width, y1: height });
+    }
   }
 
   /**
