@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskloom.edits.gestures import make, set_verdict
 from maskloom.errors import DataError, MaskloomError, TaxonomyError, UsageError, WriteError
 from maskloom.faces.cli import main
 from maskloom.store.images import write_png
@@ -152,7 +153,9 @@ def test_a_project_keeps_the_review_and_every_row_links_to_its_page(project):
     outcome = review(project, layer(project))
     results = outcome.results
     assert results["review"] == 1
-    assert results["rows"][0]["link"] == "http://127.0.0.1:8471/#/review/1/1-1"
+    with Project.open(project, readonly=True) as opened:
+        here = opened.id[:8]
+    assert results["rows"][0]["link"] == f"http://127.0.0.1:8471/#/review/1/1-1?in={here}"
     assert results["rows"][0]["reason"] == "predicted coin (0.97), 400 px, where main has nothing"
     assert f"open    maskloom label {project}" in outcome.lines
     with Project.open(project) as opened:
@@ -171,6 +174,21 @@ def test_a_project_keeps_the_review_and_every_row_links_to_its_page(project):
     )
     assert object_.score == 0.97
     assert str(results["truth"]).endswith(f"project::main#{max(numbers)}")
+
+
+@pytest.mark.parametrize("verdict", ["kept", "void", "unsure", "fixed"])
+def test_what_somebody_has_judged_for_good_is_not_listed_again(project, verdict):
+    review(project, layer(project))
+    with Project.open(project) as opened:
+        ((item,), _) = opened.review_items(1)
+        document = opened.document(item.sample, "main")
+        op = make(document, "main", "verdict", [set_verdict(document, item.id, verdict)])
+        opened.commit(item.sample_id, op, author="ann")
+    again = review(project, layer(project), store=False)
+    settled = verdict in ("kept", "void")
+    assert len(again.results["rows"]) == again.results["counts"]["extra"] == (not settled)
+    assert ("1 region is left out" in " ".join(again.warnings)) == settled
+    assert len(review(project, layer(project), store=False, judged=True).results["rows"]) == 1
 
 
 def test_no_store_leaves_the_project_alone_and_an_empty_list_too(project):

@@ -42,9 +42,17 @@ def sample_place(sample_id: int, *, layer: str = "main", over: str = "") -> str:
     return f"#/s/{sample_id}" + (f"?{urlencode(asked)}" if asked else "")
 
 
-def item_place(review_id: int | str, item_id: str) -> str:
-    """Where a review item is: its sample, with the region in view."""
-    return f"#/review/{quote(str(review_id), safe='')}/{quote(item_id, safe='')}"
+def item_place(review_id: int | str, item_id: str, *, project: str = "") -> str:
+    """Where a review item is: its sample, with the region in view.
+
+    Args:
+        review_id: of the review.
+        item_id: of the item.
+        project: id of the project, for an address that is kept: another project may be served
+            there by then, and the page says so.
+    """
+    place = f"#/review/{quote(str(review_id), safe='')}/{quote(item_id, safe='')}"
+    return place + (f"?in={quote(project[:8])}" if project else "")
 
 
 def first_place(project: Project) -> str:

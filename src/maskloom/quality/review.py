@@ -6,7 +6,7 @@ are found is `regions_rows.py` and `regions_maps.py`, how they are ranked `queue
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from maskloom.quality.pairing import Blind, pair_objects
 from maskloom.quality.queue import Queue
 from maskloom.quality.regions_maps import map_regions
 from maskloom.quality.regions_rows import row_regions
+from maskloom.quality.settled import Settled
 from maskloom.work.progress import track
 
 HELD_OUT = (
@@ -74,7 +75,12 @@ class Review:
 
 
 def find_regions(
-    pair_up: Comparison, *, task: Task = "auto", top: int, ours: str = "the truth"
+    pair_up: Comparison,
+    *,
+    task: Task = "auto",
+    top: int,
+    ours: str = "the truth",
+    judged: Iterable[Region] = (),
 ) -> Review:
     """Go through both data sets once and keep the worst regions.
 
@@ -86,13 +92,14 @@ def find_regions(
             labels.
         top: how many regions to keep.
         ours: what to call the truth in reasons.
+        judged: regions that are neither counted nor listed.
 
     Raises:
         DataError: sizes differ, labels cannot be read, hold no objects or are of a volume.
         TaxonomyError: the prediction uses a category that the truth does not have.
     """
     chosen = task_of(pair_up) if task == "auto" else task
-    queue = Queue(top)
+    queue, settled = Queue(top), Settled(judged)
     agreeing = total = 0
     silent = True
     for pair in track(pair_up.pairs, "comparing", unit="images"):
@@ -103,7 +110,8 @@ def find_regions(
             )
         frame = Frame(pair.truth.key, truth.size, pair_up.taxonomy, ours)
         compare = _objects if chosen == "instance" else _pixels
-        right, of, says = compare(queue, pair_up, (truth, predicted), frame)
+        regions, right, of, says = compare(pair_up, (truth, predicted), frame)
+        queue.add(settled.fresh(regions))
         agreeing, total = agreeing + right, total + of
         silent = silent and not says
     agreement = agreeing / total if total else None
@@ -113,23 +121,27 @@ def find_regions(
         chosen,
         len(pair_up.pairs),
         agreement,
-        (*pair_up.notes, *_notes(chosen, agreement, silent=silent)),
+        (
+            *pair_up.notes,
+            *_notes(chosen, agreement, silent=silent),
+            *_judged(settled.count),
+        ),
     )
 
 
 def _objects(
-    queue: Queue, pair_up: Comparison, labels: tuple[Labels, Labels], frame: Frame
-) -> tuple[int, int, bool]:
-    """Enter the regions of objects; returns objects that agree, all, and if certainty is said."""
+    pair_up: Comparison, labels: tuple[Labels, Labels], frame: Frame
+) -> tuple[Iterable[Region], int, int, bool]:
+    """The regions of objects, how many objects agree, of how many, and if certainty is said."""
     truth, predicted = labels
     rows = pair_up.ours.rows(truth, frame.key), pair_up.theirs.rows(predicted, frame.key)
     blind = Blind(**blind_spots(truth.coverage, pair_up.taxonomy))
     pairing = pair_objects(*rows, pair_up.taxonomy, blind)
     kept = _kept(predicted, pair_up)
     pairing = replace(pairing, places=(pairing.places[0], kept[pairing.places[1]]))
-    queue.add(row_regions(pairing, frame, predicted.confidence))
+    regions = row_regions(pairing, frame, predicted.confidence)
     said = predicted.confidence is not None or not np.isnan(pairing.predicted.score).all()
-    return *pairing.agreement, said
+    return regions, *pairing.agreement, said
 
 
 def _kept(predicted: Labels, pair_up: Comparison) -> NDArray[np.int64]:
@@ -140,9 +152,9 @@ def _kept(predicted: Labels, pair_up: Comparison) -> NDArray[np.int64]:
 
 
 def _pixels(
-    queue: Queue, pair_up: Comparison, labels: tuple[Labels, Labels], frame: Frame
-) -> tuple[int, int, bool]:
-    """Enter the regions of class maps; returns pixels that agree, all, and if certainty is said."""
+    pair_up: Comparison, labels: tuple[Labels, Labels], frame: Frame
+) -> tuple[Iterable[Region], int, int, bool]:
+    """The regions of class maps, how many pixels agree, of how many, and if certainty is said."""
     truth, predicted = labels
     maps = (
         pair_up.ours.class_map(truth, frame.key),
@@ -150,8 +162,8 @@ def _pixels(
     )
     dispute = find_dispute(*maps, len(pair_up.taxonomy), frame.scale)
     confidence = _confidence(predicted)
-    queue.add(map_regions(dispute, confidence, frame))
-    return dispute.counted - len(dispute.yx), dispute.counted, confidence is not None
+    regions = map_regions(dispute, confidence, frame)
+    return regions, dispute.counted - len(dispute.yx), dispute.counted, confidence is not None
 
 
 def _confidence(labels: Labels) -> NDArray[np.uint8] | None:
@@ -181,3 +193,13 @@ def _notes(task: str, agreement: float | None, *, silent: bool) -> list[str]:
             "faults of the prediction, not of the labels"
         )
     return notes
+
+
+def _judged(count: int) -> list[str]:
+    if count == 0:
+        return []
+    regions, are = ("region", "is") if count == 1 else ("regions", "are")
+    return [
+        f"{count} {regions} {are} left out, where somebody kept the labels or nobody could tell; "
+        "--judged lists them again"
+    ]

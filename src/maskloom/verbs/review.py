@@ -30,6 +30,7 @@ def review(
     split: str | None = None,
     images: Path | None = None,
     report: Path | None = None,
+    judged: bool = False,
     store: bool = True,
     skip_bad: bool = False,
     map_: tuple[str, ...] = (),
@@ -58,6 +59,8 @@ def review(
         split: look at this split of the truth only; @FILE lists keys, e.g. @runs/1/val.txt.
         images: where the images lie, if not with the labels; only the report shows them.
         report: HTML file to write, with close-ups of the worst regions.
+        judged: list also regions where an earlier review was answered with "keep the labels" or
+            "cannot be judged"; otherwise the same disagreement is not listed again.
         store: keep the list as a review in the project that TRUTH is (in).
         skip_bad: leave invalid annotations out instead of refusing the file.
         map_: OLD=NEW says which category of the truth a predicted one is.
@@ -88,12 +91,14 @@ def review(
     theirs = with_confidence(theirs, predicted)
     pair_up = compare(ours, theirs, missing=missing, renames=parse_renames(map_))
     called = "the truth" if home is None else home.layer
-    found = find_regions(pair_up, task=task, top=top, ours=called)
-    kept = None
+    settled = [] if judged or home is None else _settled(home)
+    found = find_regions(pair_up, task=task, top=top, ours=called, judged=settled)
+    kept, links = None, {}
     if store and home is not None and found.regions:
-        kept = _store(home, other or str(predicted), found.regions)
+        kept, project = _store(home, other or str(predicted), found.regions)
+        links = _links(kept, len(found.regions), project)
     compared = {"truth": paths[0], "predicted": paths[1], "review": kept}
-    outcome = _outcome(found, pair_up, compared, home, report)
+    outcome = _outcome(found, pair_up, compared, (home, links), report)
     warnings = side_warnings((ours, theirs), pictures=report is not None)
     return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
@@ -125,21 +130,30 @@ def _refuse_unwritable(home: Address) -> None:
         raise WriteError(error.what, where=error.where, seen=error.seen, hint=hint) from error
 
 
-def _store(home: Address, predicted: Address | str, regions: Sequence[Region]) -> int:
-    """Keep the list in the project; returns the id of the review."""
+def _settled(home: Address) -> list[Region]:
+    """What earlier reviews of the layer were answered with for good."""
+    from maskloom.store.project import Project
+    from maskloom.store.project.review_items import settled_regions
+
+    with Project.open(home.root, readonly=True) as project:
+        return settled_regions(project, home.layer)
+
+
+def _store(home: Address, predicted: Address | str, regions: Sequence[Region]) -> tuple[int, str]:
+    """Keep the list in the project; returns the ids of the review and of the project."""
     from maskloom.store.project import Project
 
     if not isinstance(predicted, str) and predicted.root.resolve() != home.root.resolve():
         predicted = str(predicted)
     with Project.open(home.root) as project:
-        return project.add_review(home, predicted, regions).id
+        return project.add_review(home, predicted, regions).id, project.id
 
 
 def _outcome(
     found: Review,
     pair_up: Comparison,
     compared: Mapping[str, Any],
-    home: Address | None,
+    kept: tuple[Address | None, Mapping[int, str]],
     report: Path | None,
 ) -> Outcome:
     """What was found, for people and programs; writes the report."""
@@ -147,7 +161,7 @@ def _outcome(
     from maskloom.quality.review import HELD_OUT
     from maskloom.quality.review_page import region_table, verdict, write_page
 
-    links = _links(compared["review"], len(found.regions))
+    home, links = kept
     lines = [verdict(found), *([HELD_OUT] if found.regions else [])]
     results = {**compared, **found.to_json(links)}
     warnings = found.notes
@@ -168,14 +182,13 @@ def _called(path: Path) -> str:
     return f"{Path(root).name}{mark}{layer}" if mark else path.name
 
 
-def _links(kept: int | None, n: int) -> dict[int, str]:
+def _links(review_id: int, n: int, project: str) -> dict[int, str]:
     """Place in the list → address of the page that shows it."""
-    if kept is None:
-        return {}
     from maskloom.labelling import PORT
     from maskloom.labelling.places import item_place
     from maskloom.store.project.reviews import item_id
 
     # The server need not run yet; this is where it will be unless told otherwise.
     page = f"http://127.0.0.1:{PORT}/"
-    return {i: page + item_place(kept, item_id(kept, i + 1)) for i in range(n)}
+    ids = (item_id(review_id, i + 1) for i in range(n))
+    return {i: page + item_place(review_id, one, project=project) for i, one in enumerate(ids)}

@@ -36,3 +36,11 @@ def test_the_skip_link_leads_to_the_image_and_stops_nothing(tab, sample):
     tab.page.wait_for_timeout(50)
     tab.page.unroute(f"**/api/v1/samples/{other}?*")
     tab.ready().wait(f"maskloom.opened.sample === {other} && maskloom.opened.document !== null")
+
+
+def test_an_address_of_another_project_opens_nothing_of_this_one(new_tab, shared_server, sample):
+    own = shared_server.call("/project")["id"][:8]
+    tab = new_tab().open(shared_server.link(place=f"#/s/{sample}?in={own}")).go(sample)
+    tab.page.evaluate("location.hash = '#/review/1/1-1?in=00000000'")
+    tab.wait("maskloom.store.state.phase === 'failed'")
+    assert "of another project" in tab.words("#empty")

@@ -202,7 +202,7 @@ class Project:
 
         Args:
             sample: id or key.
-            op: checked by `core.operations.parse` for a frame of the sample's size.
+            op: checked by `edits.operations.parse` for a frame of the sample's size.
             author: who did it.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from maskloom.core.region import DISAGREEMENTS, Region
 from maskloom.errors import UsageError
 from maskloom.store.project import database
 from maskloom.store.project.pages import Position
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from maskloom.store.project.project import Project
 
 _MOST = 1000
+_SETTLED = ("kept", "void")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +169,34 @@ def _check(connection: Connection, project: Project, review_id: int) -> None:
 def database_text(text: str) -> str:
     """What every database keeps."""
     return text.encode(errors="replace").decode().replace("\0", "?")
+
+
+def settled_regions(project: Project, layer: str) -> list[Region]:
+    """What was decided for good about a layer: its labels were kept, or nobody could tell.
+
+    Args:
+        project: open.
+        layer: name of the layer in question.
+    """
+    query = (
+        select(review_item, sample.c.key.label("sample"), review.c.truth)
+        .join(sample, sample.c.id == review_item.c.sample_id)
+        .join(review, review.c.id == review_item.c.review_id)
+        .where(review_item.c.verdict.in_(_SETTLED), review_item.c.kind.in_(DISAGREEMENTS))
+    )
+    with database.read(project) as connection:
+        found = connection.execute(query).mappings().all()
+    return [
+        Region(
+            row["sample"],
+            row["kind"],
+            row["category"] or "",
+            row["other"],
+            (row["x0"], row["y0"], row["x1"], row["y1"]),
+            row["area"],
+            row["score"],
+            row["reason"],
+        )
+        for row in found
+        if row["truth"].rpartition("#")[0] == layer
+    ]

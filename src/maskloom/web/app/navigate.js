@@ -55,6 +55,15 @@ export class Navigator {
     const turn = ++this.turn;
     const { store } = this.page;
     this.leave(route);
+    const { project } = store.state;
+    if (route.in && project && !project.id.startsWith(route.in)) {
+      store.set({ phase: "failed", going: null, item: null });
+      return this.page.fail(
+        "This address is of another project",
+        `What is served here is ${project.name}. Stop this server, start maskloom label with the ` +
+          "other project, and open the address again.",
+      );
+    }
     try {
       if (route.review !== undefined) await this.openRegion(route, turn);
       else if (route.sample !== undefined) {

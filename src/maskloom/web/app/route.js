@@ -1,6 +1,7 @@
 /**
  * Addresses of the page: `#/s/SAMPLE?layer=main&over=LAYER` and `#/review/REVIEW/ITEM`.
- * They can be sent to a colleague and are what Back and Forward step through.
+ * They can be sent to a colleague and are what Back and Forward step through. `in=PROJECT` names
+ * the project that an address was printed for.
  */
 
 /**
@@ -10,6 +11,7 @@
  * @property {string} [over] layer drawn over it.
  * @property {number} [review]
  * @property {string} [item]
+ * @property {string} [in] how the id of its project begins.
  */
 
 /** @param {string} hash @returns {Route} */
@@ -19,7 +21,7 @@ export function parseRoute(hash) {
   const given = new URLSearchParams(query);
   /** @type {Route} */
   const route = {};
-  for (const name of /** @type {const} */ (["layer", "over"])) {
+  for (const name of /** @type {const} */ (["layer", "over", "in"])) {
     const value = given.get(name);
     if (value) route[name] = value;
   }
@@ -41,6 +43,7 @@ export function formatRoute(route) {
   const given = new URLSearchParams();
   if (route.layer && route.layer !== "main") given.set("layer", route.layer);
   if (route.over) given.set("over", route.over);
+  if (route.in) given.set("in", route.in);
   const query = given.size ? `?${given}` : "";
   if (route.review) {
     const item = route.item ? `/${encodeURIComponent(route.item)}` : "";
