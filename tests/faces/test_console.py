@@ -26,6 +26,26 @@ def test_numbers_stand_right_and_text_left():
     assert plain_table(table) == "name   n\na     10\nlong   -\nb      5"
 
 
+def test_a_wide_table_goes_on_in_further_lines_and_parts_no_word():
+    rows = [("alpha", "one two three four five", 1), ("a/very/long/path@0123456789", "six", 22)]
+    text = plain_table(Table("", ("name", "about", "n"), rows), 43)
+    assert text.splitlines() == [
+        "name                         about        n",
+        "alpha                        one two      1",
+        "                             three four",
+        "                             five",
+        "a/very/long/path@0123456789  six         22",
+    ]
+    narrow = plain_table(Table("", ("name", "about", "n"), rows), 10)
+    assert "a/very/long/path@0123456789" in narrow
+
+
+def test_a_table_that_goes_to_a_file_keeps_to_the_width_of_a_page(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table("", ("a", "b"), [("x", "word " * 100)])
+    assert max(map(len, plain_table(table).splitlines())) <= 100
+
+
 def test_an_empty_table_is_its_heading():
     assert plain_table(Table("T", ("a", "b"), [])) == "T\na  b"
 

@@ -188,6 +188,15 @@ def test_tables_show_scores_classes_and_the_worst():
     assert tables[2].rows[0][0] == "x"
 
 
+def test_the_long_name_of_a_sample_is_cut_at_its_front():
+    name = "folder/" + "0" * 60 + "end"
+    truth = dataset({name: [[0, 0]], "y": [[0, 1]]})
+    worst = report_tables(judge(truth, truth))[2]
+    (cut,) = [row[0] for row in worst.rows if row[0] != "y"]
+    assert (len(cut), cut[0], cut[-3:]) == (40, "…", "end")
+    assert "--json" in worst.note
+
+
 def test_kept_labels_are_read_once_within_the_room_and_again_beyond():
     reads = []
     data = dataset({"x": [[0, 1]], "y": [[0, 1]]})

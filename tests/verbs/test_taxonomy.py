@@ -12,7 +12,7 @@ from maskloom.errors import MaskloomError, TaxonomyError, UsageError
 from maskloom.faces.cli import main
 from maskloom.store.images import write_png
 from maskloom.verbs.import_ import import_
-from maskloom.verbs.taxonomy import taxonomy
+from maskloom.verbs.taxonomy import _count, taxonomy
 
 
 @pytest.fixture
@@ -93,6 +93,38 @@ def test_what_cannot_be_is_one_clear_error(project: Path, change, message: str) 
     with pytest.raises((TaxonomyError, UsageError), match=message):
         taxonomy(project, **change)
     assert taxonomy(project).results == before
+
+
+def test_a_change_shows_what_it_changed_and_not_every_category(project: Path) -> None:
+    renamed = taxonomy(project, rename="car=Automobile")
+    (table,) = renamed.tables
+    assert [row[0] for row in table.rows] == ["car"]
+    parted = taxonomy(project, split="bus=City bus, Coach", dry_run=True)
+    assert [row[0] for row in parted.tables[0].rows] == ["bus", "city-bus", "coach"]
+    assert taxonomy(project, reorder=("bus",)).tables == ()
+
+
+def test_the_history_names_the_first_of_many_and_when_a_change_can_be_undone(tmp_path) -> None:
+    names = [{"id": i, "name": f"class {i}"} for i in range(80)]
+    (tmp_path / "names.json").write_text(json.dumps({"categories": names}))
+    write_png(tmp_path / "data/images/0.png", np.zeros((4, 4, 3), np.uint8))
+    write_png(tmp_path / "data/masks/0.png", np.arange(16, dtype=np.uint8).reshape(4, 4))
+    settings = (f"from.taxonomy={tmp_path / 'names.json'}", "from.kind=class")
+    root = tmp_path / "project"
+    import_(tmp_path / "data", root, from_="bitmap", set_=settings)
+    taxonomy(root, rename="class-1=One")
+    taxonomy(root, retire="class-2")
+    rows = taxonomy(root).tables[1].rows
+    assert rows[1][1] == "add class 0, class 1, class 2 and 77 more"
+    assert [row[-1] for row in rows] == ["", "while unused", "yes", "yes"]
+    with pytest.raises(TaxonomyError, match="labels say this category"):
+        taxonomy(root, undo=rows[1][0], dry_run=True)
+
+
+def test_one_object_on_one_image_is_no_plural(project: Path) -> None:
+    said = taxonomy(project, retire="bus", dry_run=True).lines
+    assert any(line.endswith("on 2 images") for line in said)
+    assert _count(1, "object") == "1 object"
 
 
 def test_it_needs_a_project(tmp_path: Path) -> None:

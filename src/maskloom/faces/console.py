@@ -5,9 +5,12 @@ Plain aligned text wherever the stream is not a terminal; rich is imported only 
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TextIO
 
 from maskloom.core.outcome import Cell, Outcome, Table
@@ -16,6 +19,8 @@ from maskloom.work.progress import Sink
 if TYPE_CHECKING:
     from rich.console import Console
 
+_WIDTH = 100
+"""How wide a table is that goes elsewhere than to a terminal."""
 # A file name may hold escape sequences that would move the cursor or recolour the terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
@@ -38,8 +43,14 @@ def show(outcome: Outcome, out: TextIO, err: TextIO) -> None:
     err.flush()
 
 
-def plain_table(table: Table) -> str:
-    """Aligned columns two spaces apart; numbers to the right; no trailing blanks."""
+def plain_table(table: Table, width: int | None = None) -> str:
+    """Aligned columns two spaces apart; numbers to the right; no trailing blanks.
+
+    Args:
+        table: what to draw.
+        width: how wide it may be: cells of text go on in further lines, but a word is never
+            parted, so that what is copied from it is whole. None is $COLUMNS, else 100.
+    """
     numeric = [
         any(_number(row[at]) for row in table.rows)
         and all(_number(row[at]) or row[at] is None for row in table.rows)
@@ -47,16 +58,39 @@ def plain_table(table: Table) -> str:
     ]
     body = [[cell_text(cell) for cell in row] for row in table.rows]
     grid = [list(table.columns), *body]
-    widths = [max(len(row[at]) for row in grid) for at in range(len(table.columns))]
+    limit = shutil.get_terminal_size((_WIDTH, 24)).columns if width is None else width
+    widths = _fitted(grid, limit)
     lines = [
         "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, numeric, strict=True)
+            text.rjust(wide) if right else text.ljust(wide)
+            for text, wide, right in zip(parts, widths, numeric, strict=True)
         ).rstrip()
         for row in grid
+        for parts in zip_longest(*map(_wrapped, row, widths), fillvalue="")
     ]
     ends = [printable(table.title)] * bool(table.title), [printable(table.note)] * bool(table.note)
     return "\n".join([*ends[0], *lines, *ends[1]])
+
+
+def _fitted(grid: list[list[str]], limit: int) -> list[int]:
+    """Widths of columns that together keep to a limit, as far as their longest words let them."""
+    columns = list(zip(*grid, strict=True))
+    widths = [max(map(len, cells)) for cells in columns]
+    least = [max(len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
+    excess = sum(widths) + 2 * (len(widths) - 1) - limit
+    while excess > 0:
+        room = [at for at in range(len(widths)) if widths[at] > least[at]]
+        if not room:
+            break
+        widths[max(room, key=lambda at: widths[at])] -= 1
+        excess -= 1
+    return widths
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def cell_text(cell: Cell) -> str:
@@ -102,7 +136,7 @@ def _rich_table(table: Table, out: TextIO) -> str:
     )
     for at, name in enumerate(table.columns):
         right = any(_number(row[at]) for row in table.rows)
-        drawn.add_column(name, justify="right" if right else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
     for row in table.rows:
         drawn.add_row(*(cell_text(cell) for cell in row))
     console = _console(out)

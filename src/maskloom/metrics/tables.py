@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from maskloom.core.outcome import Table
@@ -12,6 +13,7 @@ _CLASS_COLUMNS = {
     "semantic": ("iou", "dice", "accuracy", "precision"),
     "instance": ("ap", "ap50", "ap75", "f1_50", "iou", "dice"),
 }
+_KEY = 40
 _SAMPLE_COLUMNS = ("f1_50", "miou", "pixel_accuracy")
 
 
@@ -33,9 +35,11 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         names = ("samples", *report.metrics)
         tables.append(_table("per slice", "slice", report.per_slice.items(), names))
     if n > 1:
-        low = [(row["key"], row) for row in report.worst(worst)]
+        low = [(_cut(str(row["key"])), row) for row in report.worst(worst)]
         names = tuple(name for name in _SAMPLE_COLUMNS if name in report.per_sample[0])
-        tables.append(_table("worst samples", "sample", low, names))
+        shown = _table("worst samples", "sample", low, names)
+        cut = any(key.startswith("…") for key, _ in low)
+        tables.append(replace(shown, note="whole names are in --json" if cut else ""))
     return tuple(tables)
 
 
@@ -44,6 +48,11 @@ def _table(
 ) -> Table:
     cells = [(key, *(_rounded(row.get(name)) for name in names)) for key, row in rows]
     return Table(title, (head, *names), cells)
+
+
+def _cut(key: str) -> str:
+    """The end of a key, where keys of one folder differ."""
+    return key if len(key) <= _KEY else "…" + key[1 - _KEY :]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from maskloom.core.taxonomy import Taxonomy
     from maskloom.store.project.taxonomies import Migrated
     from maskloom.store.project.taxonomy_log import Recorded
+
+_FEW = 3
+"""How many names of a change are shown before the rest is counted."""
 
 
 def taxonomy(
@@ -155,14 +159,14 @@ def _shown(now: Taxonomy, history: list[Recorded]) -> Outcome:
 
     lines = [
         (one.seq, _words(one.payload), one.author, one.created[:16].replace("T", " "),
-         "yes" if one.undoable else "")
+         one.undo)
         for one in history
     ]  # fmt: skip
     results = {
         "taxonomy": now.to_json(),
         "history": [
             {**one.payload, "seq": one.seq, "author": one.author, "created": one.created,
-             "undoable": one.undoable}
+             "undoable": one.undoable, "undo": one.undo or None}
             for one in history
         ],
     }  # fmt: skip
@@ -170,15 +174,21 @@ def _shown(now: Taxonomy, history: list[Recorded]) -> Outcome:
     return Outcome(results, tables=(_table(now), Table("History", columns, lines)))
 
 
-def _table(now: Taxonomy) -> Table:
+def _table(now: Taxonomy, only: frozenset[str] | None = None) -> Table:
+    """The categories of these keys; of all without."""
     from maskloom.core.outcome import Table
 
     rows = [
         (c.key, c.name, "void" if c.void else c.kind, "#{:02x}{:02x}{:02x}".format(*color),
          "retired" if c.retired else "", ", ".join(c.aliases))
         for c, color in zip(now, now.colors(), strict=True)
+        if only is None or c.key in only
     ]  # fmt: skip
-    return Table("Categories", ("key", "name", "kind", "colour", "", "also called"), rows)
+    return Table(
+        "Categories" if only is None else "Changed",
+        ("key", "name", "kind", "colour", "", "also called"),
+        rows,
+    )
 
 
 def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
@@ -198,30 +208,45 @@ def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
     ]
     if done.counts.get("samples"):
         counts = done.counts
-        lines.append(f"concerns {counts['objects']} objects on {counts['samples']} images")
+        lines.append(
+            f"concerns {_count(counts['objects'], 'object')} on {_count(counts['samples'], 'image')}"
+        )
     if done.inverse is None:
         lines.append("cannot be undone" if not dry_run else "it could not be undone")
     elif not dry_run:
-        lines.append(f"undo    maskloom taxonomy {project} --undo {done.seq}")
+        lines.append(f"undo    maskloom taxonomy {quote(str(project))} --undo {done.seq}")
     if done.reviews and not dry_run:
-        lines.append(f"review  maskloom label {project}")
-    return Outcome(results, tables=(_table(done.taxonomy),), lines=tuple(lines))
+        lines.append(f"review  maskloom label {quote(str(project))}")
+    step = done.migration
+    touched = frozenset((step.key, step.into, *(c.key for c in step.categories)))
+    changed = _table(done.taxonomy, touched)
+    return Outcome(results, tables=(changed,) if changed.rows else (), lines=tuple(lines))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few; a list of 80 classes would hide the rest of a table."""
+    more = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _words(payload: Mapping[str, Any]) -> str:
     """A change as a clause for people."""
     kind, key = str(payload["kind"]), payload.get("key", "")
-    names = ", ".join(str(c["name"]) for c in payload.get("categories", ()))
+    names = _some([str(c["name"]) for c in payload.get("categories", ())])
     about = {
         "create": "begin",
         "add": f"add {names}",
         "rename": f"rename {key} to {payload.get('name')}",
         "recolor": f"recolour {key}",
-        "reorder": f"reorder to {', '.join(payload.get('keys', ()))}",
+        "reorder": f"reorder to {_some(payload.get('keys', ()))}",
         "merge": f"merge {key} into {payload.get('into')}",
         "unmerge": f"take {key} out of {payload.get('into')} again",
         "split": f"split {key} into {names}",
-        "remove": f"remove {', '.join(payload.get('keys', (key,)))}",
+        "remove": f"remove {_some(payload.get('keys') or (key,))}",
         "restore": f"offer {key} again",
     }.get(kind, f"{kind} {key}")
     undone = payload.get("undoes")

@@ -30,6 +30,7 @@ class Recorded:
         author: who did it.
         created: when, in UTC.
         undoable: it has an inverse that was not applied yet.
+        undo: when undoing it is let through, in words: "yes", what must hold, or "" for never.
     """
 
     seq: int
@@ -38,6 +39,7 @@ class Recorded:
     author: str
     created: str
     undoable: bool
+    undo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ def versions(connection: Connection) -> list[Category]:
     return list({category: None for data in stored for category in Taxonomy.from_json(data)})
 
 
+# Whether labels say a category is only counted when it is asked for: that takes long.
+_WHILE = {"remove": "while unused", "unmerge": "while nothing is built on it"}
+
+
 def history(connection: Connection) -> list[Recorded]:
     """Every change, the first one first."""
     rows = connection.execute(select(table).order_by(table.c.seq)).all()
@@ -92,7 +98,8 @@ def history(connection: Connection) -> list[Recorded]:
             row.payload,
             row.author,
             row.created,
-            undoable=row.inverse is not None and row.seq not in gone,
+            undoable=(open_ := row.inverse is not None and row.seq not in gone),
+            undo=_WHILE.get(row.inverse["kind"], "yes") if open_ else "",
         )
         for row in rows
     ]
