@@ -185,6 +185,19 @@ def test_categories_that_came_since_and_another_order_do_not_cost_what_was_learn
     assert grown["after"] == pytest.approx(straight["after"], abs=1e-3)
 
 
+def test_a_run_from_a_run_learns_at_a_tenth_of_its_rate_once(trained: Path) -> None:
+    def rate(parent: str, *said: str) -> tuple[float, str]:
+        done = train(trained, resume_from=Path(parent), steps=1, set_=said)
+        run = Path(done.results["run"])
+        return Run.load(run).recipe.lr, str(run)
+
+    first = Run.load(trained / "runs/1").recipe.lr
+    second, run = rate("runs/1")
+    assert second == pytest.approx(first / 10)
+    assert rate(run)[0] == second
+    assert rate("runs/1", "lr=0.003")[0] == 0.003
+
+
 def test_a_resumed_run_stays_with_the_labels_it_began_with(trained: Path, tmp_path: Path) -> None:
     done = train(trained, steps=4, set_=TINY)
     run = Path(done.results["run"])

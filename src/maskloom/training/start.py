@@ -6,10 +6,13 @@ changed its taxonomy since: categories that the parent does not know begin as un
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from maskloom import registry
+from maskloom.core.recipe import Recipe
 from maskloom.core.run import WEIGHTS, Run
 from maskloom.errors import CheckpointError
 from maskloom.inference.decode import Channels
@@ -18,8 +21,19 @@ from maskloom.models.family import Family
 from maskloom.training.plan import Plan
 from maskloom.work import progress
 
+# Weights that are good already are lost at the rate that found them (docs/training.md).
+FINE_TUNING = 0.1
 _UNSEEN = 4.6  # log 100
 _BACKGROUND, _DISTANCE = "(background)", "(distance)"  # no keys: these hold no parentheses
+
+
+def parent_recipe(parent: Run) -> Recipe:
+    """The recipe of a run, for one that starts from its weights: a tenth of its learning rate.
+
+    A run that started from another one has that rate already.
+    """
+    rate = parent.recipe.lr * (1.0 if parent.parent else FINE_TUNING)
+    return replace(parent.recipe, lr=rate)
 
 
 def parent_weights(parent: Run, plan: Plan, *, same_project: bool) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ from maskloom.training.improvement import (
 )
 from maskloom.training.plan import Choices, Plan, make_plan
 from maskloom.training.request import BEGUN, OUT_VARIABLE, TrainRequest
+from maskloom.training.start import parent_recipe
 from maskloom.training.state import State
 from maskloom.training.summary import summarise
 from maskloom.training.validation import scores_of
@@ -124,7 +125,7 @@ def _plan(request: TrainRequest, address: Address | None, parent: Run | None) ->
     fmt = detect_format(path) if request.from_ is None else load_format(request.from_)
     bases: dict[str, Any] = {}
     if parent is not None:
-        bases["recipe"] = parent.recipe
+        bases["recipe"] = parent_recipe(parent)
         if parent.model == request.model:
             bases["model"] = model_options(family, dict(parent.options))
     targets = {"recipe": Recipe, "model": family.Options, "from": fmt.ReadOptions}

@@ -45,8 +45,8 @@ def train(
         seed: of weights, order and augmentation.
         resume: go on with a run that was killed.
         resume_from: a run whose weights to start from, and whose model and recipe to take where
-            nothing else is said; scored on the same samples before, to compare with. runs/7 is
-            found in the project.
+            nothing else is said, at a tenth of its learning rate; scored on the same samples
+            before, to compare with. runs/7 is found in the project.
         from_: format of the data, if it should not be detected.
         images: where the images lie, if not with the labels.
         map_: OLD=NEW renames or merges categories.
