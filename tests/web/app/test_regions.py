@@ -135,3 +135,52 @@ def test_a_region_is_named_by_the_side_that_has_it(new_tab, reviewed):
     assert go_to(tab, reviewed, "extra").words("#card h2") == "Only predicted"
     assert go_to(tab, reviewed, "missing").words("#card h2") == "Only in the labels"
     assert tab.words("#card .legend").split() == ["Label", "Prediction"]
+
+
+def serve_split(kit, tmp_path, labels):
+    """A project whose cells are to be told apart."""
+    root = kit.make_project(tmp_path, {"main": {"a": labels}})
+    maskloom("taxonomy", root, "--split", "cell=Round cell,Long cell")
+    return kit.serving(root)
+
+
+def button(tab, name):
+    return tab.page.locator("#card").get_by_role("button", name=name)
+
+
+def test_what_the_split_of_a_class_leaves_gets_one_of_its_classes_by_a_button(
+    new_tab, tmp_path, kit
+):
+    with serve_split(kit, tmp_path, kit.rows(kit.boxes, [0, 1, 0])) as server:
+        first, second = items(server, 1)
+        tab = opened(new_tab, server).wait(f"maskloom.store.state.item.id === {first['id']!r}")
+        assert button(tab, "Accept the prediction").count() == 0
+        tab.key("a").page.wait_for_timeout(100)
+        assert "new classes" in tab.words("#notice")
+        button(tab, "Long cell").click()
+        tab.wait(f"maskloom.store.state.item.id === {second['id']!r}").saved()
+        said = {one["id"]: one["category"] for one in server.document(1)["objects"]}
+        assert said[first["object"]] == first["choices"][1]
+        assert said[second["object"]] == "cell"
+        assert [one["verdict"] for one in items(server, 1)] == ["fixed", None]
+        assert len(server.operations(1)) == 1
+        tab.key("Control+z").wait(f"maskloom.store.state.item.id === {first['id']!r}").saved()
+        assert [one["verdict"] for one in items(server, 1)] == [None, None]
+
+
+def test_in_a_class_map_only_the_region_gets_the_new_class(new_tab, tmp_path, kit):
+    shown = np.full((300, 400), 1, np.uint8)
+    shown[20:120, 20] = shown[20, 20:320] = 0  # its box holds the other one
+    shown[60:100, 60:100] = 0
+    with serve_split(kit, tmp_path, Labels((300, 400), class_map=shown)) as server:
+        tab = opened(new_tab, server)
+        found = {one["area"]: one for one in items(server, 1)}
+        angle, square = found[399], found[1600]
+        tab.page.evaluate("item => maskloom.goTo({ review: 1, item })", angle["id"])
+        tab.wait(f"maskloom.store.state.item.id === {angle['id']!r}")
+        button(tab, "Round cell").click()
+        tab.saved()
+        areas = {one["id"]: one["area"] for one in server.document(1)["objects"]}
+        assert areas[angle["choices"][0]] == 399
+        assert areas["cell"] == 1600
+        assert {one["id"]: one["verdict"] for one in items(server, 1)}[square["id"]] is None

@@ -6,6 +6,7 @@ sets the field `verdict/ITEM` of the document.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -15,6 +16,7 @@ from maskloom.faces.labelling.samples import LARGEST, PositionAnswer, Since, pos
 from maskloom.labelling.desk import Desk
 from maskloom.labelling.errors import looking_up
 from maskloom.labelling.places import item_place
+from maskloom.store.project import taxonomies
 
 ReviewId = Annotated[int, Path(ge=1, le=LARGEST, description="id of the review")]
 
@@ -48,7 +50,7 @@ class ItemAnswer(BaseModel):
     rank: int = Field(description="1 is the worst")
     sample_id: int = Field(description="where to look")
     sample: str = Field(description="key of the sample; any text")
-    kind: str = Field(description="missing, extra, wrong-class or boundary")
+    kind: str = Field(description="missing, extra, wrong-class, boundary or split")
     category: str | None
     other: str | None = Field(description="the class of the other side")
     x0: int
@@ -60,6 +62,7 @@ class ItemAnswer(BaseModel):
     reason: str = Field(description="one sentence for people; any text")
     object: str | None = Field(description="uid of the object in question, if there is one")
     verdict: str | None = Field(description="fixed, accepted, kept, void, unsure, or null: open")
+    choices: list[str] = Field(description="keys of the classes it may be of (split), else none")
     place: str = Field(description="fragment of the page that shows it")
 
 
@@ -108,7 +111,7 @@ def add_reviews(router: APIRouter, desk: Desk) -> None:
                 position = project.item_position(review, of, **wanted)
         return ItemsAnswer(
             total=total,
-            items=[_answer(item) for item in items],
+            items=_answers(desk, items),
             sequence=sequence,
             position=position_answer(position),
         )
@@ -119,9 +122,31 @@ def add_reviews(router: APIRouter, desk: Desk) -> None:
     ) -> ItemAnswer:
         """Give one item, whichever review it is of."""
         with looking_up():
-            return _answer(project.item(item))
+            return _answers(desk, [project.item(item)])[0]
 
 
-def _answer(item: Any) -> ItemAnswer:
-    fields = {name: getattr(item, name) for name in ItemAnswer.model_fields if name != "place"}
-    return ItemAnswer(**fields, place=item_place(item.review_id, item.id))
+def _answers(desk: Desk, items: Sequence[Any]) -> list[ItemAnswer]:
+    """Items as the page needs them; the history is read only where a split is among them."""
+    asked = {item.category for item in items if item.kind == "split"}
+    choices = _choices(desk, asked) if asked else {}
+    told = [name for name in ItemAnswer.model_fields if name not in ("place", "choices")]
+    return [
+        ItemAnswer(
+            **{name: getattr(item, name) for name in told},
+            choices=choices.get(item.category, []) if item.kind == "split" else [],
+            place=item_place(item.review_id, item.id),
+        )
+        for item in items
+    ]
+
+
+def _choices(desk: Desk, keys: Collection[str | None]) -> dict[str | None, list[str]]:
+    """Category that was split → those of its new categories that are still offered."""
+    offered = {one.key for one in desk.project.taxonomy() if not one.retired}
+    found: dict[str | None, list[str]] = {}
+    for change in taxonomies.history(desk.project):
+        key = change.payload.get("key")
+        if change.kind == "split" and key in keys:
+            new = [one["key"] for one in change.payload.get("categories", [])]
+            found[key] = [one for one in new if one in offered]
+    return found

@@ -4,7 +4,7 @@
  */
 
 import { deleteObject, setField } from "../core/gestures.js";
-import { judge } from "./judge.js";
+import { judge, judgeClass } from "./judge.js";
 import { drawsNew, isEditable } from "./store.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -63,6 +63,11 @@ export function toggleDone(page) {
 /** @param {Page} page @param {import("./judge.js").Verdict} verdict */
 export async function decide(page, verdict) {
   if (judge(page, verdict) && verdict) await advance(page, 1);
+}
+
+/** Settle a region of a class that was split. @param {Page} page @param {string} key of the class. */
+export async function decideClass(page, key) {
+  if (judgeClass(page, key)) await advance(page, 1);
 }
 
 /** To the next image or region, or one before. @param {Page} page @param {number} by */

@@ -7,6 +7,7 @@
 import { count, intersection } from "../core/bits.js";
 import { carve, maskIn, paint, setField } from "../core/gestures.js";
 import { acceptChanges, boxMask } from "./accept.js";
+import { classChanges } from "./splits.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./types.js").Review} Review */
@@ -20,20 +21,25 @@ import { acceptChanges, boxMask } from "./accept.js";
  *
  * @param {Page} page
  * @param {Verdict} verdict null takes it back.
+ * @param {(Change | null)[]} [settled] what settles the region by hand.
  * @returns {boolean} whether it was noted.
  */
-export function judge(page, verdict) {
+export function judge(page, verdict, settled = []) {
   const { opened, store } = page;
   const { item, going } = store.state;
   const { document } = opened;
   // On the way to the next region the last one is still here; no verdict is meant for it.
   if (!item || !document || going) return false;
   const noted = setField(document, "", `verdict/${item.id}`, verdict);
-  if (!noted) return true;
+  if (!noted && settled.length === 0) return true;
   /** @type {(Change | null)[] | null} */
-  let changes = [];
+  let changes = settled;
   if (verdict === "accepted") changes = accepted(page, document, item);
   if (verdict === "void") changes = leaveOut(page, document, item);
+  if (!changes && item.kind === "split") {
+    page.tell("There is no prediction here. Choose one of the new classes on the card.");
+    return false;
+  }
   if (!changes) {
     page.tell("There is no prediction in this project to copy. Correct it by hand, or keep it.");
     return false;
@@ -80,4 +86,20 @@ function leaveOut({ store }, document, item) {
   const region = intersection(maskIn(document, item.category, frame.keys()), frame);
   if (count(region) === 0) return [];
   return [paint(document, key, region, "add"), ...carve(document, region, (uid) => uid !== key)];
+}
+
+/**
+ * Give a region of a class that was split one of the new classes.
+ *
+ * @param {Page} page @param {string} key of the class.
+ * @returns {boolean} whether it is settled.
+ */
+export function judgeClass(page, key) {
+  const { opened, store } = page;
+  const { item } = store.state;
+  if (!item || !opened.document) return false;
+  const changes = classChanges(opened.document, item, key);
+  if (changes) return judge(page, "fixed", changes);
+  page.tell("This region is no longer there. Say Fixed by hand if nothing is left to do.");
+  return false;
 }

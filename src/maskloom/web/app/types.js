@@ -19,6 +19,7 @@
 /** @typedef {{id: string, review_id: number, rank: number, sample_id: number, kind: string,
  *   category: string | null, other: string | null, x0: number, y0: number, x1: number,
  *   y1: number, area: number, score: number, reason: string, object: string | null,
+ *   choices: string[],
  *   verdict: string | null}} ReviewItem */
 /** @typedef {{version: string, dtype: string, low: number, high: number, minimum: number,
  *   maximum: number}} Look */

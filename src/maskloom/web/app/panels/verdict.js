@@ -4,7 +4,7 @@
  */
 
 import { button, element, swatch } from "../dom.js";
-import { decide } from "../edits.js";
+import { decide, decideClass } from "../edits.js";
 import { judge, predictedLayer } from "../judge.js";
 import { categoryOf, isEditable } from "../store.js";
 import { counted, KINDS, VERDICTS } from "../words.js";
@@ -39,7 +39,8 @@ export function drawItem(page, item) {
     element(
       "div",
       { class: "choices", role: "group", "aria-label": "Verdict" },
-      ...Object.entries(VERDICTS).map(([verdict, { key, label, about }]) =>
+      ...drawClasses(page, item, able),
+      ...verdictsFor(item).map(([verdict, { key, label, about }]) =>
         element(
           "button",
           {
@@ -59,6 +60,38 @@ export function drawItem(page, item) {
         : null,
     ),
   );
+}
+
+/** There is no prediction to accept of a class that was split. @param {import("../types.js").ReviewItem} item */
+function verdictsFor({ kind }) {
+  return Object.entries(VERDICTS).filter(([verdict]) => kind !== "split" || verdict !== "accepted");
+}
+
+/**
+ * One button for each class that a region of a class that was split may be of.
+ *
+ * @param {Page} page @param {import("../types.js").ReviewItem} item @param {boolean} able
+ * @returns {HTMLElement[]}
+ */
+function drawClasses(page, item, able) {
+  const { document } = page.opened;
+  const now = document?.form === "rows" ? document.objects.get(item.object ?? "")?.category : null;
+  return (item.choices ?? []).map((key) => {
+    const { name, color } = categoryOf(page.store.state, key);
+    return element(
+      "button",
+      {
+        type: "button",
+        class: "button outlined choice",
+        disabled: !able,
+        title: `It is ${name}: give it this class`,
+        "aria-pressed": String(now === key),
+        onclick: () => void decideClass(page, key),
+      },
+      swatch(color),
+      element("span", { class: "clip" }, name),
+    );
+  });
 }
 
 /** Which line on the image is whose. @param {Page} page @param {import("../types.js").ReviewItem} item */

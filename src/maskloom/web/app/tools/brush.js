@@ -119,7 +119,7 @@ function brushHint({ store, opened }) {
   const item = selected ? opened.document?.objects.get(selected) : null;
   if (item) {
     const { name } = categoryOf(store.state, item.category);
-    if (selected === made) return `Drag beside it: one more ${name}. Drag from it: add to it.`;
+    if (selected === made) return `Drag beside it: one more ${name}. Touch it: add to it.`;
     return `Drag to add to the selected ${name}. N begins a new object.`;
   }
   return category ? "Drag to paint a new object. [ and ] change the size." : "Choose a class.";
