@@ -55,6 +55,17 @@ def test_a_lossy_conversion_writes_nothing_and_ends_with_1(source, tmp_path):
     assert allowed.results["exact_objects"] == 1
 
 
+def test_the_line_on_a_class_map_speaks_of_what_is_seen_and_not_of_objects(source, tmp_path):
+    data = tmp_path / "data.json"
+    convert(source, data, to="coco", set_=("from.category=cell",))
+    done = convert(data, tmp_path / "out", to="bitmap", allow_loss=True, set_=("to.kind=class",))
+    assert done.results["losses"]["overlap"]["pixels"] == 2
+    assert done.lines == (
+        f"1 image to {tmp_path / 'out'} as class maps: 0 of 2 objects can still be told, "
+        "of the class seen on top 0 pixels changed",
+    )
+
+
 def test_categories_are_renamed_and_merged(tmp_path):
     (tmp_path / "maps").mkdir()
     write_png(tmp_path / "maps/a.png", np.array([[0, 1, 2, 255]], np.uint8))

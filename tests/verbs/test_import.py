@@ -276,6 +276,55 @@ def test_a_project_is_imported_into_another_but_not_into_itself(coco, tmp_path):
     assert left(tmp_path) == ["link", "p", "q", "source"]
 
 
+def test_a_layer_that_nobody_edited_changes_its_form_with_all_that_it_says(tmp_path):
+    for key in ("a", "b"):
+        photo(tmp_path / f"data/images/{key}.png", 1)
+        ids = np.zeros(SIZE, np.uint8)
+        ids[:4, :4], ids[8:12, :4] = 1, 2
+        write_png(tmp_path / f"data/masks/{key}.png", ids)
+    root = tmp_path / "p"
+    said = {"from_": "bitmap", "replace": True}
+    first = import_(tmp_path / "data", root, from_="bitmap", set_=("from.kind=class",))
+    import_(tmp_path / "data", root, set_=("from.kind=instance",), **said)
+    assert len(read_dataset(root).labels_of(read_dataset(root).samples[0]).rows) == 2
+    then = read_dataset(f"{root}::main#{first.results['sequence']}")
+    assert then.labels_of(then.samples[0]).class_map is not None
+    with Project.open(root) as project:
+        assert [one.form for one in project.layers()] == ["rows"]
+        document = project.document("a", "main")
+        assert document.form == "rows"
+        gone = make(document, "main", "delete", [delete_object(min(document.objects))])
+        project.commit("a", gone, author="ann")
+    with pytest.raises(UsageError, match=r"objects, not class maps, and people edited it.*by/NAME"):
+        import_(tmp_path / "data", root, set_=("from.kind=class",), **said)
+
+
+def test_a_part_of_a_layer_does_not_change_its_form(tmp_path):
+    for key in ("a", "b"):
+        photo(tmp_path / f"data/images/{key}.png", 1)
+        write_png(tmp_path / f"data/masks/{key}.png", np.eye(*SIZE, dtype=np.uint8))
+    import_(tmp_path / "data", tmp_path / "p", from_="bitmap", set_=("from.kind=class",))
+    (tmp_path / "data/masks/b.png").unlink()
+    (tmp_path / "data/images/b.png").unlink()
+    with pytest.raises(UsageError, match="1 of its 2 images would keep the old form"):
+        import_(
+            tmp_path / "data",
+            tmp_path / "p",
+            from_="bitmap",
+            replace=True,
+            set_=("from.kind=instance",),
+        )
+
+
+def test_a_layer_of_an_unusual_name_is_told(coco, tmp_path):
+    import_(coco, tmp_path / "p")
+    told = import_(coco, tmp_path / "p", layer="mian").warnings
+    assert any("'mian' is a new layer" in text and "did you mean main?" in text for text in told)
+    again = import_(coco, tmp_path / "p", layer="mian", replace=True).warnings
+    usual = import_(coco, tmp_path / "p", layer="by/ann").warnings
+    assert not any("is a new layer" in text for text in (*again, *usual))
+
+
 def test_class_maps_do_not_go_into_a_layer_of_objects(coco, tmp_path):
     import_(coco, tmp_path / "p")
     (tmp_path / "maps").mkdir()

@@ -103,8 +103,19 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
     if not done.written:
         line = f"nothing was written: {target} cannot hold everything; --allow-loss writes the rest"
         return Outcome(results, tuple(tables), (line,), done.warnings, found=True)
-    line = (
-        f"{done.images} images to {dst}: {done.exact_objects} of {done.objects} objects exact, "
-        f"{done.changed_pixels} pixels changed"
-    )
-    return Outcome(results, tuple(tables), (line,), done.warnings)
+    return Outcome(results, tuple(tables), (_written(done, dst),), done.warnings)
+
+
+def _written(done: Transfer, dst: Path) -> str:
+    """What is there now, in one line whose numbers agree with the table of losses."""
+    images = f"{done.images:,} image{'' if done.images == 1 else 's'}"
+    changed = f"{done.changed_pixels:,} pixel{'' if done.changed_pixels == 1 else 's'} changed"
+    objects = f"{done.exact_objects:,} of {done.objects:,} objects"
+    if any(loss.kind == "instances" for loss in done.losses):
+        # A class map has no objects: its pixels are compared with the class that is seen on top,
+        # so that what was covered counts as lost (overlap) and not as changed.
+        return (
+            f"{images} to {dst} as class maps: {objects} can still be told, "
+            f"of the class seen on top {changed}"
+        )
+    return f"{images} to {dst}: {objects} exact, {changed}"

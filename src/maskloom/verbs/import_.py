@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from maskloom.core.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import TypeAlias
 
     from maskloom.core.dataset import Dataset
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from maskloom.store.project.imports import Added
 
     Bare: TypeAlias = tuple[tuple[Sample, ...], tuple[str, ...]]
+
+
+_SHARED = ("main", "gold", "consensus")
 
 
 def import_(
@@ -40,10 +44,12 @@ def import_(
         project: its folder; made if it is absent.
         from_: format of the source, or `images` for images alone; found by content where not
             given.
-        layer: who says it: main, gold, by/NAME, model/NAME@HASH, consensus.
+        layer: who says it: main, gold, by/NAME, model/NAME@HASH, consensus; any other name makes
+            a layer too, and a warning.
         copy: put the images into the project instead of referring to them.
         replace: where the layer has labels already, add these as a new revision of them, also of
             samples that people edited; the result tells how many, and how to read what they said.
+            Objects may follow class maps, and the other way round, where nobody edited the layer.
         split: take this split only.
         images: folder under which to look for the images.
         map_: OLD=NEW renames a category; the same NEW twice merges.
@@ -76,8 +82,23 @@ def import_(
             added = add_samples(opened, samples, copy=copy)
             return _outcome(added, name, project, None, warnings)
         machine = layer.startswith(MACHINE)
+        warnings = _unusual(layer, {one.name for one in opened.layers()})
         added = opened.add(found, layer, copy=copy, replace=replace, immutable=machine)
-    return _outcome(added, name, project, layer, ())
+    return _outcome(added, name, project, layer, warnings)
+
+
+def _unusual(layer: str, known: Collection[str]) -> tuple[str, ...]:
+    """A word on a layer that came to be under a name of no usual kind, perhaps mistyped."""
+    from difflib import get_close_matches
+
+    usual = layer in _SHARED or layer.startswith("by/") or (layer[:6] == "model/" and "@" in layer)
+    if usual or layer in known:
+        return ()
+    near = get_close_matches(layer, [*_SHARED, *known], 1)
+    return (
+        f"{layer!r} is a new layer of its own; usual names are main, gold, consensus, by/NAME "
+        "and model/NAME@HASH" + (f"; did you mean {near[0]}?" if near else ""),
+    )
 
 
 def _refuse_itself(src: Path, project: Path) -> None:

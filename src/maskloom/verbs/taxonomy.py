@@ -207,10 +207,8 @@ def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
         f"would {what}; nothing was changed" if dry_run else f"done, as number {done.seq}: {what}"
     ]
     if done.counts.get("samples"):
-        counts = done.counts
-        lines.append(
-            f"concerns {_count(counts['objects'], 'object')} on {_count(counts['samples'], 'image')}"
-        )
+        objects, images = done.counts["objects"], done.counts["samples"]
+        lines.append(f"concerns {_count(objects, 'object')} on {_count(images, 'image')}")
     if done.inverse is None:
         lines.append("cannot be undone" if not dry_run else "it could not be undone")
     elif not dry_run:

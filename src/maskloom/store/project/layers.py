@@ -7,6 +7,7 @@ and operations.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 from maskloom.errors import UsageError
 from maskloom.store.project.address import DEFAULT_LAYER, layer_name
 from maskloom.store.project.database import now
-from maskloom.store.project.schema import head, layer
+from maskloom.store.project.schema import head, layer, op
 
 Form = Literal["rows", "map"]
 
@@ -119,12 +120,25 @@ def _started_by_people(name: str) -> bool:
 
 
 def make(
-    connection: Connection, name: str, form: Form | None = None, *, immutable: bool = False
+    connection: Connection,
+    name: str,
+    form: Form | None = None,
+    *,
+    immutable: bool = False,
+    anew: Collection[int] = (),
 ) -> Layer:
     """The layer of this name, made if it is not there, within a `write` transaction.
 
     A layer that says nothing yet takes the form that is asked for; without one, a new layer
-    takes that of `main`.
+    takes that of `main`. Each entry keeps the form that it was written in, so that a layer that
+    nobody edited may change its form with all that it says.
+
+    Args:
+        connection: of the transaction.
+        name: of the layer.
+        form: of what shall be said in it.
+        immutable: whether it is one of a machine.
+        anew: ids of samples of which the layer will say something else.
 
     Raises:
         UsageError: not a name for a layer, or it has another form and says something, or it is
@@ -148,15 +162,31 @@ def make(
         )
     form = form or cast(Form, row.form)
     if row.form != form:
-        said = select(exists().where(head.c.layer_id == row.id))
-        if connection.execute(said).scalar():
-            raise UsageError(
-                f"the layer holds {_FORMS[row.form]}, not {_FORMS[form]}",
-                seen=name,
-                hint="name another layer",
-            )
+        _refuse_mixed(connection, row, form, anew)
         connection.execute(update(layer).where(layer.c.id == row.id).values(form=form))
     return Layer(int(row.id), name, form, immutable)
+
+
+def _refuse_mixed(connection: Connection, row: Any, form: Form, anew: Collection[int]) -> None:
+    """A layer has one form: it changes only with everything that the layer says."""
+    spoken = set(
+        connection.execute(select(head.c.sample_id).where(head.c.layer_id == row.id)).scalars()
+    )
+    edited = connection.execute(select(exists().where(op.c.layer_id == row.id))).scalar()
+    left = len(spoken.difference(anew))
+    if not spoken or (not edited and not left):
+        return
+    why = (
+        "people edited it"
+        if edited
+        else f"{left} of its {len(spoken)} images would keep the old form"
+    )
+    raise UsageError(
+        f"the layer holds {_FORMS[row.form]}, not {_FORMS[form]}, and {why}",
+        seen=row.name,
+        hint="name another layer, such as --layer by/NAME or --layer gold, or import into a new "
+        "project" + ("" if edited else "; --replace with all of its images changes the form"),
+    )
 
 
 def _form_of_main(connection: Connection) -> Form:

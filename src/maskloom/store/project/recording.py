@@ -166,17 +166,23 @@ def record(
         UsageError: the layer has another form.
         DataError: a sample of the same key has another size.
     """
-    layer = layers.make(connection, request.layer, staged.form, immutable=request.immutable)
     current = select(split_table.c.sample_id).where(split_table.c.until.is_(None))
     in_split = set(connection.execute(current.distinct()).scalars())
     placed = samples.add(connection, layout, staged.samples)
+    ids = [placed.ids[sample.key] for sample in staged.samples]
+    layer = layers.make(
+        connection,
+        request.layer,
+        staged.form,
+        immutable=request.immutable,
+        anew=ids if request.replace else (),
+    )
     seq = database.next_seq(connection)
     part_id = connection.execute(
         insert(part)
         .values(layer_id=layer.id, seq=seq, path=staged.path, rows=staged.rows)
         .returning(part.c.id)
     ).scalar_one()
-    ids = [placed.ids[sample.key] for sample in staged.samples]
     revisions = _revisions(connection, layer.id, ids)
     stamp = {"seq": seq, "author": request.author, "updated": database.now()}
     for batch in _batches(zip(ids, staged.said, strict=True)):
