@@ -184,3 +184,49 @@ def test_in_a_class_map_only_the_region_gets_the_new_class(new_tab, tmp_path, ki
         assert areas[angle["choices"][0]] == 399
         assert areas["cell"] == 1600
         assert {one["id"]: one["verdict"] for one in items(server, 1)}[square["id"]] is None
+
+
+QUEUE = ".rows[aria-label='Regions to review']"
+
+
+def test_reviews_of_the_same_layers_are_told_apart(new_tab, reviewed):
+    tab = opened(new_tab, reviewed)
+    names = tab.page.locator("#review select option").all_inner_texts()
+    assert [name.split(" · ")[0] for name in names] == ["2", "1"]
+    assert all(name.endswith(" · net / main") for name in names)
+    title = tab.page.locator("#review select").get_attribute("title")
+    assert title.startswith("Review 2, ")
+    assert MODEL in title
+
+
+def test_what_was_closed_stays_in_its_place_and_is_marked_until_it_is_left_out(new_tab, reviewed):
+    tab = opened(new_tab, reviewed)
+    first, second, third = [one["id"] for one in items(reviewed)[:3]]
+    note = tab.page.locator("#review .kept")
+    assert not note.is_visible()
+    tab.key("x").wait(f"maskloom.store.state.item.id === {second!r}")
+    row = tab.page.locator(f"{QUEUE} .row.closed")
+    assert row.count() == 1
+    assert "cannot be judged" in row.inner_text()
+    assert note.is_visible()
+    tab.saved().page.get_by_role("button", name="Leave it out").click()
+    tab.wait(f"document.querySelectorAll({QUEUE + ' .row.closed'!r}).length === 0")
+    assert tab.page.locator(f"{QUEUE} .row").count() == 3
+    assert not note.is_visible()
+    assert {one["id"]: one["verdict"] for one in items(reviewed)}[first] == "void"
+    assert third
+
+
+def test_who_is_not_sure_leaves_the_region_undecided(new_tab, reviewed):
+    tab = opened(new_tab, reviewed)
+    second = items(reviewed)[1]["id"]
+    tab.key("u").wait(f"maskloom.store.state.item.id === {second!r}")
+    mark = tab.page.locator(f"{QUEUE} .row .mark", has_text="not sure")
+    assert "done" not in mark.get_attribute("class").split()
+    assert tab.page.locator(f"{QUEUE} .row.closed").count() == 0
+    assert not tab.page.locator("#review .kept").is_visible()
+
+
+def test_what_cannot_be_judged_has_one_name_and_says_what_follows(new_tab, reviewed):
+    tab = opened(new_tab, reviewed)
+    assert "not listed again" in button(tab, "Cannot be judged").get_attribute("title")

@@ -27,8 +27,8 @@ export const VERDICTS = {
     past: "cannot be judged",
     about: "Nobody can tell what is right here; it is not listed again",
   },
-  unsure: { key: "u", label: "Not sure", past: "unsure", about: "Let somebody else decide" },
-  fixed: { key: "c", label: "Fixed by hand", past: "fixed", about: "You corrected it yourself" },
+  unsure: { key: "u", label: "Not sure", past: "not sure", about: "Let somebody else decide" },
+  fixed: { key: "c", label: "Fixed by hand", past: "fixed by hand", about: "You corrected it yourself" },
 };
 
 /** @type {Record<string, string>} what a gesture was. */
@@ -63,6 +63,30 @@ export function timeOf(iso) {
   const today = when.toDateString() === new Date().toDateString();
   const time = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return today ? time : `${when.toLocaleDateString()} ${time}`;
+}
+
+/**
+ * When something happened, as short as it still tells things of one list apart.
+ *
+ * @param {string} iso
+ * @returns {string} the time today, else the day.
+ */
+export function dayOf(iso) {
+  const when = new Date(iso);
+  if (Number.isNaN(when.getTime())) return iso;
+  const now = new Date();
+  if (when.toDateString() === now.toDateString()) return timeOf(iso);
+  const year = when.getFullYear() === now.getFullYear() ? {} : { year: /** @type {const} */ ("numeric") };
+  return when.toLocaleDateString([], { day: "numeric", month: "short", ...year });
+}
+
+/**
+ * A layer by as much of its name as people say, as in "model/unet@ab12#7".
+ *
+ * @param {string} layer
+ */
+export function shortLayer(layer) {
+  return layer.replace(/#\d+$/, "").replace(/^model\/(.+?)(@[^@/]*)?$/, "$1");
 }
 
 /** @param {number} n @param {string} one @param {string} [many] @returns {string} */

@@ -9,9 +9,10 @@ import { element, fill, swatch } from "../dom.js";
 import { Pages } from "../pages.js";
 import { categoryOf } from "../store.js";
 import { VirtualList } from "../virtual.js";
-import { KINDS, VERDICTS } from "../words.js";
+import { counted, dayOf, KINDS, shortLayer, timeOf, VERDICTS } from "../words.js";
 
 /** @typedef {import("../types.js").ReviewItem} ReviewItem */
+/** @typedef {import("../types.js").Review} Review */
 /** @typedef {import("../page.js").Page} Page */
 
 /** @param {Page} page @returns {HTMLElement} */
@@ -25,6 +26,12 @@ class Queue {
     this.page = page;
     this.choice = element("select", { class: "field full", "aria-label": "Review" });
     this.open = element("input", { type: "checkbox", checked: true });
+    this.kept = element(
+      "p",
+      { class: "kept full", hidden: true },
+      "What was closed since keeps its place. ",
+      element("button", { type: "button", class: "link", onclick: () => this.restart() }, "Leave it out"),
+    );
     this.blank = element("div", { class: "blank", hidden: true });
     /** @type {Pages<ReviewItem>} */
     this.rows = new Pages(
@@ -51,6 +58,7 @@ class Queue {
         { class: "filters" },
         this.choice,
         element("label", { class: "check full" }, this.open, "only what is still open"),
+        this.kept,
       ),
       this.blank,
       this.list.root,
@@ -69,6 +77,8 @@ class Queue {
     store.watch(["item"], ({ item }) => {
       const index = item ? this.rows.find(item.id) : -1;
       if (item && index >= 0) this.rows.replace(index, item);
+      // Rows must not move while one works through them; so it is said why they are still there.
+      if (index >= 0 && this.open.checked && isClosed(item)) this.kept.hidden = false;
       this.current.mark();
     });
     this.page.stepItem = (by) => this.step(by);
@@ -76,6 +86,7 @@ class Queue {
 
   /** Make the list anew: what was judged since the last time leaves a list of open regions. */
   restart() {
+    this.kept.hidden = true;
     this.list.activate(-1);
     void this.rows.restart();
   }
@@ -117,14 +128,32 @@ class Queue {
     const { reviews, review } = this.page.store.state;
     fill(
       this.choice,
-      ...reviews.map(({ id, truth, predicted }) => {
-        const text = `${predicted} against ${truth}`.replaceAll(/#\d+/g, "");
-        return element("option", { value: id }, text);
-      }),
+      ...reviews.map((one) => element("option", { value: one.id }, shortName(one))),
     );
+    const chosen = reviews.find((one) => one.id === review);
+    this.choice.title = chosen ? longName(chosen) : "";
     this.choice.hidden = reviews.length === 0;
     if (review !== null) this.choice.value = String(review);
   }
+}
+
+/** What tells a review from the others. @param {Review} review @returns {string} */
+function shortName({ id, created, truth, predicted }) {
+  const what = predicted
+    ? `${shortLayer(predicted)} / ${shortLayer(truth)}`
+    : `split of a class in ${shortLayer(truth)}`;
+  return `${id} · ${dayOf(created)} · ${what}`;
+}
+
+/** @param {Review} review @returns {string} */
+function longName({ id, created, truth, predicted, items }) {
+  const what = predicted ? `${predicted} against ${truth}` : `a class of ${truth} was split`;
+  return `Review ${id}, ${timeOf(created)}: ${what}; ${counted(items, "region")}`;
+}
+
+/** Whether nothing is left to do; who is not sure leaves it to others. @param {ReviewItem | null} item */
+function isClosed(item) {
+  return Boolean(item?.verdict) && item?.verdict !== "unsure";
 }
 
 /** @param {HTMLElement} row @param {ReviewItem | undefined} item @param {Page} page */
@@ -136,6 +165,7 @@ function drawItem(row, item, page) {
   const category = categoryOf(page.store.state, item.category);
   const verdict = VERDICTS[item.verdict ?? ""];
   row.title = item.reason;
+  row.classList.toggle("closed", isClosed(item));
   fill(
     row,
     swatch(category.color),
@@ -146,7 +176,7 @@ function drawItem(row, item, page) {
       element("small", { class: "clip" }, item.reason),
     ),
     verdict
-      ? element("span", { class: "mark done" }, verdict.past)
+      ? element("span", { class: `mark ${isClosed(item) ? "done" : ""}` }, verdict.past)
       : element("span", { class: "mark", title: "Severity" }, `${Math.round(100 * item.score)}`),
   );
 }

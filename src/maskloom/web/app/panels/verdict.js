@@ -116,7 +116,7 @@ function drawFacts({ store }, item, layer) {
     other
       ? [item.kind === "boundary" ? "Against" : "Predicted", swatch(other.color), other.name]
       : null,
-    ["Severity", null, `${Math.round(item.score * 100)} of 100`],
+    item.kind === "split" ? null : ["Severity", null, `${Math.round(item.score * 100)} of 100`],
     ["In question", null, counted(item.area, "px", "px")],
     layer ? ["Compared with", null, layer] : null,
   ];
