@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -142,3 +143,28 @@ def test_ten_thousand_samples_make_less_than_five_megabytes():
     text = render(Report("many", "semantic", {"miou": 0.5}, per_sample=rows))
     assert len(text.encode()) < 5_000_000
     assert "scene/09999" in text
+
+
+@pytest.mark.browser
+def test_a_table_wider_than_the_page_says_so_and_fades_until_its_end_is_seen(report, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    many = {f"score {i}": 0.5 for i in range(24)}
+    rows = {key: {**row, **many} for key, row in report.per_class.items()}
+    write_html(replace(report, per_class=rows, confusion=None, curves=()), tmp_path / "page.html")
+    state = "s => [s.classList.contains('wide'), s.classList.contains('more')]"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for width in (1440, 820):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.goto((tmp_path / "page.html").as_uri())
+            table = page.get_by_role("region", name="Class table")
+            assert table.evaluate(state) == [True, True]
+            assert "linear-gradient" in table.evaluate("s => getComputedStyle(s).maskImage")
+            table.evaluate("s => { s.scrollLeft = 1e6 }")
+            page.wait_for_function("!document.querySelector('.scroll').matches('.more')")
+            assert table.evaluate(state) == [True, False]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()

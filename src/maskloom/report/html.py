@@ -32,10 +32,16 @@ from maskloom.version import __version__
 if TYPE_CHECKING:
     from jinja2 import Template
 
-# Folded parts are opened for paper; the policy admits this text and no other script.
+# Folded parts are opened for paper, and a table that is wider than the page says so and fades
+# at its edge: nothing else tells where scroll bars hide. The policy admits this text and no other script.
 _SCRIPT = (
     "addEventListener('beforeprint',()=>document.querySelectorAll('details')"
-    ".forEach(d=>{d.open=true}))"
+    ".forEach(d=>{d.open=true}));"
+    "const edges=()=>document.querySelectorAll('.scroll').forEach(s=>{"
+    "const hidden=s.scrollWidth-s.clientWidth;s.classList.toggle('wide',hidden>1);"
+    "s.classList.toggle('more',hidden-s.scrollLeft>1)});"
+    "addEventListener('scroll',edges,{capture:true,passive:true});"
+    "addEventListener('resize',edges);addEventListener('toggle',edges,true);edges()"
 )
 
 
