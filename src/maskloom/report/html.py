@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 # Folded parts are opened for paper, and a table that is wider than the page says so and fades
-# at its edge: nothing else tells where scroll bars hide. The policy admits this text and no other script.
+# at its edge: nothing else tells where scroll bars hide. The policy admits this text and no
+# other script.
 _SCRIPT = (
     "addEventListener('beforeprint',()=>document.querySelectorAll('details')"
     ".forEach(d=>{d.open=true}));"
