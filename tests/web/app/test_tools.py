@@ -126,6 +126,31 @@ def test_corners_are_moved_inserted_and_removed(tab, shared_server, sample):
     assert set(kinds) <= {"polygon", "delete"}
 
 
+def test_what_a_dragged_corner_shows_is_what_its_polygon_fills(tab):
+    tab.key("p").click((310, 200), (380, 200), (380, 270), (310, 270)).key("Enter").saved()
+    rng = np.random.default_rng(3)
+    for begin in ((380, 270), (345, 200)):  # a corner, and the middle of an edge
+        tab.page.mouse.move(*tab.at(*begin))
+        tab.page.mouse.down()
+        for x, y in rng.integers((-40, -40), (440, 340), (12, 2)).tolist():
+            tab.page.mouse.move(*tab.at(x, y), steps=2)
+            differing = tab.value(
+                """(async () => {
+                  const { count, xor } = await import("/core/bits.js");
+                  const { fillPolygon } = await import("/core/fill.js");
+                  const { vertices } = maskloom.tools.polygon;
+                  const { size } = maskloom.opened.document;
+                  const filled = fillPolygon({ rule: "grid", rings: vertices.rings }, size);
+                  const shown = maskloom.layers.draft.masks.get(vertices.uid);
+                  return count(xor(filled, shown));
+                })()"""
+            )
+            assert differing == 0
+        tab.page.mouse.move(*tab.at(*begin))
+        tab.page.mouse.up()
+        tab.saved()
+
+
 def test_a_hole_cut_into_a_polygon_is_a_ring_of_it(tab, shared_server, sample):
     tab.key("p").click((310, 180), (390, 180), (390, 280), (310, 280)).key("Enter").saved()
     whole = made(shared_server, sample)["area"]

@@ -121,6 +121,20 @@ function copyRest(out, a, b) {
 }
 
 /**
+ * Turn over the pixels of another mask; for a polygon whose corner moves.
+ *
+ * @param {Mask} mask changed in place; tiles that come out empty stay.
+ * @param {Mask} other
+ */
+export function toggle(mask, other) {
+  for (const [key, bits] of other) {
+    let own = mask.get(key);
+    if (!own) mask.set(key, (own = new Uint32Array(WORDS)));
+    for (let w = 0; w < WORDS; w++) own[w] = (own[w] ?? 0) ^ (bits[w] ?? 0);
+  }
+}
+
+/**
  * Add the pixels of another mask; for strokes that grow dab by dab.
  *
  * @param {Mask} mask changed in place.

@@ -4,7 +4,7 @@
  * polygon.js, how corners look handles.js.
  */
 
-import { count } from "../../core/bits.js";
+import { count, fromTiles, toggle } from "../../core/bits.js";
 import { STEPS, toGrid } from "../../core/dab.js";
 import { fillPolygon } from "../../core/fill.js";
 import { carve, replacePixels } from "../../core/gestures.js";
@@ -25,6 +25,8 @@ export class Vertices {
     this.active = null;
     /** @type {number[][] | null} rings while a corner is dragged. */
     this.rings = null;
+    /** @type {import("../../core/bits.js").Mask} what `rings` fill. */
+    this.mask = new Map();
     /** The polygon's own rings when the drag began, as JSON. */
     this.began = "";
     /** uid of the polygon that `active` is of. */
@@ -57,20 +59,50 @@ export class Vertices {
     else if (middle) this.active = { ring: middle.ring, at: middle.at + 2 };
     else return false;
     if (event.altKey) return true;
-    this.rings = copyOf(shape);
-    this.began = JSON.stringify(shape.rings);
-    if (middle) this.rings[middle.ring]?.splice(middle.at + 2, 0, toGrid(at.x), toGrid(at.y));
+    this.begin(shape);
+    if (middle) {
+      // The new corner begins on its neighbour, where it changes no pixel.
+      const line = this.rings?.[middle.ring] ?? [];
+      line.splice(middle.at + 2, 0, line[middle.at] ?? 0, line[middle.at + 1] ?? 0);
+      this.moveCorner(toGrid(at.x), toGrid(at.y));
+    }
     this.page.draft.redraw();
     return true;
+  }
+
+  /** @param {Geometry} shape */
+  begin(shape) {
+    this.rings = copyOf(shape);
+    this.began = JSON.stringify(shape.rings);
+    this.mask = fromTiles(this.page.opened.document?.held(this.uid).tiles ?? new Map());
   }
 
   /** @param {Point[]} points */
   move(points) {
     const at = points.at(-1);
-    const { rings, active } = this;
-    if (!rings || !active || !at) return;
-    rings[active.ring]?.splice(active.at, 2, toGrid(at.x), toGrid(at.y));
-    this.preview(rings);
+    if (at) this.moveCorner(toGrid(at.x), toGrid(at.y));
+  }
+
+  /**
+   * Fills are parities of crossings, so two polygons that differ in one corner differ by the filling
+   * of the ring through its neighbours and its old and new place: what a drag costs depends on how
+   * far the corner goes, not on the polygon.
+   *
+   * @param {number} x 1/64 px.
+   * @param {number} y
+   */
+  moveCorner(x, y) {
+    const { document } = this.page.opened;
+    const line = this.active && this.rings?.[this.active.ring];
+    if (!this.active || !line || !document) return;
+    const { at } = this.active;
+    const [before, after] = [(at || line.length) - 2, (at + 2) % line.length];
+    const place = (/** @type {number} */ i) => [line[i] ?? 0, line[i + 1] ?? 0];
+    const ring = [...place(before), ...place(at), ...place(after), x, y];
+    line.splice(at, 2, x, y);
+    const changed = fillPolygon({ rule: "grid", rings: [ring] }, document.size);
+    toggle(this.mask, changed);
+    this.preview(changed.keys());
   }
 
   up() {
@@ -118,17 +150,15 @@ export class Vertices {
     this.save(next);
   }
 
-  /** Show the object as these rings would make it. @param {number[][]} rings */
-  preview(rings) {
+  /** Show the object as the rings would make it. @param {Iterable<string>} keys of other tiles. */
+  preview(keys) {
     const { opened, layers, store } = this.page;
     if (!opened.document?.objects.has(this.uid)) return;
-    const before = layers.draft?.masks.get(this.uid)?.keys() ?? [];
     const draft = new Draft(opened.document);
-    const mask = fillPolygon({ rule: "grid", rings }, opened.document.size);
-    draft.replace(this.uid, mask);
-    if (store.state.exclusive) draft.carve(mask, (uid) => uid !== this.uid);
+    draft.replace(this.uid, this.mask);
+    if (store.state.exclusive) draft.carve(this.mask, (uid) => uid !== this.uid);
     layers.draft = draft;
-    layers.repaintTiles(new Set([...before, ...(draft.masks.get(this.uid)?.keys() ?? [])]));
+    layers.repaintTiles(keys);
     this.page.draft.redraw();
   }
 
