@@ -69,7 +69,6 @@ def test_a_log_gets_a_line_per_interval_and_a_last_one():
         "begin",
         "read: 2/4 images, 12 s left",
         "read: 4/4 images  last.png",
-        "read: 4/4 images  last.png",
     ]
 
 

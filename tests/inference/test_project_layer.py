@@ -163,3 +163,14 @@ def test_a_killed_predict_leaves_no_layer_and_goes_on_with_its_items(tmp_path: P
     assert done.results["new_images"] == 60
     assert not list(root.glob("predictions/*.partial"))
     assert len(list(root.glob("predictions/*"))) == 1
+
+
+def test_a_run_that_is_not_there_is_answered_with_those_that_are(coins: Path) -> None:
+    with pytest.raises(UsageError, match=r"runs of the project: none yet"):
+        predict(str(coins), model="runs/7")
+    for name in ("1", "2"):
+        (coins / "runs" / name).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"runs of the project: runs/1, runs/2"):
+        predict(str(coins), model="runs/7")
+    with pytest.raises(UsageError, match=r"Did you mean watershed\?"):
+        predict(str(coins), model="watershd")

@@ -10,8 +10,10 @@ from maskloom import registry
 from maskloom.core.outcome import plain
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
+from maskloom.faces.cli import main
 from maskloom.metrics.judge import METRICS
 from maskloom.store.project import Project
+from maskloom.verbs.init import init
 from maskloom.verbs.listing import list_
 
 KINDS = ("models", "methods", "formats", "metrics", "losses", "augmentations", "refinements")
@@ -61,8 +63,25 @@ def test_the_options_of_one_name_are_a_table_with_defaults_and_help():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(UsageError, match="Known: otsu, watershed"):
+    with pytest.raises(UsageError, match=r"Did you mean otsu\? known: otsu, watershed"):
         list_("methods", options="otso")
+    with pytest.raises(UsageError, match=r"Known: otsu, watershed"):
+        list_("methods", options="zzz")
+
+
+def test_commands_that_are_printed_can_be_copied(tmp_path):
+    root = tmp_path / "my proj"
+    (line,) = init(root).lines[1:]
+    assert line == f"next: maskloom import SRC '{root}', then maskloom label '{root}'"
+    assert list_("runs", root).lines == (f"no runs yet: maskloom train '{root}'",)
+
+
+def test_the_help_says_what_can_be_listed(capsys):
+    assert main(["list", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Arguments: WHAT" in said
+    assert "One of: models, methods, formats," in said
+    assert "layers, runs." in said
 
 
 def test_an_empty_kind_says_so(monkeypatch):

@@ -43,6 +43,20 @@ class VerbCommand(click.Command):
         """Spread values that share one flag before click sees them."""
         return super().parse_args(ctx, spread(args, self.signature))
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What stands without a name is explained too, with the words that it may be."""
+        rows = [
+            (
+                usage_word(item),
+                item.help + f" One of: {', '.join(item.choices)}." * bool(item.choices),
+            )
+            for item in self.signature.positionals
+        ]
+        if rows:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
+
     def _call(self, **values: Any) -> int:
         json_path = values.pop("json")
         arguments = {

@@ -213,6 +213,7 @@ class _Line:
     said: float
     done: int = 0
     note: str = ""
+    unsaid: bool = False
 
 
 class LineSink:
@@ -245,15 +246,16 @@ class LineSink:
         line = self._lines[key]
         line.done += n
         line.note = note or line.note
+        line.unsaid = True
         now = self._clock()
         if now - line.said >= self._every:
-            line.said = now
+            line.said, line.unsaid = now, False
             self._say(line, now)
 
     def close(self, key: int) -> None:
-        """A last line, if the bar has spoken before."""
+        """A last line, if the bar has spoken before and moved since."""
         line = self._lines.pop(key)
-        if line.said > line.began:
+        if line.said > line.began and line.unsaid:
             self._say(line, self._clock())
 
     def step(self, text: str) -> None:

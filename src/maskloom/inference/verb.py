@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from maskloom import registry
@@ -21,7 +23,7 @@ from maskloom.inference.batch import Predicted, Target, predict_batch
 from maskloom.inference.sources import Images, find_images, read_options
 from maskloom.store.files import refuse_existing
 from maskloom.store.project.address import Address
-from maskloom.store.project.runs import find_run, project_address
+from maskloom.store.project.runs import find_run, held_out, project_address, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _checked(request: PredictRequest) -> PredictRequest:
     address = request.project
     if not request.method:
         model = find_run(Path(request.model), None if address is None else address.root)
-        _refuse_unknown(model)
+        _refuse_unknown(model, None if address is None else address.root)
         request = replace(request, model=str(model))
     if request.out is not None:
         refuse_nested(Path(request.source), request.out)
@@ -146,15 +148,21 @@ def _format_name(request: PredictRequest) -> str:
     return "coco" if Run.load(Path(request.model)).task == "instance" else "bitmap"
 
 
-def _refuse_unknown(path: Path) -> None:
-    if not path.is_dir():
-        known = ", ".join(registry.METHODS)
-        raise UsageError(
-            "neither a method nor the folder of a run",
-            where="--model",
-            seen=path,
-            hint=f"give a run's folder or one of: {known}; models are trained first",
-        )
+def _refuse_unknown(path: Path, root: Path | None = None) -> None:
+    if path.is_dir():
+        return
+    own = [] if root is None else [f"runs/{one.name}" for one in runs(root)]
+    near = get_close_matches(str(path), [*registry.METHODS, *own], 1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    trained = (
+        f"runs of the project: {', '.join(own[-20:]) or 'none yet'}" if root else "a run's folder"
+    )
+    raise UsageError(
+        "neither a method nor the folder of a run",
+        where="--model",
+        seen=path,
+        hint=f"{guess}give one of: {', '.join(registry.METHODS)}; or {trained}",
+    )
 
 
 def _method(name: str, options: Any, taxonomy: Taxonomy | None) -> Segmenter:
@@ -228,10 +236,12 @@ def _to_project(
         "failed": len(added.failures),
         "taxonomy": segmenter.taxonomy.to_json(),
     }
-    place, of = address.root, f"{address.root}::{added.address.layer}"
+    place, of = quote(str(address.root)), quote(f"{address.root}::{added.address.layer}")
+    held = None if request.method else held_out(Path(request.model), address.root)
+    rest = f" --split {held}" if held else ""
     lines = (
         f"layer     {of}" if added.new else f"there already: {of}, {added.images} images",
-        f"evaluate  maskloom evaluate {place} {of}",
+        f"evaluate  maskloom evaluate {place} {of}{rest}",
         f"review    maskloom review {place} {of}",
     )
     rows: list[list[str | int]] = [["images", added.new], ["failed", len(added.failures)]]

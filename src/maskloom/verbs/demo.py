@@ -80,7 +80,7 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
         lambda: make_project(work, work / "run"),
     )
     table = _table(reports)
-    _write_report(work, reports["unet"], table)
+    _write_report(work, reports["unet"], (table, _next_table(out, ready)))
     _finish(work, out)
     return Outcome(
         {
@@ -96,17 +96,36 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
 
 def _lines(out: Path, seconds: dict[str, float], ready: DemoProject) -> tuple[str, ...]:
     """What to do next; the page that waits comes last."""
-    command = _command()
     parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items())
     return (
         f"done in {sum(seconds.values()):.0f} s ({parts})",
         f"report  {(out / 'report.html').resolve()}",
-        f"next    {command} predict YOUR_IMAGES --model {out / 'run'} --out predicted",
-        f"again   {command} train {out / 'project'} --resume-from {out / 'run'} --steps 60 "
-        "(after labelling: scores before and after)",
-        f"label   {command} label {out / 'project'}",
-        f"        {ready.regions} places where network and labels differ; first {ready.first}",
+        *(f"{word:<8}{command}" for word, command, _ in _next(out, ready)),
+        f"        {_next(out, ready)[-1][2]}",
     )
+
+
+def _next(out: Path, ready: DemoProject) -> list[tuple[str, str, str]]:
+    """(word, command, what it is for), each of which can be copied."""
+    from shlex import quote
+
+    command, run, project = _command(), quote(str(out / "run")), quote(str(out / "project"))
+    places = f"{ready.regions} places where network and labels differ; first {ready.first}"
+    return [
+        ("next", f"{command} predict YOUR_IMAGES --model {run} --out predicted", "your own images"),
+        (
+            "again",
+            f"{command} train {project} --resume-from {run} --steps 60",
+            "after labelling: scores before and after",
+        ),
+        ("label", f"{command} label {project}", places),
+    ]
+
+
+def _next_table(out: Path, ready: DemoProject) -> Table:
+    from maskloom.core.outcome import Table
+
+    return Table("What to do next", ("", "command", "for"), _next(out, ready))
 
 
 def _table(reports: dict[str, Report]) -> Table:
@@ -205,9 +224,13 @@ def _save(folder: Path, samples: Iterable[tuple[Sample, Labels]]) -> None:
 
 def _check(out: Path) -> dict[str, Any]:
     from maskloom.verbs.check import check
+    from maskloom.work.progress import step
 
-    found = {name: check(out / name, fail_on="never") for name in ("real", "scenes")}
-    return {name: outcome.results["findings"] for name, outcome in found.items()}
+    found = {}
+    for name, what in (("real", "the photograph"), ("scenes", "the generated scenes")):
+        step(f"checking {what}")
+        found[name] = check(out / name, fail_on="never").results["findings"]
+    return found
 
 
 def _train(out: Path, seed: int, steps: int) -> None:
@@ -237,7 +260,7 @@ def _cell(report: Report, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _write_report(out: Path, report: Report, table: Table) -> None:
+def _write_report(out: Path, report: Report, tables: tuple[Table, ...]) -> None:
     from dataclasses import replace
 
     from maskloom.core.run import Run
@@ -270,4 +293,4 @@ def _write_report(out: Path, report: Report, table: Table) -> None:
         "Training": f"{SCENES} generated scenes, no photograph",
         "Uncertainty": "half a pixel of outline moves IoU by 0.04",
     }
-    write_html(report, out / "report.html", panels=panels, facts=facts, tables=(table,))
+    write_html(report, out / "report.html", panels=panels, facts=facts, tables=tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from maskloom.core.outcome import Outcome
@@ -46,5 +47,6 @@ def init(
             "categories": list(known.keys),
             "taxonomy_hash": known.hash,
         }
-    next_ = f"next: maskloom import SRC {project}, then maskloom label {project}"
+    shown = quote(str(project))
+    next_ = f"next: maskloom import SRC {shown}, then maskloom label {shown}"
     return Outcome(results, lines=(f"a project: {project}", next_))

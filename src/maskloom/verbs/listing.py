@@ -18,7 +18,7 @@ def list_(what: What, project: Path | None = None, *, options: str | None = None
     """List models, methods, formats and more; or the layers or runs of a project.
 
     Args:
-        what: the kind of thing.
+        what: the kind of thing; layers and runs are of a project.
         project: whose layers or runs to list.
         options: one name, whose options to show with their defaults.
 
@@ -131,10 +131,17 @@ def _last(row: dict[str, Any], heading: str) -> str:
 
 
 def _known(what: str, name: str, names: list[str]) -> None:
+    from difflib import get_close_matches
+
     from maskloom.errors import UsageError
 
     if name not in names:
         listed = ", ".join(sorted(names)) or "none"
+        near = get_close_matches(name, names, 1)
+        guess = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"unknown name among {what}", where="--options", seen=name, hint=f"known: {listed}"
+            f"unknown name among {what}",
+            where="--options",
+            seen=name,
+            hint=f"{guess}known: {listed}",
         )

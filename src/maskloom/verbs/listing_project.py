@@ -6,6 +6,7 @@ No verb of its own: `listing.py` calls it.
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from maskloom.core.outcome import Outcome, Table
@@ -70,7 +71,7 @@ def list_runs(root: Path) -> Outcome:
         "score: mean IoU of classes, AP50 of objects, on its own validation samples\n"
         "layer: what was predicted with it"
     )
-    lines = () if rows else (f"no runs yet: maskloom train {root}",)
+    lines = () if rows else (f"no runs yet: maskloom train {quote(str(root))}",)
     return Outcome(
         {"what": "runs", "rows": rows},
         tables=(Table("Runs", columns, cells, note),) if rows else (),

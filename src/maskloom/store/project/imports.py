@@ -98,7 +98,7 @@ def add(
             journal=journal,
         ) as snapshot:
             staged = _stage(dataset, ordered, door, snapshot)
-            step("recording the import")
+            step(f"recording the import as {request.layer}")
             door.sync()
             with database.write(project) as connection:
                 recording.refuse_said(connection, request, keys)

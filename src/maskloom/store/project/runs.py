@@ -98,6 +98,12 @@ def trained_on(run: Path) -> frozenset[str]:
     return frozenset(line for line in lines if line)
 
 
+def held_out(run: Path, root: Path) -> str | None:
+    """`@runs/N/val.txt`, the samples that a run of the project was not trained on, if it is one."""
+    own = run.resolve().parent == Layout(root).runs.resolve()
+    return f"@runs/{run.name}/val.txt" if own and (run / "val.txt").is_file() else None
+
+
 def _numbers(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
