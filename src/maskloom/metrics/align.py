@@ -69,8 +69,9 @@ def pair_samples(
             if len(absent) < len(names)
             else "check that both name the same images",
         )
+    distinct = _distinct(ids)
     pairs = [
-        Pair(sample, table.get(name), ids[i] if _distinct(ids) else i)
+        Pair(sample, table.get(name), ids[i] if distinct else i)
         for i, (sample, name) in enumerate(zip(truth.samples, names, strict=True))
         if name in table or missing == "empty"
     ]

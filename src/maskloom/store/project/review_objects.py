@@ -40,6 +40,7 @@ def object_uids(
         regions: an extra one is of the second side, others of the first.
         ids: key → id of the samples.
     """
+    found: dict[bool, int] = {}
     known: dict[tuple[bool, str], Sequence[str] | int] = {}
     out: list[str | None] = []
     for region in regions:
@@ -50,7 +51,11 @@ def object_uids(
             continue
         place = (second, region.sample)
         if place not in known:
-            known[place] = _uids(project, connection, side, ids[region.sample])
+            if second not in found:
+                found[second] = layers.find(connection, side.layer).id
+            newest = LARGEST_ID if side.at is None else side.at
+            number = _untouched(connection, found[second], ids[region.sample], newest)
+            known[place] = number or _uids(project, side, ids[region.sample])
         uids = known[place]
         if isinstance(uids, int):
             out.append(f"{uids}-{region.row}")
@@ -59,21 +64,22 @@ def object_uids(
     return out
 
 
-def _uids(
-    project: Project, connection: Connection, side: Address, sample_id: int
-) -> Sequence[str] | int:
-    """The uids of a sample's rows in order; of a snapshot that nobody edited only its number."""
-    layer = layers.find(connection, side.layer)
-    newest = LARGEST_ID if side.at is None else side.at
+def _untouched(connection: Connection, layer_id: int, sample_id: int, newest: int) -> int | None:
+    """The number of a sample's snapshot, if nobody edited it since."""
     snapshots = select(entry.c.revision, entry.c.seq).where(
-        entry.c.layer_id == layer.id, entry.c.sample_id == sample_id, entry.c.seq <= newest
+        entry.c.layer_id == layer_id, entry.c.sample_id == sample_id, entry.c.seq <= newest
     )
     first = connection.execute(snapshots.order_by(entry.c.revision.desc()).limit(1)).first()
+    if first is None:
+        return None
     edits = select(func.max(op.c.revision)).where(
-        op.c.layer_id == layer.id, op.c.sample_id == sample_id, op.c.seq <= newest
+        op.c.layer_id == layer_id, op.c.sample_id == sample_id, op.c.seq <= newest
     )
     edited = connection.execute(edits).scalar()
-    if first is not None and (edited is None or edited < first.revision):
-        return int(first.seq)
+    return int(first.seq) if edited is None or edited < first.revision else None
+
+
+def _uids(project: Project, side: Address, sample_id: int) -> Sequence[str]:
+    """The uids of a sample's rows, in order."""
     left, new = in_order(project.document(sample_id, side.layer, side.at))
     return [held.uid for held in (*left, *new)]
