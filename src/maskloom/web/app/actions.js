@@ -4,7 +4,15 @@
  * labels in edits.js.
  */
 
-import { advance, choosePlace, decide, removeObject, resizeBrush, toggleDone } from "./edits.js";
+import {
+  advance,
+  beginObject,
+  choosePlace,
+  decide,
+  removeObject,
+  resizeBrush,
+  toggleDone,
+} from "./edits.js";
 import { isEditable } from "./store.js";
 import { VERDICTS } from "./words.js";
 
@@ -35,8 +43,6 @@ const editable = ({ store }) => isEditable(store.state);
 /** @param {Page} page */
 const judging = (page) => page.store.state.item !== null && editable(page);
 /** @param {Page} page */
-const chosen = (page) => page.store.state.selected !== null && editable(page);
-/** @param {Page} page */
 const seen = ({ store }) => store.state.sample !== null;
 const held = { repeats: true };
 
@@ -59,16 +65,10 @@ const EDIT = [
     able: editable,
     ...held,
   }),
-  act("Edit", "new", "Begin a new object", "n Escape", ({ store }) =>
-    store.set({ selected: null }),
-  ),
-  act(
-    "Edit",
-    "delete",
-    "Delete the selected object",
-    "Delete Backspace",
-    (page) => removeObject(page, page.store.state.selected),
-    { able: chosen },
+  act("Edit", "new", "Begin a new object", "n", beginObject),
+  act("", "let-go", "Let go of the object", "Escape", ({ store }) => store.set({ selected: null })),
+  act("Edit", "delete", "Delete the selected object", "Delete Backspace", (page) =>
+    removeObject(page, page.store.state.selected),
   ),
   act("Edit", "following", "Select the next object", "q", (page) => page.stepObject(1), held),
   act(
@@ -86,7 +86,7 @@ const CLASSES = Array.from("1234567890", (key, place) =>
 );
 
 const IMAGES = [
-  act("Images", "done", "Done, or not done", "d", toggleDone, { able: editable }),
+  act("Images", "done", "Done, or not done", "d", toggleDone),
   act("Images", "next", "Next image or region", ". PageDown", (page) => advance(page, 1), held),
   act(
     "Images",

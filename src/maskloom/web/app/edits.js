@@ -5,7 +5,7 @@
 
 import { deleteObject, setField } from "../core/gestures.js";
 import { judge, judgeClass } from "./judge.js";
-import { drawsNew, isEditable } from "./store.js";
+import { drawsNew, isEditable, whyFixed } from "./store.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -43,10 +43,22 @@ export function choosePlace(page, place) {
   if (category) chooseCategory(page, category.key);
 }
 
+/** What to do where a key is for objects. */
+const NO_OBJECTS = "A class map has no objects. Paint over it with another class, or erase (E).";
+
+/** Let go of the selected object: what is drawn next is a new one. @param {Page} page */
+export function beginObject({ opened, store, tell }) {
+  if (opened.document?.form === "map") return tell(NO_OBJECTS);
+  if (!isEditable(store.state)) return tell(whyFixed(store.state));
+  store.set({ selected: null });
+}
+
 /** @param {Page} page @param {string | null} uid */
-export function removeObject({ opened, store }, uid) {
+export function removeObject({ opened, store, tell }, uid) {
   const { document } = opened;
-  if (!uid || document?.form !== "rows" || !document.objects.has(uid)) return;
+  if (document?.form === "map") return tell(NO_OBJECTS);
+  if (!isEditable(store.state)) return tell(whyFixed(store.state));
+  if (!uid || !document?.objects.has(uid)) return tell("No object is selected.");
   opened.change("delete", [deleteObject(uid)]);
   store.set({ selected: null });
 }
@@ -54,6 +66,8 @@ export function removeObject({ opened, store }, uid) {
 /** @param {Page} page */
 export function toggleDone(page) {
   const { document } = page.opened;
+  const { state } = page.store;
+  if (!isEditable(state)) return page.tell(whyFixed(state));
   if (!document) return;
   const done = document.value("", "state") === "done";
   page.opened.change("state", [setField(document, "", "state", done ? "doing" : "done")]);

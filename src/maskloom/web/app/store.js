@@ -137,6 +137,18 @@ export function isEditable(state) {
 }
 
 /**
+ * Why the edited layer cannot be changed, for people.
+ *
+ * @param {Readonly<State>} state of which `isEditable` is false.
+ * @returns {string}
+ */
+export function whyFixed({ session, layer, sample }) {
+  if (!sample) return "No image is open.";
+  if (session?.readonly) return "This project is open for reading only: nothing can be changed.";
+  return `${layer} is read only, as a model wrote it. Press Edit beside another layer.`;
+}
+
+/**
  * Whether the tool in hand draws a new object, whatever is selected.
  *
  * @param {Readonly<State>} state

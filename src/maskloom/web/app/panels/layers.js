@@ -4,7 +4,7 @@
  */
 
 import { button, element, fill } from "../dom.js";
-import { overlayOf } from "../store.js";
+import { isEditable, overlayOf } from "../store.js";
 
 /** @typedef {import("../page.js").Page} Page */
 /** @typedef {import("../store.js").Overlay} Overlay */
@@ -14,7 +14,7 @@ export function createLayers(page) {
   const { store } = page;
   const body = element("div", { class: "body" });
   let drawn = "";
-  store.watch(["project", "layer", "sample", "overlays"], (state) => {
+  store.watch(["project", "session", "layer", "sample", "overlays"], (state) => {
     // Not while a slider is dragged: it would be another one.
     const { project, layer } = state;
     const seen = project?.layers.map(({ name }) => [
@@ -22,7 +22,7 @@ export function createLayers(page) {
       overlayOf(state, name).shown,
       overlayOf(state, name).fill,
     ]);
-    const now = JSON.stringify([layer, seen]);
+    const now = JSON.stringify([layer, isEditable(state), seen]);
     if (now !== drawn) drawLayers(page, body);
     drawn = now;
   });
@@ -54,7 +54,7 @@ function drawLayer(page, name) {
   });
   eye.setAttribute("aria-pressed", String(overlay.shown));
   const about = store.state.project?.layers.find((one) => one.name === name);
-  const note = edited ? (about?.immutable ? "shown" : "edited") : null;
+  const note = edited ? (isEditable(store.state) ? "you edit this" : "read only") : null;
   const opacity = element("input", {
     type: "range",
     min: "0",

@@ -5,7 +5,7 @@
 
 import { action } from "../actions.js";
 import { button, element, fill, swatch } from "../dom.js";
-import { categoryOf, drawsNew, isEditable } from "../store.js";
+import { categoryOf, drawsNew, isEditable, whyFixed } from "../store.js";
 import { writtenKey } from "../shortcuts.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -172,7 +172,9 @@ export function createFoot(page, root) {
     draw: () => {
       const percent = page.view.scale * 100;
       scale.textContent = `${percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
-      const text = isEditable(page.store.state) || !page.tool.edits ? page.tool.hint() : "";
+      const { state } = page.store;
+      const fixed = page.tool.edits && state.sample && !isEditable(state);
+      const text = fixed ? whyFixed(state) : page.tool.hint();
       if (hint.textContent !== text) hint.textContent = text;
     },
     at: (point) => {

@@ -6,7 +6,7 @@
  */
 
 import { newUid } from "../../core/operations.js";
-import { categoryOf, isEditable } from "../store.js";
+import { categoryOf, isEditable, whyFixed } from "../store.js";
 import { Stroke } from "./stroke.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -49,7 +49,9 @@ function createStrokes(page, { name, label, aim, hint }) {
     hint: () => hint(page),
     ring: () => page.store.state.size,
     down: (at) => {
-      if (!isEditable(page.store.state) || !page.opened.document) return;
+      const { state } = page.store;
+      if (!isEditable(state)) return page.tell(whyFixed(state));
+      if (!page.opened.document) return;
       const found = aim(page, at);
       if (!found) return;
       stroke = new Stroke(page, found, page.store.state.size);

@@ -5,7 +5,7 @@
  */
 
 import { STEPS, toGrid } from "../../core/dab.js";
-import { isEditable } from "../store.js";
+import { isEditable, whyFixed } from "../store.js";
 import { drawHandle, NEAR } from "./handles.js";
 import { closeRing } from "./rings.js";
 import { Vertices } from "./vertices.js";
@@ -61,7 +61,8 @@ export class Polygon {
 
   /** @param {Point} at @param {PointerEvent} event */
   down(at, event) {
-    if (!isEditable(this.page.store.state)) return;
+    const { state } = this.page.store;
+    if (!isEditable(state)) return this.page.tell(whyFixed(state));
     const { corners } = this;
     this.kept = [...corners];
     if (corners.length === 0 && this.vertices.down(at, event)) {
