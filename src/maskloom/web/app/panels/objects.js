@@ -29,6 +29,8 @@ class Objects {
     this.page = page;
     /** @type {Item[]} */
     this.items = [];
+    /** @type {Map<string, number>} what objects are called by, next to their class. */
+    this.numbers = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.title = element("span", {}, "Objects");
@@ -45,7 +47,7 @@ class Objects {
     this.list = new VirtualList({
       label: "Objects",
       height: 36,
-      draw: (row, index) => drawItem(row, this.items[index], page),
+      draw: (row, index) => this.drawRow(row, this.items[index]),
       choose: (index) => this.choose(this.items[index]),
     });
     this.root = element(
@@ -103,11 +105,35 @@ class Objects {
     const uids = document.inOrder(document.objects.keys()).reverse();
     const items = uids.map((uid) => document.held(uid));
     if (document.form === "map") return items.filter((item) => item.tiles.size > 0);
+    this.numbers = numbersOf(document);
     const wanted = this.search.value.trim().toLowerCase();
     if (!wanted) return items;
-    const { state } = this.page.store;
-    return items.filter(({ category }) =>
-      categoryOf(state, category).name.toLowerCase().includes(wanted),
+    return items.filter((item) => this.nameOf(item).toLowerCase().includes(wanted));
+  }
+
+  /** Class and, of an object, number in the image. @param {Item} item @returns {string} */
+  nameOf({ uid, category }) {
+    const { name } = categoryOf(this.page.store.state, category);
+    const number = this.numbers.get(uid);
+    return number ? `${name} ${number}` : name;
+  }
+
+  /** @param {HTMLElement} row @param {Item | undefined} item */
+  drawRow(row, item) {
+    if (!item) return;
+    const { page } = this;
+    const { store, opened } = page;
+    const { color } = categoryOf(store.state, item.category);
+    const name = this.nameOf(item);
+    const fixed = opened.document?.form === "map" || !isEditable(store.state);
+    const about = [item.origin, item.crowd ? "crowd" : null, item.geometry ? "polygon" : null];
+    row.title = [name, item.uid, ...about].filter(Boolean).join(" · ");
+    fill(
+      row,
+      swatch(color),
+      element("span", { class: "lines clip" }, name),
+      element("span", { class: "mark" }, item.score === null ? areaOf(item) : item.score.toFixed(2)),
+      fixed ? null : button("trash", `Delete ${name}`, () => removeObject(page, item.uid)),
     );
   }
 
@@ -123,23 +149,24 @@ class Objects {
   }
 }
 
-/** @param {HTMLElement} row @param {Item | undefined} item @param {Page} page */
-function drawItem(row, item, page) {
-  if (!item) return;
-  const { store } = page;
-  const category = categoryOf(store.state, item.category);
-  const map = page.opened.document?.form === "map";
-  const about = [item.origin, item.crowd ? "crowd" : null, item.geometry ? "polygon" : null];
-  row.title = [category.name, item.uid, ...about].filter(Boolean).join(" · ");
-  fill(
-    row,
-    swatch(category.color),
-    element("span", { class: "lines clip" }, category.name),
-    element("span", { class: "mark" }, item.score === null ? areaOf(item) : item.score.toFixed(2)),
-    map || !isEditable(store.state)
-      ? null
-      : button("trash", `Delete ${category.name}`, () => removeObject(page, item.uid)),
-  );
+/**
+ * Numbers by the order in which objects came into the image: rows of the import, then those that
+ * people made. What was deleted keeps its number, so that no other one gets it.
+ *
+ * @param {import("../../core/document.js").Document} document
+ * @returns {Map<string, number>} none in a map.
+ */
+function numbersOf(document) {
+  const numbers = new Map();
+  if (document.form === "map") return numbers;
+  let last = 0;
+  for (const { uid, row } of [...document.objects.values(), ...document.deleted.values()]) {
+    if (row === null) continue;
+    numbers.set(uid, row + 1);
+    last = Math.max(last, row + 1);
+  }
+  for (const uid of document.created) if (!numbers.has(uid)) numbers.set(uid, ++last);
+  return numbers;
 }
 
 /** @type {WeakMap<Item, number>} items are never changed in place. */
