@@ -110,7 +110,7 @@ def test_an_address_names_the_layer_over_the_image(new_tab, shared_server, sampl
 def test_an_address_of_no_image_says_so(new_tab, shared_server):
     tab = new_tab()
     tab.page.goto(shared_server.link(place="#/s/99999"))
-    tab.page.get_by_role("heading", name="This image is not in the project").wait_for()
+    tab.page.get_by_role("heading", name="There is no such image in this project").wait_for()
 
 
 def test_a_list_of_100_000_rows_has_only_those_in_view(page):

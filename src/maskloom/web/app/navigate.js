@@ -17,6 +17,8 @@ import { formatRoute, isNamed, parseRoute } from "./route.js";
 const CLOSEST = 8;
 /** ms until an image that the server did not give is asked for again. */
 const RETRY = 2000;
+/** CSS px by which a margin beside the tools may be narrower. */
+const GAP = 12;
 /** CSS px of the line of help and the zoom at the bottom. */
 const FOOT = 40;
 
@@ -25,6 +27,7 @@ export class Navigator {
   constructor(page) {
     this.page = page;
     this.turn = 0;
+    page.view.measure = () => this.uncover();
     window.addEventListener("hashchange", () => {
       // A link that lets one in, opened in this tab: only the fragment is new, nothing was loaded.
       if (location.hash.startsWith("#token=")) location.reload();
@@ -77,13 +80,17 @@ export class Navigator {
       if (error instanceof Problem && error.transient) {
         setTimeout(() => turn === this.turn && void this.follow(route), RETRY);
       } else store.set({ going: null, item: null });
-      const gone = error instanceof Problem && error.status === 404;
-      const text = error instanceof Error ? error.message : String(error);
       store.set({ phase: "failed" });
-      this.page.fail(
-        gone ? "This image is not in the project" : "The image could not be opened",
-        text,
-      );
+      if (error instanceof Problem && error.status === 404) {
+        const what = route.review === undefined ? "image" : route.item ? "region" : "review";
+        const list = what === "image" ? "an image" : "a region";
+        return this.page.fail(
+          `There is no such ${what} in this project`,
+          `The address ${location.hash} may be old, or of another project. Choose ${list} on the left.`,
+        );
+      }
+      const text = error instanceof Error ? error.message : String(error);
+      this.page.fail("The image could not be opened", text);
     }
   }
 
@@ -185,11 +192,13 @@ export class Navigator {
     view.frame(wide, most);
   }
 
-  /** Leave room for the card that lies over the stage. */
+  /** Leave room for the tools and the card that lie over the stage. */
   uncover() {
     const { view } = this.page;
     const stage = place("stage").getBoundingClientRect();
     const card = place("card").getBoundingClientRect();
+    const rail = place("rail").getBoundingClientRect();
+    view.inset.left = Math.max(0, rail.right - stage.left - GAP);
     const beside = card.height > 0 && card.top < stage.top + stage.height / 3;
     view.inset.right = beside ? stage.right - card.left : 0;
     view.inset.bottom = card.height > 0 && !beside ? stage.bottom - card.top : FOOT;

@@ -22,18 +22,24 @@ export class View {
     this.imageHeight = 1;
     /** Stage px that tools cover on each side, left out when fitting. */
     this.inset = { left: 48, top: 0, right: 0, bottom: 40 };
+    /** Whether the whole image was asked for, and nothing else since. */
+    this.fitted = false;
+    /** @type {() => void} sets `inset` to what covers the stage now. */
+    this.measure = () => {};
     /** @type {() => void} */
     this.changed = () => {};
   }
 
   /** @param {number} width @param {number} height CSS px of the stage. */
   resize(width, height) {
+    const { fitted } = this;
     const center = this.screenToImage({ x: this.width / 2, y: this.height / 2 });
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
     this.x = center.x - this.width / 2 / this.scale;
     this.y = center.y - this.height / 2 / this.scale;
-    this.changed();
+    if (fitted) this.fit();
+    else this.changed();
   }
 
   /** @param {number} width @param {number} height px of the image that is open now. */
@@ -109,7 +115,9 @@ export class View {
 
   /** The whole image, with a margin. */
   fit() {
+    this.measure();
     this.frame({ x0: 0, y0: 0, x1: this.imageWidth, y1: this.imageHeight });
+    this.fitted = true;
   }
 
   /**
@@ -128,6 +136,7 @@ export class View {
       free.width / Math.max(1, box.x1 - box.x0),
       free.height / Math.max(1, box.y1 - box.y0),
     );
+    this.fitted = false;
     this.scale = Math.min(most, MAX_SCALE, wanted);
     this.x = (box.x0 + box.x1) / 2 - (left + MARGIN + free.width / 2) / this.scale;
     this.y = (box.y0 + box.y1) / 2 - (top + MARGIN + free.height / 2) / this.scale;
@@ -142,6 +151,7 @@ export class View {
 
   /** Keep some of the image in view. */
   hold() {
+    this.fitted = false;
     const keep = 48 / this.scale;
     const width = this.width / this.scale;
     const height = this.height / this.scale;

@@ -33,6 +33,8 @@ export function createBrowse(page, root) {
   };
   page.togglePanel = (name) => show(name, work().classList.contains(`no-${name}`));
   if (NARROW.matches) show("browse", false);
+  // In a window that was made narrow the panel would lie over the tools and the card.
+  NARROW.addEventListener("change", () => show("browse", !NARROW.matches));
   store.watch(["sample"], ({ sample }) => {
     if (sample && NARROW.matches) show("browse", false);
   });
