@@ -165,7 +165,7 @@ def test_validation_samples_that_the_parent_was_trained_on_are_told(
     trained: Path, scenes: Path
 ) -> None:
     done = train(trained, resume_from=Path("runs/1"), steps=2, val="0.5", seed=3)
-    assert "were training samples of" in done.results["before_after"]["notes"][0]
+    assert "used to train" in done.results["before_after"]["notes"][0]
 
 
 def test_categories_that_came_since_and_another_order_do_not_cost_what_was_learned(
@@ -267,4 +267,4 @@ def test_images_that_nobody_labelled_are_left_out(trained: Path, tmp_path: Path)
         begun = [set_field(document, "", "state", "doing")]
         project.commit("new", make(document, "main", "state", begun), author="ann")
     again = train(root, steps=2, set_=TINY)
-    assert "1 images without labels are left out" in again.warnings
+    assert "1 image without labels is left out" in again.warnings

@@ -12,7 +12,7 @@ from maskloom.errors import MaskloomError, TaxonomyError, UsageError
 from maskloom.faces.cli import main
 from maskloom.store.images import write_png
 from maskloom.verbs.import_ import import_
-from maskloom.verbs.taxonomy import _count, taxonomy
+from maskloom.verbs.taxonomy import taxonomy
 
 
 @pytest.fixture
@@ -121,10 +121,13 @@ def test_the_history_names_the_first_of_many_and_when_a_change_can_be_undone(tmp
         taxonomy(root, undo=rows[1][0], dry_run=True)
 
 
-def test_one_object_on_one_image_is_no_plural(project: Path) -> None:
-    said = taxonomy(project, retire="bus", dry_run=True).lines
-    assert any(line.endswith("on 2 images") for line in said)
-    assert _count(1, "object") == "1 object"
+def test_one_object_on_one_image_is_no_plural(tmp_path: Path) -> None:
+    for key, value in (("a", 1), ("b", 0)):
+        write_png(tmp_path / f"data/images/{key}.png", np.zeros((4, 4, 3), np.uint8))
+        write_png(tmp_path / f"data/masks/{key}.png", np.full((4, 4), value, np.uint8))
+    import_(tmp_path / "data", tmp_path / "p", from_="bitmap", set_=("kind=class",))
+    said = taxonomy(tmp_path / "p", retire="1", dry_run=True).lines
+    assert "concerns 1 object on 1 image" in said
 
 
 def test_it_needs_a_project(tmp_path: Path) -> None:

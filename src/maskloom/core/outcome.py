@@ -61,6 +61,16 @@ class Outcome:
         return 1 if self.found or self.failures else 0
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun, for people: `1 image`, `1,200 images`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def was(n: int) -> str:
+    """`was` of one, `were` of none or several."""
+    return "was" if n == 1 else "were"
+
+
 def envelope(verb: str, inputs: Mapping[str, Any], outcome: Outcome) -> dict[str, JSON]:
     """The one machine form of every verb, on the command line and over REST.
 

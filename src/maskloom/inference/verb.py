@@ -10,7 +10,7 @@ from typing import Any
 
 from maskloom import registry
 from maskloom.core.options import parse_settings
-from maskloom.core.outcome import Outcome, Table
+from maskloom.core.outcome import Outcome, Table, counted
 from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
@@ -240,7 +240,9 @@ def _to_project(
     held = None if request.method else held_out(Path(request.model), address.root)
     rest = f" --split {held}" if held else ""
     lines = (
-        f"layer     {of}" if added.new else f"there already: {of}, {added.images} images",
+        f"layer     {of}"
+        if added.new
+        else f"there already: {of}, {counted(added.images, 'image')}",
         f"evaluate  maskloom evaluate {place} {of}{rest}",
         f"review    maskloom review {place} {of}",
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, RowKind, codes
+from maskloom.core.outcome import counted
 from maskloom.core.splits import hold_out, stratified_split
 from maskloom.core.views import class_areas
 from maskloom.errors import UsageError
@@ -129,7 +130,9 @@ def _labelled(dataset: Dataset) -> tuple[Dataset, list[str]]:
     kept = set(keys)
     splits = {n: tuple(k for k in members if k in kept) for n, members in dataset.splits.items()}
     chosen = replace(dataset.select(keys), splits={n: m for n, m in splits.items() if m})
-    return chosen, [f"{left} images without labels are left out"]
+    return chosen, [
+        f"{counted(left, 'image')} without labels {'is' if left == 1 else 'are'} left out"
+    ]
 
 
 def _empty(labels: Labels) -> bool:

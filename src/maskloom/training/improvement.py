@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskloom.core.outcome import Table
+from maskloom.core.outcome import Table, counted, was
 from maskloom.core.report import Report
 from maskloom.core.run import SELECTED_BY
 from maskloom.report.words import meaning, ranking
@@ -71,7 +71,7 @@ def comparison_verdict(compared: Mapping[str, Any], after: Report) -> str:
     count = len(after.per_sample)
     text = (
         f"{meaning(name).label} {direction} from {row['before']:.3f} to {row['after']:.3f} "
-        f"({row['change']:+.3f}) on the same {count} validation image{_s(count)}"
+        f"({row['change']:+.3f}) on the same {counted(count, 'validation image')}"
     )
     labels = _label_words(compared)
     return f"{text}. {labels}" if labels else f"{text}."
@@ -118,18 +118,10 @@ def _label_words(compared: Mapping[str, Any]) -> str:
     changed, added, removed = (labels[name] for name in ("changed", "added", "removed"))
     since = f"since {compared['parent']['id']} was trained"
     of = labels["samples"]
-    parts = [f"{changed} of {of} labelled image{_s(of)} {_were(changed)} changed {since}"]
-    parts += [f"{added} {_were(added)} added"] if added else []
-    parts += [f"{removed} {_were(removed)} removed"] if removed else []
+    parts = [f"{changed} of {counted(of, 'labelled image')} {was(changed)} changed {since}"]
+    parts += [f"{added} {was(added)} added"] if added else []
+    parts += [f"{removed} {was(removed)} removed"] if removed else []
     return _sentence(", ".join(parts))
-
-
-def _were(n: int) -> str:
-    return "was" if n == 1 else "were"
-
-
-def _s(n: int) -> str:
-    return "" if n == 1 else "s"
 
 
 def _sentence(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from maskloom.core.outcome import counted
 from maskloom.core.report import Report
 from maskloom.core.run import Run
 from maskloom.inference.network import NetworkSegmenter
@@ -50,8 +51,8 @@ def summarise(plan: Plan, run: Run, state: State, beginning: Beginning) -> Repor
         },
     )
     facts = {
-        "Training": f"{len(plan.examples)} images",
-        "Validation": f"{len(plan.validation)} images",
+        "Training": counted(len(plan.examples), "image"),
+        "Validation": counted(len(plan.validation), "image"),
         "Steps": f"{state.step} of {plan.steps}, batches of {plan.recipe.batch}",
         "Crops": f"{height} × {width} px",
         "Time": f"{state.seconds / 60:.1f} min without start and last scoring, "

@@ -10,6 +10,7 @@ from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.outcome import counted, was
 from maskloom.core.run import SELECTED_BY, Run
 from maskloom.core.sample import Sample
 from maskloom.core.views import class_map, instance_rows
@@ -74,8 +75,8 @@ def scores_of(parent: Run, validation: Dataset, task: str) -> dict[str, Any]:
     notes = []
     if seen:
         notes.append(
-            f"{seen} of the {len(validation)} validation samples were training samples of "
-            f"{parent.id}: its scores are optimistic"
+            f"{seen} of the {counted(len(validation), 'validation sample')} {was(seen)} used to "
+            f"train {parent.id}: its scores are optimistic"
         )
     return {
         "metrics": dict(report.metrics),

@@ -12,7 +12,7 @@ from typing import Any
 from maskloom import registry
 from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
-from maskloom.core.outcome import Outcome, Table
+from maskloom.core.outcome import Outcome, Table, counted
 from maskloom.core.recipe import Recipe
 from maskloom.core.report import Report
 from maskloom.core.run import Run
@@ -162,9 +162,10 @@ def _held(parent: Run | None) -> tuple[str, ...]:
 
 def _announce(plan: Plan) -> str:
     height, width = plan.recipe.crop
+    images, steps = counted(len(plan.examples), "image"), counted(plan.steps, "step")
     return (
-        f"training {plan.model} on {len(plan.examples)} images{_groups(plan.examples.dataset)}, "
-        f"validating on {len(plan.validation)}{_groups(plan.validation)}: {plan.steps} steps of "
+        f"training {plan.model} on {images}{_groups(plan.examples.dataset)}, "
+        f"validating on {len(plan.validation)}{_groups(plan.validation)}: {steps} of "
         f"{plan.recipe.batch} crops of {height} × {width}"
     )
 
@@ -211,7 +212,7 @@ def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginnin
         tables=tables,
         lines=(
             *([said] if said else []),
-            f"trained {steps} step{'' if steps == 1 else 's'} in {seconds / 60:.1f} min, without "
+            f"trained {counted(steps, 'step')} in {seconds / 60:.1f} min, without "
             f"start and last scoring{speed_text}, {run.scores['precision']}",
             f"run     {run.path}",
             f"report  {run.path / 'report.html'}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskloom.core.outcome import Outcome, Table
+from maskloom.core.outcome import Outcome, Table, counted
 
 if TYPE_CHECKING:
     from maskloom.formats.transfer import Transfer
@@ -108,14 +108,13 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
 
 def _written(done: Transfer, dst: Path) -> str:
     """What is there now, in one line whose numbers agree with the table of losses."""
-    images = f"{done.images:,} image{'' if done.images == 1 else 's'}"
-    changed = f"{done.changed_pixels:,} pixel{'' if done.changed_pixels == 1 else 's'} changed"
-    objects = f"{done.exact_objects:,} of {done.objects:,} objects"
+    images, changed = counted(done.images, "image"), counted(done.changed_pixels, "pixel")
+    objects = f"{done.exact_objects:,} of {counted(done.objects, 'object')}"
     if any(loss.kind == "instances" for loss in done.losses):
         # A class map has no objects: its pixels are compared with the class that is seen on top,
         # so that what was covered counts as lost (overlap) and not as changed.
         return (
             f"{images} to {dst} as class maps: {objects} can still be told, "
-            f"of the class seen on top {changed}"
+            f"of the class seen on top {changed} changed"
         )
-    return f"{images} to {dst}: {objects} exact, {changed}"
+    return f"{images} to {dst}: {objects} exact, {changed} changed"

@@ -109,8 +109,11 @@ def _next(out: Path, ready: DemoProject) -> list[tuple[str, str, str]]:
     """(word, command, what it is for), each of which can be copied."""
     from shlex import quote
 
+    from maskloom.core.outcome import counted
+
     command, run, project = _command(), quote(str(out / "run")), quote(str(out / "project"))
-    places = f"{ready.regions} places where network and labels differ; first {ready.first}"
+    places = counted(ready.regions, "place") + " where network and labels differ; first "
+    places += ready.first
     return [
         ("next", f"{command} predict YOUR_IMAGES --model {run} --out predicted", "your own images"),
         (

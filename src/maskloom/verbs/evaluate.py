@@ -121,13 +121,14 @@ def evaluate(
 def _write_report(
     judged: Report, path: Path, truth: Dataset, predicted: Dataset, terms: Terms
 ) -> None:
+    from maskloom.core.outcome import counted
     from maskloom.metrics.pictures import error_panels
     from maskloom.report.html import write_html
     from maskloom.work.progress import step
 
     step(f"writing {path}")
     facts = {
-        "Truth": f"{truth.name}, {len(judged.per_sample)} images",
+        "Truth": f"{truth.name}, {counted(len(judged.per_sample), 'image')}",
         "Prediction": predicted.name,
         "Task": judged.task,
     }

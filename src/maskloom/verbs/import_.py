@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskloom.core.outcome import Outcome
+from maskloom.core.outcome import Outcome, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -168,7 +168,8 @@ def _outcome(
         "sequence": added.sequence,
         "superseded": added.superseded,
     }
-    what = f"{added.samples:,} images" + (f", {added.objects:,} objects" if added.objects else "")
+    what = counted(added.samples, "image")
+    what += f", {counted(added.objects, 'object')}" if added.objects else ""
     where = "without labels" if layer is None else f"as layer {layer}"
     line = f"{what} {where}: {project} is at sequence number {added.sequence}"
     return Outcome(

@@ -189,6 +189,7 @@ def trained_on_note(predicted: Path, keys: Collection[str]) -> str:
         predicted: the side that may be a machine layer of a project.
         keys: of the samples that are compared.
     """
+    from maskloom.core.outcome import counted, was
     from maskloom.formats.project import pinned
     from maskloom.store.project.runs import project_address, run_of_layer, trained_on
 
@@ -201,8 +202,8 @@ def trained_on_note(predicted: Path, keys: Collection[str]) -> str:
         return ""
     name = f"runs/{run.name}"
     return (
-        f"{seen} of {len(keys)} scored images were used to train {name}, which flatters it; "
-        f"--split @{name}/val.txt scores the others"
+        f"{seen} of {counted(len(keys), 'scored image')} {was(seen)} used to train {name}, "
+        f"which flatters it; --split @{name}/val.txt scores the others"
     )
 
 

@@ -193,7 +193,7 @@ def _table(now: Taxonomy, only: frozenset[str] | None = None) -> Table:
 
 def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
     from maskloom.core.migration_json import migration_to_json
-    from maskloom.core.outcome import Outcome
+    from maskloom.core.outcome import Outcome, counted
 
     payload = migration_to_json(done.migration)
     results = {
@@ -208,7 +208,7 @@ def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
     ]
     if done.counts.get("samples"):
         objects, images = done.counts["objects"], done.counts["samples"]
-        lines.append(f"concerns {_count(objects, 'object')} on {_count(images, 'image')}")
+        lines.append(f"concerns {counted(objects, 'object')} on {counted(images, 'image')}")
     if done.inverse is None:
         lines.append("cannot be undone" if not dry_run else "it could not be undone")
     elif not dry_run:
@@ -219,10 +219,6 @@ def _changed(done: Migrated, project: Path, *, dry_run: bool) -> Outcome:
     touched = frozenset((step.key, step.into, *(c.key for c in step.categories)))
     changed = _table(done.taxonomy, touched)
     return Outcome(results, tables=(changed,) if changed.rows else (), lines=tuple(lines))
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _some(names: Sequence[str]) -> str:
