@@ -13,9 +13,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
@@ -27,6 +29,7 @@ from maskloom.store.items import load_item
 from maskloom.store.project import Project
 from maskloom.store.project.address import Address
 from maskloom.store.project.layout import Layout, safe_name
+from maskloom.store.project.runs import held_out
 from maskloom.version import __version__
 
 
@@ -135,6 +138,25 @@ def predict_layer(
         labelled.resumed,
         labelled.failures,
         added.warnings,
+    )
+
+
+def said_of(added: LayerAdded, run: Path | None) -> tuple[str, ...]:
+    """Lines for people: where the layer is, and what to do with it.
+
+    Args:
+        added: the layer.
+        run: the folder of the network, None of a method; what a run of the project was not
+            trained on is what it is scored on.
+    """
+    root = added.address.root
+    place, of = quote(str(root)), quote(f"{root}::{added.address.layer}")
+    held = None if run is None else held_out(run, root)
+    there = f"there already: {of}, {counted(added.images, 'image')}"
+    return (
+        f"layer     {of}" if added.new else there,
+        f"evaluate  maskloom evaluate {place} {of}" + (f" --split {held}" if held else ""),
+        f"review    maskloom review {place} {of}",
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from maskloom import registry
 from maskloom.core.options import parse_settings
-from maskloom.core.outcome import Outcome, Table, counted
+from maskloom.core.outcome import Outcome, Table
 from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
@@ -23,7 +22,7 @@ from maskloom.inference.batch import Predicted, Target, predict_batch
 from maskloom.inference.sources import Images, find_images, read_options
 from maskloom.store.files import refuse_existing
 from maskloom.store.project.address import Address
-from maskloom.store.project.runs import find_run, held_out, project_address, runs
+from maskloom.store.project.runs import find_run, project_address, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,12 @@ def _to_project(
     request: PredictRequest, segmenter: Segmenter, images: Images, options: Any
 ) -> Outcome:
     """A layer of the project that the images are of."""
-    from maskloom.inference.project_layer import LayerRequest, predict_layer, settings_hash
+    from maskloom.inference.project_layer import (
+        LayerRequest,
+        predict_layer,
+        said_of,
+        settings_hash,
+    )
 
     address = request.project
     assert address is not None, "_checked() asks for a target outside projects"
@@ -236,16 +240,6 @@ def _to_project(
         "failed": len(added.failures),
         "taxonomy": segmenter.taxonomy.to_json(),
     }
-    place, of = quote(str(address.root)), quote(f"{address.root}::{added.address.layer}")
-    held = None if request.method else held_out(Path(request.model), address.root)
-    rest = f" --split {held}" if held else ""
-    lines = (
-        f"layer     {of}"
-        if added.new
-        else f"there already: {of}, {counted(added.images, 'image')}",
-        f"evaluate  maskloom evaluate {place} {of}{rest}",
-        f"review    maskloom review {place} {of}",
-    )
     rows: list[list[str | int]] = [["images", added.new], ["failed", len(added.failures)]]
     if added.objects:
         rows.insert(1, ["objects", added.objects])
@@ -253,7 +247,7 @@ def _to_project(
     return Outcome(
         results,
         tables=(table,) if added.new else (),
-        lines=lines,
+        lines=said_of(added, None if run is None else run.path),
         warnings=(*_notes(images, added.resumed), *added.warnings),
         failures=added.failures,
     )

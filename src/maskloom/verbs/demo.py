@@ -47,7 +47,7 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
         MaskloomError: the folder holds something else or cannot be written.
     """
     from maskloom.core.outcome import Outcome
-    from maskloom.verbs.demo_project import make_project
+    from maskloom.verbs.demo_project import make_project, next_table
 
     seconds: dict[str, float] = {}
     work = _begin(out)
@@ -80,7 +80,7 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
         lambda: make_project(work, work / "run"),
     )
     table = _table(reports)
-    _write_report(work, reports["unet"], (table, _next_table(out, ready)))
+    _write_report(work, reports["unet"], (table, next_table(out, ready)))
     _finish(work, out)
     return Outcome(
         {
@@ -96,39 +96,18 @@ def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcom
 
 def _lines(out: Path, seconds: dict[str, float], ready: DemoProject) -> tuple[str, ...]:
     """What to do next; the page that waits comes last."""
+    from maskloom.verbs.demo_project import next_steps
+
     parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items())
     return (
         f"done in {sum(seconds.values()):.0f} s ({parts})",
         f"report  {(out / 'report.html').resolve()}",
-        *(f"{word:<8}{command}" for word, command, _ in _next(out, ready)),
-        f"        {_next(out, ready)[-1][2]}",
-    )
-
-
-def _next(out: Path, ready: DemoProject) -> list[tuple[str, str, str]]:
-    """(word, command, what it is for), each of which can be copied."""
-    from shlex import quote
-
-    from maskloom.core.outcome import counted
-
-    command, run, project = _command(), quote(str(out / "run")), quote(str(out / "project"))
-    places = counted(ready.regions, "place") + " where network and labels differ; first "
-    places += ready.first
-    return [
-        ("next", f"{command} predict YOUR_IMAGES --model {run} --out predicted", "your own images"),
-        (
-            "again",
-            f"{command} train {project} --resume-from {run} --steps 60",
-            "after labelling: scores before and after",
+        *(
+            line
+            for word, command, what in next_steps(out, ready)
+            for line in (f"{word:<8}{command}", f"        {what}")
         ),
-        ("label", f"{command} label {project}", places),
-    ]
-
-
-def _next_table(out: Path, ready: DemoProject) -> Table:
-    from maskloom.core.outcome import Table
-
-    return Table("What to do next", ("", "command", "for"), _next(out, ready))
+    )
 
 
 def _table(reports: dict[str, Report]) -> Table:
@@ -140,14 +119,6 @@ def _table(reports: dict[str, Report]) -> Table:
         [[name, *(_cell(reports[m], s) for s in SCORES)] for m, name in METHODS.items()],
         note="AP: ranked coins, right at overlaps of 0.50 to 0.95; F1: coins at 0.50; IoU: pixels",
     )
-
-
-def _command() -> str:
-    """How this command was called, so that the next one can be copied."""
-    import shutil
-    import sys
-
-    return "maskloom" if shutil.which("maskloom") else sys.argv[0]
 
 
 class _Clock:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskloom.core.outcome import Table
 
 NAME = "coins"
 HELD_OUT = 1
@@ -79,3 +82,39 @@ def _words(regions: list[dict[str, Any]]) -> str:
         return "nothing: the network agrees with the labels everywhere"
     worst = regions[0]
     return f"on {worst['sample']}, {worst['reason']}"
+
+
+def next_steps(out: Path, ready: DemoProject) -> list[tuple[str, str, str]]:
+    """(word, command, what it is for), each of which can be copied."""
+    from shlex import quote
+
+    from maskloom.core.outcome import counted
+
+    command, run, project = _command(), quote(str(out / "run")), quote(str(out / "project"))
+    places = counted(ready.regions, "place") + " where network and labels differ; first "
+    places += ready.first
+    return [
+        ("next", f"{command} predict YOUR_IMAGES --model {run} --out predicted", "your own images"),
+        (
+            "again",
+            f"{command} train {project} --resume-from {run} --steps 60",
+            "after labelling: scores before and after",
+        ),
+        ("label", f"{command} label {project}", places),
+    ]
+
+
+def next_table(out: Path, ready: DemoProject) -> Table:
+    """The same for the report."""
+    from maskloom.core.outcome import Table
+
+    return Table("What to do next", ("", "command", "for"), next_steps(out, ready))
+
+
+def _command() -> str:
+    """How this command was called, so that the next one can be copied."""
+    import shlex
+    import shutil
+    import sys
+
+    return "maskloom" if shutil.which("maskloom") else shlex.quote(sys.argv[0])

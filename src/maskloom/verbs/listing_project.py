@@ -40,7 +40,8 @@ def list_layers(root: Path) -> Outcome:
         for r in rows
     ]  # fmt: skip
     columns = ("layer", "holds", "by", "images", "objects", "last change")
-    note = f"a layer is named {root}::LAYER, one of earlier {root}::LAYER#NUMBER"
+    named = quote(f"{root}::LAYER"), quote(f"{root}::LAYER#NUMBER")
+    note = f"a layer is named {named[0]}, one of earlier {named[1]}"
     return Outcome(
         {"what": "layers", "rows": rows}, tables=(Table("Layers", columns, cells, note),)
     )
