@@ -230,3 +230,12 @@ def test_who_is_not_sure_leaves_the_region_undecided(new_tab, reviewed):
 def test_what_cannot_be_judged_has_one_name_and_says_what_follows(new_tab, reviewed):
     tab = opened(new_tab, reviewed)
     assert "not listed again" in button(tab, "Cannot be judged").get_attribute("title")
+
+
+def test_the_card_of_a_split_follows_the_class_that_is_given_on_the_right(new_tab, tmp_path, kit):
+    with serve_split(kit, tmp_path, kit.rows(kit.boxes, [0, 1, 0])) as server:
+        tab = opened(new_tab, server)
+        tab.page.locator("#inspect").get_by_role("radio", name="Round cell").click()
+        tab.wait("document.querySelectorAll('#card [aria-pressed=true]').length === 1")
+        assert button(tab, "Round cell").get_attribute("aria-pressed") == "true"
+        assert "100" not in tab.words(f"{QUEUE} .row >> nth=0")

@@ -42,5 +42,6 @@ function contentOf({ conflicts, opened, store }, stuck) {
   if (!item) return null;
   const said = opened.document?.value("", `verdict/${item.id}`);
   const layer = predictedLayer(reviews.find((one) => one.id === review));
-  return [item, said, isEditable(store.state), layer, project?.taxonomy];
+  const own = opened.document?.objects.get(item.object ?? "")?.category;
+  return [item, said, own, isEditable(store.state), layer, project?.taxonomy];
 }

@@ -166,6 +166,8 @@ function drawItem(row, item, page) {
   const verdict = VERDICTS[item.verdict ?? ""];
   row.title = item.reason;
   row.classList.toggle("closed", isClosed(item));
+  // What a split leaves is not more or less severe.
+  const severity = item.kind === "split" ? "" : `${Math.round(100 * item.score)}`;
   fill(
     row,
     swatch(category.color),
@@ -177,7 +179,7 @@ function drawItem(row, item, page) {
     ),
     verdict
       ? element("span", { class: `mark ${isClosed(item) ? "done" : ""}` }, verdict.past)
-      : element("span", { class: "mark", title: "Severity" }, `${Math.round(100 * item.score)}`),
+      : element("span", { class: "mark", title: "Severity" }, severity),
   );
 }
 
