@@ -69,10 +69,10 @@ def pair_samples(
             if len(absent) < len(names)
             else "check that both name the same images",
         )
-    distinct = _distinct(ids)
+    orders = ids if _distinct(ids) else range(len(ids))
     pairs = [
-        Pair(sample, table.get(name), ids[i] if distinct else i)
-        for i, (sample, name) in enumerate(zip(truth.samples, names, strict=True))
+        Pair(sample, table.get(name), order)
+        for sample, name, order in zip(truth.samples, names, orders, strict=True)
         if name in table or missing == "empty"
     ]
     notes = []
@@ -284,12 +284,8 @@ def _same_images(
     if not (_distinct(ids) and _distinct(others)):
         return False
     names = {i: sample.file_name for i, sample in zip(others, predicted, strict=True)}
-    return all(
-        not sample.file_name
-        or not names.get(i)
-        or sample_key(sample.file_name) == sample_key(names[i])
-        for i, sample in zip(ids, samples, strict=True)
-    )
+    both = ((sample.file_name, names.get(i)) for i, sample in zip(ids, samples, strict=True))
+    return all(not one or not two or sample_key(one) == sample_key(two) for one, two in both)
 
 
 def _distinct(ids: list[Any]) -> bool:

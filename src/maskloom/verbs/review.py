@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _outcome(
         results["report"] = report
         lines.append(f"report  {report}")
     if links and home is not None:
-        lines += [f"open    maskloom label {home.root}", f"first   {links[0]}"]
+        lines += [f"open    maskloom label {quote(str(home.root))}", f"first   {links[0]}"]
     tables = (region_table(found, pair_up.taxonomy),) if found.regions else ()
     return Outcome(results, tables=tables, lines=tuple(lines), warnings=tuple(warnings))
 
