@@ -21,6 +21,7 @@ const WINDOW = 200;
  * @property {boolean} settled taken back by a later undo, or an undo that takes one back.
  * @property {boolean} skipped cannot be taken back: somebody built on it.
  * @property {Event | null} back what an undo or redo takes back.
+ * @property {string} did its changes, to compare.
  */
 
 export class History {
@@ -92,7 +93,8 @@ export class History {
   note(op, author, mine = author === this.author) {
     if (this.events.some((one) => one.op.id === op.id)) return;
     /** @type {Event} */
-    const event = { op, mine, author, settled: false, skipped: false, back: null };
+    const event = { op, mine, author, settled: false, skipped: false, back: null, did: "" };
+    event.did = canonical(op.changes);
     this.events.push(event);
     if (op.kind === "undo") this.pair(event);
     else if (op.kind === "redo") {
@@ -123,7 +125,7 @@ export class History {
     const wanted = canonical(inverse(event.op, 0).changes);
     /** @param {Event} one */
     const fits = (one) =>
-      one !== event && one.author === event.author && canonical(one.op.changes) === wanted;
+      one !== event && one.author === event.author && one.did === wanted;
     return this.newest((one) => test(one) && fits(one)) ?? null;
   }
 
@@ -163,7 +165,8 @@ export class History {
   async undo() {
     const { document } = this.opened;
     if (!document) return null;
-    if (!(await this.learn(this.next()))) return null;
+    const enough = this.next() || (this.loaded === this.opened.turn && this.from === 0);
+    if (!enough && !(await this.learn())) return null;
     const event = this.next();
     if (!event) return this.refuse("Nothing to undo.");
     const name = gestureName(event.op.kind);
@@ -178,7 +181,8 @@ export class History {
 
   /** @returns {Promise<Operation | null>} what was done, if anything was. */
   async redo() {
-    if (!(await this.learn(this.redoable.at(-1)))) return null;
+    // What was taken back lies in the newest part, which is loaded first.
+    if (this.loaded !== this.opened.turn && !(await this.learn())) return null;
     const op = this.redoable.at(-1);
     const event = this.events.find((one) => one.op === op);
     const { document } = this.opened;
@@ -192,20 +196,16 @@ export class History {
     return this.perform(inverse(op, this.opened.revision, "redo"), "Redone");
   }
 
-  /**
-   * Load more of the past where it is needed and there is more.
-   *
-   * @param {unknown} found in what is known.
-   * @returns {Promise<boolean>} false if it could not be loaded, which is told.
-   */
-  async learn(found) {
+  /** Load more of the past. @returns {Promise<boolean>} false if that failed, which is told. */
+  async learn() {
     const { turn, revision } = this.opened;
-    if (found || (this.loaded === turn && this.from === 0)) return true;
+    const more = this.loaded === turn ? 4 * (revision - this.from) : 0;
     try {
-      await this.load(this.author, 4 * (revision - this.from) + WINDOW);
+      await this.load(this.author, more + WINDOW);
       return true;
     } catch (error) {
-      return this.refuse(`That cannot be done now: ${/** @type {Error} */ (error).message}`) !== null;
+      this.tell(`That cannot be done now: ${/** @type {Error} */ (error).message}`);
+      return false;
     }
   }
 
