@@ -153,6 +153,27 @@ def test_a_collision_survives_a_reload(pair, shared_server, sample):
     assert masks(shared_server.document(sample))["2-0"][95:105, 135:150].all()
 
 
+def test_a_collision_of_which_nothing_can_be_shown_says_so_and_leaves_theirs(
+    pair, shared_server, sample
+):
+    ann, bob = pair
+    gone = {"title": "Not found", "detail": "no such revision"}
+    ann.page.route("**/document?*revision=*", lambda route: route.fulfill(status=404, json=gone))
+    ann.page.route("**/api/v1/ops*", lambda route: route.abort())
+    bob.key("v").click((60, 60)).key("2").saved()
+    ann.key("v").click((60, 60)).key("3").wait("maskloom.sender.status().word === 'offline'")
+    ann.page.unroute("**/api/v1/ops*")
+    ann.value("maskloom.sender.wake()")
+    ann.wait("maskloom.conflicts.gone !== ''")
+    card = ann.page.get_by_role("alertdialog")
+    assert "cannot be shown or kept" in card.inner_text()
+    assert card.get_by_role("button").all_inner_texts() == ["Keep theirs"]
+    card.get_by_role("button", name="Keep theirs").click()
+    ann.saved()
+    assert same(ann.shown(), shared_server.document(sample))
+    assert shared_server.document(sample)["objects"][0]["category"] == "debris"
+
+
 def test_two_classes_for_one_object_collide_and_both_can_be_kept(pair, shared_server, sample):
     ann, bob = pair
     ann.page.route("**/api/v1/ops*", lambda route: route.abort())
