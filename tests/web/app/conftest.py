@@ -239,6 +239,19 @@ class Tab:
         return self.page.locator(selector).inner_text()
 
 
+def strokes(tab, points):
+    """Short brush strokes, each a new object."""
+    tab.key("b")
+    for point in points:
+        tab.key("n").drag(point, (point[0] + 20, point[1]))
+    return tab
+
+
+def areas(server, sample=1):
+    """Of all objects that the server holds, in px, sorted."""
+    return sorted(one["area"] for one in server.document(sample)["objects"])
+
+
 @pytest.fixture
 def new_tab(browser):
     """Makes pages, each in a browser context of its own or in a given one."""

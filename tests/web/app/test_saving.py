@@ -15,18 +15,9 @@ from maskloom.core.dataset import Dataset
 from maskloom.edits.tiles import decode_tile
 from maskloom.store.project import Project
 
+from .conftest import areas, strokes
+
 pytestmark = pytest.mark.browser
-
-
-def strokes(tab, points):
-    tab.key("b")
-    for point in points:
-        tab.key("n").drag(point, (point[0] + 20, point[1]))
-    return tab
-
-
-def areas(server, sample=1):
-    return sorted(one["area"] for one in server.document(sample)["objects"])
 
 
 PLACES = [(320, 20), (320, 60), (320, 250), (20, 20), (20, 270)]

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import areas, strokes
+
 pytestmark = pytest.mark.browser
 
 PLACES = [(320, 20)]
-
-
-def strokes(tab, points):
-    tab.key("b")
-    for point in points:
-        tab.key("n").drag(point, (point[0] + 20, point[1]))
-    return tab
-
-
-def areas(server, sample=1):
-    return sorted(one["area"] for one in server.document(sample)["objects"])
 
 
 def test_a_refused_gesture_is_shown_and_can_be_dropped(new_tab, own_server):
