@@ -141,7 +141,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "medical": ("monai", "nibabel", "pydicom", "highdicom", "SimpleITK"),
     "geo": ("rasterio", "pyproj"),
     "scale": ("ray",),
-    "onnx": ("onnx", "onnxruntime"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino",),
+    "zarr": ("zarr",),
     "postgres": ("psycopg",),
 }
 

@@ -1,18 +1,16 @@
 """A trained run as a Segmenter: preprocessing, padding, the forward pass, decoding.
 
-Whole images only; images larger than memory come with tiling.
+Whole images only; images larger than memory are cut by `tiling/`.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from scipy.special import expit, softmax
 
 from maskloom.core.labels import Labels
 from maskloom.core.run import Preprocessing, Run
@@ -26,81 +24,8 @@ from maskloom.inference.decode import (
     decode_classes,
     decode_instances,
 )
-from maskloom.models import checkpoint
-
-Moments = tuple[NDArray[Any], NDArray[Any]]
-_BYTES_PER_PIXEL = 450  # measured for a ResNet-18 U-Net in fp32; the widest layers decide
-_FLAT = 0.02  # keeps the noise of an empty image from being blown up
-
-
-def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
-    """An image of the network's channels, its values divided by their range.
-
-    A grey image is repeated for a network of three channels.
-
-    Args:
-        image: (H, W, C) uint8, uint16 or float32.
-        pre: of the network.
-
-    Raises:
-        ImageError: another number of channels, or values that are not finite.
-    """
-    wanted = len(pre.channels)
-    if image.shape[2] == 1 and wanted == 3:
-        image = np.repeat(image, 3, axis=2)
-    if image.shape[2] != wanted:
-        raise ImageError(
-            "the image has other channels than the model was trained on",
-            seen=f"{image.shape[2]}, model {wanted} ({', '.join(pre.channels)})",
-        )
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")
-    return image.astype(np.float32) * np.float32(1 / unit_scale(image.dtype, pre))
-
-
-def unit_scale(dtype: np.dtype[Any], pre: Preprocessing) -> float:
-    """What values of a type are divided by: the type's range, or the network's for floats."""
-    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype, pre.scale)
-
-
-def normalize(
-    unit: NDArray[np.float32], pre: Preprocessing, moments: Moments | None = None
-) -> NDArray[np.float32]:
-    """(value - mean) / deviation, of the training data or, with `per_image`, of this image.
-
-    Args:
-        unit: (H, W, C) of `to_unit`, or a crop of it.
-        pre: of the network.
-        moments: (C,) mean and deviation of the whole image that a crop is of, on the scale of
-            `unit`; None takes them from `unit`.
-    """
-    if not pre.per_image:
-        mean, std = np.array(pre.mean), np.array(pre.std)
-    else:
-        mean, std = moments or (unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)))
-        std = std + _FLAT
-    gain = (1 / std).astype(np.float32)
-    return unit * gain - (mean * gain).astype(np.float32)
-
-
-def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
-    """(H, W, C) arrays of one size → (B, C, H, W) in channels_last memory (no copy per image)."""
-    return torch.from_numpy(np.stack(inputs)).to(device).permute(0, 3, 1, 2)
-
-
-def pad_to_stride(array: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
-    """Pad below and right by mirroring, so that height and width are multiples of `stride`."""
-    height, width = array.shape[:2]
-    below, right = -height % stride, -width % stride
-    if not below and not right:
-        return array
-    mode = "reflect" if below < height and right < width else "symmetric"
-    return np.pad(array, ((0, below), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload, no-any-return]
-
-
-def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
-    """bf16 autocast, or nothing for fp32."""
-    return torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
+from maskloom.inference.engines.base import Engine
+from maskloom.inference.preprocess import normalize, pad_to_stride, to_unit
 
 
 def _too_large(height: int, width: int) -> ImageError:
@@ -122,43 +47,40 @@ def _free_bytes() -> int:
     return 1 << 62
 
 
-def _usable(precision: str, device: str) -> str:
-    """bf16 only where the machine computes in it; emulation is many times slower."""
-    bf16 = device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return precision if bf16 else "fp32"
+def split_logits(
+    logits: NDArray[np.float32], channels: Channels
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Class probabilities and the distance, if there is one, of logits (K, H, W)."""
+    n = channels.n_classes
+    distance = expit(logits[n]) if channels.distance else None
+    return softmax(logits[:n], axis=0), distance
 
 
 class NetworkSegmenter:
     """A network behind the Segmenter protocol.
 
     Args:
-        network: logits (B, K, H, W) from (B, C, H, W), in evaluation mode.
+        engine: computes K logits a pixel.
         channels: what K means.
         preprocessing: how to feed it.
-        precision: `fp32` or `bf16`.
-        device: where the network lies.
         layer: the layer of its labels.
         depth, min_area: how objects are parted, see `decode_instances`.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        engine: Engine,
         channels: Channels,
         *,
         preprocessing: Preprocessing,
-        precision: str = "fp32",
-        device: str = "cpu",
         layer: str = "model/network",
         depth: float = DEPTH,
         min_area: int = MIN_AREA,
     ) -> None:
         self.depth, self.min_area = depth, min_area
-        self.network = network
+        self.engine = engine
         self.channels = channels
         self.preprocessing = preprocessing
-        self.precision = precision
-        self.device = device
         self.layer = layer
 
     @classmethod
@@ -170,15 +92,19 @@ class NetworkSegmenter:
         Raises:
             CheckpointError: the run is damaged.
         """
+        import torch
+
+        from maskloom.inference.engines.torch_engine import TorchEngine, usable_precision
+        from maskloom.models import checkpoint
+
         run = Run.load(path)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
         return cls(
-            checkpoint.load(run).to(device),
+            TorchEngine(checkpoint.load(run).to(device), precision=precision, device=device),
             Channels(run.taxonomy, run.background, run.task == "instance"),
             preprocessing=run.preprocessing,
-            precision=_usable(str(run.scores.get("precision", "fp32")), device),
-            device=device,
             layer=run.layer,
             depth=depth,
             min_area=min_area,
@@ -208,21 +134,16 @@ class NetworkSegmenter:
             normalize(to_unit(image, self.preprocessing), self.preprocessing),
             self.preprocessing.stride,
         )
-        n = self.channels.n_classes
         try:
-            batch = to_batch([padded], self.device)
-            with torch.inference_mode(), autocast(self.precision, self.device):
-                logits = self.network(batch)[:, :, :height, :width].float()
-                classes = logits[0, :n].softmax(dim=0).cpu().numpy()
-                distance = logits[0, n].sigmoid().cpu().numpy() if self.channels.distance else None
-        except (MemoryError, torch.OutOfMemoryError) as error:
+            logits = self.engine.logits(padded)[:, :height, :width]
+        except MemoryError as error:
             raise _too_large(height, width) from error
-        return classes, distance
+        return split_logits(logits, self.channels)
 
     def _refuse_huge(self, height: int, width: int) -> None:
         """Before the system kills the process: a pass must fit into the free memory."""
-        needed = height * width * (_BYTES_PER_PIXEL + 12 * self.channels.n_classes)
-        if self.device == "cpu" and needed > _free_bytes():
+        needed = height * width * (self.engine.bytes_per_pixel + 12 * self.channels.n_classes)
+        if self.engine.host and needed > _free_bytes():
             raise _too_large(height, width)
 
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it

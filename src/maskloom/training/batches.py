@@ -20,7 +20,8 @@ from torch import Tensor
 from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing
 from maskloom.inference.decode import Channels
-from maskloom.inference.network import normalize, to_batch, to_unit, unit_scale
+from maskloom.inference.engines.torch_engine import to_batch
+from maskloom.inference.preprocess import normalize, to_unit, unit_scale
 from maskloom.training.augment import jitter, sample_map
 from maskloom.training.examples import Example, Examples
 from maskloom.training.targets import class_lookup, rim_distance

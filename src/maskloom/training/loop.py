@@ -15,6 +15,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from maskloom.inference.engines.torch_engine import TorchEngine
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.training.batches import Batch, Batches
 from maskloom.training.losses import cross_entropy_and_dice, distance_loss
@@ -170,11 +171,9 @@ class Loop:
             network = plan.network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.load_state_dict(weights)
             segmenter = NetworkSegmenter(
-                network.eval(),
+                TorchEngine(network.eval(), precision=self.precision, device=device),
                 plan.channels,
                 preprocessing=plan.preprocessing,
-                precision=self.precision,
-                device=device,
             )
             scores = validate(segmenter, plan.validation)
         scores = self.fabric.broadcast(scores)

@@ -1,0 +1,1 @@
+"""What computes a network's forward pass: torch, and whatever runs an exported network."""
