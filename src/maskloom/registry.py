@@ -65,6 +65,12 @@ MODELS: dict[str, Entry] = {
         ("semantic", "instance"),
         "train",
     ),
+    "deeplabv3+": Entry(
+        "maskloom.models.deeplabv3plus:DEEPLABV3PLUS",
+        "DeepLabv3+: atrous pyramid with image pooling over a timm encoder",
+        ("semantic", "instance"),
+        "train",
+    ),
 }
 
 LOSSES: dict[str, Entry] = {

@@ -10,7 +10,7 @@ output has the input's size; batch normalisation; `width` channels at full resol
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +101,7 @@ class UNet:
     """The family: `unet` in the registry."""
 
     Options = UNetOptions
+    kind: Literal["dense"] = "dense"
 
     def stride(self, options: UNetOptions) -> int:
         """2**depth for the plain form, 32 over an encoder of five stages."""
