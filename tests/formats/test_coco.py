@@ -400,5 +400,5 @@ def test_the_layouts_of_datumaro_are_read_and_written_back(shared, tmp_path, nam
 
 
 def test_a_new_object_without_an_id_leaves_the_ids_of_the_others_as_they_are():
-    assert coco_write._ids([7, None, 3, 7]) == [7, 8, 3, 9]
-    assert coco_write._ids([None, None]) == [1, 2]
+    assert coco_write.kept_ids([7, None, 3, 7]) == [7, 8, 3, 9]
+    assert coco_write.kept_ids([None, None]) == [1, 2]

@@ -17,7 +17,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco_file import CocoFile, read_file
+from maskloom.formats.coco_file import CocoFile, json_ends, read_file
 from maskloom.formats.coco_read import dataset_of
 
 _PLACES = ("annotations/*", "*")
@@ -88,13 +88,8 @@ def _split(stem: str) -> str | None:
 
 
 def _is_instances(path: Path) -> bool:
-    """Whether the start of a JSON file reads like instances or a results list."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-    except OSError:
-        return False
-    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    """Whether the ends of a JSON file read like instances or a results list."""
+    text = json_ends(path)
     if text.startswith("["):
         return '"image_id"' in text
     if not text.startswith("{") or '"segments_info"' in text:

@@ -19,6 +19,7 @@ from maskloom.formats.coco_check import (
 from maskloom.formats.folders import read_json
 
 TOP = frozenset({"images", "annotations", "categories"})
+_END = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,21 @@ class CocoFile:
     annotations: Mapping[int, list[Mapping[str, Any]]]
     head: Mapping[str, Any]
     skipped: tuple[str, ...]
+
+
+def json_ends(path: Path) -> str:
+    """The first and last 64 KiB of a JSON file, enough to tell what it holds; "" if unreadable.
+
+    The keys of annotations stand behind a hundred thousand images, but near one of the ends.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_END)
+            file.seek(max(len(head), path.stat().st_size - _END))
+            ends = head + file.read()
+    except OSError:
+        return ""
+    return ends.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
 
 
 def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None) -> CocoFile:

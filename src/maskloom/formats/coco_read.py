@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,20 @@ INTERPRETED = frozenset(
 )
 
 
-def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Dataset:
+Decode = Callable[[CocoFile, int, Mapping[int, int], Sample], Labels]
+
+
+def dataset_of(
+    files: Sequence[CocoFile], path: Path, images: Path | None, decode: Decode | None = None
+) -> Dataset:
     """One data set of all files; labels are decoded when asked for.
+
+    Args:
+        files: of one format.
+        path: what was opened.
+        images: folder under which images lie, if the user named one.
+        decode: (file, image id, category id → position, sample) → labels; None is that of
+            COCO instances.
 
     Raises:
         FormatError: files disagree about categories.
@@ -56,7 +68,7 @@ def dataset_of(files: Sequence[CocoFile], path: Path, images: Path | None) -> Da
 
     def labels_of(sample: Sample) -> Labels:
         file, image_id = owners[sample.key]
-        return _labels(file, image_id, positions, sample)
+        return (decode or _labels)(file, image_id, positions, sample)
 
     return Dataset(
         taxonomy,

@@ -84,7 +84,7 @@ class CocoWriter:
         """Keep the entries of one image and place the image."""
         image_labels_only(labels.size, self.target)
         own = dict(sample.extra.get("coco", {}))
-        name = _image_name(sample)
+        name = image_name(sample)
         self.entries[sample.key] = {
             **own,
             "file_name": name,
@@ -141,13 +141,13 @@ class CocoWriter:
         return mask.to_coco(0)
 
     def _write(self, file: Path, split: str, keys: list[str]) -> None:
-        image_ids = _ids([self.entries[k].get("id") for k in keys])
+        image_ids = kept_ids([self.entries[k].get("id") for k in keys])
         ordered = sorted(zip(image_ids, keys, strict=True))
         listed = [(image_id, a) for image_id, k in ordered for a in self.annotations[k]]
-        ids = _ids([a.get("id") for _, a in listed])
+        ids = kept_ids([a.get("id") for _, a in listed])
         used = {a["category_id"] for _, a in listed}
         categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
-        numbers = _category_ids(self.taxonomy, categories)
+        numbers = category_ids(self.taxonomy, categories)
         heads = self.extra.get("heads", {})
         parts: dict[str, Any] = dict(
             heads.get(split, heads.get("", next(iter(heads.values()), {})))
@@ -159,7 +159,7 @@ class CocoWriter:
             for own, (image_id, a) in zip(ids, listed, strict=True)
         )
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
-            out.writelines(_lines(parts))
+            out.writelines(json_lines(parts))
 
     def _category(self, position: int, number: int) -> dict[str, Any]:
         category = self.taxonomy[position]
@@ -191,7 +191,7 @@ def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
     return told
 
 
-def _image_name(sample: Sample) -> str:
+def image_name(sample: Sample) -> str:
     """The source's own name where it is the key's, so that no two images share one."""
     if "coco" in sample.extra and sample_key(sample.file_name) == sample.key:
         return sample.file_name
@@ -200,7 +200,7 @@ def _image_name(sample: Sample) -> str:
     return sample.key + (Path(sample.file_name).suffix or ".png")
 
 
-def _ids(own: list[Any]) -> list[int]:
+def kept_ids(own: list[Any]) -> list[int]:
     """The ids that came along; what has none, or one that is taken, gets the next free number."""
     known = {v for v in own if type(v) is int}
     fresh = itertools.count(max(known, default=0) + 1)
@@ -212,12 +212,13 @@ def _ids(own: list[Any]) -> list[int]:
     return ids
 
 
-def _category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
-    own = _ids([taxonomy[i].id_in("coco") for i in positions])
+def category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
+    """Position → id in COCO files: the category's own, else the next free number."""
+    own = kept_ids([taxonomy[i].id_in("coco") for i in positions])
     return dict(zip(positions, own, strict=True))
 
 
-def _lines(parts: Mapping[str, Any]) -> Iterable[str]:
+def json_lines(parts: Mapping[str, Any]) -> Iterable[str]:
     """JSON text with sorted keys; lists of entries have one entry on a line."""
     yield "{"
     for n, name in enumerate(sorted(parts)):

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows, codes
@@ -77,6 +78,10 @@ def _compare_labels(
         return Difference(0, 0, _changed_classes(one, two, taxonomies, targets))
     rows = joined_parts(one.rows)
     others = joined_parts(instance_rows(two))
+    hidden = _void_rows(rows, taxonomies[0])
+    if hidden.any() and not _void_rows(others, taxonomies[1]).any():
+        # The target says void as pixels, which are compared below, not as objects.
+        rows = rows.take(~hidden)
     ours = _entries(rows, list(range(len(taxonomies[0]))))
     theirs = _entries(others, targets)
     matched = Counter(theirs)
@@ -95,8 +100,15 @@ def _compare_labels(
         changed = (
             _changed_classes(one, two, taxonomies, targets)
             if two.rows is None
-            else _changed_objects(rows.take(np.array(left, np.int64)), others, matched, targets)
+            else _changed_objects(
+                _joined_stuff(rows.take(np.array(left, np.int64)), taxonomies[0]),
+                others,
+                matched,
+                targets,
+            )
         )
+    if two.rows is not None and (hidden.any() or not one.coverage.full or not two.coverage.full):
+        changed += _changed_void(one, two, taxonomies)
     return Difference(len(rows), len(rows) - len(left) - rescored, changed, rescored)
 
 
@@ -145,6 +157,28 @@ def _changed_objects(
             free_rest.remove(j)
     changed += int(left.masks.areas[sorted(free_left)].sum())
     return changed + int(rest.masks.areas[sorted(free_rest)].sum())
+
+
+def _void_rows(rows: Rows, taxonomy: Taxonomy) -> NDArray[np.bool_]:
+    return np.array([taxonomy[int(c)].void for c in rows.category], np.bool_)
+
+
+def _joined_stuff(rows: Rows, taxonomy: Taxonomy) -> Rows:
+    """Several regions of one class of stuff as one, so that merging them changes no pixel."""
+    columns = {name: getattr(rows, name) for name in Rows.__slots__}
+    stuff = np.array([taxonomy[int(c)].kind == "stuff" for c in rows.category], np.bool_)
+    # Ids below every real one: regions of one class share one.
+    shared = np.where(stuff, -1 - 2 * rows.category.astype(np.int64) - rows.crowd, rows.instance)
+    return joined_parts(Rows(**{**columns, "instance": shared}))
+
+
+def _changed_void(one: Labels, two: Labels, taxonomies: tuple[Taxonomy, Taxonomy]) -> int:
+    """Pixels that are void or unlabelled on one side only; objects are compared on their own."""
+    void = []
+    for labels, taxonomy in zip((one, two), taxonomies, strict=True):
+        pixels = class_map(labels, taxonomy)
+        void.append(pixels == codes(pixels.dtype)[0])
+    return int(np.count_nonzero(void[0] != void[1]))
 
 
 def _changed_classes(

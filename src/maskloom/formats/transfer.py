@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.core.dataset import Dataset
+from maskloom.core.outcome import counted
 from maskloom.errors import UsageError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
@@ -90,8 +91,8 @@ def transfer(
             writer = writer_for(
                 fmt, partial, dataset.taxonomy, options=options, extra=dataset.extra
             )
-            losses = _write(dataset, ordered, writer, allow_loss=allow_loss)
-            warnings = writer.finish(dataset.splits)
+            losses, notes = _write(dataset, ordered, writer, allow_loss=allow_loss)
+            warnings = writer.finish(dataset.splits) + notes
             difference = _verify(dataset, partial, fmt)
             if not any(loss.refused for loss in losses):
                 losses += _unexpected(difference)
@@ -112,19 +113,26 @@ def transfer(
     )
 
 
-def _write(dataset: Dataset, ordered: list[Any], writer: Writer, *, allow_loss: bool) -> list[Loss]:
+def _write(
+    dataset: Dataset, ordered: list[Any], writer: Writer, *, allow_loss: bool
+) -> tuple[list[Loss], tuple[str, ...]]:
+    """The losses, and what the source's files contradict each other in."""
     losses: list[Loss] = []
+    notes: list[str] = []
     refused = False
     for sample in track(ordered, "converting", unit="images"):
         labels = dataset.labels_of(sample)
         found = writer.losses(sample, labels)
         losses += found
+        notes += [f"{sample.key}: {note}" for note in labels.extra.get("notes", ())]
         refused |= not allow_loss and any(loss.refused for loss in found)
         if not refused:
             writer.put(sample, labels)
     if refused:
         raise _Refused(losses)
-    return losses
+    if not notes:
+        return losses, ()
+    return losses, (f"{counted(len(notes), 'contradiction')} in the source, first {notes[0]}",)
 
 
 def _verify(dataset: Dataset, partial: Path, fmt: Format) -> Difference:

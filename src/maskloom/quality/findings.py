@@ -33,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "split-group": Check("error", "one group (scene, patient) in two splits"),
     "split-duplicate": Check("error", "equal image files in two splits"),
     "missing-image": Check("warning", "images that are not at hand"),
+    "contradiction": Check("warning", "what the files say twice, and not alike"),
     "duplicate-image": Check("warning", "equal image files"),
     "same-mask": Check("warning", "two classes claim exactly the same pixels"),
     "near-duplicate": Check("warning", "two objects of one class that nearly coincide"),

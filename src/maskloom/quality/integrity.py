@@ -113,6 +113,8 @@ def sample_findings(
     if size is not None and tuple(labels.size) != tuple(size):
         what = f"labels of {_size_text(labels.size)} px, image of {_size_text(size)} px"
         yield Finding("size", what, sample.key, value={"labels": labels.size, "image": size})
+    for note in labels.extra.get("notes", ()):
+        yield Finding("contradiction", str(note), sample.key)
     unknown = _unknown(labels, taxonomy)
     for value in unknown:
         what = f"category {value} is not one of the {len(taxonomy)} of the taxonomy"
