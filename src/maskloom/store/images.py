@@ -2,13 +2,14 @@
 
 Images come out as (H, W, C) with EXIF orientation applied and colour as RGB; label maps keep
 the stored values (palette indexes stay indexes). Sizes are checked from the header before any
-pixel is decoded. Volumes, video and windowed reading are not here.
+pixel is decoded. Volumes and video are not here; windows of large images are in `rasters/`.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from maskloom.errors import ImageError, MaskloomError
 from maskloom.store import tiff
 from maskloom.store.files import atomic_write_bytes
+from maskloom.store.orientation import upright, upright_size
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 MAX_PIXELS = 1 << 28
@@ -45,21 +47,21 @@ def read_image(path: Path) -> NDArray[Any]:
         ImageError: missing, empty, truncated, of another kind, or over `MAX_PIXELS`.
     """
     image_size(path)
-    if _is_tiff(path):
-        array, orientation = _decoding(path, lambda: tiff.read_pixels(path))
-        return np.ascontiguousarray(_upright(array, orientation))
+    if is_tiff(path):
+        array, orientation = decoding(path, lambda: tiff.read_pixels(path))
+        return np.ascontiguousarray(upright(array, orientation))
     if _deep_png_color(path):
         return _read_deep_png(path)
     with _opened(path) as image:
         orientation = _orientation(path, image)
-        _decoding(path, image.load)
+        decoding(path, image.load)
         if image.mode in ("I;16", "I;16B", "I"):
             array = np.asarray(image).astype(np.uint16)
         else:
             gray = image.mode in ("1", "L", "LA", "La")
-            array = np.asarray(_decoding(path, lambda: image.convert("L" if gray else "RGB")))
+            array = np.asarray(decoding(path, lambda: image.convert("L" if gray else "RGB")))
         array = array.reshape(*array.shape[:2], -1)
-        return np.ascontiguousarray(_upright(array, orientation))
+        return np.ascontiguousarray(upright(array, orientation))
 
 
 def read_map(path: Path) -> NDArray[Any]:
@@ -73,11 +75,11 @@ def read_map(path: Path) -> NDArray[Any]:
         ImageError: as for `read_image`; or a TIFF of fractions or of other channels.
     """
     image_size(path)
-    if _is_tiff(path):
-        array, orientation = _decoding(path, lambda: tiff.read_stored(path))
-        return np.ascontiguousarray(_upright(array, orientation))
+    if is_tiff(path):
+        array, orientation = decoding(path, lambda: tiff.read_stored(path))
+        return np.ascontiguousarray(upright(array, orientation))
     with _opened(path) as image:
-        _decoding(path, image.load)
+        decoding(path, image.load)
         if image.mode == "1":
             return np.asarray(image.convert("L"))
         if image.mode in ("L", "P"):
@@ -98,8 +100,8 @@ def is_color(path: Path) -> bool:
         ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
     """
     image_size(path)
-    if _is_tiff(path):
-        return int(_decoding(path, lambda: tiff.channels(path))) > 1
+    if is_tiff(path):
+        return int(decoding(path, lambda: tiff.channels(path))) > 1
     with _opened(path) as image:
         return len(image.getbands()) > 2
 
@@ -110,21 +112,26 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
     """
-    if not path.is_file():
-        raise ImageError("no such image file", where=path, hint="check the path")
-    if path.stat().st_size == 0:
-        raise ImageError(
-            "the image file is empty", where=path, seen="0 bytes", hint="copy it again"
-        )
-    if _is_tiff(path):
-        height, width, orientation = _decoding(path, lambda: tiff.header(path))
+    refuse_absent(path)
+    if is_tiff(path):
+        height, width, orientation = decoding(path, lambda: tiff.header(path))
     else:
         with _opened(path) as image:
             width, height = image.size
             _refuse_huge(path, height, width)
             orientation = _orientation(path, image)
     _refuse_huge(path, height, width)
-    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+    return upright_size((height, width), orientation)
+
+
+def refuse_absent(path: Path) -> None:
+    """Raise ImageError if there is no such file, or nothing in it."""
+    if not path.is_file():
+        raise ImageError("no such image file", where=path, hint="check the path")
+    if path.stat().st_size == 0:
+        raise ImageError(
+            "the image file is empty", where=path, seen="0 bytes", hint="copy it again"
+        )
 
 
 def png_bytes(array: NDArray[Any], *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -155,7 +162,8 @@ def write_png(path: Path, array: NDArray[Any], *, palette: NDArray[np.uint8] | N
     atomic_write_bytes(path, png_bytes(array, palette=palette))
 
 
-def _is_tiff(path: Path) -> bool:
+def is_tiff(path: Path) -> bool:
+    """Whether a file calls itself a TIFF."""
     return path.suffix.lower() in (".tif", ".tiff")
 
 
@@ -187,11 +195,12 @@ def _orientation(path: Path, image: Any) -> int:
     """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it."""
     if image.format == "PNG" and "exif" not in image.info:
         return 1
-    value = _decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
+    value = decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
     return int(value) if value in range(1, 9) else 1
 
 
-def _decoding(path: Path, work: Any) -> Any:
+def decoding(path: Path, work: Callable[[], Any]) -> Any:
+    """Run a decoder, whose errors of many kinds become one ImageError about the file."""
     try:
         return work()
     except MaskloomError:
@@ -237,14 +246,3 @@ def _read_deep_png(path: Path) -> NDArray[Any]:
     if array.ndim == 2 or array.shape[2] == 2:
         return np.ascontiguousarray(array.reshape(*array.shape[:2], -1)[:, :, :1])
     return np.ascontiguousarray(array[:, :, 2::-1])
-
-
-def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Apply TIFF/EXIF orientation 1..8 (TIFF 6.0, tag 274)."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array

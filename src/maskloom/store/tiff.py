@@ -1,7 +1,8 @@
 """TIFF pages to arrays: which channels count, palettes, and grey stored with white as 0.
 
 Errors of the decoder pass through; `images.py` is the door that words them and turns pictures
-upright. Volumes, tiles of large files and georeferences are not here.
+upright, `rasters/segments.py` reads windows of large files by the same rules. Volumes and
+georeferences are not here.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _WHOLE = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32)
 
 def header(path: Path) -> tuple[int, int, int]:
     """(H, W, orientation 1..8) of the first page as stored."""
-    with _page(path) as page:
-        return int(page.imagelength), int(page.imagewidth), _orientation(page)
+    with opened_page(path) as page:
+        return int(page.imagelength), int(page.imagewidth), orientation(page)
 
 
 def channels(path: Path) -> int:
     """How many channels a pixel has, alpha aside, from the header."""
-    with _page(path) as page:
+    with opened_page(path) as page:
         return int(page.samplesperpixel) - len(_alpha(page))
 
 
@@ -44,24 +45,9 @@ def read_pixels(path: Path) -> tuple[NDArray[Any], int]:
     Raises:
         ImageError: a volume, CMYK, or another pixel type.
     """
-    with _page(path) as page:
-        if page.photometric == _CMYK:
-            raise ImageError("a CMYK TIFF", where=path, hint="convert it to RGB")
-        array = _channels_last(page)
-        if page.photometric == _PALETTE:
-            array = _colored(array[:, :, 0], page.colormap)
-        if page.photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
-            top = array.dtype.type((1 << int(page.bitspersample)) - 1)
-            array = ~array if array.dtype == bool else top - array
-        array = _one_bit(array)
-        if array.dtype not in _PIXELS:
-            raise ImageError(
-                "a TIFF of an unsupported pixel type",
-                where=path,
-                seen=array.dtype,
-                hint="store it as uint8, uint16 or float32",
-            )
-        return array, _orientation(page)
+    with opened_page(path) as page:
+        refuse_cmyk(page, path)
+        return as_pixels(page, _channels_last(page), path), orientation(page)
 
 
 def read_stored(path: Path) -> tuple[NDArray[Any], int]:
@@ -72,29 +58,84 @@ def read_stored(path: Path) -> tuple[NDArray[Any], int]:
     Raises:
         ImageError: a volume, fractions, or neither one channel nor three.
     """
-    with _page(path) as page:
-        array = _channels_last(page)
-        if array.dtype == bool and page.photometric == _WHITE_IS_ZERO:
-            array = ~array
-        array = _one_bit(array)
-        if array.dtype not in _WHOLE:
-            raise ImageError(
-                "a label map holds whole numbers of up to 32 bit",
-                where=path,
-                seen=array.dtype,
-                hint="store the ids as uint8 or uint16",
-            )
-        if array.shape[2] not in (1, 3):
-            raise ImageError(
-                "a label map has one channel, or three of a colour",
-                where=path,
-                seen=f"{array.shape[2]} channels",
-            )
-        return array[:, :, 0] if array.shape[2] == 1 else array, _orientation(page)
+    with opened_page(path) as page:
+        array = as_map(page, _channels_last(page), path)
+        return array[:, :, 0] if array.shape[2] == 1 else array, orientation(page)
+
+
+def refuse_cmyk(page: Any, path: Path) -> None:
+    """Raise ImageError if the channels of a page are inks."""
+    if page.photometric == _CMYK:
+        raise ImageError("a CMYK TIFF", where=path, hint="convert it to RGB")
+
+
+def as_pixels(page: Any, stored: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The picture that samples of a page show: a rule of single pixels, so of any part of it.
+
+    Args:
+        page: the page that they come from.
+        stored: (h, w, S) decoded samples, alpha included.
+        path: named in errors.
+
+    Returns:
+        (h, w, C) uint8, uint16 or float32.
+
+    Raises:
+        ImageError: another pixel type.
+    """
+    array = np.delete(stored, _alpha(page), axis=2)
+    if page.photometric == _PALETTE:
+        array = _colored(array[:, :, 0], page.colormap)
+    if page.photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
+        top = array.dtype.type((1 << int(page.bitspersample)) - 1)
+        array = ~array if array.dtype == bool else top - array
+    array = _one_bit(array)
+    if array.dtype not in _PIXELS:
+        raise ImageError(
+            "a TIFF of an unsupported pixel type",
+            where=path,
+            seen=array.dtype,
+            hint="store it as uint8, uint16 or float32",
+        )
+    return array
+
+
+def as_map(page: Any, stored: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The label map in samples of a page, as `read_stored` reads it, of any part of it.
+
+    Args:
+        page: the page that they come from.
+        stored: (h, w, S) decoded samples, alpha included.
+        path: named in errors.
+
+    Returns:
+        (h, w, 1) whole numbers or (h, w, 3) of a colour map.
+
+    Raises:
+        ImageError: fractions, or neither one channel nor three.
+    """
+    array = np.delete(stored, _alpha(page), axis=2)
+    if array.dtype == bool and page.photometric == _WHITE_IS_ZERO:
+        array = ~array
+    array = _one_bit(array)
+    if array.dtype not in _WHOLE:
+        raise ImageError(
+            "a label map holds whole numbers of up to 32 bit",
+            where=path,
+            seen=array.dtype,
+            hint="store the ids as uint8 or uint16",
+        )
+    if array.shape[2] not in (1, 3):
+        raise ImageError(
+            "a label map has one channel, or three of a colour",
+            where=path,
+            seen=f"{array.shape[2]} channels",
+        )
+    return array
 
 
 @contextmanager
-def _page(path: Path) -> Iterator[Any]:
+def opened_page(path: Path) -> Iterator[Any]:
     """The only page.
 
     Raises:
@@ -105,7 +146,7 @@ def _page(path: Path) -> Iterator[Any]:
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0]
         whole = math.prod(file.series[0].shape) if len(file.series) else 0
-        if whole > math.prod(page.shape):
+        if whole > math.prod(page.shape) or page.imagedepth > 1:
             raise ImageError(
                 "a TIFF of several pages is a volume",
                 where=path,
@@ -115,7 +156,8 @@ def _page(path: Path) -> Iterator[Any]:
         yield page
 
 
-def _orientation(page: Any) -> int:
+def orientation(page: Any) -> int:
+    """Orientation 1..8 by tag 274, 1 where there is none."""
     tag = page.tags.get(_ORIENTATION_TAG)
     return int(tag.value) if tag is not None else 1
 
@@ -130,8 +172,7 @@ def _channels_last(page: Any) -> NDArray[Any]:
     array: NDArray[Any] = page.asarray()
     if "S" in page.axes and page.axes.index("S") == 0:
         array = np.moveaxis(array, 0, -1)
-    array = array.reshape(*array.shape[:2], -1)
-    return np.delete(array, _alpha(page), axis=2)
+    return array.reshape(*array.shape[:2], -1)
 
 
 def _colored(indexes: NDArray[Any], colormap: NDArray[Any]) -> NDArray[np.uint8]:

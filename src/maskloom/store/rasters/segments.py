@@ -1,0 +1,113 @@
+"""TIFF by windows: samples of a chunk, seen by the rules by which `images.py` sees whole pages."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.errors import ImageError, MissingExtra
+from maskloom.store import tiff
+from maskloom.store.images import decoding, refuse_absent
+from maskloom.store.orientation import upright_size
+from maskloom.store.rasters.raster import MAX_CHANNELS, Georeference, refuse_hostile
+from maskloom.store.rasters.samples import Rows, Samples, Segments
+
+# GeoTIFF 1.1, annex G, and the rational polynomials of camera models (tag 50844)
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)
+
+
+class TiffChunks:
+    """The first page of a TIFF, chunk by chunk.
+
+    Args:
+        path: the file.
+        stored: give a label map as `read_map` does, not a picture as `read_image` does.
+
+    Raises:
+        ImageError: missing, empty, truncated, hostile, a volume, CMYK or of another pixel type.
+        MissingExtra: a codec that only rasterio decodes, which is not installed.
+    """
+
+    def __init__(self, path: Path, *, stored: bool) -> None:
+        refuse_absent(path)
+        self._path, self._stored = path, stored
+        self._close = ExitStack()
+        try:
+            self._page = decoding(path, lambda: self._close.enter_context(tiff.opened_page(path)))
+            decoding(path, self._begin)
+        except BaseException:
+            self._close.close()
+            raise
+
+    def _begin(self) -> None:
+        page = self._page
+        tiff.refuse_cmyk(page, self._path)
+        if page.dtype is None or page.samplesperpixel > MAX_CHANNELS:
+            raise ImageError(
+                "a TIFF of an unsupported pixel type",
+                where=self._path,
+                seen=f"{page.samplesperpixel} samples of {page.bitspersample} bit",
+            )
+        self.size = int(page.imagelength), int(page.imagewidth)
+        self.orientation = tiff.orientation(page)
+        self.georeference = page_georeference(page)
+        shown = self._shown(np.zeros((1, 1, page.samplesperpixel), page.dtype))
+        self.dtype, self.channels = shown.dtype, int(shown.shape[2])
+        self._samples = self._way()
+        self.chunk = self._samples.chunk
+        refuse_hostile(self._path, self)
+
+    def decode(self, row: int, column: int) -> NDArray[Any]:
+        """Read the chunk as a picture or map."""
+        return self._shown(self._samples.read(row, column))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._close.close()
+
+    def _shown(self, samples: NDArray[Any]) -> NDArray[Any]:
+        show = tiff.as_map if self._stored else tiff.as_pixels
+        return show(self._page, samples, self._path)
+
+    def _way(self) -> Samples:
+        if Rows.suit(self._page):
+            return Rows(self._page, self._path)
+        if Segments.suit(self._page):
+            return Segments(self._page, self._path)
+        from maskloom.store.rasters.gdal import GdalSamples
+
+        try:
+            return self._close.enter_context(GdalSamples(self._page, self._path))
+        except MissingExtra as error:
+            raise MissingExtra(
+                "the codec of this TIFF is not installed",
+                where=self._path,
+                seen=getattr(self._page.compression, "name", self._page.compression),
+                hint="install it with: pip install 'maskloom[geo]', or rewrite the file "
+                "with deflate compression",
+            ) from error
+
+
+def tiff_size(path: Path) -> tuple[int, int]:
+    """(H, W) of a TIFF of any size, upright, from its header.
+
+    Raises:
+        ImageError: missing, empty, or no TIFF.
+    """
+    refuse_absent(path)
+    height, width, orientation = decoding(path, lambda: tiff.header(path))
+    return upright_size((height, width), orientation)
+
+
+def page_georeference(page: Any) -> Georeference | None:
+    """The GeoTIFF tags of a page, or None."""
+    found = {
+        code: (int(tag.dtype), int(tag.count), tag.value)
+        for code in GEO_TAGS
+        if (tag := page.tags.get(code)) is not None
+    }
+    return found or None
