@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from maskloom.core.labels import Labels
 from maskloom.core.run import Preprocessing, Run
@@ -25,7 +25,7 @@ from maskloom.inference.decode import (
     decode_instances,
 )
 from maskloom.inference.engines.base import Engine
-from maskloom.inference.preprocess import normalize, pad_to_stride, to_unit
+from maskloom.inference.preprocess import image_moments, normalize, pad_to_stride, to_unit
 
 
 def _too_large(height: int, width: int) -> ImageError:
@@ -50,10 +50,14 @@ def _free_bytes() -> int:
 def split_logits(
     logits: NDArray[np.float32], channels: Channels
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Class probabilities and the distance, if there is one, of logits (K, H, W)."""
+    """Class probabilities and the distance, if there is one, of logits (K, H, W); in place."""
     n = channels.n_classes
     distance = expit(logits[n]) if channels.distance else None
-    return softmax(logits[:n], axis=0), distance
+    classes = logits[:n]
+    classes -= classes.max(axis=0)
+    np.exp(classes, out=classes)
+    classes /= classes.sum(axis=0)
+    return classes, distance
 
 
 class NetworkSegmenter:
@@ -65,6 +69,7 @@ class NetworkSegmenter:
         preprocessing: how to feed it.
         layer: the layer of its labels.
         depth, min_area: how objects are parted, see `decode_instances`.
+        run: the run that the engine's network is of, if it is of one.
     """
 
     def __init__(
@@ -76,9 +81,11 @@ class NetworkSegmenter:
         layer: str = "model/network",
         depth: float = DEPTH,
         min_area: int = MIN_AREA,
+        run: Run | None = None,
     ) -> None:
         self.depth, self.min_area = depth, min_area
         self.engine = engine
+        self.run = run
         self.channels = channels
         self.preprocessing = preprocessing
         self.layer = layer
@@ -108,6 +115,7 @@ class NetworkSegmenter:
             layer=run.layer,
             depth=depth,
             min_area=min_area,
+            run=run,
         )
 
     @property
@@ -120,25 +128,32 @@ class NetworkSegmenter:
         """What its labels mean."""
         return self.channels.taxonomy
 
-    def probabilities(
-        self, image: NDArray[Any]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Class probabilities (K, H, W) and the predicted distance (H, W), if there is one.
+    def logits(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """(K, H, W) of one pass over an image (H, W, C).
 
         Raises:
             ImageError: wrong channels, or more pixels than fit into memory.
         """
         height, width = image.shape[:2]
         self._refuse_huge(height, width)
-        padded = pad_to_stride(
-            normalize(to_unit(image, self.preprocessing), self.preprocessing),
-            self.preprocessing.stride,
-        )
+        pre = self.preprocessing
+        moments = image_moments(lambda y0, y1, x0, x1: image[y0:y1, x0:x1], (height, width), pre)
+        padded = pad_to_stride(normalize(to_unit(image, pre), pre, moments), pre.stride)
         try:
-            logits = self.engine.logits(padded)[:, :height, :width]
+            return self.engine.logits(padded)[:, :height, :width]
         except MemoryError as error:
             raise _too_large(height, width) from error
-        return split_logits(logits, self.channels)
+
+    def decode(self, logits: NDArray[np.float32]) -> tuple[Labels, NDArray[np.float32]]:
+        """Labels and class probabilities (K, H, W) of logits, whose array is used up."""
+        classes, distance = split_logits(logits, self.channels)
+        if distance is None:
+            labels = decode_classes(classes, self.channels)
+        else:
+            labels = decode_instances(
+                classes, distance, self.channels, depth=self.depth, min_area=self.min_area
+            )
+        return labels.replace(layer=self.layer), classes
 
     def _refuse_huge(self, height: int, width: int) -> None:
         """Before the system kills the process: a pass must fit into the free memory."""
@@ -148,12 +163,5 @@ class NetworkSegmenter:
 
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it
         """Label one image (H, W, C)."""
-        classes, distance = self.probabilities(image)
-        labels: Labels
-        if distance is None:
-            labels = decode_classes(classes, self.channels)
-        else:
-            labels = decode_instances(
-                classes, distance, self.channels, depth=self.depth, min_area=self.min_area
-            )
-        return Prediction(labels.replace(layer=self.layer), probabilities=classes)
+        labels, probabilities = self.decode(self.logits(image))
+        return Prediction(labels, probabilities=probabilities)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from maskloom.core.run import Preprocessing
 from maskloom.errors import ImageError
 
 Moments = tuple[NDArray[Any], NDArray[Any]]
+ReadImage = Callable[[int, int, int, int], NDArray[Any]]
+"""(y0, y1, x0, x1) within the image → (h, w, C) as stored."""
+
+_SLAB = 1 << 22  # pixels
 _FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
@@ -67,8 +73,62 @@ def normalize(
 def pad_to_stride(array: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     """Pad below and right by mirroring, so that height and width are multiples of `stride`."""
     height, width = array.shape[:2]
-    below, right = -height % stride, -width % stride
-    if not below and not right:
+    if height % stride == 0 and width % stride == 0:
         return array
-    mode = "reflect" if below < height and right < width else "symmetric"
-    return np.pad(array, ((0, below), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload, no-any-return]
+    rows = mirrored(0, -(-height // stride) * stride, height)
+    columns = mirrored(0, -(-width // stride) * stride, width)
+    return array[np.ix_(rows, columns)]
+
+
+def mirrored(first: int, last: int, length: int) -> NDArray[np.int64]:
+    """Where the pixels first..last of a line lie that is mirrored past its end.
+
+    The border pixel is not repeated, unless the line is too short for that.
+    """
+    at = np.arange(first, last)
+    if last - length < length:
+        return np.where(at < length, at, 2 * length - 2 - at)
+    folded = at % (2 * length)
+    return np.where(folded < length, folded, 2 * length - 1 - folded)
+
+
+def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) -> Moments | None:
+    """(C,) mean and deviation on the scale of `to_unit`; None if the model does not use them.
+
+    Read in slabs. Sums of whole numbers are exact, so that any way of reading gives the same
+    bits; of floats the slabs are always the same.
+
+    Args:
+        read: windows of the image.
+        size: (H, W).
+        pre: of the network.
+    """
+    if not pre.per_image:
+        return None
+    first = second = np.zeros(1)
+    dtype = np.dtype(np.uint8)
+    for pixels in _slabs(read, size):
+        dtype = pixels.dtype
+        values = pixels.reshape(-1, pixels.shape[2])
+        # in double precision sums of 16-bit squares are exact up to 2^21 pixels and more
+        wide = values.astype(np.float64)
+        first = first + wide.sum(axis=0)
+        second = second + np.einsum("pc,pc->c", wide, wide)
+    pixels_all = math.prod(size)
+    mean = first / pixels_all
+    deviation = np.sqrt(np.maximum(second / pixels_all - mean**2, 0))
+    scale = unit_scale(dtype, pre)
+    channels = len(pre.channels)
+    return _as_many(mean / scale, channels), _as_many(deviation / scale, channels)
+
+
+def _slabs(read: ReadImage, size: tuple[int, int]) -> Iterator[NDArray[Any]]:
+    height, width = size
+    rows = max(1, _SLAB // width)
+    for y in range(0, height, rows):
+        yield read(y, min(height, y + rows), 0, width)
+
+
+def _as_many(values: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+    """A grey image is repeated for a network of three channels, and so are its moments."""
+    return np.repeat(values, channels) if len(values) == 1 else values

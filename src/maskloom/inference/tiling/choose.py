@@ -1,0 +1,92 @@
+"""Whether an image is cut, and how: from the network's field and the memory it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskloom.core.segmenter import Segmenter
+from maskloom.inference.network import NetworkSegmenter
+from maskloom.inference.tiling.field import Field, measure_field
+from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
+
+MARGIN = 64
+RUNTIME_BYTES = 600 << 20
+"""What a process takes before its first block: libraries, weights, decoded storage chunks."""
+_GIB = 1 << 30
+_ONE_PASS_PX = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class TileOptions:
+    """What the user says of tiles.
+
+    Args:
+        tile: side of the blocks, or of the windows of a blend, px; 0: by the memory.
+        memory: GiB that one process may take.
+        margin: px around a block in which objects are labelled, too.
+    """
+
+    tile: int = 0
+    memory: float = 2.0
+    margin: int = MARGIN
+
+
+def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) -> Plan | None:
+    """How an image of this size is cut; None if it is labelled in one pass.
+
+    For a bounded field, cutting changes nothing, and the memory alone decides. For another it
+    changes what the network sees: then the size of windows does not depend on the machine, and
+    images of up to 2²² pixels are taken whole.
+
+    Args:
+        segmenter: only networks of class maps and distances are cut.
+        size: (H, W).
+        options: of the user.
+
+    Raises:
+        UsageError, ImageError: see `exact_plan`.
+    """
+    if not isinstance(segmenter, NetworkSegmenter):
+        return None
+    channels = segmenter.channels
+    # beside the network's own: its input twice, logits, probabilities, and what decodes them
+    beside = 8 * len(segmenter.preprocessing.channels) + 12 * (channels.n_classes + 1)
+    per_pixel = segmenter.engine.bytes_per_pixel + beside
+    most = max(0, int((options.memory * _GIB - RUNTIME_BYTES) / per_pixel))
+    pixels = area((0, size[0], 0, size[1]))
+    if options.tile == 0 and pixels <= min(most, _ONE_PASS_PX):
+        return None
+    field = field_of(segmenter)
+    if options.tile == 0 and pixels <= (most if field.bounded else _ONE_PASS_PX):
+        return None
+    margin = options.margin if channels.distance else 0
+    if field.bounded:
+        return exact_plan(size, field, most_px=most, margin=margin, tile=options.tile)
+    held = 4 * (2 * channels.n_classes + 4) + 16  # sums, probabilities, weights, labels
+    tile = options.tile or _window(segmenter)
+    room = options.memory * _GIB - RUNTIME_BYTES - tile**2 * per_pixel
+    return blend_plan(
+        size, field.stride, tile=tile, most_px=max(0, int(room / held)), margin=margin
+    )
+
+
+def field_of(segmenter: NetworkSegmenter) -> Field:
+    """What the segmenter's network sees, measured in fp32 by torch, which hands NaN on."""
+    from maskloom.inference.engines.torch_engine import TorchEngine
+
+    engine = segmenter.engine
+    if isinstance(engine, TorchEngine):
+        network, device = engine.network, engine.device
+    else:
+        from maskloom.models import checkpoint
+
+        assert segmenter.run is not None, "other engines run what was exported from a run"
+        network, device = checkpoint.load(segmenter.run), "cpu"
+    probe = TorchEngine(network, precision="fp32", device=device)
+    pre = segmenter.preprocessing
+    return measure_field(probe.logits, len(pre.channels), pre.stride)
+
+
+def _window(segmenter: NetworkSegmenter) -> int:
+    """Side of the windows of a blend: what the network was trained on, where that is known."""
+    return 512 if segmenter.run is None else max(256, *segmenter.run.recipe.crop)
