@@ -110,15 +110,17 @@ AUGMENTATIONS: dict[str, Entry] = {
 # Scores carry the names that reports carry; they are computed together, not loaded by name.
 _PIXELS = "maskloom.metrics.pixels:PixelMetrics"
 _INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
-_ONE = ("instance",)
+_PANOPTIC = "maskloom.metrics.panoptic:PanopticMetrics"
+_ONE, _SEGMENTS = ("instance",), ("panoptic",)
+_ALL = (*_BOTH, *_SEGMENTS)
 
 METRICS: dict[str, Entry] = {
-    "miou": Entry(_PIXELS, "intersection over union, mean over classes", _BOTH),
-    "fwiou": Entry(_PIXELS, "intersection over union, weighted by pixels per class", _BOTH),
-    "pixel_accuracy": Entry(_PIXELS, "share of valid pixels with the right class", _BOTH),
-    "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _BOTH),
-    "dice": Entry(_PIXELS, "Dice, mean over classes", _BOTH),
-    "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _BOTH),
+    "miou": Entry(_PIXELS, "intersection over union, mean over classes", _ALL),
+    "fwiou": Entry(_PIXELS, "intersection over union, weighted by pixels per class", _ALL),
+    "pixel_accuracy": Entry(_PIXELS, "share of valid pixels with the right class", _ALL),
+    "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _ALL),
+    "dice": Entry(_PIXELS, "Dice, mean over classes", _ALL),
+    "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _ALL),
     "ap": Entry(_INSTANCES, "average precision, mean over IoU 0.50 to 0.95 and classes", _ONE),
     "ap50": Entry(_INSTANCES, "average precision at IoU 0.50", _ONE),
     "ap75": Entry(_INSTANCES, "average precision at IoU 0.75", _ONE),
@@ -129,6 +131,15 @@ METRICS: dict[str, Entry] = {
     "ar10": Entry(_INSTANCES, "average recall with 10 predictions per image and class", _ONE),
     "ar100": Entry(_INSTANCES, "average recall with 100 predictions per image and class", _ONE),
     "f1_50": Entry(_INSTANCES, "F1 of objects at IoU 0.50", _ONE),
+    "pq": Entry(_PANOPTIC, "panoptic quality: rq × sq of segments, mean over classes", _SEGMENTS),
+    "sq": Entry(_PANOPTIC, "mean IoU of matched segments, mean over classes", _SEGMENTS),
+    "rq": Entry(_PANOPTIC, "F1 of segments at IoU above 0.5, mean over classes", _SEGMENTS),
+    "pq_things": Entry(_PANOPTIC, "panoptic quality over classes of things", _SEGMENTS),
+    "sq_things": Entry(_PANOPTIC, "mean IoU of matched segments of things", _SEGMENTS),
+    "rq_things": Entry(_PANOPTIC, "F1 of segments of things", _SEGMENTS),
+    "pq_stuff": Entry(_PANOPTIC, "panoptic quality over classes of stuff", _SEGMENTS),
+    "sq_stuff": Entry(_PANOPTIC, "mean IoU of matched segments of stuff", _SEGMENTS),
+    "rq_stuff": Entry(_PANOPTIC, "F1 of segments of stuff", _SEGMENTS),
 }
 
 REFINEMENTS: dict[str, Entry] = {}

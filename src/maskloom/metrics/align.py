@@ -1,6 +1,7 @@
 """Two data sets made comparable: which samples belong together, and one meaning of categories.
 
-Nothing is scored here; `judge.py` feeds what this returns to the metrics.
+Nothing is scored here; `judge.py` feeds what this returns to the metrics. How categories of one
+side read in the other's taxonomy is `translation.py`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import BACKGROUND, Labels, Rows, codes, map_dtype
+from maskloom.core.labels import BACKGROUND, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, recode
-from maskloom.errors import DataError, TaxonomyError, UsageError
+from maskloom.errors import DataError
+from maskloom.metrics.translation import Translation, some_of
 
 Missing = Literal["error", "empty", "skip"]
 
@@ -62,9 +62,9 @@ def pair_samples(
     if absent and (missing == "error" or len(absent) == len(names)):
         kind = "image ids" if by_id else "keys (relative paths without suffix)"
         raise DataError(
-            f"{len(absent)} of {len(names)} samples have no prediction: {_some(absent)}",
+            f"{len(absent)} of {len(names)} samples have no prediction: {some_of(absent)}",
             where=predicted.name or "predicted",
-            seen=f"{kind} such as {_some(list(map(str, others)), 3)}",
+            seen=f"{kind} such as {some_of(list(map(str, others)), 3)}",
             hint="add them, or say --missing empty (scored as empty) or --missing skip"
             if len(absent) < len(names)
             else "check that both name the same images",
@@ -78,101 +78,11 @@ def pair_samples(
     notes = []
     if absent:
         fate = "scored as empty" if missing == "empty" else "left out"
-        notes.append(f"{len(absent)} samples without a prediction are {fate}: {_some(absent)}")
+        notes.append(f"{len(absent)} samples without a prediction are {fate}: {some_of(absent)}")
     extra = len(predicted) - len(names) + len(absent)
     if extra:
         notes.append(f"{extra} predicted samples are not in the truth and are left out")
     return pairs, tuple(notes)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Translation:
-    """How one side's categories read in the common taxonomy.
-
-    Args:
-        source: the taxonomy of the labels.
-        target: the common taxonomy, that of the truth.
-        positions: for each category of `source` its position in `target`, or None.
-        side: "truth" or "prediction", for errors.
-    """
-
-    source: Taxonomy
-    target: Taxonomy
-    positions: tuple[int | None, ...]
-    side: str = "prediction"
-
-    @classmethod
-    def make(
-        cls, source: Taxonomy, target: Taxonomy, renames: Mapping[str, str] | None = None
-    ) -> Translation:
-        """Match categories by key, name or alias, after `renames` (name here → name there).
-
-        Raises:
-            UsageError: a rename names a category that does not exist.
-        """
-        for old, new in (renames or {}).items():
-            for name, taxonomy, side in ((old, source, "prediction"), (new, target, "truth")):
-                if taxonomy.find(name) is None:
-                    raise UsageError(
-                        f"the {side} has no such category",
-                        where=f"--map {old}={new}",
-                        seen=name,
-                        hint=f"known: {_some([c.name for c in taxonomy], 20)}",
-                    )
-        return cls(source, target, tuple(target.match(source, renames)))
-
-    def class_map(self, labels: Labels, where: str) -> NDArray[Any]:
-        """(H, W) class map under the common taxonomy; void categories become the void code.
-
-        Raises:
-            TaxonomyError: a category in use has no counterpart.
-        """
-        own = class_map(labels, self.source)
-        dtype = np.dtype(map_dtype(len(self.target)))
-        plain = not any(c.void for c in (*self.source, *self.target))
-        if own.dtype == dtype and plain and self.positions == tuple(range(len(self.source))):
-            return own
-        if any(p is None and not self.source[i].void for i, p in enumerate(self.positions)):
-            used = np.unique(own)
-            self._check(used[used < len(self.source)], where)
-        targets = [
-            None if category.void else p
-            for category, p in zip(self.source, self.positions, strict=True)
-        ]
-        return recode(own, targets, self.target, lost=codes(dtype)[0])
-
-    def rows(self, labels: Labels, where: str) -> Rows:
-        """The rows under the common taxonomy; void ones of a prediction are left out.
-
-        Raises:
-            DataError: the labels are a class map.
-            TaxonomyError: a category in use has no counterpart.
-        """
-        rows = labels.rows
-        if rows is None:
-            raise DataError(
-                f"the {self.side} is a class map and holds no instances",
-                where=where,
-                hint="score it with --task semantic",
-            )
-        if self.side == "prediction":
-            void = np.array([c.void for c in self.source], np.bool_)
-            rows = rows.take(~void[rows.category])
-        self._check(np.unique(rows.category), where)
-        table = np.array([-1 if p is None else p for p in self.positions], np.int32)
-        columns = {name: getattr(rows, name) for name in Rows.__slots__}
-        return Rows(**{**columns, "category": table[rows.category]})
-
-    def _check(self, used: Sequence[int] | NDArray[Any], where: str) -> None:
-        for i in used:
-            if self.positions[i] is None and not self.source[i].void:
-                raise TaxonomyError(
-                    f"the {self.side} uses a category that the truth does not have",
-                    where=where,
-                    seen=self.source[i].name,
-                    hint=f"say what it is with --map '{self.source[i].name}=NAME'; the truth has "
-                    f"{_some([c.name for c in self.target], 12)}",
-                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,8 +200,3 @@ def _same_images(
 
 def _distinct(ids: list[Any]) -> bool:
     return all(type(i) is int for i in ids) and len(set(ids)) == len(ids)
-
-
-def _some(names: Sequence[str], n: int = 5) -> str:
-    more = f" and {len(names) - n} more" if len(names) > n else ""
-    return (", ".join(names[:n]) or "none") + more

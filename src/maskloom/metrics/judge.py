@@ -1,7 +1,8 @@
 """Labels against labels, over two data sets: one pass, one report.
 
 The one comparison of maskloom: predictions, gold sets and second annotators are all judged
-here. Scores are in `pixels.py` and `instances.py`; what belongs together, in `align.py`.
+here. Scores are in `pixels.py`, `instances.py` and `panoptic.py`; what belongs together, in
+`align.py`.
 """
 
 from __future__ import annotations
@@ -14,25 +15,36 @@ import numpy as np
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Coverage, Labels
-from maskloom.core.report import Report, Score
+from maskloom.core.report import Report
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
 from maskloom.metrics.align import Comparison, Missing, Pair, compare
-from maskloom.metrics.instances import INSTANCE_METRICS, InstanceMetrics
+from maskloom.metrics.contingency import columns_of, overlap_in
+from maskloom.metrics.instances import INSTANCE_METRICS
 from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
-from maskloom.metrics.pixels import PIXEL_METRICS, PixelMetrics
+from maskloom.metrics.panoptic import PANOPTIC_METRICS
+from maskloom.metrics.pixels import PIXEL_METRICS
+from maskloom.metrics.segments import segment_rows
+from maskloom.metrics.tally import Tally
 from maskloom.version import __version__
 from maskloom.work.progress import track
 
 Task = Literal["semantic", "instance", "auto"]
-Convention = Literal["maskloom", "coco"]
+JudgedTask = Literal["auto", "semantic", "instance", "panoptic"]
+Convention = Literal["maskloom", "coco", "panopticapi"]
 
 METRICS: dict[str, tuple[str, ...]] = {
     "semantic": PIXEL_METRICS,
     "instance": (*INSTANCE_METRICS, *PIXEL_METRICS),
+    "panoptic": (*PANOPTIC_METRICS, *PIXEL_METRICS),
 }
-RULES: dict[str, InstanceRules] = {"maskloom": MASKLOOM_RULES, "coco": COCO_RULES}
+RANKED_BY = {"semantic": "miou", "instance": "f1_50", "panoptic": "pq"}
+RULES: dict[str, InstanceRules] = {
+    "maskloom": MASKLOOM_RULES,
+    "coco": COCO_RULES,
+    "panopticapi": MASKLOOM_RULES,
+}
 NO_TAG = "(none)"
 _VOID_RULE = (
     "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
@@ -45,7 +57,7 @@ class Terms:
     """The terms of a judgement.
 
     Args:
-        task: "auto" is instance where both sides hold rows, else semantic.
+        task: "auto" decides by the labels; see `chosen_task`.
         rules: how objects are matched.
         convention: the name that the rules go by.
         missing: what becomes of samples without a prediction.
@@ -54,45 +66,13 @@ class Terms:
         metrics: names to report; empty reports all.
     """
 
-    task: Task = "auto"
+    task: JudgedTask = "auto"
     rules: InstanceRules = MASKLOOM_RULES
     convention: str = "maskloom"
     missing: Missing = "error"
     by: str | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
-
-
-class Tally:
-    """Everything counted over some samples: update → merge → result, in any order."""
-
-    def __init__(self, taxonomy: Taxonomy, rules: InstanceRules) -> None:
-        self.pixels = PixelMetrics(taxonomy)
-        self.instances = InstanceMetrics(taxonomy, rules)
-        self.samples = 0
-
-    def merge(self, other: Tally) -> None:
-        """Add what another worker or slice counted."""
-        self.pixels.merge(other.pixels)
-        self.instances.merge(other.instances)
-        self.samples += other.samples
-
-    def result(self, task: str) -> tuple[dict[str, Score], dict[str, str], dict[str, Any]]:
-        """(metrics, reasons, per class) of a task; instance scores come first."""
-        pixels = self.pixels.result()
-        if task == "semantic":
-            return dict(pixels.metrics), dict(pixels.reasons), dict(pixels.per_class)
-        objects = self.instances.result()
-        per_class = {}
-        for key, row in objects.per_class.items():
-            both = {**row, **pixels.per_class[key]}
-            why = [r["reason"] for r in (row, pixels.per_class[key]) if "reason" in r]
-            per_class[key] = {**both, "reason": "; ".join(why)} if why else both
-        return (
-            {**objects.metrics, **pixels.metrics},
-            {**objects.reasons, **pixels.reasons},
-            per_class,
-        )
 
 
 def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
@@ -112,12 +92,13 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         pixels, the confusion matrix.
 
     Raises:
-        DataError: samples are missing, sizes differ, or labels hold no instances.
+        DataError: samples are missing, sizes differ, labels hold no instances, or panoptic
+            segments overlap.
         TaxonomyError: the prediction uses a category that the truth does not have.
         UsageError: a metric, tag or category is unknown.
     """
     pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
-    task = task_of(pair_up) if terms.task == "auto" else terms.task
+    task = chosen_task(pair_up) if terms.task == "auto" else terms.task
     chosen = _chosen(terms.metrics, task)
     _check_tag(pair_up, terms.by)
     slices: dict[str, Tally] = {}
@@ -145,8 +126,8 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         per_sample=tuple(per_sample),
         confusion=whole.pixels.table(),
         provenance=_provenance(terms, task, len(pair_up.pairs)),
-        notes=(*pair_up.notes, *(whole.instances.result().notes if task == "instance" else ())),
-        ranked_by="f1_50" if task == "instance" else "miou",
+        notes=(*pair_up.notes, *whole.notes(task)),
+        ranked_by=RANKED_BY[task],
     )
 
 
@@ -159,15 +140,34 @@ def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:
     return "semantic"
 
 
+def chosen_task(pair_up: Comparison) -> Literal["semantic", "instance", "panoptic"]:
+    """What "auto" stands for: semantic unless the first pair holds rows on both sides.
+
+    Rows are judged as panoptic if the taxonomy has both things and stuff, and both sides of the
+    first pair hold stuff and no segments that overlap; else as instances.
+    """
+    form = task_of(pair_up)
+    kinds = {pair_up.taxonomy[k].kind for k in pair_up.taxonomy.scored}
+    if form == "semantic" or len(kinds) < 2:
+        return form
+    first = next(pair for pair in pair_up.pairs if pair.predicted is not None)
+    for side, labels in zip((pair_up.ours, pair_up.theirs), pair_up.labels(first), strict=True):
+        rows = segment_rows(side.rows(labels, first.truth.key), pair_up.taxonomy, void=False)
+        held = {pair_up.taxonomy[int(k)].kind for k in np.unique(rows.category)}
+        if "stuff" not in held or overlap_in(columns_of(rows.masks)) is not None:
+            return "instance"
+    return "panoptic"
+
+
 def _chosen(metrics: tuple[str, ...], task: str) -> tuple[str, ...]:
     for name in metrics:
         if name not in METRICS[task]:
-            other = task == "semantic" and name in METRICS["instance"]
+            other = next((t for t in METRICS if name in METRICS[t]), None)
             raise UsageError(
                 f"the task {task} has no such metric",
                 where="--metrics",
                 seen=name,
-                hint="say --task instance" if other else f"known: {', '.join(METRICS[task])}",
+                hint=f"say --task {other}" if other else f"known: {', '.join(METRICS[task])}",
             )
     return metrics
 
@@ -199,17 +199,20 @@ def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str
     key = pair.truth.key
     truth, predicted = pair_up.labels(pair)
     row: dict[str, Any] = {"key": key}
+    if task != "semantic" and len(truth.size) != 2:
+        raise DataError(
+            "objects of volumes are not scored",
+            where=key,
+            seen=truth.size,
+            hint="score the classes with --task semantic",
+        )
+    limits = blind_spots(truth.coverage, pair_up.taxonomy)
     if task == "instance":
-        if len(truth.size) != 2:
-            raise DataError(
-                "objects of volumes are not scored",
-                where=key,
-                seen=truth.size,
-                hint="score the classes with --task semantic",
-            )
         rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
-        limits = blind_spots(truth.coverage, pair_up.taxonomy)
         row |= tally.instances.update(*rows, order=pair.order, **limits)
+    elif task == "panoptic":
+        segments = pair_up.ours.segments(truth, key), pair_up.theirs.segments(predicted, key)
+        row |= tally.panoptic.update(*segments, where=key, **limits)
     maps = (
         pair_up.ours.class_map(truth, key),
         pair_up.theirs.class_map(surest_on_top(predicted), key),
@@ -248,8 +251,10 @@ def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:
         "missing": terms.missing,
     }
     if task == "instance":
-        out["convention"] = terms.convention
+        out["convention"] = "coco" if terms.convention == "coco" else "maskloom"
         out["max_detections"] = terms.rules.max_detections
+    if task == "panoptic":
+        out["convention"] = "panopticapi"
     if terms.renames:
         out["renames"] = dict(terms.renames)
     return out

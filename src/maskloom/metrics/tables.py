@@ -12,9 +12,10 @@ from maskloom.core.report import Report
 _CLASS_COLUMNS = {
     "semantic": ("iou", "dice", "accuracy", "precision"),
     "instance": ("ap", "ap50", "ap75", "f1_50", "iou", "dice"),
+    "panoptic": ("kind", "pq", "sq", "rq", "tp", "fp", "fn", "iou"),
 }
 _KEY = 40
-_SAMPLE_COLUMNS = ("f1_50", "miou", "pixel_accuracy")
+_SAMPLE_COLUMNS = ("pq", "sq", "rq", "f1_50", "miou", "pixel_accuracy")
 
 
 def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:

@@ -34,7 +34,7 @@ def evaluate(
     truth: Path,
     predicted: Path,
     *,
-    task: Literal["auto", "semantic", "instance"] = "auto",
+    task: Literal["auto", "semantic", "instance", "panoptic"] = "auto",
     from_: str | None = None,
     predicted_from: str | None = None,
     taxonomy: Path | None = None,
@@ -42,7 +42,7 @@ def evaluate(
     missing: Literal["error", "empty", "skip"] = "error",
     by: str | None = None,
     metrics: tuple[str, ...] = (),
-    convention: Literal["maskloom", "coco"] = "maskloom",
+    convention: Literal["maskloom", "coco", "panopticapi"] = "maskloom",
     split: str | None = None,
     images: Path | None = None,
     report: Path | None = None,
@@ -50,7 +50,7 @@ def evaluate(
     map_: tuple[str, ...] = (),
     set_: tuple[str, ...] = (),
 ) -> Outcome:
-    """Score masks against the truth: IoU, Dice and accuracy of pixels, AP of objects.
+    """Score masks against the truth: IoU, Dice and accuracy of pixels, AP of objects, PQ.
 
     Samples match by relative path without suffix, or by image id where both sides are COCO.
     Pixel scores come from one confusion matrix over all samples; a void prediction on a valid
@@ -59,8 +59,9 @@ def evaluate(
     Args:
         truth: the labels to score by, a data set in any known format.
         predicted: the labels to score, likewise.
-        task: semantic (classes of pixels) or instance (objects, and their pixels); auto decides
-            by the labels.
+        task: semantic (classes of pixels), instance (objects, and their pixels) or panoptic
+            (segments of things and stuff that do not overlap, and their pixels); auto decides by
+            the labels.
         from_: format of the truth, if it should not be detected.
         predicted_from: format of the prediction, if it should not be detected.
         taxonomy: JSON file that names the ids of bare label maps on both sides.
@@ -70,6 +71,7 @@ def evaluate(
         by: also score each value of this tag, or each group.
         metrics: names to report; all that apply if left out.
         convention: how objects are matched; coco keeps 100 predictions per image and class.
+            Panoptic segments are always matched as panopticapi does.
         split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt, which
             is found in the project too.
         images: where the images lie, if not with the labels; only the report shows them.

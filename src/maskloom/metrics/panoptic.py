@@ -1,0 +1,170 @@
+"""Panoptic quality: how many segments were found, and how well they fit.
+
+Sums over samples are exact, so that any order and any number of workers gives the same bits.
+What a segment is, is `segments.py`; which ones match, `segment_matching.py`; pixel scores are
+`pixels.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Rows
+from maskloom.core.masks import Masks
+from maskloom.core.report import Score
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.contingency import shared_pixels
+from maskloom.metrics.objects import drawn_only
+from maskloom.metrics.segment_matching import (
+    SegmentCounts,
+    Shared,
+    last_crowds,
+    match_segments,
+)
+from maskloom.metrics.segments import VOID_SEGMENT, exclusive_columns, segment_rows
+
+_QUALITIES = ("pq", "sq", "rq")
+PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanopticScores:
+    """Scores of a data set's segments.
+
+    Args:
+        metrics: name → fraction in [0, 1], or None where undefined.
+        reasons: why, for each None.
+        per_class: category key → name, kind, pq, sq, rq, tp, fp, fn.
+        notes: what a reader must know of these numbers.
+    """
+
+    metrics: Mapping[str, Score]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class PanopticMetrics:
+    """PQ of a data set: update with each sample, merge workers, ask for the result.
+
+    Args:
+        taxonomy: of the labels; says what is thing, stuff and void.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self.counts = SegmentCounts.zero(len(taxonomy))
+        self.truth_drawn = self.predicted_drawn = self.crowded = 0
+
+    def update(
+        self,
+        truth: Rows,
+        predicted: Rows,
+        *,
+        ignore: Masks | None = None,
+        unlabelled: Collection[int] = (),
+        where: str = "",
+    ) -> dict[str, Score]:
+        """Match one sample.
+
+        Args:
+            truth: rows that do not overlap; see `segments.segment_rows` for what is one segment.
+            predicted: likewise, in the same frame; void rows and crowd flags mean nothing.
+            ignore: one row, the part of the frame that was not labelled.
+            unlabelled: positions of categories that the truth does not list exhaustively here;
+                such segments are not counted, and unclaimed pixels are void.
+            where: the sample, for errors.
+
+        Returns:
+            pq, sq, rq (None where there is no segment), tp, fp, fn: of this sample alone.
+
+        Raises:
+            DataError: two segments of one side claim the same pixels.
+        """
+        t = segment_rows(truth, self.taxonomy, unlabelled=unlabelled)
+        p = segment_rows(predicted, self.taxonomy, unlabelled=unlabelled, void=False)
+        p = p if (p.masks.areas > 0).all() else p.take(p.masks.areas > 0)
+        columns = (
+            exclusive_columns(t, self.taxonomy, side="truth", where=where),
+            exclusive_columns(p, self.taxonomy, side="prediction", where=where),
+        )
+        shared = Shared(*shared_pixels(*columns, len(p)), len(p))
+        if unlabelled:
+            blind = p.masks.areas - shared.sums(np.ones(len(shared.pixels), np.bool_))
+        else:
+            blind = _unlabelled_pixels(ignore, t.masks, p.masks)
+        counts = match_segments(t, p, shared, blind, n_categories=len(self.taxonomy))
+        self.counts.add(counts)
+        crowds = t.crowd & (t.category != VOID_SEGMENT)
+        self.crowded += int(crowds.sum() > len(last_crowds(t)))
+        self.truth_drawn += drawn_only(truth, self.taxonomy)
+        self.predicted_drawn += drawn_only(predicted, self.taxonomy)
+        means = counts.means(self.taxonomy.scored)
+        sums = {name: int(getattr(counts, name).sum()) for name in ("tp", "fp", "fn")}
+        return {**dict(zip(_QUALITIES, means, strict=True)), **sums}
+
+    def merge(self, other: PanopticMetrics) -> None:
+        """Add what another worker matched under the same taxonomy."""
+        self.counts.add(other.counts)
+        self.truth_drawn += other.truth_drawn
+        self.predicted_drawn += other.predicted_drawn
+        self.crowded += other.crowded
+
+    def result(self) -> PanopticScores:
+        """PQ over everything matched so far.
+
+        Source: Kirillov et al. 2019 ("Panoptic Segmentation"), section 4; panopticapi
+        `pq_compute_single_core`.
+        """
+        kinds = {
+            "": self.taxonomy.scored,
+            "_things": [k for k in self.taxonomy.scored if self.taxonomy[k].kind == "thing"],
+            "_stuff": [k for k in self.taxonomy.scored if self.taxonomy[k].kind == "stuff"],
+        }
+        metrics: dict[str, Score] = {}
+        reasons: dict[str, str] = {}
+        for of, positions in kinds.items():
+            named = [f"{q}{of}" for q in _QUALITIES]
+            metrics |= dict(zip(named, self.counts.means(positions), strict=True))
+            if metrics[named[0]] is None:
+                what = f"{of[1:]} category" if of else "category"
+                why = "has a segment on either side" if positions else "is in the taxonomy"
+                reasons |= dict.fromkeys(named, f"no {what} {why}")
+        per_class = {self.taxonomy[k].key: self._class_row(k) for k in self.taxonomy.scored}
+        return PanopticScores(metrics, reasons, per_class, self._notes())
+
+    def _class_row(self, k: int) -> dict[str, Any]:
+        category, found = self.taxonomy[k], self.counts.qualities(k)
+        row: dict[str, Any] = {
+            "name": category.name,
+            "kind": category.kind,
+            **dict(zip(_QUALITIES, found or (None,) * 3, strict=True)),
+            **{name: int(getattr(self.counts, name)[k]) for name in ("tp", "fp", "fn")},
+        }
+        return row if found else {**row, "reason": "no segment on either side"}
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        for n, side in ((self.truth_drawn, "of the truth"), (self.predicted_drawn, "predicted")):
+            if n:
+                notes.append(f"{n} boxes or other drawings {side} have no mask: no segments")
+        if self.crowded:
+            notes.append(
+                f"{self.crowded} images hold several crowd regions of one class: only the last of "
+                "them excuses extra segments, as panopticapi has it"
+            )
+        return tuple(notes)
+
+
+def _unlabelled_pixels(ignore: Masks | None, truth: Masks, predicted: Masks) -> NDArray[np.int64]:
+    """(M,) pixels of each prediction in the ignored area that no truth claims."""
+    if ignore is None or not len(ignore) or not len(predicted):
+        return np.zeros(len(predicted), np.int64)
+    free = ignore.difference(truth.merge()) if len(truth) else ignore
+    pixels: NDArray[np.int64] = free.intersections(predicted)[0]
+    return pixels
