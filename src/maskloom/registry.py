@@ -30,6 +30,11 @@ FORMATS: dict[str, Entry] = {
     "coco": Entry(
         "maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
     ),
+    "coco-panoptic": Entry(
+        "maskloom.formats.coco_panoptic:FORMAT",
+        "COCO panoptic: JSON of segments + folder of PNG id maps (things and stuff)",
+        ("panoptic",),
+    ),
     "bitmap": Entry(
         "maskloom.formats.bitmap:FORMAT",
         "image folder + folder of PNG maps (class index, instance id, binary or colour)",

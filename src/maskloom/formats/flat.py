@@ -1,0 +1,95 @@
+"""Objects laid flat for formats in which a pixel belongs to one segment at most.
+
+Parts of one object are united, regions of one class of stuff become one segment, and where
+objects overlap the one in front keeps the pixel. What that loses is `flat_losses`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.formats.loss import Loss
+
+
+def flat_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
+    """Segments that do not overlap, each with at least one pixel, in the order of the rows.
+
+    Args:
+        labels: rows, or a class map, whose classes become one segment each.
+        taxonomy: says what is stuff, and what is void and so no segment.
+
+    Returns:
+        mask rows; in front lies what has the higher z order, then the higher score (none counts
+        as 1), then the later row.
+    """
+    rows = instance_rows(labels)
+    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
+    rows = _united(rows, taxonomy)
+    if len(rows) > 1 and int(rows.masks.areas.sum()) > int(rows.masks.merge().areas[0]):
+        rows = _apart(rows)
+    return rows.take(rows.masks.areas > 0)
+
+
+def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
+    """Regions of one class of stuff that become one; overlap and parts are told by `Holds`."""
+    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
+    regions = Counter(
+        category
+        for category, _ in set(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))
+        if taxonomy[category].kind == "stuff"
+    )
+    merged = {category: n for category, n in regions.items() if n > 1}
+    if not merged:
+        return []
+    first = min(merged)
+    detail = f"{merged[first]} regions of {taxonomy[first].name}, which is stuff, become one"
+    return [Loss("", "parts", sum(merged.values()) - len(merged), detail=detail)]
+
+
+def void_rows(rows: Rows, taxonomy: Taxonomy) -> NDArray[np.bool_]:
+    """(N,) which rows are of a void category."""
+    return np.array([category.void for category in taxonomy], np.bool_)[rows.category]
+
+
+def _united(rows: Rows, taxonomy: Taxonomy) -> Rows:
+    """One row per object, and one per class of stuff (its crowd regions apart)."""
+    stuff = np.array([category.kind == "stuff" for category in taxonomy], np.bool_)[rows.category]
+    objects = list(
+        zip(
+            np.where(stuff, rows.category, -1).tolist(),
+            np.where(stuff, rows.crowd, rows.instance).tolist(),
+            strict=True,
+        )
+    )
+    members: dict[tuple[int, int], list[int]] = {}
+    for i, name in enumerate(objects):
+        members.setdefault(name, []).append(i)
+    if len(members) == len(rows):
+        return rows
+    kept = rows.take(np.array([own[0] for own in members.values()], np.int64))
+    masks = [rows.masks[np.array(own, np.int64)].merge() for own in members.values()]
+    return _with_masks(kept, Masks.concatenate(masks))
+
+
+def _apart(rows: Rows) -> Rows:
+    """Every pixel to the row in front."""
+    size = rows.masks.sizes[0]
+    order = np.lexsort((np.nan_to_num(rows.score, nan=1.0), rows.z_order))
+    seen = np.zeros((int(size[0]), int(size[1])), np.int32)
+    rows.masks[order].paint(seen, order + 1)
+    masks, ids = Masks.from_id_map(seen, background=0)
+    place = np.full(len(rows), len(ids), np.int64)
+    place[ids - 1] = np.arange(len(ids))
+    return _with_masks(rows, Masks.concatenate([masks, Masks.empty(1, size)])[place])
+
+
+def _with_masks(rows: Rows, masks: Masks) -> Rows:
+    columns = {name: getattr(rows, name) for name in Rows.__slots__}
+    return Rows(**{**columns, "masks": masks})
