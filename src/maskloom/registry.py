@@ -67,13 +67,19 @@ MODELS: dict[str, Entry] = {
     "unet": Entry(
         "maskloom.models.unet:UNET",
         "U-Net: plain form of the paper, or with a timm encoder (model.encoder=resnet18, ...)",
-        ("semantic", "instance"),
+        ("semantic", "instance", "panoptic"),
         "train",
     ),
     "deeplabv3+": Entry(
         "maskloom.models.deeplabv3plus:DEEPLABV3PLUS",
         "DeepLabv3+: atrous pyramid with image pooling over a timm encoder",
-        ("semantic", "instance"),
+        ("semantic", "instance", "panoptic"),
+        "train",
+    ),
+    "maskrcnn": Entry(
+        "maskloom.models.maskrcnn:MASKRCNN",
+        "Mask R-CNN: overlapping objects by boxes; panoptic with a semantic head (Panoptic FPN)",
+        ("instance", "panoptic"),
         "train",
     ),
 }

@@ -48,7 +48,8 @@ def test_an_output_pixel_sees_input_beyond_every_convolution() -> None:
 def test_the_head_holds_the_outputs() -> None:
     options = DeepLabOptions(channels=16)
     weights = DEEPLABV3PLUS.build(options, 3, 7).state_dict()
-    head = [v for k, v in weights.items() if k.startswith(DEEPLABV3PLUS.head(options))]
+    (head,) = DEEPLABV3PLUS.heads(options)
+    head = [v for k, v in weights.items() if k.startswith(head.prefix)]
     assert [v.shape[0] for v in head] == [7, 7]
 
 

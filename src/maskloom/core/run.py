@@ -23,7 +23,7 @@ from maskloom.errors import CheckpointError, MaskloomError
 
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
-SELECTED_BY = {"semantic": "miou", "instance": "ap50"}
+SELECTED_BY = {"semantic": "miou", "instance": "ap50", "panoptic": "pq"}
 """Task → the validation score by which weights are kept and runs are told apart."""
 _MAX_HEADER = 100_000_000
 
@@ -69,7 +69,7 @@ class Run:
     Args:
         path: the run's folder.
         model: name in the registry; `options` its own options.
-        task: semantic or instance.
+        task: semantic, instance or panoptic.
         taxonomy: what it predicts.
         background: whether its first output is background (pixels that no row claims).
         preprocessing: how to feed it.

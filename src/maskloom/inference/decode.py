@@ -6,7 +6,7 @@ taxonomy order, and, for the instance task, one distance channel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,69 @@ from maskloom.classical.regions import drop_small, split_at_saddles
 from maskloom.core.labels import Labels, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import UsageError
 
 DEPTH = 0.1
 SMOOTH_PX = 1.0
 MIN_AREA = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the output of a run becomes labels; each run uses what applies to it."""
+
+    depth: float = field(
+        default=DEPTH,
+        metadata={"help": "dip of the predicted distance that parts two objects, 0 to 1"},
+    )
+    min_area: int = field(
+        default=MIN_AREA, metadata={"help": "smaller parted objects are dropped, px"}
+    )
+    score: float | None = field(
+        default=None,
+        metadata={
+            "help": "detected objects below it are dropped; none: the model's own, for panoptic 0.5"
+        },
+    )
+    nms: float | None = field(
+        default=None,
+        metadata={"help": "detected boxes that overlap more are one; none: the model's own"},
+    )
+    max_objects: int | None = field(
+        default=None, metadata={"help": "detected objects kept per image; none: the model's own"}
+    )
+    mask_threshold: float = field(
+        default=0.5, metadata={"help": "probability from which a pixel is of a detected object"}
+    )
+    overlap: float = field(
+        default=0.5,
+        metadata={"help": "panoptic: things of which a smaller share is free are dropped"},
+    )
+    stuff_area: int = field(
+        default=64, metadata={"help": "panoptic: stuff of fewer pixels is left void"}
+    )
+
+    def __post_init__(self) -> None:
+        checks = {
+            "depth": 0 < self.depth < 1,
+            "min_area": self.min_area >= 0,
+            "score": self.score is None or 0 <= self.score < 1,
+            "nms": self.nms is None or 0 < self.nms <= 1,
+            "max_objects": self.max_objects is None or self.max_objects >= 1,
+            "mask_threshold": 0 < self.mask_threshold < 1,
+            "overlap": 0 <= self.overlap <= 1,
+            "stuff_area": self.stuff_area >= 0,
+        }
+        for name, good in checks.items():
+            if not good:
+                raise UsageError(
+                    f"option {name} is out of range",
+                    seen=getattr(self, name),
+                    hint="fractions lie between 0 and 1, areas and counts are not negative",
+                )
+
+
+DEFAULT = Decoding()
 
 
 @dataclass(frozen=True, slots=True)

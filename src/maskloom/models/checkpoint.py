@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from maskloom import registry
 from maskloom.core.run import WEIGHTS, Run, weights_offset
 from maskloom.errors import CheckpointError
-from maskloom.models.family import Family
+from maskloom.models.family import Family, Outputs, build_network
 from maskloom.store.files import atomic_write_bytes
 
 
@@ -27,16 +27,17 @@ def model_options(family: Family, options: dict[str, Any]) -> Any:
     return family.Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
-def out_channels(run: Run) -> int:
-    """Outputs of the run's network: background, scored categories, and a distance if it splits."""
-    return run.background + len(run.taxonomy.scored) + (run.task == "instance")
+def outputs_of(run: Run) -> Outputs:
+    """What the run's network tells."""
+    return Outputs.of(run.taxonomy, run.task, background=run.background)
 
 
 def build(run: Run) -> nn.Module:
     """The run's network with random weights."""
     family: Family = registry.load("models", run.model)
     options = model_options(family, dict(run.options))
-    return family.build(options, len(run.preprocessing.channels), out_channels(run))
+    channels = len(run.preprocessing.channels)
+    return build_network(family, options, channels, outputs_of(run), run.task)
 
 
 def save(run: Run, weights: dict[str, Tensor]) -> Run:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from torch import nn
 
 from maskloom.errors import UsageError
+from maskloom.models.family import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ class DeepLabV3Plus:
         """That of the encoder."""
         return options.output_stride
 
-    def head(self, options: DeepLabOptions) -> str:  # noqa: ARG002 - the protocol has it
+    def heads(self, options: DeepLabOptions) -> tuple[Head, ...]:  # noqa: ARG002 - the protocol has it
         """The last convolution."""
-        return "segmentation_head.0."
+        return (Head("segmentation_head.0."),)
 
     def build(self, options: DeepLabOptions, in_channels: int, out_channels: int) -> nn.Module:
         """A network with random weights; nothing is downloaded.

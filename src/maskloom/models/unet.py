@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from maskloom.errors import UsageError
+from maskloom.models.family import Head
 
 PLAIN = "plain"
 
@@ -107,9 +108,9 @@ class UNet:
         """2**depth for the plain form, 32 over an encoder of five stages."""
         return 1 << options.depth if options.encoder == PLAIN else 32
 
-    def head(self, options: UNetOptions) -> str:
+    def heads(self, options: UNetOptions) -> tuple[Head, ...]:
         """The last convolution."""
-        return "head." if options.encoder == PLAIN else "segmentation_head.0."
+        return (Head("head." if options.encoder == PLAIN else "segmentation_head.0."),)
 
     def build(self, options: UNetOptions, in_channels: int, out_channels: int) -> nn.Module:
         """A network with random weights; nothing is downloaded.

@@ -13,7 +13,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,7 +23,9 @@ from maskloom.inference.engines.torch_engine import to_batch
 from maskloom.inference.preprocess import normalize, to_unit, unit_scale
 from maskloom.training.augment import jitter, sample_map
 from maskloom.training.examples import Example, Examples
-from maskloom.training.targets import class_lookup, rim_distance
+from maskloom.training.objective import Crop, Objective
+from maskloom.training.plan import Plan
+from maskloom.training.targets import class_lookup
 
 _AHEAD = 3
 
@@ -35,53 +36,37 @@ class Batch:
 
     Args:
         images: (B, C, H, W) float32, channels_last.
-        classes: (B, H, W) int64 output channel or `IGNORED`.
-        distance: (B, H, W) float32 in [0, 1], or None.
+        targets: what the objective makes of the labels.
     """
 
     images: Tensor
-    classes: Tensor
-    distance: Tensor | None
+    targets: Any
 
 
 class Batches:
     """Random access to the batches of a run.
 
     Args:
-        examples: the training samples.
-        channels: of the network's output.
-        preprocessing: of the run.
-        recipe: batch size and augmentation.
-        seed: of the run.
+        plan: samples, channels, preprocessing, batch size, augmentation and seed.
+        objective: makes targets.
         rank, world: this process's share of every batch in DDP.
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        channels: Channels,
-        *,
-        preprocessing: Preprocessing,
-        recipe: Recipe,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.examples = examples
-        self.channels = channels
-        self.preprocessing = preprocessing
-        self.recipe = recipe
-        self.seed = seed
-        self.slots = range(rank, recipe.batch, world)
+    def __init__(self, plan: Plan, objective: Objective, *, rank: int = 0, world: int = 1) -> None:
+        self.examples: Examples = plan.examples
+        self.channels: Channels = plan.channels
+        self.preprocessing: Preprocessing = plan.preprocessing
+        self.recipe: Recipe = plan.recipe
+        self.seed = plan.seed
+        self.objective = objective
+        self.slots = range(rank, plan.recipe.batch, world)
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
         parts = [self._item(step * self.recipe.batch + slot) for slot in self.slots]
-        distance = [d for _, _, d in parts if d is not None]
         return Batch(
-            to_batch([image for image, _, _ in parts]),
-            torch.from_numpy(np.stack([classes for _, classes, _ in parts]).astype(np.int64)),
-            torch.from_numpy(np.stack(distance)) if distance else None,
+            to_batch([image for image, _ in parts]),
+            self.objective.batch([target for _, target in parts]),
         )
 
     def between(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
@@ -99,9 +84,7 @@ class Batches:
                 for future in pending.values():
                     future.cancel()
 
-    def _item(
-        self, position: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32] | None]:
+    def _item(self, position: int) -> tuple[NDArray[np.float32], Any]:
         epoch, place = divmod(position, len(self.examples))
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.examples))
         example: Example = self.examples[int(order[place])]
@@ -109,7 +92,7 @@ class Batches:
 
     def _augmented(
         self, example: Example, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32] | None]:
+    ) -> tuple[NDArray[np.float32], Any]:
         crop = (self.recipe.crop[0], self.recipe.crop[1])
         moved = sample_map(rng, (example.image.shape[0], example.image.shape[1]), crop, self.recipe)
         unit = to_unit(moved.image(example.image), self.preprocessing)
@@ -123,7 +106,5 @@ class Batches:
         void = int(np.iinfo(example.classes.dtype).max)
         lookup = class_lookup(self.channels, example.classes.dtype)
         classes = lookup[moved.labels(example.classes, void)]
-        distance: Any = None
-        if example.objects is not None:
-            distance = rim_distance(moved.labels(example.objects, 0))
-        return image, classes, distance
+        objects = None if example.objects is None else moved.labels(example.objects, 0)
+        return image, self.objective.target(Crop(classes, objects, example.categories))

@@ -5,12 +5,14 @@ Also the statistics that fix preprocessing and class weights. Augmentation is `a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import codes
@@ -18,6 +20,7 @@ from maskloom.core.run import Preprocessing
 from maskloom.core.sample import Sample
 from maskloom.core.views import class_map, instance_map
 from maskloom.errors import ImageError
+from maskloom.inference.detector import at_size
 from maskloom.store.images import channel_names, read_image
 from maskloom.work import progress
 
@@ -33,24 +36,40 @@ class Example:
         image: (H, W, C) uint8, uint16 or float32.
         classes: (H, W) uint8 or uint16 class map with void and background codes.
         objects: (H, W) int32 instance map, 0 none; None where the task needs none.
+        categories: (n + 1,) int32 category of each object, -1 at 0.
         moments: (C,) mean and deviation of the image's values.
     """
 
     image: NDArray[Any]
     classes: NDArray[Any]
     objects: NDArray[np.int32] | None
+    categories: NDArray[np.int32]
     moments: tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Examples(Sequence[Example]):
     """The samples of a data set in key order, cached up to `cache_bytes`.
 
+    Args:
+        dataset: labelled images.
+        objects: whether the task has objects.
+        seen_at: size of an image → size at which the network sees it; None keeps all sizes.
+        cache_bytes: what may stay in memory.
+
     Raises (on access):
         ImageError: an image is missing, damaged, or of another size than its labels.
     """
 
-    def __init__(self, dataset: Dataset, *, objects: bool, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        objects: bool,
+        seen_at: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
         self.dataset = dataset
+        self.seen_at = seen_at
         self.samples = sorted(dataset.samples, key=lambda s: s.key)
         self.objects = objects
         self._cache: dict[int, Example] = {}
@@ -94,18 +113,33 @@ class Examples(Sequence[Example]):
         taxonomy = self.dataset.taxonomy
         classes = class_map(labels, taxonomy)
         objects = None
+        categories = np.array([-1], np.int32)
         if self.objects and labels.rows is not None:
             rows = labels.rows
             things = np.array([taxonomy[c].kind == "thing" for c in rows.category], bool)
-            objects = instance_map(rows.take(things & ~rows.crowd), labels.size)
+            chosen = rows.take(things & ~rows.crowd)
+            objects = instance_map(chosen, labels.size)
+            first = np.sort(np.unique(chosen.instance, return_index=True)[1])
+            categories = np.append(categories, chosen.category[first])
             if rows.crowd.any():  # a crowd is no object: its pixels count nowhere
                 crowd = rows.masks[np.flatnonzero(rows.crowd)].merge().dense(0)
                 classes[crowd & (objects == 0)] = codes(classes.dtype)[0]
         elif self.objects:
             objects = np.zeros(labels.size, np.int32)
+        if self.seen_at is not None:
+            size = self.seen_at((image.shape[0], image.shape[1]))
+            image, classes = at_size(image, size), _nearest(classes, size)
+            objects = None if objects is None else _nearest(objects, size)
         values = image.reshape(-1, image.shape[2])
         moments = (values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64))
-        return Example(image, classes, objects, moments)
+        return Example(image, classes, objects, categories, moments)
+
+
+def _nearest(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """A label map at another size, by nearest neighbour."""
+    if array.shape == size:
+        return array
+    return cv2.resize(array, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +149,7 @@ class Survey:
     Args:
         preprocessing: channels, value range, mean and deviation (its stride is set later).
         pixels: (K,) int64 pixels per category of the taxonomy.
-        objects: how many objects of thing categories.
+        sides: (N, 2) height and width of the boxes of objects of thing categories, px.
         background: pixels that no row claims.
         median_size: (H, W).
     """
@@ -123,7 +157,7 @@ class Survey:
     preprocessing: Preprocessing
     pixels: NDArray[np.int64]
     background: int
-    objects: int
+    sides: NDArray[np.float64]
     median_size: tuple[int, int]
 
 
@@ -134,7 +168,8 @@ def survey(examples: Examples) -> Survey:
         ImageError: an image is missing or damaged, or value types are mixed.
     """
     pixels = np.zeros(len(examples.dataset.taxonomy), np.int64)
-    background = objects = 0
+    background = 0
+    sides: list[tuple[int, int]] = []
     sizes: list[tuple[int, int]] = []
     kinds: set[np.dtype[Any]] = set()
     depths: set[int] = set()
@@ -144,7 +179,9 @@ def survey(examples: Examples) -> Survey:
         sizes.append((example.image.shape[0], example.image.shape[1]))
         depths.add(example.image.shape[2])
         kinds.add(example.image.dtype)
-        objects += 0 if example.objects is None else int(example.objects.max(initial=0))
+        if example.objects is not None:
+            found = [w for w in ndimage.find_objects(example.objects) if w is not None]
+            sides += [(r.stop - r.start, c.stop - c.start) for r, c in found]
         counts = np.bincount(example.classes.ravel(), minlength=65536)
         pixels += counts[: len(pixels)]
         background += int(counts[codes(example.classes.dtype)[1]])
@@ -166,7 +203,7 @@ def survey(examples: Examples) -> Survey:
         _preprocessing(moments, max(depths), kinds.pop()),
         pixels,
         background,
-        objects,
+        np.array(sides, np.float64).reshape(-1, 2),
         (int(np.median([s[0] for s in sizes])), int(np.median([s[1] for s in sizes]))),
     )
 

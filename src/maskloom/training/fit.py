@@ -34,13 +34,6 @@ _UNDRAWN = frozenset({
     "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1", "val_ar10", "val_ar100",
 })  # fmt: skip
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
-_Y_LABELS = {
-    "lr": "learning rate",
-    "loss": "loss",
-    "ce": "loss",
-    "dice": "loss",
-    "distance": "loss",
-}
 
 
 def fit(
@@ -77,7 +70,7 @@ def fit(
         _write_keys(plan, out)
     fabric.barrier()
     run = _run(plan, out, fixed, precision, beginning)
-    loop = Loop(plan, fabric, state, tensors=tensors, precision=precision)
+    loop = Loop(plan, fabric, state, run=run, tensors=tensors)
     if parent is not None and tensors is None:
         loop.start_from(parent_weights(parent, plan, same_project=beginning.of_project(parent)))
     if not state.finished:
@@ -102,9 +95,14 @@ def training_curves(columns: dict[str, list[float]]) -> tuple[Curve, ...]:
         points = [(x, y) for x, y in zip(steps, values, strict=True) if math.isfinite(y)]
         if points:
             x, y = zip(*points, strict=True)
-            label = _Y_LABELS.get(name, "validation score")
-            curves.append(Curve(name, x, y, x_label="step", y_label=label))
+            curves.append(Curve(name, x, y, x_label="step", y_label=_y_label(name)))
     return tuple(curves)
+
+
+def _y_label(column: str) -> str:
+    if column == "lr":
+        return "learning rate"
+    return "validation score" if column.startswith("val_") else "loss"
 
 
 def write_curves(columns: dict[str, list[float]], out: Path) -> None:
@@ -126,7 +124,7 @@ def _fixed(plan: Plan, parent: Run | None) -> dict[str, Any]:
         "recipe": plan.recipe.to_json(),
         "seed": plan.seed,
         "steps": plan.steps,
-        "task": "instance" if plan.channels.distance else "semantic",
+        "task": plan.task,
         "data": plan.examples.dataset.content_hash(),
         "validation": plan.validation.content_hash(),
         "parent": None if parent is None else parent.weights_sha256,
@@ -187,7 +185,7 @@ def _run(plan: Plan, out: Path, fixed: dict[str, Any], precision: str, beginning
         path=out,
         model=plan.model,
         options=asdict(plan.options),
-        task="instance" if plan.channels.distance else "semantic",
+        task=plan.task,
         taxonomy=plan.channels.taxonomy,
         background=plan.channels.background,
         preprocessing=plan.preprocessing,

@@ -15,14 +15,14 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from maskloom.inference.engines.torch_engine import TorchEngine
-from maskloom.inference.network import NetworkSegmenter
+from maskloom.core.run import SELECTED_BY, Run
+from maskloom.inference.open_run import segmenter_of
+from maskloom.report.words import meaning
 from maskloom.training.batches import Batch, Batches
-from maskloom.training.losses import cross_entropy_and_dice, distance_loss
+from maskloom.training.objective import objective_of
 from maskloom.training.plan import Plan
 from maskloom.training.schedule import Averaged, learning_rate
 from maskloom.training.state import State
-from maskloom.training.targets import IGNORED
 from maskloom.training.validation import validate
 from maskloom.work import progress
 
@@ -48,8 +48,8 @@ class Loop:
         plan: what to train.
         fabric: launched; where to train.
         state: where the run stands; changed in place.
+        run: what the weights will be described by.
         tensors: of a saved state, or None to start.
-        precision: `fp32` or `bf16`.
     """
 
     def __init__(
@@ -58,10 +58,11 @@ class Loop:
         fabric: Fabric,
         state: State,
         *,
+        run: Run,
         tensors: dict[str, Any] | None,
-        precision: str,
     ) -> None:
-        self.plan, self.fabric, self.state, self.precision = plan, fabric, state, precision
+        self.plan, self.fabric, self.state, self.described = plan, fabric, state, run
+        self.objective = objective_of(plan)
         network = plan.network().to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
             _decayed(network, plan.recipe.weight_decay), lr=plan.recipe.lr, fused=True
@@ -77,8 +78,6 @@ class Loop:
                 self.average.values = {
                     k: v.to(fabric.device) for k, v in tensors["average"].items()
                 }
-        weights = plan.class_weights
-        self.weights = None if weights is None else torch.tensor(weights, device=fabric.device)
         self.recent = state.recent
         self.saved = time.monotonic()
 
@@ -93,11 +92,8 @@ class Loop:
         """Train until the last step, the time limit, or no improvement."""
         plan, state = self.plan, self.state
         batches = Batches(
-            plan.examples,
-            plan.channels,
-            preprocessing=plan.preprocessing,
-            recipe=plan.recipe,
-            seed=plan.seed,
+            plan,
+            self.objective,
             rank=self.fabric.global_rank,
             world=self.fabric.world_size,
         )
@@ -134,9 +130,9 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.network.train()
-        logits = self.network(self.fabric.to_device(batch.images))
-        losses = self._losses(logits, batch)
-        loss = sum(losses.values(), torch.zeros((), device=logits.device))
+        move = self.fabric.to_device
+        losses = self.objective.losses(self.network, move(batch.images), batch.targets, move)
+        loss = sum(losses.values(), torch.zeros((), device=self.fabric.device))
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if plan.recipe.grad_clip > 0:
@@ -152,16 +148,6 @@ class Loop:
         if (step + 1) % _LOG_EVERY == 0 or step + 1 == plan.steps:
             self._log(step + 1, {"lr": rate, **self.recent})
 
-    def _losses(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
-        recipe, n = self.plan.recipe, self.plan.channels.n_classes
-        target = self.fabric.to_device(batch.classes)
-        ce, dice = cross_entropy_and_dice(logits[:, :n], target, self.weights, recipe.dice)
-        losses = {"ce": recipe.ce * ce, "dice": dice}
-        if batch.distance is not None:
-            wanted = self.fabric.to_device(batch.distance)
-            losses["distance"] = distance_loss(logits[:, n], wanted, target != IGNORED)
-        return losses
-
     def _validate(self, sinks: Sinks) -> None:
         plan, state = self.plan, self.state
         weights = self.average.values if self.average is not None else self.bare.state_dict()
@@ -170,12 +156,8 @@ class Loop:
             device = self.fabric.device.type
             network = plan.network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.load_state_dict(weights)
-            segmenter = NetworkSegmenter(
-                TorchEngine(network.eval(), precision=self.precision, device=device),
-                plan.channels,
-                preprocessing=plan.preprocessing,
-            )
-            scores = validate(segmenter, plan.validation)
+            segmenter = segmenter_of(network.eval(), self.described, device=device)
+            scores = validate(segmenter, plan.validation, plan.task)
         scores = self.fabric.broadcast(scores)
         self._log(state.step, {f"val_{name}": value for name, value in scores.items()})
         if scores["score"] > state.best:
@@ -213,7 +195,7 @@ class Loop:
     def _note(self) -> str:
         text = f"loss {self.recent.get('loss', math.nan):.3f}"
         if self.state.best >= 0:
-            name = "AP50" if self.plan.channels.distance else "mIoU"
+            name = meaning(SELECTED_BY[self.plan.task]).label
             text += f", best {name} {self.state.best:.3f}"
         return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing
 from maskloom.errors import UsageError
 from maskloom.inference.decode import Channels
-from maskloom.models.family import Family
+from maskloom.models.family import Family, Outputs, build_network
 from maskloom.training.examples import Examples, Survey, survey
 
 _EPOCHS = 30
@@ -30,7 +31,7 @@ class Choices:
 
     Args:
         model, options: registry name and the family's options object.
-        task: semantic or instance.
+        task: semantic, instance or panoptic.
         recipe: of the training.
         epochs, steps: length; 30 epochs if both are None.
         seed: of weights, order and augmentation.
@@ -50,6 +51,7 @@ class Plan:
     """A training, ready to run.
 
     Args:
+        task: semantic, instance or panoptic.
         examples: the training samples; `validation` those that are scored.
         channels: what the network's outputs mean.
         preprocessing: how to feed it.
@@ -63,6 +65,7 @@ class Plan:
 
     model: str
     options: Any
+    task: str
     examples: Examples
     validation: Dataset
     channels: Channels
@@ -73,12 +76,18 @@ class Plan:
     eval_every: int
     seed: int
 
+    @property
+    def family(self) -> Family:
+        """What the registry names."""
+        family: Family = registry.load("models", self.model)
+        return family
+
     def network(self) -> nn.Module:
         """The network with the random weights of the seed."""
-        family: Family = registry.load("models", self.model)
         torch.manual_seed(self.seed)
-        outputs = self.channels.n_classes + self.channels.distance
-        return family.build(self.options, len(self.preprocessing.channels), outputs)
+        outputs = Outputs.of(self.channels.taxonomy, self.task, background=self.channels.background)
+        depth = len(self.preprocessing.channels)
+        return build_network(self.family, self.options, depth, outputs, self.task)
 
 
 def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
@@ -93,36 +102,25 @@ def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
             "training needs at least one sample, and one to validate on",
             seen=f"{len(train)} and {len(validation)}",
         )
-    instance = choices.task == "instance"
-    examples = Examples(train, objects=instance)
-    found = survey(examples)
-    channels = Channels(train.taxonomy, found.background > 0, instance)
-    if not 2 <= channels.n_classes <= _MAX_CLASSES:
-        raise UsageError(
-            f"a network tells 2 to {_MAX_CLASSES} classes apart",
-            seen=channels.n_classes,
-            hint="label at least two classes, or one class and background",
-        )
-    if not found.pixels[list(train.taxonomy.scored)].any():
-        raise UsageError(
-            "no label of the training samples has a pixel",
-            where=train.name,
-            hint="boxes and points alone cannot train masks",
-        )
-    if instance and not found.objects:
-        raise UsageError(
-            "the training samples hold no objects of thing categories",
-            where=train.name,
-            hint="train with --task semantic, or use labels with instances",
-        )
     family: Family = registry.load("models", choices.model)
-    stride = family.stride(choices.options)
+    options, seen_at = choices.options, None
+    if family.kind == "detector":
+        seen_at = partial(family.shrink, options)
+    examples = Examples(train, objects=choices.task != "semantic", seen_at=seen_at)
+    found = survey(examples)
+    if family.kind == "detector":
+        options = family.settled(options, found.sides)
+    dense = family.kind == "dense"
+    channels = Channels(train.taxonomy, found.background > 0, dense and choices.task != "semantic")
+    _refuse_unlearnable(train, channels, found, choices.task, dense=dense)
+    stride = family.stride(options)
     recipe = replace(choices.recipe, crop=_crop(choices.recipe.crop, found.median_size, stride))
     passes = (choices.epochs or _EPOCHS) * len(train)
     total = choices.steps or max(1, math.ceil(passes / recipe.batch))
     return Plan(
         model=choices.model,
-        options=choices.options,
+        options=options,
+        task=choices.task,
         examples=examples,
         validation=validation,
         channels=channels,
@@ -135,6 +133,31 @@ def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
         eval_every=recipe.eval_every or max(1, round(total / 10)),
         seed=choices.seed,
     )
+
+
+def _refuse_unlearnable(
+    train: Dataset, channels: Channels, found: Survey, task: str, *, dense: bool
+) -> None:
+    """Data that hold nothing to learn, or more than a network has channels for."""
+    fewest = 2 if dense else 1
+    if not fewest <= channels.n_classes <= _MAX_CLASSES:
+        raise UsageError(
+            f"a network tells {fewest} to {_MAX_CLASSES} classes apart",
+            seen=channels.n_classes,
+            hint="label at least two classes, or one class and background",
+        )
+    if not found.pixels[list(train.taxonomy.scored)].any():
+        raise UsageError(
+            "no label of the training samples has a pixel",
+            where=train.name,
+            hint="boxes and points alone cannot train masks",
+        )
+    if task != "semantic" and not len(found.sides):
+        raise UsageError(
+            "the training samples hold no objects of thing categories",
+            where=train.name,
+            hint="train with --task semantic, or use labels with instances",
+        )
 
 
 def _crop(wanted: tuple[int, ...], size: tuple[int, int], stride: int) -> tuple[int, int]:

@@ -67,10 +67,27 @@ def checked(request: TrainRequest) -> TrainRequest:
         request = replace(request, resume_from=path)
     if request.model == "auto":
         request = replace(request, model=parent.model if parent else "unet")
-    registry.find("models", request.model)
+    refuse_task(request.model, request.task)
     out = _target(request, address)
     _refuse_taken(request, out)
     return replace(request, out=out)
+
+
+def refuse_task(model: str, task: str) -> None:
+    """Refuse a task that a model is not for; `auto` is settled later.
+
+    Raises:
+        UsageError: the model is unknown, or not for the task.
+    """
+    known = registry.find("models", model).task
+    if task in ("auto", *known):
+        return
+    able = ", ".join(name for name, entry in registry.MODELS.items() if task in entry.task)
+    raise UsageError(
+        f"{model} is not for the task {task}",
+        seen=f"--model {model} --task {task}",
+        hint=f"its tasks: {', '.join(known)}; models for {task}: {able}",
+    )
 
 
 def is_unused(out: Path) -> bool:

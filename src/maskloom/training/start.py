@@ -6,18 +6,18 @@ changed its taxonomy since: categories that the parent does not know begin as un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from maskloom import registry
 from maskloom.core.recipe import Recipe
 from maskloom.core.run import WEIGHTS, Run
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import CheckpointError
-from maskloom.inference.decode import Channels
 from maskloom.models import checkpoint
-from maskloom.models.family import Family
+from maskloom.models.family import Head, thing_categories
 from maskloom.training.plan import Plan
 from maskloom.work import progress
 
@@ -48,7 +48,10 @@ def parent_weights(parent: Run, plan: Plan, *, same_project: bool) -> dict[str, 
     Raises:
         CheckpointError: another network or other categories.
     """
-    old, new = _outputs(_channels(parent)), _outputs(plan.channels)
+    old, new = (
+        _outputs(parent.taxonomy, parent.task, background=parent.background),
+        _outputs(plan.channels.taxonomy, plan.task, background=plan.channels.background),
+    )
     fresh = [name for name in new if name not in old]
     if (set(old) != set(new) and not same_project) or len(fresh) == len(new):
         raise CheckpointError(
@@ -62,11 +65,12 @@ def parent_weights(parent: Run, plan: Plan, *, same_project: bool) -> dict[str, 
         progress.step(f"not known to the model to start from: {', '.join(fresh)}")
     weights = checkpoint.load(parent).state_dict()
     own = plan.network().state_dict()
-    family: Family = registry.load("models", plan.model)
-    head = family.head(plan.options)
-    for name, value in weights.items():
-        if name.startswith(head) and name in own:
-            weights[name] = _rows(value, own[name], old, new)
+    for head in plan.family.heads(plan.options):
+        before = _of_head(head, parent.taxonomy, old)
+        after = _of_head(head, plan.channels.taxonomy, new)
+        for name, value in weights.items():
+            if name.startswith(head.prefix) and name in own:
+                weights[name] = _rows(head, value, own[name], before, after)
     shapes = {k: v.shape for k, v in weights.items()}
     if shapes != {k: v.shape for k, v in own.items()}:
         other = next(
@@ -81,30 +85,38 @@ def parent_weights(parent: Run, plan: Plan, *, same_project: bool) -> dict[str, 
     return weights
 
 
-def _channels(run: Run) -> Channels:
-    return Channels(run.taxonomy, run.background, run.task == "instance")
+def _outputs(taxonomy: Taxonomy, task: str, *, background: bool) -> list[str]:
+    """What each output channel of a dense network means, by name."""
+    keys = [taxonomy[i].key for i in taxonomy.scored]
+    first = [_BACKGROUND] if background else []
+    return [*first, *keys, *([_DISTANCE] if task != "semantic" else [])]
 
 
-def _outputs(channels: Channels) -> list[str]:
-    """What each output channel means, by name."""
-    keys = [channels.taxonomy[i].key for i in channels.taxonomy.scored]
-    first = [_BACKGROUND] if channels.background else []
-    return [*first, *keys, *([_DISTANCE] if channels.distance else [])]
+def _of_head(head: Head, taxonomy: Taxonomy, pixels: list[str]) -> list[str]:
+    """What the classes of a last layer mean."""
+    if head.of == "pixels":
+        return pixels
+    return [_BACKGROUND, *(taxonomy[i].key for i in thing_categories(taxonomy))]
 
 
-def _rows(value: Tensor, own: Tensor, old: list[str], new: list[str]) -> Tensor:
-    """The last layer in the new order.
+def _rows(head: Head, value: Tensor, own: Tensor, old: Sequence[str], new: Sequence[str]) -> Tensor:
+    """A last layer in the new order.
 
     The logit of a category that the parent lacks is the mean of those it knows, less a constant:
     it is never the largest at first, so that the run begins where its parent stands. A distance
     that the parent lacks begins at random.
     """
-    if value.shape[1:] != own.shape[1:]:
+    if value.shape[1:] != own.shape[1:] or len(value) not in (
+        head.each * len(old),
+        head.each * (len(old) - (_DISTANCE in old)),
+    ):
         return value
-    known = value[: len(old) - (_DISTANCE in old)].mean(dim=0)
-    unseen = known - _UNSEEN if value.ndim == 1 else known
-    rows = []
-    for i, name in enumerate(new):
-        fresh = own[i] if name == _DISTANCE else unseen
-        rows.append(value[old.index(name)] if name in old else fresh)
-    return torch.stack(rows)
+    rows = value.reshape(-1, head.each, *value.shape[1:])
+    random = own.reshape(-1, head.each, *own.shape[1:])
+    known = rows[: len(old) - (_DISTANCE in old)].mean(dim=0)
+    unseen = known - _UNSEEN if value.ndim == 1 and head.scores else known
+    out = [
+        rows[old.index(name)] if name in old else random[i] if name == _DISTANCE else unseen
+        for i, name in enumerate(new[: len(random)])
+    ]
+    return torch.stack(out).reshape(own.shape)

@@ -8,7 +8,7 @@ from typing import Any
 from maskloom.core.outcome import counted
 from maskloom.core.report import Report
 from maskloom.core.run import Run
-from maskloom.inference.network import NetworkSegmenter
+from maskloom.inference.open_run import open_run
 from maskloom.metrics.judge import Terms, judge
 from maskloom.metrics.pictures import error_panels
 from maskloom.report.html import write_html
@@ -17,7 +17,7 @@ from maskloom.training.fit import training_curves
 from maskloom.training.improvement import comparison, comparison_tables, comparison_verdict
 from maskloom.training.plan import Plan
 from maskloom.training.state import State
-from maskloom.training.validation import as_dataset
+from maskloom.training.validation import as_dataset, judged_as
 
 
 def summarise(plan: Plan, run: Run, state: State, beginning: Beginning) -> Report:
@@ -29,8 +29,8 @@ def summarise(plan: Plan, run: Run, state: State, beginning: Beginning) -> Repor
         CheckpointError: the kept weights are damaged.
         WriteError: the report cannot be written.
     """
-    predicted = as_dataset(NetworkSegmenter.from_run(run.path), plan.validation)
-    terms = Terms(task="instance" if run.task == "instance" else "semantic")
+    predicted = as_dataset(open_run(run.path), plan.validation)
+    terms = Terms(task=judged_as(run.task))
     report = judge(plan.validation, predicted, terms)
     height, width = plan.recipe.crop
     report = replace(

@@ -1,6 +1,6 @@
 """Networks judged on validation samples in memory, with the metrics of `evaluate`.
 
-`validate` gives the score that picks the best weights (mIoU of class maps, AP50 of instances),
+`validate` gives the score that picks the best weights (mIoU of class maps, AP50 of instances, PQ),
 `scores_of` what another run reaches on the same samples.
 """
 
@@ -13,17 +13,19 @@ from maskloom.core.labels import Labels
 from maskloom.core.outcome import counted, was
 from maskloom.core.run import SELECTED_BY, Run
 from maskloom.core.sample import Sample
+from maskloom.core.segmenter import Segmenter
 from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import ImageError
-from maskloom.inference.network import NetworkSegmenter
+from maskloom.inference.open_run import open_run
 from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.judge import Terms, judge
+from maskloom.metrics.judge import JudgedTask, Terms, judge
+from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.store.images import read_image
 from maskloom.work import progress
 
 
-def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
+def validate(segmenter: Segmenter, dataset: Dataset, task: str) -> dict[str, float]:
     """Scores over a data set; `score` is the one that counts.
 
     Raises:
@@ -31,7 +33,8 @@ def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
     """
     taxonomy = dataset.taxonomy
     pixels = PixelMetrics(taxonomy)
-    objects = InstanceMetrics(taxonomy) if segmenter.channels.distance else None
+    objects = InstanceMetrics(taxonomy) if task == "instance" else None
+    panoptic = PanopticMetrics(taxonomy) if task == "panoptic" else None
     for sample in progress.track(dataset.samples, "validating", unit="image"):
         if sample.image.path is None:
             raise ImageError("validation needs the image", where=sample.key)
@@ -40,15 +43,23 @@ def validate(segmenter: NetworkSegmenter, dataset: Dataset) -> dict[str, float]:
         pixels.update(class_map(truth, taxonomy), class_map(labels, taxonomy))
         if objects is not None:
             objects.update(instance_rows(truth), instance_rows(labels))
+        if panoptic is not None:
+            panoptic.update(instance_rows(truth), instance_rows(labels), where=sample.key)
     scores = {k: v for k, v in pixels.result().metrics.items() if v is not None}
-    if objects is not None:
-        scores |= {k: v for k, v in objects.result().metrics.items() if v is not None}
-    chosen = SELECTED_BY["semantic" if objects is None else "instance"]
-    scores["score"] = scores.get(chosen, 0.0)
+    for of_objects in (objects, panoptic):
+        if of_objects is not None:
+            scores |= {k: v for k, v in of_objects.result().metrics.items() if v is not None}
+    scores["score"] = scores.get(SELECTED_BY[task], 0.0)
     return scores
 
 
-def as_dataset(segmenter: NetworkSegmenter, images: Dataset) -> Dataset:
+def judged_as(task: str) -> JudgedTask:
+    """The task of a run as `judge` names it."""
+    tasks: dict[str, JudgedTask] = {"instance": "instance", "panoptic": "panoptic"}
+    return tasks.get(task, "semantic")
+
+
+def as_dataset(segmenter: Segmenter, images: Dataset) -> Dataset:
     """The segmenter's labels for the images of a data set, predicted when read."""
 
     def labels_of(sample: Sample) -> Labels:
@@ -67,10 +78,8 @@ def scores_of(parent: Run, validation: Dataset, task: str) -> dict[str, Any]:
         TaxonomyError: it predicts categories that the data no longer have.
     """
     progress.step(f"scoring {parent.id}, to compare with")
-    predicted = as_dataset(NetworkSegmenter.from_run(parent.path), validation)
-    report = judge(
-        validation, predicted, Terms(task="instance" if task == "instance" else "semantic")
-    )
+    predicted = as_dataset(open_run(parent.path), validation)
+    report = judge(validation, predicted, Terms(task=judged_as(task)))
     seen = _seen_in_training(parent, validation)
     notes = []
     if seen:

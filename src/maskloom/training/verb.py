@@ -31,7 +31,7 @@ from maskloom.training.improvement import (
     comparison_warning,
 )
 from maskloom.training.plan import Choices, Plan, make_plan
-from maskloom.training.request import BEGUN, OUT_VARIABLE, TrainRequest
+from maskloom.training.request import BEGUN, OUT_VARIABLE, TrainRequest, refuse_task
 from maskloom.training.start import parent_recipe
 from maskloom.training.state import State
 from maskloom.training.summary import summarise
@@ -113,9 +113,7 @@ def _begin(plan: Plan, parts: Parts, address: Address | None, parent: Run | None
     if parent is None:
         return Beginning(facts)
     root = None if address is None else address.root
-    before = scores_of(
-        parent, plan.validation, "instance" if plan.channels.distance else "semantic"
-    )
+    before = scores_of(parent, plan.validation, plan.task)
     return Beginning(facts, parent_facts(parent, root), before, labels)
 
 
@@ -140,6 +138,7 @@ def _plan(request: TrainRequest, address: Address | None, parent: Run | None) ->
     task = request.task
     if task == "auto":
         task = guess_task(parts.train) if parent is None else parent.task
+        refuse_task(request.model, task)
     choices = Choices(
         request.model,
         settings["model"],

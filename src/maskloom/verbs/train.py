@@ -14,7 +14,7 @@ def train(
     *,
     out: Path | None = None,
     model: str = "auto",
-    task: Literal["auto", "semantic", "instance"] = "auto",
+    task: Literal["auto", "semantic", "instance", "panoptic"] = "auto",
     epochs: int | None = None,
     steps: int | None = None,
     val: str = "auto",
@@ -35,7 +35,8 @@ def train(
         out: folder of the run to write; a project keeps its own as PROJECT/runs/N.
         model: name of the model; see `maskloom list models`; auto is that of the run to start
             from, else unet.
-        task: semantic (a class per pixel) or instance (objects); auto decides by the labels.
+        task: semantic (a class per pixel), instance (objects) or panoptic (both, each pixel once);
+            auto decides between the first two by the labels.
         epochs: passes over the training data; 30 if neither epochs nor steps are given.
         steps: batches in all.
         val: what to validate on: a fraction, a split's name, group:NAME, or another data set;
