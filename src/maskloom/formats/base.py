@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
@@ -41,6 +43,35 @@ class WriteOptions:
         default="copy",
         metadata={"help": "put image files into the target: copy, (hard) link, or none"},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LargeMap:
+    """Labels of an image that is never in memory as a whole, read in windows.
+
+    Args:
+        size: (H, W).
+        classes: (y0, y1, x0, x1) → (h, w) class map: positions, void and background codes.
+        ids: likewise uint32 object ids, 0 none; None of a class map.
+        georeference: of the image.
+    """
+
+    size: tuple[int, int]
+    classes: Callable[[int, int, int, int], NDArray[Any]]
+    ids: Callable[[int, int, int, int], NDArray[Any]] | None = None
+    georeference: Any = None
+
+
+@runtime_checkable
+class LargeWriter(Protocol):
+    """A writer that also takes maps of any size."""
+
+    def put_large(self, sample: Sample, large: LargeMap) -> None:
+        """Write the map, and the image if the options say so.
+
+        Raises:
+            WriteError: the target cannot be written.
+        """
 
 
 class Writer(Protocol):

@@ -226,9 +226,10 @@ def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:
 def _objects(values: NDArray[Any], size: tuple[int, int], coding: Coding, where: Path) -> Labels:
     """Ids 1..n as rows of the one category; an id given as void becomes an area not covered."""
     masks, ids = Masks.from_id_map(values, background=0)
-    if len(ids) > MAX_OBJECTS or (len(ids) and int(ids[0]) < 0):
+    most = MAX_OBJECTS if where.suffix.lower() == ".png" else np.iinfo(np.int32).max
+    if len(ids) > most or (len(ids) and int(ids[0]) < 0):
         raise FormatError(
-            f"object ids lie in 1..{MAX_OBJECTS}", where=where, seen=f"{len(ids)} ids from {ids[0]}"
+            f"object ids lie in 1..{most}", where=where, seen=f"{len(ids)} ids from {ids[0]}"
         )
     coverage = FULL
     void = np.isin(ids, [v for v, p in coding.ids.items() if p == -1])

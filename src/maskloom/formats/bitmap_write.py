@@ -16,13 +16,14 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, instance_map, instance_rows
 from maskloom.errors import UsageError, WriteError
-from maskloom.formats.base import WriteOptions
+from maskloom.formats.base import LargeMap, WriteOptions
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values
 from maskloom.formats.objects_write import joined_parts
 from maskloom.store.files import safe_join
 from maskloom.store.images import write_png
+from maskloom.store.pyramid import write_pyramid
 
 HOLDS = {
     "class": Holds(dense=True, void=True, coverage=True),
@@ -94,6 +95,45 @@ class BitmapWriter:
             )
         write_png(self._path(sample.key), values)
         self.images.put(sample)
+
+    def put_large(self, sample: Sample, large: LargeMap) -> None:
+        """Write one map of any size as DST/masks/KEY.tif, tiled and with reduced levels.
+
+        Object ids may pass 65,535 there: they are stored in 32 bit.
+        """
+        if self.kind == "auto":
+            one = len(self.taxonomy.scored) == 1
+            self.kind = "instance" if one and large.ids is not None else "class"
+        if self.kind == "instance" and large.ids is None:
+            raise UsageError(
+                "instance maps hold objects, and the labels are a class map",
+                where=sample.key,
+                hint="leave out --set to.kind=instance",
+            )
+        read, dtype = (
+            (large.ids, np.dtype(np.uint32))
+            if self.kind == "instance" and large.ids is not None
+            else self._value_reader(large)
+        )
+        path = safe_join(self.folder, f"{sample.key}.tif")
+        write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
+        self.images.put(sample)
+
+    def _value_reader(self, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
+        """(reads windows of what is stored for classes, its type)."""
+
+        def binary(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+            found: NDArray[Any] = large.classes(y0, y1, x0, x1) == self.taxonomy.scored[0]
+            return found.astype(np.uint8) * np.uint8(255)
+
+        def values(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+            return classes_to_values(
+                large.classes(y0, y1, x0, x1), self.ids, void=self.void, background=self.background
+            )
+
+        if self.kind == "binary":
+            return binary, np.dtype(np.uint8)
+        return values, values(0, 1, 0, 1).dtype
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the side file."""
