@@ -91,6 +91,18 @@ class ZarrChunks:
         """Nothing is held open."""
 
 
+def zarr_size(path: Path) -> tuple[int, int]:
+    """(H, W) of an array or OME-Zarr image, from its metadata, whatever its pixels are.
+
+    Raises:
+        MissingExtra: zarr is not installed.
+        ImageError: missing, not zarr, or of other axes.
+    """
+    array, names = _level_zero(path)
+    y, x, _ = _places(path, array.shape, names)
+    return int(array.shape[y]), int(array.shape[x])
+
+
 def _level_zero(path: Path) -> tuple[Any, tuple[str, ...] | None]:
     """The array, and the names of its axes if something says them."""
     try:

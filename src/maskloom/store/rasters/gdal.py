@@ -173,6 +173,21 @@ class GdalChunks:
         self._windows.close()
 
 
+def gdal_size(path: Path) -> tuple[int, int]:
+    """(H, W) by GDAL, from the header, whatever the pixels are.
+
+    Raises:
+        MissingExtra: rasterio is not installed.
+        ImageError: missing, empty or damaged.
+    """
+    refuse_absent(path)
+    windows = GdalWindows(path, DRIVERS[path.suffix.lower()])
+    try:
+        return int(windows.file.height), int(windows.file.width)
+    finally:
+        windows.close()
+
+
 def _tags_of(file: Any) -> Georeference | None:
     """The GeoTIFF tags that GDAL writes for the frame of a file."""
     from rasterio.io import MemoryFile

@@ -7,6 +7,7 @@ from typing import Literal
 
 from maskloom.errors import ImageError
 from maskloom.store.images import IMAGE_SUFFIXES, image_size, is_tiff
+from maskloom.store.rasters.gdal import DRIVERS
 from maskloom.store.rasters.raster import CACHE_BYTES, Chunks, Raster
 
 Kind = Literal["image", "map"]
@@ -40,34 +41,51 @@ def raster_size(path: Path) -> tuple[int, int]:
         ImageError: missing, empty, or not an image.
         MissingExtra: the package for this format is not installed.
     """
-    if is_tiff(path):
+    kind = _backend(path)
+    if kind == "tiff":
         from maskloom.store.rasters.segments import tiff_size
 
         return tiff_size(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return image_size(path)
-    with open_raster(path) as raster:
-        return raster.size
+    if kind == "zarr":
+        from maskloom.store.rasters.arrays import zarr_size
+
+        return zarr_size(path)
+    if kind == "gdal":
+        from maskloom.store.rasters.gdal import gdal_size
+
+        return gdal_size(path)
+    return image_size(path)
 
 
 def _chunks(path: Path, *, stored: bool) -> Chunks:
-    suffix = path.suffix.lower()
-    if is_tiff(path):
+    kind = _backend(path)
+    if kind == "tiff":
         from maskloom.store.rasters.segments import TiffChunks
 
         return TiffChunks(path, stored=stored)
-    if suffix == ".zarr" or (path.is_dir() and _is_zarr(path)):
+    if kind == "zarr":
         from maskloom.store.rasters.arrays import ZarrChunks
 
         return ZarrChunks(path, stored=stored)
-    if suffix in IMAGE_SUFFIXES:
-        from maskloom.store.rasters.whole import WholePicture
+    if kind == "gdal":
+        from maskloom.store.rasters.gdal import GdalChunks
 
-        return WholePicture(path, stored=stored)
-    from maskloom.store.rasters.gdal import DRIVERS, GdalChunks
-
-    if suffix in DRIVERS:
         return GdalChunks(path, stored=stored)
+    from maskloom.store.rasters.whole import WholePicture
+
+    return WholePicture(path, stored=stored)
+
+
+def _backend(path: Path) -> Literal["tiff", "zarr", "whole", "gdal"]:
+    suffix = path.suffix.lower()
+    if is_tiff(path):
+        return "tiff"
+    if suffix == ".zarr" or (path.is_dir() and _is_zarr(path)):
+        return "zarr"
+    if suffix in IMAGE_SUFFIXES:
+        return "whole"
+    if suffix in DRIVERS:
+        return "gdal"
     raise ImageError(
         "not a kind of image that can be read by windows",
         where=path,
