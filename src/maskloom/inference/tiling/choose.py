@@ -1,13 +1,16 @@
-"""Whether an image is cut, and how: from the network's field and the memory it may take."""
+"""Whether an image is cut, and how: from what the network sees and the memory it may take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from maskloom.core.segmenter import Segmenter
+from maskloom.errors import ImageError
 from maskloom.inference.network import NetworkSegmenter
+from maskloom.inference.panoptic import PanopticSegmenter
 from maskloom.inference.tiling.field import Field, measure_field
 from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
+from maskloom.store.images import MAX_PIXELS
 
 MARGIN = 64
 RUNTIME_BYTES = 600 << 20
@@ -36,18 +39,54 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
 
     For a bounded field, cutting changes nothing, and the memory alone decides. For another it
     changes what the network sees: then the size of windows does not depend on the machine, and
-    images of up to 2²² pixels are taken whole.
+    images of up to 2²² pixels are taken whole. Detectors see blocks of a size that was asked
+    for, each with its margin, like images of their own.
 
     Args:
-        segmenter: only networks of class maps and distances are cut.
+        segmenter: any; only networks are cut.
         size: (H, W).
         options: of the user.
 
     Raises:
-        UsageError, ImageError: see `exact_plan`.
+        ImageError: the segmenter cannot be cut and the image is not read as a whole; or see
+            `exact_plan`.
+        UsageError: see `exact_plan`.
     """
-    if not isinstance(segmenter, NetworkSegmenter):
-        return None
+    inner = segmenter.inner if isinstance(segmenter, PanopticSegmenter) else segmenter
+    if isinstance(inner, NetworkSegmenter):
+        return _of_network(inner, size, options)
+    pixels = area((0, size[0], 0, size[1]))
+    if getattr(inner, "run", None) is not None and options.tile:
+        return exact_plan(size, Field(1), most_px=pixels, margin=options.margin, tile=options.tile)
+    if pixels > MAX_PIXELS:
+        raise ImageError(
+            f"{segmenter.name} labels images as a whole, and this one is too large for that",
+            seen=f"{size[1]} × {size[0]} px, at most {MAX_PIXELS}",
+            hint="set --set model.tile=PX where the model has it, or cut the image",
+        )
+    return None
+
+
+def field_of(segmenter: NetworkSegmenter) -> Field:
+    """What the segmenter's network sees, measured in fp32 by torch, which hands NaN on."""
+    from maskloom.inference.engines.torch_engine import TorchEngine
+
+    engine = segmenter.engine
+    if isinstance(engine, TorchEngine):
+        network, device = engine.network, engine.device
+    else:
+        from maskloom.models import checkpoint
+
+        assert segmenter.run is not None, "other engines run what was exported from a run"
+        network, device = checkpoint.load(segmenter.run), "cpu"
+    probe = TorchEngine(network, precision="fp32", device=device)
+    pre = segmenter.preprocessing
+    return measure_field(probe.logits, len(pre.channels), pre.stride)
+
+
+def _of_network(
+    segmenter: NetworkSegmenter, size: tuple[int, int], options: TileOptions
+) -> Plan | None:
     channels = segmenter.channels
     # beside the network's own: its input twice, logits, probabilities, and what decodes them
     beside = 8 * len(segmenter.preprocessing.channels) + 12 * (channels.n_classes + 1)
@@ -68,23 +107,6 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
     return blend_plan(
         size, field.stride, tile=tile, most_px=max(0, int(room / held)), margin=margin
     )
-
-
-def field_of(segmenter: NetworkSegmenter) -> Field:
-    """What the segmenter's network sees, measured in fp32 by torch, which hands NaN on."""
-    from maskloom.inference.engines.torch_engine import TorchEngine
-
-    engine = segmenter.engine
-    if isinstance(engine, TorchEngine):
-        network, device = engine.network, engine.device
-    else:
-        from maskloom.models import checkpoint
-
-        assert segmenter.run is not None, "other engines run what was exported from a run"
-        network, device = checkpoint.load(segmenter.run), "cpu"
-    probe = TorchEngine(network, precision="fp32", device=device)
-    pre = segmenter.preprocessing
-    return measure_field(probe.logits, len(pre.channels), pre.stride)
 
 
 def _window(segmenter: NetworkSegmenter) -> int:

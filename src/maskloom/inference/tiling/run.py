@@ -17,10 +17,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskloom.core.segmenter import Segmenter
 from maskloom.inference.network import NetworkSegmenter
+from maskloom.inference.panoptic import PanopticSegmenter
 from maskloom.inference.preprocess import Moments, image_moments
 from maskloom.inference.tiling.blocks import save_block
 from maskloom.inference.tiling.compute import block_labels
@@ -70,7 +69,7 @@ def label_tiled(
     """Compute every block that is not there yet.
 
     Args:
-        maker: of the segmenter, a network.
+        maker: of the segmenter, for which the plan was made.
         image: a file that `open_raster` reads.
         folder: where the blocks go; a folder of other blocks is emptied.
         plan: of the image.
@@ -137,11 +136,11 @@ def _is_there(journal: Journal, folder: Path, index: int) -> bool:
 
 def _moments(maker: Maker, image: Path) -> Moments | None:
     segmenter = made(maker)
-    assert isinstance(segmenter, NetworkSegmenter), "only networks are cut, see choose.py"
-    if not segmenter.preprocessing.per_image:
+    inner = segmenter.inner if isinstance(segmenter, PanopticSegmenter) else segmenter
+    if not isinstance(inner, NetworkSegmenter) or not inner.preprocessing.per_image:
         return None
     with open_raster(image) as raster:
-        return image_moments(raster.read, raster.size, segmenter.preprocessing)
+        return image_moments(raster.read, raster.size, inner.preprocessing)
 
 
 def _compute(
@@ -149,12 +148,11 @@ def _compute(
     image: Path,
     folder: Path,
     plan: Plan,
-    moments: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None,
+    moments: Moments | None,
     indexes: Sequence[int],
 ) -> list[tuple[int, int, tuple[int, int]]]:
     """Compute blocks and write their files: (index, bytes, seams) of each."""
     segmenter = made(maker)
-    assert isinstance(segmenter, NetworkSegmenter), "only networks are cut, see choose.py"
     out = []
     with open_raster(image) as raster:
         for index in indexes:

@@ -1,0 +1,259 @@
+"""Images of any size: memory from 5k to 40k, kills, seams, and one pass beside tiles.
+
+    python -m benchmarks.tiles [--sizes 5000,10000,20000,40000] [--kills 10] [--out FILE]
+
+A ResNet-18 U-Net of two classes labels generated RGB images through the command line, each in a
+fresh process whose peak memory the kernel reports. One size is killed at random moments and gone
+on with until it is whole, and compared byte for byte with an unbroken call. Equality with one
+pass is measured on 1536² (all blocks, fp32 and bf16), the seam figure on DeepLabV3+.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+
+from maskloom.store.scenes import generate
+
+BLOCK = 1000
+TILE = 512
+
+
+def main() -> None:
+    """Measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="5000,10000,20000,40000")
+    parser.add_argument("--killed", type=int, default=20000, help="size that is killed; 0: none")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--precision", default="fp32,bf16")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="keeps images and runs between calls")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/tiles.json"))
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = [int(n) for n in options.sizes.split(",") if n]
+    results: dict[str, object] = {
+        "benchmark": "tiles",
+        "machine": cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "torch": torch.__version__,
+    }
+    for precision in options.precision.split(","):
+        run = trained(folder, precision)
+        results[f"one_pass_{precision}"] = one_pass(run)
+        print(json.dumps(results[f"one_pass_{precision}"]), flush=True)
+        results[f"sizes_{precision}"] = [measured(folder, run, size) for size in sizes]
+    if options.killed:
+        run = trained(folder, options.precision.split(",")[-1])
+        results["kills"] = killed(folder, run, options.killed, options.kills, options.seed)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+    if options.folder is None:
+        shutil.rmtree(folder)
+
+
+def trained(folder: Path, precision: str) -> Path:
+    """A run of a few steps: what the weights say does not matter here."""
+    out = folder / f"run-{precision}"
+    if out.is_dir():
+        return out
+    data = folder / "scenes"
+    if not data.is_dir():
+        for name in ("images", "masks"):
+            (data / name).mkdir(parents=True)
+        from maskloom.store.images import write_png
+
+        for n in range(4):
+            image, objects = pixels(n)
+            write_png(data / "images" / f"{n}.png", image)
+            write_png(data / "masks" / f"{n}.png", (objects > 0).astype(np.uint8))
+    maskloom(
+        "train", data, "--out", out, "--task", "semantic", "--steps", "20", "--set", "batch=2",
+        "--set", "crop=128,128", "--set", f"precision={precision}", "--val", "0.25",
+    )  # fmt: skip
+    return out
+
+
+def pixels(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A generated scene (H, W, 3) and its objects."""
+    scene = next(generate(seed, 1))
+    return np.repeat(scene.pixels[:, :, None], 3, axis=2), scene.instance_map
+
+
+def picture(folder: Path, size: int) -> Path:
+    """A tiled TIFF of size² made of one scene at shifting places, with noise in each tile."""
+    path = folder / f"{size}.tif"
+    if path.is_file():
+        return path
+    image, _ = pixels(0)
+    rng = np.random.default_rng(0)
+
+    def tiles():
+        across = -(-size // TILE)
+        for _ in range(across * across):
+            y, x = (int(rng.integers(0, n)) for n in image.shape[:2])
+            rolled = np.roll(image, (y, x), (0, 1))
+            yield np.resize(np.tile(rolled, (3, 3, 1))[:TILE, :TILE], (TILE, TILE, 3))
+
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        file.write(
+            tiles(), shape=(size, size, 3), dtype=np.uint8, tile=(TILE, TILE), photometric="rgb"
+        )
+    return path
+
+
+def maskloom(*arguments: object, check: bool = True) -> tuple[int, float, int]:
+    """(exit status, seconds, peak bytes of the process) of a command."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "maskloom", *map(str, arguments)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if check and code:
+        raise SystemExit(f"{arguments[0]} ended with {code}")
+    return code, time.perf_counter() - begun, usage.ru_maxrss * 1024
+
+
+def predict(image: Path, run: Path, out: Path) -> tuple[object, ...]:
+    """The command that is measured."""
+    return ("predict", image, "--model", run, "--out", out, "--json", f"{out}.json")
+
+
+def measured(folder: Path, run: Path, size: int) -> dict[str, object]:
+    """One unbroken call."""
+    image = picture(folder, size)
+    out = folder / f"out-{run.name}-{size}"
+    shutil.rmtree(out, ignore_errors=True)
+    _, seconds, peak = maskloom(*predict(image, run, out))
+    said = json.loads(Path(f"{out}.json").read_text())["results"]
+    row = {
+        "size": size,
+        "seconds": round(seconds, 1),
+        "peak_mib": round(peak / 2**20),
+        "px_per_second": round(size * size / seconds),
+        "tiles": said.get("tiled"),
+        "sha256": tree_hash(out),
+    }
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def killed(folder: Path, run: Path, size: int, kills: int, seed: int) -> dict[str, object]:
+    """Killed at random moments of its blocks and gone on with until whole; the bytes compared."""
+    clock = random.Random(seed)
+    image = picture(folder, size)
+    whole = folder / f"out-{run.name}-{size}"
+    if not whole.is_dir():
+        maskloom(*predict(image, run, whole))
+    out = folder / "killed" / whole.name  # one name: paths do not enter, but names might
+    shutil.rmtree(out.parent, ignore_errors=True)
+    out.parent.mkdir()
+    blocks_at_kill = []
+    while len(blocks_at_kill) < kills:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "maskloom", *map(str, predict(image, run, out))],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        before = blocks(out)
+        more = clock.randint(1, 12)
+        while process.poll() is None and blocks(out) < before + more:
+            time.sleep(0.05)
+        time.sleep(clock.random())
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        blocks_at_kill.append(blocks(out))
+    maskloom(*predict(image, run, out))
+    return {
+        "size": size,
+        "kills": len(blocks_at_kill),
+        "blocks_at_kill": blocks_at_kill,
+        "identical": tree_hash(out) == tree_hash(whole),
+    }
+
+
+def blocks(out: Path) -> int:
+    """Finished blocks of an unfinished target."""
+    return sum(1 for _ in out.with_name(out.name + ".partial").rglob("0*.npz"))
+
+
+def tree_hash(folder: Path) -> str:
+    """sha256 over names and bytes of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def one_pass(run: Path) -> dict[str, object]:
+    """All blocks of a 1536² image against one pass over it."""
+    from maskloom.inference.preprocess import image_moments
+    from maskloom.inference.network import NetworkSegmenter
+    from maskloom.inference.open_run import open_run
+    from maskloom.inference.tiling.choose import TileOptions, field_of, plan_for
+    from maskloom.inference.tiling.forward import Feed, exact_logits
+
+    segmenter = open_run(run)
+    assert isinstance(segmenter, NetworkSegmenter)
+    image, _ = pixels(1)
+    image = np.ascontiguousarray(np.tile(image, (8, 8, 1))[:1536, :1536])
+    whole = segmenter.logits(image)
+    plan = plan_for(segmenter, (1536, 1536), TileOptions(tile=512))
+    assert plan is not None
+
+    def read(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        return image[y0:y1, x0:x1]
+
+    moments = image_moments(read, (1536, 1536), segmenter.preprocessing)
+    feed = Feed(read, segmenter.engine, segmenter.preprocessing, moments, len(whole))
+    worst, flips = 0.0, 0
+    for block in plan:
+        y0, y1, x0, x1 = block.core
+        there = whole[:, y0:y1, x0:x1]
+        found = exact_logits(feed, plan, block.core)
+        worst = max(worst, float(np.abs(found - there).max()))
+        flips += int(np.count_nonzero(found.argmax(0) != there.argmax(0)))
+    field = field_of(segmenter)
+    return {
+        "precision": segmenter.engine.precision,
+        "field": {"stride": field.stride, "before": field.before, "after": field.after},
+        "blocks": len(plan),
+        "largest_logit_difference": worst,
+        "labels_that_differ": flips,
+    }
+
+
+def cpu() -> str:
+    """The processor's name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
