@@ -66,6 +66,11 @@ class Silent:
 _SINK: ContextVar[Sink] = ContextVar("maskloom_progress", default=Silent())  # noqa: B039
 
 
+def current() -> Sink:
+    """Where progress goes now, to be handed to work that runs under a sink of its own."""
+    return _SINK.get()
+
+
 @contextmanager
 def using(sink: Sink) -> Iterator[None]:
     """Send the progress of everything inside the block to `sink`."""

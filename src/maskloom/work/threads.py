@@ -3,6 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
+
+# Read by each library when it is loaded; a worker sets them before it imports anything.
+_COUNTS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+ONE_THREAD = dict.fromkeys(_COUNTS, "1")
+
+
+def take_one_thread() -> None:
+    """Let native libraries use one thread: other workers have the other cores.
+
+    Overrules the user's settings, which are meant for a process that has the machine alone.
+    """
+    os.environ.update(ONE_THREAD)
+    # What was loaded before no longer looks at the environment.
+    for name, setter in (("cv2", "setNumThreads"), ("torch", "set_num_threads")):
+        if name in sys.modules:
+            getattr(sys.modules[name], setter)(1)
 
 
 def yield_while_waiting() -> None:
