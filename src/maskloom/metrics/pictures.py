@@ -5,16 +5,19 @@ Pictures only; the numbers come from `judge.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels, Rows
 from maskloom.core.report import Report
 from maskloom.core.sample import Sample
 from maskloom.errors import ImageError
 from maskloom.metrics.align import Comparison, Pair, compare
 from maskloom.metrics.judge import Terms
+from maskloom.metrics.segments import segment_rows
 from maskloom.report.gallery import Panel, instance_panel, semantic_panel
 from maskloom.store.images import read_image
 
@@ -57,24 +60,44 @@ def _panel(
     labels = pair_up.labels(pair)
     caption = "" if pair.predicted is not None else "no prediction: scored as empty"
     image = image_of(pair.truth, labels[0].size)
-    shared: dict[str, Any] = {"taxonomy": pair_up.taxonomy, "score": score, "group": group}
-    if report.task == "instance":
-        return instance_panel(
-            key,
-            caption,
-            image=image,
-            truth=pair_up.ours.rows(labels[0], key),
-            predicted=pair_up.theirs.rows(labels[1], key),
-            **shared,
-        )
-    return semantic_panel(
+    shared: dict[str, Any] = {
+        "image": image, "taxonomy": pair_up.taxonomy, "score": score, "group": group
+    }  # fmt: skip
+    objects = None
+    if report.task != "semantic":
+        rows = _objects(pair_up, labels, key, panoptic=report.task == "panoptic")
+        # without an object and an image there is no frame to draw in
+        if image is not None or len(rows[0]) or len(rows[1]):
+            objects = instance_panel(key, caption, truth=rows[0], predicted=rows[1], **shared)
+    if objects is not None and report.task == "instance":
+        return objects
+    classes = semantic_panel(
         key,
         caption,
-        image=image,
         truth=pair_up.ours.class_map(labels[0], key),
         predicted=pair_up.theirs.class_map(labels[1], key),
         **shared,
     )
+    if objects is None:
+        return classes
+    # What is where is plainest as classes; what was missed or extra, as outlines of segments.
+    pictures = (*classes.pictures[:-1], objects.pictures[-1])
+    return replace(classes, pictures=pictures, errors=objects.errors)
+
+
+def _objects(
+    pair_up: Comparison, labels: tuple[Labels, Labels], key: str, *, panoptic: bool
+) -> tuple[Rows, Rows]:
+    """The rows of both sides, or their panoptic segments."""
+    sides = (pair_up.ours, pair_up.theirs)
+    if not panoptic:
+        truth, predicted = (s.rows(one, key) for s, one in zip(sides, labels, strict=True))
+    else:
+        truth, predicted = (
+            segment_rows(s.segments(one, key), pair_up.taxonomy, void=False)
+            for s, one in zip(sides, labels, strict=True)
+        )
+    return truth, predicted
 
 
 def image_of(sample: Sample, size: tuple[int, ...]) -> NDArray[Any] | None:

@@ -14,6 +14,7 @@ _CLASS_COLUMNS = {
     "instance": ("ap", "ap50", "ap75", "f1_50", "iou", "dice"),
     "panoptic": ("kind", "pq", "sq", "rq", "tp", "fp", "fn", "iou"),
 }
+_PLAIN = ("kind", "tp", "fp", "fn")
 _KEY = 40
 _SAMPLE_COLUMNS = ("pq", "sq", "rq", "f1_50", "miou", "pixel_accuracy")
 
@@ -27,10 +28,13 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
     """
     n = len(report.per_sample)
     scores = [(name, _rounded(value)) for name, value in report.metrics.items()]
-    classes = [(row["name"], row) for row in report.per_class.values()]
+    classes = _classes(report)
+    absent = len(report.per_class) - len(classes)
+    kinds = "class is" if absent == 1 else "classes are"
+    note = f"{absent} {kinds} on neither side" if absent else ""
     tables = [
         Table(report.title, ("metric", "value"), scores, f"{n} sample{'' if n == 1 else 's'}"),
-        _table("per class", "class", classes, _CLASS_COLUMNS[report.task]),
+        replace(_table("per class", "class", classes, _CLASS_COLUMNS[report.task]), note=note),
     ]
     if report.per_slice:
         names = ("samples", *report.metrics)
@@ -42,6 +46,19 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         cut = any(key.startswith("…") for key, _ in low)
         tables.append(replace(shown, note="whole names are in --json" if cut else ""))
     return tuple(tables)
+
+
+def _classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
+    """Classes with a score: of panoptic labels the things first, then the stuff."""
+    names = [name for name in _CLASS_COLUMNS[report.task] if name not in _PLAIN]
+    rows = [
+        (str(row["name"]), row)
+        for row in report.per_class.values()
+        if report.task != "panoptic" or any(row.get(name) is not None for name in names)
+    ]
+    if report.task == "panoptic":
+        rows.sort(key=lambda item: item[1]["kind"] != "thing")
+    return rows
 
 
 def _table(
