@@ -47,6 +47,9 @@ def test_a_class_map_is_one_segment_per_stuff_class_and_one_of_void(dtype, void)
     found = map_segments(values, TAXONOMY, side="truth", where="x")
     assert found.category.tolist() == [1, 2, VOID_SEGMENT]
     assert found.masks.areas.tolist() == [2, 1, 1]
+    for last_is_void in (TAXONOMY, Taxonomy(TAXONOMY.categories[:3])):
+        assert segment_rows(found, last_is_void).category.tolist() == [1, 2, VOID_SEGMENT]
+        assert segment_rows(found, last_is_void, void=False).category.tolist() == [1, 2]
 
 
 def test_a_class_map_of_things_is_refused_with_what_to_do():

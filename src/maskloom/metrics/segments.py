@@ -32,13 +32,14 @@ def segment_rows(
     or void category; a crowd region and what is none stay apart.
 
     Args:
-        rows: of one sample; rows that are not masks are left out.
+        rows: of one sample, or of `map_segments`; rows that are not masks are left out.
         taxonomy: of the rows; decides what is thing, stuff and void.
         unlabelled: positions of categories to leave out.
         void: keep rows of void categories, as one segment of category `VOID_SEGMENT`.
     """
     kept = rows.kind == RowKind.MASK
     void_rows = np.array([c.void for c in taxonomy], np.bool_)[rows.category]
+    void_rows |= rows.category == VOID_SEGMENT
     if unlabelled:
         kept &= ~np.isin(rows.category, list(unlabelled))
     if not void:
