@@ -35,6 +35,11 @@ FORMATS: dict[str, Entry] = {
         "COCO panoptic: JSON of segments + folder of PNG id maps (things and stuff)",
         ("panoptic",),
     ),
+    "voc": Entry(
+        "maskloom.formats.voc:FORMAT",
+        "PASCAL VOC: class and object palette PNGs + XML of boxes and attributes",
+        ("semantic", "instance"),
+    ),
     "bitmap": Entry(
         "maskloom.formats.bitmap:FORMAT",
         "image folder + folder of PNG maps (class index, instance id, binary or colour)",

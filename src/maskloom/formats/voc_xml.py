@@ -1,0 +1,241 @@
+"""PASCAL VOC annotation XML to values and back; read without entities, DTDs or outside files.
+
+Boxes in the files are 1-based pixels, both ends inside; here they are edges of the pixel-edge
+frame. Elements that maskloom does not interpret are kept as [tag, text, children].
+
+Source: VOC2012 development kit, sections 3.1 and 4 (VOCreadxml, bndbox).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+from maskloom.errors import FormatError, WriteError
+
+MAX_BYTES = 1 << 24
+FLAGS = ("truncated", "occluded", "difficult")
+_MAX_DEPTH = 32
+_MAX_ELEMENTS = 500_000
+_SWITCH = {"0": False, "1": True, "false": False, "true": True}
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+Element = list[Any]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class VocObject:
+    """One <object>.
+
+    Args:
+        name: of its class.
+        box: edges (x0, y0, x1, y1) in px.
+        attributes: pose, truncated, occluded, difficult and those of <attributes>.
+        rest: other elements (parts, actions, ...), as they are.
+    """
+
+    name: str
+    box: Box
+    attributes: Mapping[str, Any]
+    rest: Sequence[Element] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VocXml:
+    """One annotation file: the size (H, W) if it tells one, its objects, and other elements."""
+
+    size: tuple[int, int] | None
+    objects: tuple[VocObject, ...]
+    head: Sequence[Element]
+
+
+def read_xml(path: Path) -> VocXml:
+    """Parse and check one annotation.
+
+    Raises:
+        FormatError: not XML, with a DTD, too large or deep, or an object without name or box.
+    """
+    tag, _, children = _tree(path)
+    if tag != "annotation":
+        raise FormatError("not a VOC annotation", where=path, seen=f"<{tag}>")
+    listed = [child for child in children if child[0] == "object"]
+    head = [child for child in children if child[0] != "object"]
+    objects = tuple(_object(child, f"{path}: object {i}") for i, child in enumerate(listed, 1))
+    return VocXml(_size(head, path), objects, head)
+
+
+def xml_text(size: tuple[int, int], objects: Sequence[VocObject], head: Sequence[Element]) -> str:
+    """The text of an annotation file.
+
+    Args:
+        size: (H, W) in px.
+        objects: in the order of the values of the object map.
+        head: elements before the objects; <size> is put in or set right.
+
+    Raises:
+        WriteError: a text holds a character that XML cannot.
+    """
+    depth = next((_text(e, "depth") for e in head if e[0] == "size"), "") or "3"
+    sides = [["width", str(size[1]), []], ["height", str(size[0]), []], ["depth", depth, []]]
+    kept = [e if e[0] != "size" else ["size", "", sides] for e in head]
+    if not any(e[0] == "size" for e in kept):
+        kept.append(["size", "", sides])
+    root = ["annotation", "", [*kept, *map(_element, objects)]]
+    return "".join(_lines(root, 0))
+
+
+def _tree(path: Path) -> Element:
+    """The root element; the parser is told to refuse what can make a small file large."""
+    stack: list[Element] = [["", "", []]]
+    count = 0
+
+    def refuse_doctype(*_: object) -> None:
+        raise FormatError(
+            "an annotation with a DTD or entities", where=path, hint="remove the <!DOCTYPE ...>"
+        )
+
+    def start(tag: str, _: object) -> None:
+        nonlocal count
+        count += 1
+        if len(stack) > _MAX_DEPTH or count > _MAX_ELEMENTS:
+            most = f"{_MAX_ELEMENTS} elements or {_MAX_DEPTH} levels of them"
+            raise FormatError(f"an annotation of more than {most}", where=path, seen=tag)
+        stack[-1][2].append([tag, "", []])
+        stack.append(stack[-1][2][-1])
+
+    def end(_: str) -> None:
+        element = stack.pop()
+        element[1] = element[1].strip()
+
+    def text(data: str) -> None:
+        stack[-1][1] += data
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    parser.EntityDeclHandler = refuse_doctype
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise FormatError(
+                f"an annotation of more than {MAX_BYTES} bytes", where=path, seen=size
+            )
+        parser.Parse(path.read_bytes(), True)  # noqa: FBT003 - the last piece, by position only
+    except OSError as error:
+        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise FormatError("not valid XML", where=path, seen=error, hint="copy it again") from error
+    root: Element = stack[0][2][0]
+    return root
+
+
+def _object(element: Element, where: str) -> VocObject:
+    name = _text(element, "name")
+    if not name:
+        raise FormatError("an object without a name", where=where)
+    box = next((child for child in element[2] if child[0] == "bndbox"), None)
+    if box is None:
+        raise FormatError("an object without a bndbox", where=f"{where}, {name}")
+    attributes: dict[str, Any] = {}
+    rest = []
+    for child in element[2]:
+        tag, text, below = child
+        if tag in FLAGS and not below:
+            attributes[tag] = _SWITCH.get(text.lower(), text)
+        elif tag == "pose" and text and not below:
+            attributes[tag] = text
+        elif tag == "attributes":
+            attributes |= {_text(a, "name"): _value(_text(a, "value")) for a in below}
+        elif tag not in ("name", "bndbox"):
+            rest.append(child)
+    return VocObject(name, _box(box, f"{where}, {name}"), attributes, rest)
+
+
+def _box(element: Element, where: str) -> Box:
+    values = []
+    for side in ("xmin", "ymin", "xmax", "ymax"):
+        text = _text(element, side)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise FormatError(f"{side} is not a finite number", where=where, seen=text)
+        values.append(value)
+    x0, y0, x1, y1 = values
+    if x1 < x0 or y1 < y0:
+        raise FormatError("a box ends before it begins", where=where, seen=values)
+    return (x0 - 1.0, y0 - 1.0, x1, y1)
+
+
+def _size(head: Sequence[Element], path: Path) -> tuple[int, int] | None:
+    """(H, W), or None where the file tells none; some tools write 0."""
+    element = next((e for e in head if e[0] == "size"), None)
+    if element is None:
+        return None
+    texts = [_text(element, side) for side in ("height", "width")]
+    if not all(re.fullmatch(r"\d{1,9}", text) for text in texts):
+        raise FormatError("a size is not two whole numbers", where=path, seen=texts)
+    height, width = map(int, texts)
+    return (height, width) if height and width else None
+
+
+def _text(element: Element, tag: str) -> str:
+    return next((str(child[1]) for child in element[2] if child[0] == tag), "")
+
+
+def _value(text: str) -> Any:
+    """An attribute's value; what JSON does not know is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _value_text(value: Any) -> str:
+    plain = isinstance(value, str) and value == value.strip() and _value(value) == value
+    return value if plain and value else json.dumps(value, ensure_ascii=False)
+
+
+def _element(one: VocObject) -> Element:
+    x0, y0, x1, y1 = one.box
+    others = dict(one.attributes)
+    children: list[Element] = [["name", one.name, []]]
+    pose = others.get("pose")
+    if isinstance(pose, str) and pose and pose == pose.strip():
+        children.append(["pose", others.pop("pose"), []])
+    told = [flag for flag in FLAGS if isinstance(others.get(flag), bool)]
+    children += [[flag, str(int(others.pop(flag))), []] for flag in told]
+    sides = zip(("xmin", "ymin", "xmax", "ymax"), (x0 + 1, y0 + 1, x1, y1), strict=True)
+    children.append(["bndbox", "", [[side, f"{value:.10g}", []] for side, value in sides]])
+    if others:
+        listed = [
+            ["attribute", "", [["name", key, []], ["value", _value_text(others[key]), []]]]
+            for key in sorted(others)
+        ]
+        children.append(["attributes", "", listed])
+    return ["object", "", [*children, *one.rest]]
+
+
+def _lines(element: Element, depth: int) -> Iterator[str]:
+    tag, text, children = element
+    if _FORBIDDEN.search(text):
+        raise WriteError("XML cannot hold a control character", where=tag, seen=text)
+    if not children:
+        yield f"{'  ' * depth}<{tag}>{escape(text)}</{tag}>\n"
+        return
+    yield f"{'  ' * depth}<{tag}>{escape(text)}\n"
+    for child in children:
+        yield from _lines(child, depth + 1)
+    yield f"{'  ' * depth}</{tag}>\n"
