@@ -14,9 +14,10 @@ import pytest
 import tifffile
 
 from maskloom.errors import DataError, ImageError, MaskloomError
+from maskloom.inference.maker import made
 from maskloom.inference.open_run import open_run
 from maskloom.inference.tiling.choose import TileOptions, plan_for
-from maskloom.inference.tiling.run import block_file, label_tiled, made
+from maskloom.inference.tiling.run import block_file, label_tiled
 from maskloom.inference.tiling.whole import Blocks, whole_labels
 from maskloom.store.images import read_image
 from maskloom.work.executors import open_executor
@@ -163,12 +164,13 @@ from functools import partial
 from pathlib import Path
 from maskloom.errors import WriteError
 from maskloom.inference.open_run import open_run
+from maskloom.inference.maker import made
 from maskloom.inference.tiling import run
 from maskloom.inference.tiling.choose import TileOptions, plan_for
 from maskloom.work.executors import open_executor
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 maker = partial(open_run, Path({str(run_folder)!r}), device="cpu")
-plan = plan_for(run.made(maker), (210, 290), TileOptions(tile=64))
+plan = plan_for(made(maker), (210, 290), TileOptions(tile=64))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))  # the journal reaches it first
 try:
     with open_executor() as executor:
@@ -207,11 +209,12 @@ def test_killed_at_random_blocks_the_bytes_are_the_same(maker, run_folder, tmp_p
 from functools import partial
 from pathlib import Path
 from maskloom.inference.open_run import open_run
+from maskloom.inference.maker import made
 from maskloom.inference.tiling import run
 from maskloom.inference.tiling.choose import TileOptions, plan_for
 from maskloom.work.executors import open_executor
 maker = partial(open_run, Path({str(run_folder)!r}), device="cpu")
-plan = plan_for(run.made(maker), (600, 600), TileOptions(tile=32))
+plan = plan_for(made(maker), (600, 600), TileOptions(tile=32))
 with open_executor() as executor:
     run.label_tiled(maker, Path({str(image)!r}), Path({str(tmp_path / "killed")!r}), plan=plan,
                     executor=executor, of={OF!r})

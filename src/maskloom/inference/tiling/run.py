@@ -9,15 +9,14 @@ any order, anywhere, and gives the same bytes.
 
 from __future__ import annotations
 
-import pickle
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.segmenter import Segmenter
+from maskloom.inference.maker import Maker, made
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
 from maskloom.inference.preprocess import Moments, image_moments
@@ -29,9 +28,6 @@ from maskloom.store.rasters import open_raster
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.journal import Journal
-
-Maker = Callable[[], Segmenter]
-"""Makes the segmenter in whatever process asks; picklable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +109,6 @@ def discard(folder: Path) -> None:
 def block_file(folder: Path, index: int) -> Path:
     """Where a block lies."""
     return folder / f"{index:06d}.npz"
-
-
-def made(maker: Maker) -> Segmenter:
-    """The segmenter of a maker, made once in this process."""
-    return _made(pickle.dumps(maker))
-
-
-@lru_cache(maxsize=1)
-def _made(pickled: bytes) -> Segmenter:
-    segmenter: Segmenter = pickle.loads(pickled)()
-    return segmenter
 
 
 def _is_there(journal: Journal, folder: Path, index: int) -> bool:
