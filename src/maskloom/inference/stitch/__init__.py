@@ -1,0 +1,1 @@
+"""Objects and components of images that are never whole in memory."""
