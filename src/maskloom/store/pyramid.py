@@ -38,7 +38,8 @@ class Layout:
 
     Args:
         tile: side of a tile in pixels, a multiple of 16.
-        levels: how many reduced levels there are; None makes them until one fits in a tile.
+        levels: how many reduced levels there are, down to one pixel at most; None makes them
+            until one fits in a tile.
     """
 
     tile: int = 512
@@ -233,7 +234,7 @@ def _shapes(path: Path, size_hw: tuple[int, int], layout: Layout) -> list[tuple[
     if height < 1 or width < 1:
         raise UsageError("a map has at least one pixel", where=path, seen=size_hw)
     shapes = [(height, width)]
-    while max(shapes[-1]) > tile if levels is None else len(shapes) <= levels:
+    while max(shapes[-1]) > (tile if levels is None else 1) and len(shapes) - 1 != levels:
         shapes.append((-(-shapes[-1][0] // 2), -(-shapes[-1][1] // 2)))
     return shapes
 
