@@ -15,6 +15,9 @@ from maskloom.store.files import refuse_existing
 from maskloom.store.project.address import Address
 from maskloom.store.project.runs import find_run, project_address, runs
 
+NETWORK_ENGINES = ("torch", "onnx", "openvino", "auto")
+CLUSTERS = ("local", "ray")
+
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
@@ -31,8 +34,7 @@ class PredictRequest:
     allow_loss: bool
     confidence: bool
     set_: tuple[str, ...]
-    engine: str = "torch"
-    cluster: Literal["local", "ray"] = "local"
+    engines: tuple[str, ...] = ()
     workers: int = 1
     shard: str | None = None
 
@@ -42,6 +44,16 @@ class PredictRequest:
         return project_address(self.source) if self.from_ in (None, PROJECT) else None
 
     @property
+    def engine(self) -> str:
+        """What computes a network."""
+        return next((name for name in self.engines if name in NETWORK_ENGINES), "torch")
+
+    @property
+    def cluster(self) -> Literal["local", "ray"]:
+        """Where the work is spread."""
+        return "ray" if "ray" in self.engines else "local"
+
+    @property
     def method(self) -> bool:
         """Whether the model is a classical method."""
         return self.model in registry.METHODS
@@ -49,6 +61,7 @@ class PredictRequest:
 
 def checked(request: PredictRequest) -> PredictRequest:
     """The request with its run found; refuses targets that cannot be before anything is read."""
+    _refuse_engines(request)
     address = request.project
     if not request.method:
         model = find_run(Path(request.model), None if address is None else address.root)
@@ -82,3 +95,26 @@ def refuse_unknown(path: Path, root: Path | None = None) -> None:
         seen=path,
         hint=f"{guess}give one of: {', '.join(registry.METHODS)}; or {trained}",
     )
+
+
+def _refuse_engines(request: PredictRequest) -> None:
+    """Names that are unknown, two of a kind, or an engine of networks for a method."""
+    for kind in (NETWORK_ENGINES, CLUSTERS):
+        if len(named := [name for name in request.engines if name in kind]) > 1:
+            raise UsageError("two engines of one kind", where="--engine", seen=", ".join(named))
+    known = (*NETWORK_ENGINES, *CLUSTERS)
+    for name in request.engines:
+        if name not in known:
+            raise UsageError(
+                "unknown engine",
+                where="--engine",
+                seen=name,
+                hint=f"{', '.join(NETWORK_ENGINES)} compute a network; ray spreads the work",
+            )
+        if request.method and name in NETWORK_ENGINES and name != "auto":
+            raise UsageError(
+                "a method has no network to compute",
+                where="--engine",
+                seen=name,
+                hint="leave out --engine",
+            )

@@ -21,6 +21,9 @@ def predict(
     map_: tuple[str, ...] = (),
     allow_loss: bool = False,
     confidence: bool = True,
+    engine: tuple[str, ...] = (),
+    workers: int = 1,
+    shard: str | None = None,
     set_: tuple[str, ...] = (),
 ) -> Outcome:
     """Label images with a trained run or a classical method.
@@ -32,7 +35,8 @@ def predict(
             the project.
         out: data set to write; a project keeps predictions as a layer of its own. A broken call
             goes on where it stopped.
-        format: format of the target; auto is bitmap for classes and coco for objects.
+        format: format of the target; auto is bitmap for classes, coco for objects, coco-panoptic for
+            both.
         from_: treat the source as a data set of this format.
         split: only this split of a data set; @FILE lists keys, e.g. @runs/1/val.txt, which is
             found in the project too.
@@ -41,6 +45,11 @@ def predict(
         allow_loss: write even if the format cannot hold all of the predictions.
         confidence: keep how sure the model is of each pixel, as OUT/confidence/*.png or in the
             project.
+        engine: torch, onnx or openvino compute the network, auto takes the fastest after a short
+            measurement; ray spreads the work over a cluster. One of each kind.
+        workers: processes that work at once, each with one thread; 0 is one per core.
+        shard: i/N: label only the i-th of N shares, 1/N to N/N; the call that completes them
+            writes the target.
         set_: KEY=VALUE of the method or run (model.KEY), of the source (from.KEY) or of the
             target (to.KEY).
 
@@ -53,7 +62,8 @@ def predict(
     from maskloom.work.threads import yield_while_waiting
 
     yield_while_waiting()
-    from maskloom.inference.verb import PredictRequest, predict_run
+    from maskloom.inference.request import PredictRequest
+    from maskloom.inference.verb import predict_run
 
     return predict_run(
         PredictRequest(
@@ -68,5 +78,8 @@ def predict(
             allow_loss=allow_loss,
             confidence=confidence,
             set_=set_,
+            engines=engine,
+            workers=workers,
+            shard=shard,
         )
     )
