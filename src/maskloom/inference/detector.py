@@ -187,7 +187,7 @@ def paste(
 
 
 def _interpolation(
-    centres: NDArray[np.float64], edges: tuple[float, float], cells: int
+    centres: NDArray[np.floating[Any]], edges: tuple[float, float], cells: int
 ) -> NDArray[np.float64]:
     """(n, cells) weights of the cells at n places; none at places outside of the edges."""
     at = (centres - edges[0]) / max(edges[1] - edges[0], 1e-6) * cells - 0.5

@@ -1,7 +1,7 @@
 """A two-stage detector of torchvision's parts: proposals, boxes, masks, a class per pixel.
 
 Where it differs from `torchvision.models.detection.MaskRCNN`, and why:
-- images come normalised and stay as large as they are; masks stay 28 × 28 per box, because
+- images come normalised and stay as large as they are; masks stay a grid over their box, because
   pasting them into the image is decoding (`inference/detector.py`);
 - boxes are float32 whatever the convolutions compute in: bf16 places an edge at 500 px to 2 px;
 - mask targets are sampled at pixel centres (torchvision's lie half a pixel up and left);
@@ -27,7 +27,6 @@ from torchvision.models.detection.roi_heads import (
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import roi_align
 
-MASK_SIDE = 28
 _MOSTLY = 0.5
 _NAMES = {"loss_objectness": "object", "loss_rpn_box_reg": "anchor"}
 
@@ -71,7 +70,7 @@ class Detector(nn.Module):
             size_hw: the part of every image that is not padding; None is all of it.
 
         Returns:
-            losses by name; per image boxes (N, 4), scores, labels (N,), masks (N, 1, 28, 28);
+            losses by name; per image boxes (N, 4), scores, labels (N,), masks (N, 1, M, M);
             logits (B, K, H, W) of the semantic head, or None.
         """
         hw = (int(images_BCHW.shape[2]), int(images_BCHW.shape[3]))
@@ -173,7 +172,7 @@ class Heads(RoIHeads):
         inside = [b[o] for b, o in zip(boxes, objects, strict=True)]
         logits = self._mask_logits(features, inside, image_shapes)
         truth = [
-            _mask_targets(t["masks"], b, m[o])
+            mask_targets(t["masks"], b, m[o], int(logits.shape[-1]))
             for t, b, m, o in zip(targets, inside, matched, objects, strict=True)
         ]
         names = torch.cat([n[o] for n, o in zip(labels, objects, strict=True)])
@@ -229,13 +228,13 @@ def on_void(boxes: Tensor, void_HW: Tensor) -> Tensor:
     return inside > _MOSTLY * ((x1 - x0) * (y1 - y0))
 
 
-def _mask_targets(masks: Tensor, boxes: Tensor, matched: Tensor) -> Tensor:
-    """(N, 28, 28) share of each cell of each box that its object covers."""
+def mask_targets(masks: Tensor, boxes: Tensor, matched: Tensor, side: int) -> Tensor:
+    """(N, side, side) share of each cell of each box that its object covers."""
     if not len(boxes):
-        return boxes.new_zeros((0, MASK_SIDE, MASK_SIDE))
+        return boxes.new_zeros((0, side, side))
     rois = torch.cat([matched[:, None].to(boxes), boxes], dim=1)
-    side = (MASK_SIDE, MASK_SIDE)
-    return roi_align(masks[:, None].to(boxes), rois, side, 1.0, aligned=True)[:, 0]
+    shares: Tensor = roi_align(masks[:, None].to(boxes), rois, (side, side), 1.0, aligned=True)
+    return shares[:, 0]
 
 
 def _mask_loss(logits: Tensor, truth: Tensor, labels: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -68,6 +67,9 @@ class MaskRCNNOptions:
     rois: int = field(
         default=128, metadata={"help": "proposals judged per training image (paper: 512)"}
     )
+    mask_side: int = field(
+        default=28, metadata={"help": "cells of a mask along a side of its box (paper: 28)"}
+    )
     score: float = field(default=0.05, metadata={"help": "objects below this score are dropped"})
     nms: float = field(
         default=0.5, metadata={"help": "boxes of one class that overlap more are one object"}
@@ -82,6 +84,7 @@ class MaskRCNNOptions:
             "min_size": self.min_size == 0 or self.min_size >= STRIDE,
             "max_size": self.max_size >= max(STRIDE, self.min_size),
             "rois": self.rois >= 4,
+            "mask_side": self.mask_side >= 8 and self.mask_side % 2 == 0,
             "score": 0 <= self.score < 1,
             "nms": 0 < self.nms <= 1,
             "max_objects": self.max_objects >= 1,
@@ -168,7 +171,7 @@ class MaskRCNN:
             score_thresh=options.score,
             nms_thresh=options.nms,
             detections_per_img=options.max_objects,
-            mask_roi_pool=MultiScaleRoIAlign(_POOLED, 14, 2),
+            mask_roi_pool=MultiScaleRoIAlign(_POOLED, options.mask_side // 2, 2),
             mask_head=MaskRCNNHeads(width, (width,) * 4, 1, norm_layer=norm),
             mask_predictor=MaskRCNNPredictor(width, width, 1 + things),
         )
@@ -194,7 +197,7 @@ class SemanticHead(nn.Module):
             nn.ModuleList(
                 nn.Sequential(
                     nn.Conv2d(width if i == 0 else inner, inner, 3, padding=1, bias=False),
-                    nn.GroupNorm(32, inner),
+                    _group_norm(inner),
                     nn.ReLU(inplace=True),
                 )
                 for i in range(max(1, level))
@@ -225,7 +228,12 @@ def _doubling(first: int) -> tuple[int, ...]:
 
 
 def _norm(name: str) -> Callable[[int], nn.Module]:
-    return nn.BatchNorm2d if name == "batch" else partial(nn.GroupNorm, 32)
+    return nn.BatchNorm2d if name == "batch" else _group_norm
+
+
+def _group_norm(channels: int) -> nn.GroupNorm:
+    """32 groups, fewer where that would leave fewer than four channels to a group."""
+    return nn.GroupNorm(min(32, channels // 4), channels)
 
 
 def _pyramid(options: MaskRCNNOptions, in_channels: int) -> BackboneWithFPN:

@@ -19,8 +19,13 @@ from maskloom.formats.mapping import adopt_taxonomy
 from maskloom.formats.rename import renamed
 
 AUTO = "auto"
+SAME = "same"
 _AUTO_FRACTION = 0.2
 _GROUP = "group:"
+_SAME_NOTE = (
+    "validated on the training samples: the scores tell whether the model can learn them, not how "
+    "it does on other images"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,9 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
     Args:
         source: the data.
         val: a fraction, a split's name, `@FILE` of keys, `group:NAME`, the path of another data
-            set of the same format, or `auto`: the split `val` where there is one, else what the
-            parent run was validated on, else a fifth.
+            set of the same format, `same`: the training samples themselves, or `auto`: the
+            split `val` where there is one, else what the parent run was validated on, else a
+            fifth.
         seed: of a random split.
 
     Raises:
@@ -79,6 +85,9 @@ def training_data(source: Source, val: str, seed: int) -> Parts:
     split = source.split or ("train" if "train" in everything.splits else None)
     whole, notes = _labelled(everything) if source.fmt == PROJECT else (everything, [])
     train = part_of(whole, split, of=source.path)
+    if val == SAME:
+        absent = _absent_classes(train, train)[:1]
+        return Parts(everything, train, train, (*notes, *absent, _SAME_NOTE))
     if val == AUTO and "val" in whole.splits and split != "val":
         val = "val"
     if val == AUTO and (again := _present(source.held, train)):

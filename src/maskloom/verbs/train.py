@@ -39,7 +39,8 @@ def train(
             auto decides between the first two by the labels.
         epochs: passes over the training data; 30 if neither epochs nor steps are given.
         steps: batches in all.
-        val: what to validate on: a fraction, a split's name, group:NAME, or another data set;
+        val: what to validate on: a fraction, a split's name, group:NAME, another data set, or same
+            for the training samples themselves (only to see whether a model learns at all);
             auto is the split val where there is one, else what the run to start from was
             validated on, else a fifth of the training samples.
         split: which split to train on; train where there is one, else all samples.
