@@ -119,6 +119,25 @@ def test_the_report_shows_segments_and_their_scores(pair, tmp_path):
     assert "void (not counted)" in text
 
 
+def test_what_lies_on_void_is_not_drawn_as_extra(tmp_path):
+    truth = panoptic(tmp_path / "t", {"a": (["1100", "1100"], {1: (GRASS, 0)})})
+    found = {"a": (["1122", "1122"], {1: (GRASS, 0), 2: (CAT, 0)})}
+    predicted = panoptic(tmp_path / "p", found)
+    file = tmp_path / "report.html"
+    results = evaluate(truth, predicted, report=file).results
+    assert results["per_class"]["cat"]["fp"] == 0
+    assert "extra</" not in file.read_text("utf-8")
+
+
+def test_a_folder_of_instances_and_panoptic_files_is_panoptic_where_asked(tmp_path):
+    home = tmp_path / "o"
+    overlapping(home)
+    panoptic(home, {"a": TRUTH["a"]})
+    assert evaluate(home, home).results["task"] == "instance"
+    metrics = evaluate(home, home, task="panoptic").results["metrics"]
+    assert (metrics["pq_things"], metrics["pq_stuff"]) == (1.0, 1.0)
+
+
 def test_slices_and_chosen_metrics_carry_pq(pair):
     outcome = evaluate(*pair, metrics=("pq", "miou"))
     assert set(outcome.results["metrics"]) == {"pq", "miou"}

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import Labels, Rows, codes
+from maskloom.core.masks import Masks
 from maskloom.core.report import Report
 from maskloom.core.sample import Sample
 from maskloom.errors import ImageError
@@ -65,7 +67,7 @@ def _panel(
     }  # fmt: skip
     objects = None
     if report.task != "semantic":
-        rows = _objects(pair_up, labels, key, panoptic=report.task == "panoptic")
+        rows = (_objects if report.task == "instance" else _segments)(pair_up, labels, key)
         # without an object and an image there is no frame to draw in
         if image is not None or len(rows[0]) or len(rows[1]):
             objects = instance_panel(key, caption, truth=rows[0], predicted=rows[1], **shared)
@@ -85,19 +87,21 @@ def _panel(
     return replace(classes, pictures=pictures, errors=objects.errors)
 
 
-def _objects(
-    pair_up: Comparison, labels: tuple[Labels, Labels], key: str, *, panoptic: bool
-) -> tuple[Rows, Rows]:
-    """The rows of both sides, or their panoptic segments."""
-    sides = (pair_up.ours, pair_up.theirs)
-    if not panoptic:
-        truth, predicted = (s.rows(one, key) for s, one in zip(sides, labels, strict=True))
-    else:
-        truth, predicted = (
-            segment_rows(s.segments(one, key), pair_up.taxonomy, void=False)
-            for s, one in zip(sides, labels, strict=True)
-        )
-    return truth, predicted
+def _objects(pair_up: Comparison, labels: tuple[Labels, Labels], key: str) -> tuple[Rows, Rows]:
+    return pair_up.ours.rows(labels[0], key), pair_up.theirs.rows(labels[1], key)
+
+
+def _segments(pair_up: Comparison, labels: tuple[Labels, Labels], key: str) -> tuple[Rows, Rows]:
+    """Panoptic segments, and void as a crowd of the truth: what lies on it is not judged."""
+    truth, predicted = (
+        segment_rows(side.segments(one, key), pair_up.taxonomy, void=False)
+        for side, one in zip((pair_up.ours, pair_up.theirs), labels, strict=True)
+    )
+    classes = pair_up.ours.class_map(labels[0], key)
+    void = Masks.from_dense(classes == codes(classes.dtype)[0])
+    masks = Masks.concatenate([truth.masks, void])
+    crowd = np.append(truth.crowd, np.True_)
+    return Rows.make(masks, np.append(truth.category, 0), crowd=crowd), predicted
 
 
 def image_of(sample: Sample, size: tuple[int, ...]) -> NDArray[Any] | None:

@@ -62,7 +62,8 @@ def evaluate(
         task: semantic (classes of pixels), instance (objects, and their pixels) or panoptic
             (segments of things and stuff that do not overlap, and their pixels); auto decides by
             the labels.
-        from_: format of the truth, if it should not be detected.
+        from_: format of the truth, if it should not be detected. With task panoptic, panoptic
+            files of a folder go before others.
         predicted_from: format of the prediction, if it should not be detected.
         taxonomy: JSON file that names the ids of bare label maps on both sides.
         void: id or name of the class whose pixels count nowhere.
@@ -94,6 +95,9 @@ def evaluate(
     from maskloom.verbs.sides import Sides, called, trained_on_note
     from maskloom.work.progress import step
 
+    if task == "panoptic":
+        from_ = from_ or _panoptic_format(truth)
+        predicted_from = predicted_from or _panoptic_format(predicted)
     sides = Sides(
         (truth, predicted), (from_, predicted_from), taxonomy, void, split, images, skip_bad
     )
@@ -118,6 +122,15 @@ def evaluate(
         ours, theirs = replace(ours, name=names[0]), replace(theirs, name=names[1])
         _write_report(judged, report, ours, theirs, terms)
     return _outcome(judged, (ours, theirs), report)
+
+
+def _panoptic_format(path: Path) -> str | None:
+    """The panoptic format, if a folder holds its files, be there instances of the same images."""
+    from maskloom.formats.detect import load_format
+    from maskloom.store.project.runs import project_address
+
+    fmt = load_format("coco-panoptic")
+    return fmt.name if project_address(path) is None and fmt.detect(path) > 0 else None
 
 
 def _write_report(
