@@ -87,7 +87,7 @@ def test_void_rows_empty_rows_ids_and_partial_coverage_are_told():
 
 def test_the_table_in_the_docs_says_what_the_formats_hold(checkout):
     kinds = ["instance", "class", "binary"]
-    holds = [load_format(name).holds for name in ("coco", "objects")]
+    holds = [load_format(name).holds for name in ("coco", "coco-panoptic", "voc", "objects")]
     holds += [bitmap_write.HOLDS[kind] for kind in kinds] + [load_format("camvid").holds]
     text = (checkout / "docs/formats.md").read_text(encoding="utf-8")
     for kind in KINDS:
