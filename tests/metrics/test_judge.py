@@ -245,3 +245,86 @@ def test_the_one_category_of_each_side_is_compared_whatever_its_name():
     report = judge(truth, other)
     assert report.metrics["miou"] == 1.0
     assert any("foreground with nucleus" in note for note in report.notes)
+
+
+# -- panoptic ----------------------------------------------------------------------------------
+
+SCENE = Taxonomy((Category("car", "car"), Category("road", "road", kind="stuff")))
+
+
+def scene(*corners, category, **columns):
+    return boxes(*corners, category=category, size=(4, 10), **columns)
+
+
+def whole_scene(car=(0, 0, 4, 4), **columns):
+    """A car at the left and the road beside it."""
+    return scene(car, (4, 0, 10, 4), category=[0, 1], **columns)
+
+
+def test_things_and_stuff_without_overlap_are_judged_as_panoptic():
+    truth = dataset({"x": whole_scene()}, SCENE)
+    predicted = dataset({"x": whole_scene((0, 0, 4, 3))}, SCENE)
+    report = judge(truth, predicted)
+    assert (report.task, report.ranked_by) == ("panoptic", "pq")
+    assert (report.metrics["pq_things"], report.metrics["pq_stuff"]) == (0.75, 1.0)
+    assert report.per_class["car"]["iou"] == 0.75
+    assert report.per_sample[0]["pq"] == 0.875
+    assert report.provenance["convention"] == "panopticapi"
+
+
+@pytest.mark.parametrize(
+    ("predicted", "why"),
+    [
+        (scene((0, 0, 4, 4), category=0), "no stuff is predicted"),
+        (scene((0, 0, 5, 4), (4, 0, 10, 4), category=[0, 1]), "the car lies over the road"),
+    ],
+)
+def test_rows_that_are_not_panoptic_in_the_first_pair_are_instances(predicted, why):
+    truth = dataset({"x": whole_scene()}, SCENE)
+    assert judge(truth, dataset({"x": predicted}, SCENE)).task == "instance", why
+
+
+def test_things_alone_are_instances_until_panoptic_is_asked_for():
+    truth = dataset({"x": boxes((0, 0, 4, 4))})
+    assert judge(truth, truth).task == "instance"
+    report = judge(truth, truth, Terms(task="panoptic"))
+    assert (report.metrics["pq"], report.metrics["pq_stuff"]) == (1.0, None)
+    assert report.reasons["pq_stuff"] == "no stuff category is in the taxonomy"
+
+
+def test_the_first_prediction_decides_where_the_first_sample_has_none():
+    truth = dataset({"w": whole_scene(), "x": whole_scene()}, SCENE)
+    predicted = dataset({"x": whole_scene()}, SCENE)
+    report = judge(truth, predicted, Terms(missing="empty"))
+    assert report.task == "panoptic"
+    assert report.per_class["car"]["fn"] == 1
+
+
+def test_panoptic_scores_end_where_the_truth_was_not_labelled():
+    area = scene((0, 0, 5, 4), category=0).rows.masks
+    truth = dataset({"x": scene((0, 0, 4, 4), category=0, coverage=Coverage(area=area))}, SCENE)
+    predicted = dataset({"x": whole_scene()}, SCENE)
+    report = judge(truth, predicted, Terms(task="panoptic"))
+    assert report.per_class["road"]["fp"] == 0  # 20 of its 24 pixels were not looked at
+    cars = Coverage(categories=frozenset({"car"}))
+    truth = dataset({"x": scene((0, 0, 4, 4), category=0, coverage=cars)}, SCENE)
+    assert judge(truth, predicted, Terms(task="panoptic")).metrics["pq"] == 1.0
+
+
+def test_volumes_are_refused_as_panoptic():
+    maps = Labels((2, 1, 2), class_map=np.zeros((2, 1, 2), np.uint8))
+    truth = dataset({"x": maps})
+    with pytest.raises(DataError, match=r"^x: objects of volumes.*task semantic"):
+        judge(truth, truth, Terms(task="panoptic"))
+
+
+def test_slices_carry_panoptic_quality_and_add_up():
+    tags = {"x": {"site": "north"}, "y": {"site": "south"}}
+    truth = dataset({"x": whole_scene(), "y": whole_scene()}, SCENE, tags=tags)
+    predicted = dataset({"x": whole_scene(), "y": whole_scene((0, 0, 2, 4))}, SCENE)
+    report = judge(truth, predicted, Terms(by="site"))
+    assert report.per_slice["north"]["pq"] == 1.0
+    assert report.per_slice["south"]["pq_things"] == 0.0
+    assert (
+        report.metrics["pq_things"] == 0.5
+    )  # one match of two cars, one extra: 1 / (1 + 1/2 + 1/2)
