@@ -10,8 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Measured for a ResNet-18 U-Net; the widest layers decide.
-_BYTES_PER_PIXEL = {"fp32": 450, "bf16": 240}
+from maskloom import registry
+from maskloom.core.run import Run
+from maskloom.errors import UsageError
+from maskloom.inference.engines.fuse import fused
+from maskloom.inference.engines.machine import thread_count
+from maskloom.models import checkpoint
+
+# Measured for a ResNet-18 U-Net, see docs/inference.md; the widest layers decide.
+_BYTES_PER_PIXEL = {"fp32": 450, "bf16": 280}
+_FUSED_BYTES_PER_PIXEL = {"fp32": 310, "bf16": 190}
 
 
 def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
@@ -37,12 +45,21 @@ class TorchEngine:
         network: logits (B, K, H, W) from (B, C, H, W), in evaluation mode, channels last.
         precision: `fp32` or `bf16`.
         device: where the network lies.
+        fused: its normalisations are folded, so that it takes less memory.
     """
 
     name = "torch"
 
-    def __init__(self, network: nn.Module, *, precision: str = "fp32", device: str = "cpu") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        precision: str = "fp32",
+        device: str = "cpu",
+        fused: bool = False,
+    ) -> None:
         self.network, self.precision, self.device = network, precision, device
+        self.fused = fused
 
     @property
     def host(self) -> bool:
@@ -52,7 +69,7 @@ class TorchEngine:
     @property
     def bytes_per_pixel(self) -> int:
         """What a pass takes at its peak, per pixel of its input."""
-        return _BYTES_PER_PIXEL[self.precision]
+        return (_FUSED_BYTES_PER_PIXEL if self.fused else _BYTES_PER_PIXEL)[self.precision]
 
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, H, W) float32 of a normalised image (H, W, C); see `Engine`."""
@@ -62,3 +79,50 @@ class TorchEngine:
                 return out.float().cpu().numpy()
         except torch.OutOfMemoryError as error:
             raise MemoryError(str(error)) from error
+
+
+def open_torch(run: Run, *, device: str = "auto", threads: int | None = None) -> TorchEngine:
+    """The engine of a run's network, its normalisations folded where that changes nothing.
+
+    Args:
+        run: of a network that gives logits per pixel.
+        device: auto, cpu, cuda, cuda:1, ...; auto is the best at hand.
+        threads: for the whole process; None leaves them as they are.
+
+    Raises:
+        CheckpointError: the run is damaged.
+        UsageError: its network finds objects by boxes.
+    """
+    if threads is not None:
+        torch.set_num_threads(thread_count(threads))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
+    network = dense_network(run)
+    folded = fused(network, example_batch(run, 2, 3))
+    network = (folded or network).to(device).to(memory_format=torch.channels_last)
+    return TorchEngine(network, precision=precision, device=device, fused=folded is not None)
+
+
+def dense_network(run: Run) -> nn.Module:
+    """The network of a run that maps (B, C, H, W) to logits, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: the run is damaged.
+        UsageError: it is of another kind.
+    """
+    if registry.load("models", run.model).kind != "dense":
+        raise UsageError(
+            "this network gives boxes with masks, not logits of pixels: torch alone computes it",
+            where=run.path,
+            seen=run.model,
+            hint="leave out --engine and do not export it",
+        )
+    return checkpoint.load(run)
+
+
+def example_batch(run: Run, rows: int, columns: int) -> Tensor:
+    """(1, C, rows · stride, columns · stride) of normal noise, always the same."""
+    pre = run.preprocessing
+    size = (rows * pre.stride, columns * pre.stride, len(pre.channels))
+    return to_batch([np.random.default_rng(0).standard_normal(size, np.float32)])

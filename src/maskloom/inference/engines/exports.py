@@ -1,0 +1,70 @@
+"""Where the exports of a run lie, what they say of themselves, and whether they are of its weights.
+
+Making them needs torch and is `inference/export.py`; reading them needs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Literal
+
+from maskloom.core.run import Run
+from maskloom.errors import MissingExtra
+from maskloom.inference.engines.seal import read_seal
+from maskloom.version import __version__
+
+Target = Literal["onnx", "openvino", "torch-export"]
+TARGETS: tuple[Target, ...] = ("onnx", "openvino", "torch-export")
+FOLDER = "exports"
+_PLACES = {"onnx": "model.onnx", "openvino": "openvino/model.xml", "torch-export": "model.pt2"}
+IMAGE, LOGITS = "image", "logits"
+"""Names of the input (1, C, H, W), normalised, and of the output (1, K, H, W)."""
+
+
+def export_path(run: Run, to: Target, folder: Path | None = None) -> Path:
+    """The file that is opened, in the run's folder `exports` or another."""
+    return (folder or run.path / FOLDER) / _PLACES[to]
+
+
+def is_current(run: Run, path: Path) -> bool:
+    """Whether there is an export of the run's weights; a damaged one is not looked through.
+
+    Raises:
+        CheckpointError: there is something else.
+    """
+    return path.is_file() and read_seal(path).weights_sha256 == run.weights_sha256
+
+
+def description(run: Run) -> dict[str, str]:
+    """What an export says of itself: all that a program needs to feed it and to read its output."""
+    pre = run.preprocessing
+    texts = {
+        "version": __version__,
+        "run": run.id,
+        "model": run.model,
+        "task": run.task,
+        "weights_sha256": run.weights_sha256,
+        "stride": str(pre.stride),
+    }
+    values = {
+        "channels": list(pre.channels),
+        "background": run.background,
+        "preprocessing": {name: getattr(pre, name) for name in type(pre).__slots__},
+        "taxonomy": run.taxonomy.to_json(),
+    }
+    return texts | {k: json.dumps(v, ensure_ascii=False) for k, v in values.items()}
+
+
+def importable(package: str) -> bool:
+    """Whether a package is installed; it is not imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+def missing(package: str | None, extra: str, why: str) -> MissingExtra:
+    """The error for a package that is not installed."""
+    return MissingExtra(
+        f"{why} needs the package {package!r}",
+        hint=f"install it with: pip install 'maskloom[{extra}]'",
+    )
