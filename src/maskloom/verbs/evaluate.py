@@ -90,17 +90,13 @@ def evaluate(
         MaskloomError: data that cannot be read or do not belong together.
     """
     from maskloom.formats.mapping import parse_renames
-    from maskloom.metrics.align import compare
     from maskloom.metrics.judge import RULES, Terms, judge
-    from maskloom.verbs.sides import Sides, called, trained_on_note
-    from maskloom.work.progress import step
+    from maskloom.verbs.sides import Sides, called
 
+    paths, formats = (truth, predicted), (from_, predicted_from)
     if task == "panoptic":
-        from_ = from_ or _panoptic_format(truth)
-        predicted_from = predicted_from or _panoptic_format(predicted)
-    sides = Sides(
-        (truth, predicted), (from_, predicted_from), taxonomy, void, split, images, skip_bad
-    )
+        formats = (from_ or _panoptic_format(truth), predicted_from or _panoptic_format(predicted))
+    sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
     (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
     options: MetricOptions = given["metric"]
     rules = RULES[convention]
@@ -108,20 +104,31 @@ def evaluate(
         rules = replace(rules, max_detections=options.max_detections)
     terms = Terms(task, rules, convention, missing, by, parse_renames(map_), metrics)
     judged = judge(ours, theirs, terms)
+    ours = replace(ours, name=called(truth, ours))
+    theirs = replace(theirs, name=called(predicted, theirs))
+    judged = _completed(judged, (ours, theirs), predicted, terms)
+    if report is not None:
+        _write_report(judged, report, ours, theirs, terms)
+    return _outcome(judged, (ours, theirs), report)
+
+
+def _completed(
+    judged: Report, sides: tuple[Dataset, Dataset], predicted: Path, terms: Terms
+) -> Report:
+    """The report with what only the verb knows: names, hashes, and what a model was trained on."""
+    from maskloom.metrics.align import compare
+    from maskloom.verbs.sides import trained_on_note
+    from maskloom.work.progress import step
+
     step("hashing both sides")
-    hashes = compare(ours, theirs, missing=missing, renames=terms.renames).hashes()
-    names = called(truth, ours), called(predicted, theirs)
+    hashes = compare(*sides, missing=terms.missing, renames=terms.renames).hashes()
     seen = trained_on_note(predicted, [str(row["key"]) for row in judged.per_sample])
-    judged = replace(
+    return replace(
         judged,
-        title=f"{names[1] or 'prediction'} against {names[0] or 'truth'}",
+        title=f"{sides[1].name or 'prediction'} against {sides[0].name or 'truth'}",
         provenance={**judged.provenance, **hashes},
         notes=(*judged.notes, *([seen] if seen else [])),
     )
-    if report is not None:
-        ours, theirs = replace(ours, name=names[0]), replace(theirs, name=names[1])
-        _write_report(judged, report, ours, theirs, terms)
-    return _outcome(judged, (ours, theirs), report)
 
 
 def _panoptic_format(path: Path) -> str | None:
