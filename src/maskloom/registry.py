@@ -11,19 +11,23 @@ import difflib
 import importlib
 import importlib.util
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from maskloom.errors import MissingExtra, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name: where its factory lives, what it is for, what it needs."""
+    """One name: where its factory lives, what it is for, what it needs.
+
+    `kind` is of models: whether the network gives logits of pixels or boxes with masks.
+    """
 
     target: str
     about: str
     task: tuple[str, ...] = ()
     extra: str = ""
+    kind: Literal["dense", "detector"] = "dense"
 
 
 FORMATS: dict[str, Entry] = {
@@ -86,6 +90,7 @@ MODELS: dict[str, Entry] = {
         "Mask R-CNN: overlapping objects by boxes; panoptic with a semantic head (Panoptic FPN)",
         ("instance", "panoptic"),
         "train",
+        "detector",
     ),
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from maskloom import registry
 from maskloom.errors import UsageError
 from maskloom.models.detector import mask_targets, on_void
 from maskloom.models.maskrcnn import MASKRCNN, MaskRCNNOptions
@@ -161,3 +162,8 @@ def test_grey_images_and_deeper_bodies_are_built() -> None:
     net = MASKRCNN.build(options, 1, 1, 0).train()
     losses = net(torch.randn(1, 1, SIDE, SIDE), [target(boxes=((8, 8, 40, 40),), labels=(1,))])[0]
     assert all(torch.isfinite(value) for value in losses.values())
+
+
+def test_the_registry_tells_the_kind_of_every_model() -> None:
+    for name, entry in registry.MODELS.items():
+        assert registry.load("models", name).kind == entry.kind, name

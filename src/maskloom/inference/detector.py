@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from maskloom import registry
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.run import Run
@@ -22,6 +23,7 @@ from maskloom.errors import ImageError
 from maskloom.inference.decode import DEFAULT, Channels, Decoding
 from maskloom.inference.engines.torch_engine import autocast, to_batch
 from maskloom.inference.preprocess import normalize, to_unit
+from maskloom.models.checkpoint import model_options
 from maskloom.models.detector import Detector
 from maskloom.models.family import DetectorFamily, thing_categories
 
@@ -33,8 +35,7 @@ class DetectorSegmenter:
 
     Args:
         network: in evaluation mode, on `device`.
-        run: what it was trained for; `options` those of its family.
-        family: says at which size it sees images.
+        run: what it was trained for.
         decoding: which objects are kept.
         precision: fp32 or bf16.
         device: where the network lies.
@@ -45,13 +46,13 @@ class DetectorSegmenter:
         network: Detector,
         run: Run,
         *,
-        family: DetectorFamily,
-        options: Any,
         decoding: Decoding = DEFAULT,
         precision: str = "fp32",
         device: str = "cpu",
     ) -> None:
-        self.network, self.run, self.family, self.options = network, run, family, options
+        self.network, self.run = network, run
+        self.family: DetectorFamily = registry.load("models", run.model)
+        self.options = model_options(self.family, dict(run.options))
         self.precision, self.device = precision, device
         self.mask_threshold = decoding.mask_threshold
         self.channels = Channels(run.taxonomy, run.background, distance=False)

@@ -1,100 +1,106 @@
-"""A run as a Segmenter, whatever its network is: the one door from a folder to predictions."""
+"""A run as a Segmenter, whatever its network is: the one door from a folder to predictions.
+
+torch is loaded only where torch computes.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, cast
 
 from maskloom import registry
 from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.errors import UsageError
 from maskloom.inference.decode import DEFAULT, Channels, Decoding
-from maskloom.inference.engines.torch_engine import TorchEngine, usable_precision
+from maskloom.inference.engines.base import Engine
+from maskloom.inference.engines.choose import EngineName, open_engine
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
-from maskloom.models import checkpoint
-from maskloom.models.family import DetectorFamily, Family
 
-TORCH = "torch"
+if TYPE_CHECKING:
+    from torch import nn
+
+    from maskloom.models.detector import Detector
 
 
 def open_run(
-    path: Path, *, device: str = "auto", engine: str = TORCH, decoding: Decoding = DEFAULT
+    path: Path, *, device: str = "auto", engine: str = "torch", decoding: Decoding = DEFAULT
 ) -> Segmenter:
     """The segmenter of a run's folder.
 
     Args:
         path: the run.
         device: auto, cpu, cuda, cuda:1, ...; auto is the best at hand.
-        engine: what computes the network; this door knows torch alone.
+        engine: torch, onnx, openvino, or auto for the fastest; detectors know torch alone.
         decoding: how outputs become labels.
 
     Returns:
         A `NetworkSegmenter` for classes of pixels and objects parted from them, a
-        `DetectorSegmenter` for objects found by boxes, either in a `PanopticSegmenter` for runs
+        `DetectorSegmenter` for objects found by boxes; either in a `PanopticSegmenter` for runs
         of that task.
 
     Raises:
         CheckpointError: the run is damaged.
-        UsageError: an engine that is not known here.
+        UsageError: an engine that the run does not go with.
+        MissingExtra: the engine is not installed.
     """
-    if engine != TORCH:
+    run = Run.load(path)
+    if registry.find("models", run.model).kind == "dense":
+        return _dense(
+            open_engine(run, engine=cast("EngineName", engine), device=device), run, decoding
+        )
+    if engine not in ("torch", "auto"):
         raise UsageError(
-            "this run is computed by torch alone",
+            f"{run.model} is computed by torch alone",
             where=path,
             seen=f"engine {engine}",
             hint="leave out --engine",
         )
-    run = Run.load(path)
+    import torch
+
+    from maskloom.models import checkpoint
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return segmenter_of(checkpoint.load(run).to(device), run, device=device, decoding=decoding)
+    return _detector(cast("Detector", checkpoint.load(run).to(device)), run, device, decoding)
 
 
 def segmenter_of(
     network: nn.Module, run: Run, *, device: str = "cpu", decoding: Decoding = DEFAULT
 ) -> Segmenter:
     """A run's network, in evaluation mode and on its device, behind the Segmenter protocol."""
-    family: Family = registry.load("models", run.model)
+    if registry.find("models", run.model).kind != "dense":
+        return _detector(cast("Detector", network), run, device, decoding)
+    from maskloom.inference.engines.torch_engine import TorchEngine, usable_precision
+
     precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
-    segmenter: Segmenter
-    if family.kind == "dense":
-        segmenter = NetworkSegmenter(
-            TorchEngine(network, precision=precision, device=device),
-            dense_channels(run),
-            preprocessing=run.preprocessing,
-            layer=run.layer,
-            depth=decoding.depth,
-            min_area=decoding.min_area,
-            run=run,
-        )
-    else:
-        segmenter = _detector(network, run, family, (decoding, precision, device))
-    return PanopticSegmenter(segmenter, decoding) if run.task == "panoptic" else segmenter
+    return _dense(TorchEngine(network, precision=precision, device=device), run, decoding)
 
 
-def dense_channels(run: Run) -> Channels:
-    """What the outputs of a run's dense network mean."""
-    return Channels(run.taxonomy, run.background, run.task != "semantic")
-
-
-def _detector(
-    network: nn.Module, run: Run, family: DetectorFamily, how: tuple[Decoding, str, str]
-) -> Segmenter:
-    from maskloom.inference.detector import DetectorSegmenter
-    from maskloom.models.detector import Detector
-
-    decoding, precision, device = how
-    return DetectorSegmenter(
-        cast("Detector", network),
-        run,
-        family=family,
-        options=checkpoint.model_options(family, dict(run.options)),
-        decoding=decoding,
-        precision=precision,
-        device=device,
+def _dense(engine: Engine, run: Run, decoding: Decoding) -> Segmenter:
+    segmenter = NetworkSegmenter(
+        engine,
+        Channels(run.taxonomy, run.background, run.task != "semantic"),
+        preprocessing=run.preprocessing,
+        layer=run.layer,
+        depth=decoding.depth,
+        min_area=decoding.min_area,
+        run=run,
     )
+    return _for_task(segmenter, run, decoding)
+
+
+def _detector(network: Detector, run: Run, device: str, decoding: Decoding) -> Segmenter:
+    from maskloom.inference.detector import DetectorSegmenter
+    from maskloom.inference.engines.torch_engine import usable_precision
+
+    precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
+    segmenter = DetectorSegmenter(
+        network, run, decoding=decoding, precision=precision, device=device
+    )
+    return _for_task(segmenter, run, decoding)
+
+
+def _for_task(segmenter: Segmenter, run: Run, decoding: Decoding) -> Segmenter:
+    return PanopticSegmenter(segmenter, decoding) if run.task == "panoptic" else segmenter
