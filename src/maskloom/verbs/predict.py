@@ -35,8 +35,8 @@ def predict(
             the project.
         out: data set to write; a project keeps predictions as a layer of its own. A broken call
             goes on where it stopped.
-        format: format of the target; auto is bitmap for classes, coco for objects, coco-panoptic for
-            both.
+        format: format of the target; auto is bitmap for classes, coco for objects, coco-panoptic
+            for both.
         from_: treat the source as a data set of this format.
         split: only this split of a data set; @FILE lists keys, e.g. @runs/1/val.txt, which is
             found in the project too.
