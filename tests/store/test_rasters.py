@@ -253,12 +253,15 @@ def test_only_the_chunks_that_a_window_touches_are_decoded_and_the_last_are_kept
     assert source.seen[4:] == [(1, 2)]
 
 
-def test_a_cache_that_is_smaller_than_a_chunk_keeps_the_last() -> None:
+def test_a_cache_that_is_too_small_keeps_what_the_last_window_touched() -> None:
     source = Counted()
     raster = Raster(Path("x"), source, cache_bytes=0)
-    raster.read(0, 8, 0, 8)
-    raster.read(8, 16, 8, 16)
-    assert source.seen == [(0, 0)]
+    raster.read(0, 40, 0, 8)
+    raster.read(8, 48, 8, 16)
+    assert source.seen == [(0, 0), (1, 0), (2, 0)]
+    raster.read(40, 41, 40, 41)
+    raster.read(40, 41, 8, 9)
+    assert source.seen[3:] == [(2, 2), (2, 0)]
 
 
 def test_threads_share_a_raster(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def open_raster(path: Path, *, kind: Kind = "image", cache_bytes: int = CACHE_BY
             ERDAS .img by rasterio; or a PNG or JPEG, which is held in memory as a whole.
         kind: "image" gives the pixels of `read_image`, "map" those of `read_map` (indexes of a
             palette stay indexes, whole numbers of up to 32 bit), as (h, w, C) in both.
-        cache_bytes: decoded chunks are kept up to this many bytes.
+        cache_bytes: decoded chunks are kept up to this many bytes; those that the last window
+            touched also beyond it, up to 256 MiB.
 
     Returns:
         A raster, to be closed: `with open_raster(path) as raster: raster.read(0, 512, 0, 512)`.

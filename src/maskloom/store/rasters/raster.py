@@ -26,6 +26,9 @@ MAX_CHANNELS = 1 << 12
 MAX_CHUNK_BYTES = 1 << 28
 _MAX_WHOLE_BYTES = MAX_PIXELS * 16
 CACHE_BYTES = 1 << 26
+# Strips reach over the whole width: without those of its last window a raster would decode
+# them again for each block of a row.
+_WINDOW_BYTES = 1 << 28
 
 # TIFF tags by code: (type, count, value).
 Georeference = Mapping[int, tuple[int, int, Any]]
@@ -77,7 +80,8 @@ class Raster:
     Args:
         path: where it is.
         chunks: its backend.
-        cache_bytes: decoded chunks are kept up to this many bytes, the latest always.
+        cache_bytes: decoded chunks are kept up to this many bytes; those that the last window
+            touched also beyond it, up to 256 MiB.
     """
 
     def __init__(self, path: Path, chunks: Chunks, *, cache_bytes: int = CACHE_BYTES) -> None:
@@ -169,17 +173,21 @@ class Raster:
     def _stored(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
         high, wide = self._chunks.chunk
         out = np.empty((y1 - y0, x1 - x0, self.channels), self.dtype)
-        for row in range(y0 // high, -(-y1 // high)):
-            for column in range(x0 // wide, -(-x1 // wide)):
+        rows = range(y0 // high, -(-y1 // high))
+        columns = range(x0 // wide, -(-x1 // wide))
+        touched = len(rows) * high * len(columns) * wide * self.channels * self.dtype.itemsize
+        room = max(self._cache_bytes, min(touched, _WINDOW_BYTES))
+        for row in rows:
+            for column in columns:
                 top, left = row * high, column * wide
                 a, b = max(y0, top), min(y1, top + high)
                 c, d = max(x0, left), min(x1, left + wide)
-                out[a - y0 : b - y0, c - x0 : d - x0] = self._decoded(row, column)[
+                out[a - y0 : b - y0, c - x0 : d - x0] = self._decoded(row, column, room)[
                     a - top : b - top, c - left : d - left
                 ]
         return out
 
-    def _decoded(self, row: int, column: int) -> NDArray[Any]:
+    def _decoded(self, row: int, column: int, room: int) -> NDArray[Any]:
         place = (row, column)
         with self._lock:
             if place in self._kept:
@@ -191,7 +199,7 @@ class Raster:
             if place not in self._kept:
                 self._kept[place] = array
                 self._kept_bytes += array.nbytes
-            while self._kept_bytes > self._cache_bytes and len(self._kept) > 1:
+            while self._kept_bytes > room and len(self._kept) > 1:
                 self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
         return array
 
