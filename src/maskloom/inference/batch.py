@@ -2,34 +2,50 @@
 
 Until then everything lies in TARGET.partial: a journal that says which model and settings the
 items are of, one file per finished item, and at last the data set itself, which is renamed to
-the target. A killed run goes on with the items it has.
+the target. A killed run goes on with the items it has. Labelling the items is `items.py`.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.segmenter import Segmenter
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, LossRefused, MaskloomError
 from maskloom.formats.base import Format, Writer
-from maskloom.inference.sources import Images
-from maskloom.store.files import (
-    PARTIAL,
-    atomic_write_bytes,
-    claim_partial,
-    refuse_existing,
-    sha256_file,
-    writing,
+from maskloom.inference.items import (
+    Labelled,
+    Spread,
+    discard,
+    item_of,
+    label_items,
+    open_journal,
 )
-from maskloom.store.images import read_image, write_png
-from maskloom.store.items import item_path, load_item, save_item
+from maskloom.inference.shares import assembling, failed_in_shares, finish_share
+from maskloom.inference.sources import Images
+from maskloom.store.files import PARTIAL, refuse_existing, writing
+from maskloom.store.images import write_png
+from maskloom.store.items import load_item
 from maskloom.work import progress
+
+
+class Author(Protocol):
+    """Whose labels they are: what is written needs no more of a segmenter than this."""
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+        ...
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """What the labels mean."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,135 +68,131 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """What a batch did: counts, the bad items, and what was lost (kind → samples)."""
+    """What a batch did: counts, the bad items, and what was lost (kind → samples).
+
+    Args:
+        images: labelled; of one share those of the share, unless it wrote the target.
+        objects: written.
+        resumed: of the images, those that an earlier call had labelled.
+        failures: the bad images, each named in a sentence.
+        warnings: of the writer.
+        losses: kind → samples.
+        written: whether the target is there; a share leaves that to the last one.
+        waiting: numbers of the shares that are not done yet.
+    """
 
     images: int
     objects: int
     resumed: int
     failures: tuple[str, ...]
-    warnings: tuple[str, ...]
-    losses: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Which samples have items now, how many of them had one before, and the bad ones."""
-
-    done: list[Sample]
-    resumed: int
-    failures: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    losses: Mapping[str, int] = field(default_factory=dict)
+    written: bool = True
+    waiting: tuple[int, ...] = ()
 
 
 def predict_batch(
-    segmenter: Segmenter, images: Images, target: Target, settings: Mapping[str, Any]
+    author: Segmenter | Author,
+    images: Images,
+    target: Target,
+    settings: Mapping[str, Any],
+    *,
+    spread: Spread | None = None,
 ) -> Predicted:
-    """Label every image and write the data set.
+    """Label every image and write the data set; of a share, label it and write if it is the last.
 
     Args:
-        segmenter: any.
+        author: whose labels they are; without a spread, the segmenter itself.
         images: what to label.
         target: where to.
         settings: whatever else the items depend on; a partial target of others is begun anew.
+        spread: which workers label; None is this process.
 
     Raises:
+        Cancelled: the run was asked to stop; items stay.
         DataError: no image could be labelled.
         LossRefused: the format drops something and loss is not allowed; items are kept.
         WriteError: the target exists or cannot be written.
     """
     refuse_existing(target.path)
+    spread = spread_of(author, spread)
+    share = spread.share
     partial = target.path.with_name(target.path.name + PARTIAL)
-    items = open_journal(partial, {"layer": segmenter.name, **settings})
-    labelled = label_items(segmenter, images.samples, items)
-    written = _assemble(segmenter, labelled.done, images, target, partial)
-    shutil.rmtree(partial, ignore_errors=True)
+    wanted = {"layer": author.name, **settings}
+    items = open_journal(partial, wanted, shared=share is not None)
+    try:
+        labelled = label_items(images.samples, items, spread)
+    except DataError:
+        if share is None:
+            discard(partial)
+        raise
+    if share is None:
+        return _written(author, labelled, images, target, partial)
+    waiting = finish_share(partial, share, labelled.failed)
+    left = Predicted(
+        len(labelled.done), 0, labelled.resumed, labelled.failures, written=False, waiting=waiting
+    )
+    if waiting:
+        return left
+    with assembling(partial, target.path) as mine:
+        if not mine:
+            return left
+        whole = label_all(images.samples, items, spread)
+        return _written(author, whole, images, target, partial)
+
+
+def spread_of(author: Segmenter | Author, spread: Spread | None) -> Spread:
+    """The spread, or this process with the author as the segmenter.
+
+    Raises:
+        TypeError: there is no spread, and the author cannot predict.
+    """
+    if spread is not None:
+        return spread
+    if not isinstance(author, Segmenter):
+        raise TypeError(f"{author.name} does not predict: give a spread that can make a segmenter")
+    return Spread.here(author)
+
+
+def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelled:
+    """What all shares have labelled; an image that came later is labelled now.
+
+    Raises:
+        DataError: no image could be labelled.
+    """
+    assert spread.share is not None
+    known = failed_in_shares(items.parent, spread.share.of)
+    good = [sample for sample in samples if sample.key not in known]
+    labelled = label_items(good, items, replace(spread, share=None))
+    failed = {**known, **labelled.failed}
+    return replace(labelled, failed={s.key: failed[s.key] for s in samples if s.key in failed})
+
+
+def _written(
+    author: Segmenter | Author, labelled: Labelled, images: Images, target: Target, partial: Path
+) -> Predicted:
+    objects, warnings, losses = _assemble(author, labelled.done, images, target, partial)
+    discard(partial)
     return Predicted(
-        len(labelled.done),
-        written[0],
-        labelled.resumed,
-        labelled.failures,
-        written[1],
-        written[2],
+        len(labelled.done), objects, labelled.resumed, labelled.failures, warnings, losses
     )
 
 
-def label_items(segmenter: Segmenter, samples: Sequence[Sample], items: Path) -> Labelled:
-    """Label every sample that has no item yet.
-
-    Args:
-        segmenter: any.
-        samples: each with an image path.
-        items: folder of an open journal.
-
-    Raises:
-        DataError: no image could be labelled; the journal is removed.
-    """
-    failures: dict[str, str] = {}
-    done: list[Sample] = []
-    resumed = 0
-    for sample in progress.track(samples, "predicting", unit="image"):
-        path = item_of(items, sample)
-        if path.is_file():
-            resumed += 1
-        else:
-            try:
-                save_item(path, segmenter.predict(_pixels(sample)).labels)
-            except DataError as error:
-                named = error.where is not None
-                failures[sample.key] = error.message if named else f"{sample.key}: {error.message}"
-                continue
-        done.append(sample)
-    if not done:
-        shutil.rmtree(items.parent, ignore_errors=True)
-        raise DataError(
-            "no image could be labelled", seen=next(iter(failures.values()), "no images")
-        )
-    return Labelled(done, resumed, tuple(failures.values()))
-
-
-def open_journal(partial: Path, wanted: Mapping[str, Any]) -> Path:
-    """The folder of items in a partial target; items of other models or settings are removed.
-
-    Raises:
-        WriteError: the partial folder is somebody else's or cannot be written.
-    """
-    journal = partial / "journal.json"
-    text = json.dumps(wanted, sort_keys=True, default=str).encode()
-    claim_partial(partial, keep=True)
-    with writing(partial):
-        if not journal.is_file() or journal.read_bytes() != text:
-            claim_partial(partial)
-        (partial / "items").mkdir(exist_ok=True)
-        shutil.rmtree(partial / "whole", ignore_errors=True)
-    atomic_write_bytes(journal, text)
-    return partial / "items"
-
-
-def item_of(items: Path, sample: Sample) -> Path:
-    """Where a sample's item lies: by key and content, so that a changed image is labelled again."""
-    path = sample.image.path
-    content = "" if path is None or not path.is_file() else sha256_file(path)
-    return item_path(items, f"{sample.key}\n{content}")
-
-
-def _pixels(sample: Sample) -> Any:
-    assert sample.image.path is not None
-    return read_image(sample.image.path)
-
-
 def _assemble(
-    segmenter: Segmenter, done: list[Sample], images: Images, target: Target, partial: Path
+    author: Segmenter | Author, done: list[Sample], images: Images, target: Target, partial: Path
 ) -> tuple[int, tuple[str, ...], dict[str, int]]:
     """Write the data set below the partial folder and rename it to the target."""
     whole = partial / "whole" / target.path.name
     with writing(target.path):
+        shutil.rmtree(whole.parent, ignore_errors=True)
         whole.parent.mkdir(parents=True)
-    writer: Writer = target.fmt.writer(whole, segmenter.taxonomy, target.options, {})
+    writer: Writer = target.fmt.writer(whole, author.taxonomy, target.options, {})
     lost: dict[str, int] = {}
     refused: dict[str, int] = {}
     objects = 0
     folder = target.path.suffix.lower() != ".json"
     for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
-        labels = load_item(item_of(partial / "items", sample), segmenter.name)
+        labels = load_item(item_of(partial / "items", sample), author.name)
         objects += 0 if labels.rows is None else len(labels.rows)
         for loss in writer.losses(sample, labels):
             # confidence is kept beside the labels, see below

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,10 @@ from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
-from maskloom.errors import CheckpointError
-from maskloom.inference.batch import item_of, label_items, open_journal
+from maskloom.errors import CheckpointError, DataError
+from maskloom.inference.batch import Author, label_all, spread_of
+from maskloom.inference.items import Labelled, Spread, discard, item_of, label_items, open_journal
+from maskloom.inference.shares import assembling, finish_share
 from maskloom.store.files import PARTIAL
 from maskloom.store.items import load_item
 from maskloom.store.project import Project
@@ -67,6 +68,8 @@ class LayerAdded:
         resumed: items that an earlier, broken run had finished.
         failures: the bad images, each named.
         warnings: what was odd.
+        written: whether the layer has them; a share leaves that to the last one.
+        waiting: numbers of the shares that are not done yet.
     """
 
     address: Address
@@ -76,6 +79,8 @@ class LayerAdded:
     resumed: int = 0
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    written: bool = True
+    waiting: tuple[int, ...] = ()
 
 
 def settings_hash(weights: str | None, settings: Mapping[str, object]) -> str:
@@ -93,20 +98,26 @@ def settings_hash(weights: str | None, settings: Mapping[str, object]) -> str:
 
 
 def predict_layer(
-    segmenter: Segmenter, samples: Sequence[Sample], request: LayerRequest
+    author: Segmenter | Author,
+    samples: Sequence[Sample],
+    request: LayerRequest,
+    *,
+    spread: Spread | None = None,
 ) -> LayerAdded:
     """Label those images of a project that the model's layer does not label yet.
 
     Args:
-        segmenter: any.
+        author: whose labels they are; without a spread, the segmenter itself.
         samples: of the project, each with an image path.
         request: project, name and terms.
+        spread: which workers label, and which share; None is this process, and all.
 
     Raises:
         CheckpointError: the model predicts categories that the project does not have.
         DataError: no image could be labelled.
         WriteError: the project cannot be written.
     """
+    spread = spread_of(author, spread)
     with Project.open(request.root) as project:
         layer = _present(project, request.hash) or request.layer
         partial = _partial(project.root, layer)
@@ -114,31 +125,76 @@ def predict_layer(
         wanted = [sample for sample in samples if sample.key not in known]
         address = Address(project.root, layer)
         if not wanted:
-            shutil.rmtree(partial, ignore_errors=True)
+            discard(partial)
             return LayerAdded(address, len(known))
-        taxonomy = project.taxonomy()
-        targets = _targets(segmenter.taxonomy, taxonomy, request)
-        items = open_journal(partial, {"layer": layer})
-        labelled = label_items(segmenter, wanted, items)
+        targets = _targets(author.taxonomy, project.taxonomy(), request)
+        addition = _Addition(project, address, request, targets, len(known))
+        share = spread.share
+        items = open_journal(partial, {"layer": layer}, shared=share is not None)
+        try:
+            labelled = label_items(wanted, items, spread)
+        except DataError:
+            if share is None:
+                discard(partial)
+            raise
+        if share is None:
+            return addition.add(labelled, items)
+        waiting = finish_share(partial, share, labelled.failed)
+        left = LayerAdded(
+            address,
+            len(known),
+            len(labelled.done),
+            resumed=labelled.resumed,
+            failures=labelled.failures,
+            written=False,
+            waiting=waiting,
+        )
+        if waiting:
+            return left
+        with assembling(partial) as mine:
+            return addition.add(label_all(wanted, items, spread), items) if mine else left
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Addition:
+    """What the labelled items become part of.
+
+    Args:
+        project: open.
+        address: of the layer.
+        request: its terms.
+        targets: position in the project's taxonomy of each category of the model.
+        known: images that the layer has.
+    """
+
+    project: Project
+    address: Address
+    request: LayerRequest
+    targets: list[int | None]
+    known: int
+
+    def add(self, labelled: Labelled, items: Path) -> LayerAdded:
+        """Add the items to the layer in one transaction and remove them."""
+        taxonomy, layer = self.project.taxonomy(), self.address.layer
 
         def labels_of(sample: Sample) -> Labels:
             labels = load_item(item_of(items, sample), layer)
-            if not request.confidence:
+            if not self.request.confidence:
                 labels = labels.replace(confidence=None)
-            return translate(labels, targets, taxonomy, where=sample.key)
+            return translate(labels, self.targets, taxonomy, where=sample.key)
 
         predicted = Dataset(taxonomy, tuple(labelled.done), labels_of, name=layer)
-        added = project.add(predicted, layer, author=request.name, immutable=True)
-        shutil.rmtree(partial, ignore_errors=True)
-    return LayerAdded(
-        address,
-        len(known) + len(labelled.done),
-        len(labelled.done),
-        added.objects,
-        labelled.resumed,
-        labelled.failures,
-        added.warnings,
-    )
+        added = self.project.add(predicted, layer, author=self.request.name, immutable=True)
+        discard(items.parent)
+        return LayerAdded(
+            self.address,
+            self.known + len(labelled.done),
+            len(labelled.done),
+            added.objects,
+            labelled.resumed,
+            labelled.failures,
+            added.warnings,
+        )
 
 
 def said_of(added: LayerAdded, run: Path | None) -> tuple[str, ...]:

@@ -107,35 +107,47 @@ class EachItem(Generic[R]):
     """Work on a shard of (key, item) as work on each of them, with errors of single items kept.
 
     Args:
-        make: makes the work on one item, once in each process; must be picklable. What it
-            raises ends the batch.
+        make: makes the work on one item, once in each process and not before an item needs it;
+            must be picklable. What it raises ends the batch.
         caught: of these errors the item dies and not the batch.
+        there: the value of an item that was done before, or None.
     """
 
     make: Callable[[], Callable[[Any], R]]
     caught: type[MaskloomError] = DataError
+    there: Callable[[Any], R | None] | None = None
     _work: Callable[[Any], R] | None = field(default=None, init=False)
 
     def __call__(self, shard: tuple[Keyed, ...]) -> list[Item[R]]:
         """One result an item, in order."""
+        return [self._done(key, item) for key, item in progress.track(shard, "items")]
+
+    def _done(self, key: str, item: Any) -> Item[R]:
+        try:
+            value = None if self.there is None else self.there(item)
+        except self.caught as error:
+            return _failed(key, error)
+        if value is not None:
+            return Item(key, value)
         if self._work is None:
             self._work = self.make()
-        found = []
-        for key, item in progress.track(shard, "items"):
-            try:
-                found.append(Item(key, self._work(item)))
-            except self.caught as error:
-                named = error.message if error.where is not None else f"{key}: {error.message}"
-                found.append(Item(key, failure=named))
-        return found
+        try:
+            return Item(key, self._work(item))
+        except self.caught as error:
+            return _failed(key, error)
 
-    def __getstate__(self) -> tuple[Any, Any]:
-        # What one process has built is not for another.
-        return self.make, self.caught
+    def __getstate__(self) -> tuple[Any, ...]:
+        # What one process has made is not for another.
+        return self.make, self.caught, self.there
 
-    def __setstate__(self, state: tuple[Any, Any]) -> None:
-        self.make, self.caught = state
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.make, self.caught, self.there = state
         self._work = None
+
+
+def _failed(key: str, error: MaskloomError) -> Item[Any]:
+    named = error.message if error.where is not None else f"{key}: {error.message}"
+    return Item(key, failure=named)
 
 
 def run_items(

@@ -1,0 +1,152 @@
+"""Images labelled one by one into files of a partial target, by any number of workers.
+
+An item is named by the key and the content of its image: what is there is not labelled again,
+and which process labelled it makes no difference. What becomes of the items is `batch.py` and
+`project_layer.py`; calls that share a batch are `shares.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.sample import Sample
+from maskloom.core.segmenter import Segmenter
+from maskloom.errors import DataError, WriteError
+from maskloom.store.files import atomic_write_bytes, claim_partial, sha256_file, writing
+from maskloom.store.images import read_image
+from maskloom.store.items import item_path, save_item
+from maskloom.work.executors import Executor, open_executor
+from maskloom.work.shards import EachItem, Share, run_items
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """Where the images of a batch are labelled.
+
+    Args:
+        make: builds the segmenter, once in each process that has an image to label; a function
+            of a module, or a `partial` of one, where the executor has processes.
+        executor: runs it.
+        share: of the images, where several calls divide them; None is all.
+    """
+
+    make: Callable[[], Segmenter]
+    executor: Executor
+    share: Share | None = None
+
+    @classmethod
+    def here(cls, segmenter: Segmenter) -> Spread:
+        """All images in this process."""
+        return cls(lambda: segmenter, open_executor())
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Which samples have items now, how many of them had one before, and the bad ones.
+
+    Args:
+        done: in the order in which they were given.
+        resumed: those of them that had an item.
+        failed: key → why, of the others.
+    """
+
+    done: list[Sample]
+    resumed: int
+    failed: Mapping[str, str]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The bad images, each named in a sentence."""
+        return tuple(self.failed.values())
+
+
+def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelled:
+    """Label every sample of the spread's share that has no item yet.
+
+    Args:
+        samples: each with an image path.
+        items: folder of an open journal.
+        spread: how, and where.
+
+    Raises:
+        Cancelled: the run was asked to stop; items stay.
+        DataError: there was nothing but bad images.
+        WriteError: the folder cannot be written.
+    """
+    mine = [s for s in samples if spread.share is None or spread.share.has(s.key)]
+    work = EachItem(partial(_labeller, spread.make, items), there=partial(_there, items))
+    named = [(sample.key, (sample.key, sample.image.path)) for sample in mine]
+    results = run_items(spread.executor, work, named, "predicting", unit="image")
+    found = {item.key: item for item in results}
+    done = [sample for sample in mine if not found[sample.key].failure]
+    failed = {s.key: found[s.key].failure for s in mine if found[s.key].failure}
+    if not done and (failed or spread.share is None):
+        raise DataError("no image could be labelled", seen=next(iter(failed.values()), "no images"))
+    return Labelled(done, sum(bool(found[s.key].value) for s in done), failed)
+
+
+def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = False) -> Path:
+    """The folder of items in a partial target.
+
+    Args:
+        folder: the partial target.
+        wanted: what the items depend on, the model and its settings.
+        shared: other calls may be at work in the folder: what is of other models is refused
+            rather than removed.
+
+    Raises:
+        WriteError: the folder is somebody else's, of others' items, or cannot be written.
+    """
+    journal = folder / "journal.json"
+    text = json.dumps(wanted, sort_keys=True, default=str).encode()
+    claim_partial(folder, keep=True)
+    with writing(folder):
+        other = journal.is_file() and journal.read_bytes() != text
+        if shared and other:
+            raise WriteError(
+                "the partial target is of another model or of other settings",
+                where=folder,
+                hint="give every --shard the same options, or remove the folder",
+            )
+        if other or not (shared or journal.is_file()):
+            claim_partial(folder)
+        (folder / "items").mkdir(exist_ok=True)
+    atomic_write_bytes(journal, text)
+    return folder / "items"
+
+
+def item_of(items: Path, sample: Sample) -> Path:
+    """Where a sample's item lies: by key and content, so that a changed image is labelled again."""
+    return _item(items, sample.key, sample.image.path)
+
+
+def discard(partial_target: Path) -> None:
+    """Remove a partial target."""
+    shutil.rmtree(partial_target, ignore_errors=True)
+
+
+def _item(items: Path, key: str, image: Path | None) -> Path:
+    content = "" if image is None or not image.is_file() else sha256_file(image)
+    return item_path(items, f"{key}\n{content}")
+
+
+def _there(items: Path, named: tuple[str, Path]) -> bool | None:
+    """True of an item that an earlier call has left; of others None."""
+    return True if _item(items, *named).is_file() else None
+
+
+def _labeller(make: Callable[[], Segmenter], items: Path) -> Callable[[tuple[str, Path]], bool]:
+    return partial(_label, make(), items)
+
+
+def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> bool:
+    """Label one image; False says that it had no item before."""
+    key, image = named
+    save_item(_item(items, key, image), segmenter.predict(read_image(image)).labels)
+    return False
