@@ -19,7 +19,13 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError
 from maskloom.formats import voc_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.folders import MAP_SUFFIXES, list_files, read_side_file, side_splits
+from maskloom.formats.folders import (
+    MAP_SUFFIXES,
+    SIDE_FILE,
+    list_files,
+    read_side_file,
+    side_splits,
+)
 from maskloom.formats.voc_classes import LABEL_MAPS, PALETTE, classes_of
 from maskloom.formats.voc_read import VocFiles, labels_of_files
 from maskloom.formats.voc_xml import VocXml, read_xml
@@ -41,10 +47,13 @@ class Read(ReadOptions):
 
 
 def detect(path: Path) -> float:
-    """Known by its folders' names."""
+    """Known by the side file, or by its folders' names."""
     if not path.is_dir():
         return 0.0
     root = _root(path)
+    side = root / SIDE_FILE
+    if side.is_file() and '"kind": "voc"' in side.read_text("utf-8", "replace"):
+        return 1.0
     beside = [OBJECTS, "ImageSets", *LABEL_MAPS]
     if (root / CLASSES).is_dir() and any((root / name).exists() for name in beside):
         return 0.95

@@ -90,7 +90,7 @@ def labels_of_files(
             )
     rows, void, notes = _rows(numbers, classes, files, meaning)
     coverage = Coverage(area=Masks.from_dense(~void)) if void.any() else FULL
-    extra: dict[str, Any] = {**said, "notes": notes} if notes else said
+    extra: dict[str, Any] = {**said, "notes": tuple(notes)} if notes else said
     return Labels(size, rows=rows, coverage=coverage, extra=extra)
 
 

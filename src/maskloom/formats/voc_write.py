@@ -129,7 +129,8 @@ class VocWriter:
         flat = flat_rows(labels, self.taxonomy)
         region = np.array([c.kind == "stuff" for c in self.taxonomy], np.bool_)[flat.category]
         if "voc" in labels.extra:
-            region |= [_voc(flat, i).get("object") == 0 for i in range(len(flat))]
+            told = [_voc(flat, i).get("object") == 0 for i in range(len(flat))]
+            region |= np.array(told, np.bool_)
         boxes = labels.rows.take(_boxes(labels.rows))
         place: dict[int, int] = {}
         for i, instance in enumerate(labels.rows.instance.tolist()):

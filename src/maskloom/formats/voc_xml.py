@@ -23,7 +23,7 @@ from maskloom.errors import FormatError, WriteError
 MAX_BYTES = 1 << 24
 FLAGS = ("truncated", "occluded", "difficult")
 _MAX_DEPTH = 32
-_MAX_ELEMENTS = 500_000
+_MAX_ELEMENTS = 100_000
 _SWITCH = {"0": False, "1": True, "false": False, "true": True}
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
