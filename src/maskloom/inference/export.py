@@ -23,6 +23,7 @@ from maskloom.core.run import Run
 from maskloom.errors import DataError, UsageError
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.engines.exports import (
+    ABOUT,
     IMAGE,
     LOGITS,
     Target,
@@ -193,7 +194,7 @@ def _write_program(path: Path, run: Run, network: nn.Module) -> None:
     with _quiet():
         program = _program(run, network)
         about = json.dumps(description(run), indent=1)
-        torch.export.save(program, path, extra_files={"maskloom.json": about})
+        torch.export.save(program, path, extra_files={ABOUT: about})
 
 
 _WRITERS = {"onnx": _write_onnx, "openvino": _write_openvino, "torch-export": _write_program}

@@ -39,6 +39,9 @@ VERBS: dict[str, Verb] = {
     "taxonomy": Verb(
         "maskloom.verbs.taxonomy:taxonomy", "show and change what a project's labels may say"
     ),
+    "models": Verb(
+        "maskloom.verbs.models:models", "show a trained run, or export its network", long=True
+    ),
     "list": Verb(
         "maskloom.verbs.listing:list_",
         "list models, formats and more; layers and runs of a project",

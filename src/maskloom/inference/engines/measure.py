@@ -84,30 +84,31 @@ def said(chosen: Measured, measured: Sequence[Measured]) -> str:
 
 def remembered(run: Run, key: str) -> Name | None:
     """What was chosen for these weights on this machine, if something was."""
+    choice = all_remembered(run).get(key)
+    name = choice.get("engine") if isinstance(choice, dict) else None
+    return name if name in ("torch", "onnx", "openvino") else None
+
+
+def all_remembered(run: Run) -> dict[str, Any]:
+    """Machine → what was chosen there and measured; nothing of other weights.
+
+    A file that does not parse is as good as none: the choice is measured again.
+    """
     try:
         kept = json.loads((run.path / FOLDER / CHOICES).read_text(encoding="utf-8"))
-        if kept["weights_sha256"] != run.weights_sha256:
-            return None
-        name = kept["choices"][key]["engine"]
+        current = kept["weights_sha256"] == run.weights_sha256
+        return dict(kept["choices"]) if current else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return name if name in ("torch", "onnx", "openvino") else None
+        return {}
 
 
 def remember(run: Run, key: str, chosen: Measured, measured: Sequence[Measured]) -> None:
     """Keep a choice beside those of other machines; a folder that cannot be written is let be."""
-    path = run.path / FOLDER / CHOICES
-    choices: dict[str, Any] = {}
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["weights_sha256"] == run.weights_sha256:
-            choices = dict(kept["choices"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    choices[key] = {"engine": chosen.engine, "measured": [asdict(one) for one in measured]}
+    choice = {"engine": chosen.engine, "measured": [asdict(one) for one in measured]}
+    choices = {**all_remembered(run), key: choice}
     content = {"weights_sha256": run.weights_sha256, "choices": choices}
     try:
-        atomic_write_bytes(path, json.dumps(content, indent=1).encode())
+        atomic_write_bytes(run.path / FOLDER / CHOICES, json.dumps(content, indent=1).encode())
     except WriteError:
         return
 
