@@ -150,6 +150,7 @@ def edited(path: Path, **changes: Any) -> None:
     [
         ({"shape": [1 << 40, 1 << 40]}, "more than"),
         ({"shape": [1 << 18, 1 << 18], "chunks": [1 << 17, 1 << 17]}, "too large for chunks"),
+        ({"shape": [8000, 10, 5000], "chunks": [10, 10, 10]}, "more than 4096 channels"),
         ({"dtype": "<f8"}, "float64"),
         ({"filters": [{"id": "pickle", "protocol": 5}]}, "pickle"),
         ({"compressor": {"id": "pickle", "protocol": 5}}, "pickle"),

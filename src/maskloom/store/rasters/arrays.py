@@ -85,7 +85,7 @@ class ZarrChunks:
         order = [kept.index(self._y), kept.index(self._x)]
         order += [] if self._channel is None else [kept.index(self._channel)]
         upright = part.transpose(order)
-        return upright.reshape(*upright.shape[:2], -1).astype(self.dtype, copy=False)
+        return upright.reshape(*upright.shape[:2], -1)
 
     def close(self) -> None:
         """Nothing is held open."""
