@@ -130,10 +130,14 @@ class Comparison:
 
     def hashes(self) -> dict[str, str]:
         """Content hashes of what is compared: the paired samples of each side."""
+        return {f"{side}_hash": self.hash_of(side) for side in ("truth", "predicted")}
+
+    def hash_of(self, side: str) -> str:
+        """The content hash of the paired samples of one side, "truth" or "predicted"."""
+        if side == "truth":
+            return self.truth.select(pair.truth.key for pair in self.pairs).content_hash()
         found = [pair.predicted.key for pair in self.pairs if pair.predicted is not None]
-        truth = self.truth.select(pair.truth.key for pair in self.pairs)
-        predicted = self.predicted.select(found)
-        return {"truth_hash": truth.content_hash(), "predicted_hash": predicted.content_hash()}
+        return self.predicted.select(found).content_hash()
 
 
 def compare(

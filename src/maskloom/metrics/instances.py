@@ -57,7 +57,7 @@ class InstanceScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
+class PredictionColumns:
     """Every prediction kept, one value each; bits are IoU levels, rows of `hit` area ranges."""
 
     order: NDArray[np.int64]
@@ -78,7 +78,7 @@ class InstanceMetrics:
 
     def __init__(self, taxonomy: Taxonomy, rules: InstanceRules = MASKLOOM_RULES) -> None:
         self.taxonomy, self.rules = taxonomy, rules
-        self.columns: list[_Columns] = []
+        self.columns: list[PredictionColumns] = []
         self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
         self.predictions = np.zeros(len(taxonomy), np.int64)
         self.samples = self.unscored = self.capped = 0
@@ -117,7 +117,7 @@ class InstanceMetrics:
         pairs = matching.candidates(p.columns(), t.columns(), t.crowd)
         hit, drop = matching.match(pairs, t.crowd, ignored, outside, LEVELS)
         place = np.full(len(p), self.samples if order is None else order, np.int64)
-        self.columns.append(_Columns(place, p.category, rank, p.score, hit.T, drop.T))
+        self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit.T, drop.T))
         k = len(self.taxonomy)
         for a in range(len(AREAS_PX)):
             self.positives[a] += np.bincount(t.category[~ignored[a]], minlength=k)
@@ -164,7 +164,7 @@ class InstanceMetrics:
         per_class = {self.taxonomy[k].key: self._class_row(k, scores[k]) for k in scores}
         return InstanceScores(metrics, reasons, per_class, self._notes())
 
-    def _class_scores(self, table: _Columns, k: int) -> dict[str, Score]:
+    def _class_scores(self, table: PredictionColumns, k: int) -> dict[str, Score]:
         first, last = np.searchsorted(table.category, [k, k + 1])
         hit, drop, rank = table.hit[first:last], table.drop[first:last], table.rank[first:last]
         if not self.positives[0, k]:
@@ -220,15 +220,19 @@ class InstanceMetrics:
         return tuple(notes)
 
 
-def _sorted(parts: list[_Columns]) -> _Columns:
+def _sorted(parts: list[PredictionColumns]) -> PredictionColumns:
     """All predictions by category, then falling score, sample order and rank."""
     if not parts:
         none, bits = np.zeros(0, np.int64), np.zeros((0, len(AREAS_PX)), np.uint16)
-        return _Columns(none, none.astype(np.int32), none, none.astype(np.float64), bits, bits)
-    whole = [np.concatenate([getattr(part, n) for part in parts]) for n in _Columns.__slots__]
+        return PredictionColumns(
+            none, none.astype(np.int32), none, none.astype(np.float64), bits, bits
+        )
+    whole = [
+        np.concatenate([getattr(part, n) for part in parts]) for n in PredictionColumns.__slots__
+    ]
     order, category, rank, score = whole[:4]
     by = np.lexsort((rank, order, -score, category))
-    return _Columns(*(column[by] for column in whole))
+    return PredictionColumns(*(column[by] for column in whole))
 
 
 def _curves(

@@ -1,8 +1,8 @@
 """Labels against labels, over two data sets: one pass, one report.
 
 The one comparison of maskloom: predictions, gold sets and second annotators are all judged
-here. Scores are in `pixels.py`, `instances.py` and `panoptic.py`; what belongs together, in
-`align.py`.
+here. Counting is `count.py`, on several workers `spread.py`; scores are in `pixels.py`,
+`instances.py` and `panoptic.py`; what belongs together, in `align.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Coverage, Labels
 from maskloom.core.report import Report
-from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError, UsageError
-from maskloom.metrics.align import Comparison, Missing, Pair, compare
+from maskloom.errors import UsageError
+from maskloom.metrics.align import Comparison, Missing, compare
 from maskloom.metrics.contingency import columns_of, overlap_in
+from maskloom.metrics.count import NO_TAG, Counted, count, slice_of
 from maskloom.metrics.instances import INSTANCE_METRICS
 from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
 from maskloom.metrics.panoptic import PANOPTIC_METRICS
@@ -28,7 +26,6 @@ from maskloom.metrics.pixels import PIXEL_METRICS
 from maskloom.metrics.segments import segment_rows
 from maskloom.metrics.tally import Tally
 from maskloom.version import __version__
-from maskloom.work.progress import track
 
 Task = Literal["semantic", "instance", "auto"]
 JudgedTask = Literal["auto", "semantic", "instance", "panoptic"]
@@ -45,7 +42,6 @@ RULES: dict[str, InstanceRules] = {
     "coco": COCO_RULES,
     "panopticapi": MASKLOOM_RULES,
 }
-NO_TAG = "(none)"
 _VOID_RULE = (
     "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
     "is a miss"
@@ -98,24 +94,36 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         UsageError: a metric, tag or category is unknown.
     """
     pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
+    task = check_terms(pair_up, terms)
+    pairs = range(len(pair_up.pairs))
+    return report_of(pair_up, terms, task, count(pair_up, pairs, terms, task, label="scoring"))
+
+
+def check_terms(pair_up: Comparison, terms: Terms) -> str:
+    """The task of the terms, once it is sure that the data sets can be judged on them.
+
+    Raises:
+        UsageError: a metric or tag is unknown.
+    """
     task = chosen_task(pair_up) if terms.task == "auto" else terms.task
-    chosen = _chosen(terms.metrics, task)
+    _chosen(terms.metrics, task)
     _check_tag(pair_up, terms.by)
-    slices: dict[str, Tally] = {}
-    per_sample = []
-    for pair in track(pair_up.pairs, "scoring", unit="images"):
-        name = _slice_of(pair.truth, terms.by)
-        tally = slices.setdefault(name, Tally(pair_up.taxonomy, terms.rules))
-        row = _score(tally, pair_up, pair, task)
-        per_sample.append({**row, "slice": name} if terms.by else row)
+    return task
+
+
+def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) -> Report:
+    """The report of everything that was counted; in which order, makes no difference."""
+    chosen = terms.metrics
     whole = Tally(pair_up.taxonomy, terms.rules)
     per_slice = {}
-    for name in sorted(slices):
-        whole.merge(slices[name])
+    for name in sorted(counted.slices):
+        tally = counted.slices[name]
+        whole.merge(tally)
         if terms.by:
-            scores = slices[name].result(task)[0]
-            per_slice[name] = {"samples": slices[name].samples, **_only(scores, chosen)}
+            scores = tally.result(task)[0]
+            per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
     metrics, reasons, per_class = whole.result(task)
+    truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
         task=task,
@@ -123,7 +131,7 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         reasons=_only(reasons, chosen),
         per_class=per_class,
         per_slice=per_slice,
-        per_sample=tuple(per_sample),
+        per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
         confusion=whole.pixels.table(),
         provenance=_provenance(terms, task, len(pair_up.pairs)),
         notes=(*pair_up.notes, *whole.notes(task)),
@@ -178,7 +186,7 @@ def _only(values: Mapping[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
 
 def _check_tag(pair_up: Comparison, by: str | None) -> None:
     samples = [pair.truth for pair in pair_up.pairs]
-    if by is not None and all(_slice_of(sample, by) == NO_TAG for sample in samples):
+    if by is not None and all(slice_of(sample, by) == NO_TAG for sample in samples):
         known = sorted({tag for sample in samples for tag in sample.tags})
         raise UsageError(
             "no sample has this tag",
@@ -186,59 +194,6 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
             seen=by,
             hint=f"known: {', '.join(['group', *known])}",
         )
-
-
-def _slice_of(sample: Sample, by: str | None) -> str:
-    if by is None:
-        return ""
-    value = sample.group if by == "group" and "group" not in sample.tags else sample.tags.get(by)
-    return NO_TAG if value is None else str(value)
-
-
-def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str, Any]:
-    key = pair.truth.key
-    truth, predicted = pair_up.labels(pair)
-    row: dict[str, Any] = {"key": key}
-    if task != "semantic" and len(truth.size) != 2:
-        raise DataError(
-            "objects of volumes are not scored",
-            where=key,
-            seen=truth.size,
-            hint="score the classes with --task semantic",
-        )
-    limits = blind_spots(truth.coverage, pair_up.taxonomy)
-    if task == "instance":
-        rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
-        row |= tally.instances.update(*rows, order=pair.order, **limits)
-    elif task == "panoptic":
-        segments = pair_up.ours.segments(truth, key), pair_up.theirs.segments(predicted, key)
-        row |= tally.panoptic.update(*segments, where=key, **limits)
-    maps = (
-        pair_up.ours.class_map(truth, key),
-        pair_up.theirs.class_map(surest_on_top(predicted), key),
-    )
-    row |= tally.pixels.update(*maps)
-    tally.samples += 1
-    return row
-
-
-def surest_on_top(labels: Labels) -> Labels:
-    """Rows in rising score, so that where predictions overlap the surest is the pixel's class."""
-    if labels.rows is None or np.isnan(labels.rows.score).all():
-        return labels
-    score = np.nan_to_num(labels.rows.score, nan=1.0)
-    return labels.replace(rows=labels.rows.take(np.argsort(score, kind="stable")))
-
-
-def blind_spots(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Where and for which categories objects are not judged."""
-    listed = () if coverage.nothing else coverage.categories
-    return {
-        "ignore": None if coverage.area is None else coverage.area.complement(),
-        "unlabelled": ()
-        if listed is None
-        else tuple(i for i, key in enumerate(taxonomy.keys) if key not in listed),
-    }
 
 
 def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels
 from maskloom.core.region import Region
 from maskloom.metrics.align import Comparison, Pair
-from maskloom.metrics.judge import surest_on_top
+from maskloom.metrics.count import surest_on_top
 from maskloom.metrics.pictures import image_of
 from maskloom.report.crops import (
     PREDICTED_COLOR,

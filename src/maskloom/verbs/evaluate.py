@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome
     from maskloom.core.report import Report
     from maskloom.metrics.judge import Terms
+    from maskloom.metrics.spread import Waiting
+    from maskloom.verbs.sides import Sides
+    from maskloom.work.shards import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ def evaluate(
     skip_bad: bool = False,
     map_: tuple[str, ...] = (),
     set_: tuple[str, ...] = (),
+    workers: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    shard: str | None = None,
+    parts: Path | None = None,
 ) -> Outcome:
     """Score masks against the truth: IoU, Dice and accuracy of pixels, AP of objects, PQ.
 
@@ -81,6 +89,11 @@ def evaluate(
         map_: OLD=NEW says which category of the truth a predicted one is.
         set_: KEY=VALUE of the truth's format (from.KEY), the prediction's (predicted.KEY) or of
             the metrics (metric.max_detections).
+        workers: processes that score; 0 is one per core. Scores are the same to the last bit.
+        engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
+        shard: i/N, with i from 1: score this share only. Of N calls, on whatever machines, the
+            one that finds the parts of all others reports.
+        parts: folder that these calls have in common, for what each has counted.
 
     Returns:
         results: metrics, per_class, per_slice, per_sample, confusion, reasons for what is
@@ -91,8 +104,11 @@ def evaluate(
     """
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.judge import RULES, Terms, judge
+    from maskloom.metrics.spread import Division, Waiting, judge_divided
     from maskloom.verbs.sides import Sides, called
+    from maskloom.work.executors import open_executor
 
+    share = _share(shard, parts)
     paths, formats = (truth, predicted), (from_, predicted_from)
     if task == "panoptic":
         formats = (from_ or _panoptic_format(truth), predicted_from or _panoptic_format(predicted))
@@ -103,13 +119,59 @@ def evaluate(
     if options.max_detections:
         rules = replace(rules, max_detections=options.max_detections)
     terms = Terms(task, rules, convention, missing, by, parse_renames(map_), metrics)
-    judged = judge(ours, theirs, terms)
+    with open_executor(engine, workers) as executor:
+        if share is None and executor.workers == 1 and engine == "local":
+            judged = judge(ours, theirs, terms)
+        else:
+            division = Division(partial(_opened, sides, set_), executor, share, parts)
+            found = judge_divided(ours, theirs, terms, division)
+            if isinstance(found, Waiting):
+                return _waiting(found, str(share), parts)
+            judged = found
     ours = replace(ours, name=called(truth, ours))
     theirs = replace(theirs, name=called(predicted, theirs))
     judged = _completed(judged, (ours, theirs), predicted, terms)
     if report is not None:
         _write_report(judged, report, ours, theirs, terms)
     return _outcome(judged, (ours, theirs), report)
+
+
+def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
+    """Both data sets, in a process of their own."""
+    return sides.read(settings, {"metric": MetricOptions})[0]
+
+
+def _share(shard: str | None, parts: Path | None) -> Share | None:
+    from maskloom.errors import UsageError
+    from maskloom.work.shards import Share
+
+    if (shard is None) != (parts is None):
+        raise UsageError(
+            "--shard and --parts belong together",
+            seen=f"--shard {shard}" if parts is None else f"--parts {parts}",
+            hint="say --shard i/N --parts FOLDER, with one folder for all N calls",
+        )
+    return None if shard is None else Share.parse(shard)
+
+
+def _waiting(found: Waiting, shard: str, parts: Path | None) -> Outcome:
+    """What a call says that is not the last."""
+    from maskloom.core.outcome import Outcome, counted
+
+    of = shard.partition("/")[2]
+    rest = ", ".join(f"{number}/{of}" for number in found.numbers[:8])
+    more = f" and {len(found.numbers) - 8} more" if len(found.numbers) > 8 else ""
+    line = (
+        f"shard {shard} is counted, {counted(found.samples, 'image')}; still to come: "
+        f"--shard {rest}{more} with --parts {parts}; the last one reports"
+    )
+    results = {
+        "shard": shard,
+        "samples": found.samples,
+        "waiting": [f"{number}/{of}" for number in found.numbers],
+        "parts": parts,
+    }
+    return Outcome(results, lines=(line,))
 
 
 def _completed(
@@ -120,8 +182,10 @@ def _completed(
     from maskloom.verbs.sides import trained_on_note
     from maskloom.work.progress import step
 
-    step("hashing both sides")
-    hashes = compare(*sides, missing=terms.missing, renames=terms.renames).hashes()
+    hashes: dict[str, str] = {}
+    if "truth_hash" not in judged.provenance:
+        step("hashing both sides")
+        hashes = compare(*sides, missing=terms.missing, renames=terms.renames).hashes()
     seen = trained_on_note(predicted, [str(row["key"]) for row in judged.per_sample])
     return replace(
         judged,

@@ -13,6 +13,7 @@ import pickle
 import re
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from maskloom.errors import MaskloomError, MissingExtra
@@ -73,7 +74,7 @@ class RayTasks:
     def start(self, task: int, shard: Shard) -> None:
         """Give a task to the cluster."""
         body = pickle.dumps(shard, pickle.HIGHEST_PROTOCOL)
-        self._running[self._remote.remote(sys.path, self._work, body)] = task
+        self._running[self._remote.remote(sys.path, str(Path.cwd()), self._work, body)] = task
 
     def news(self, timeout_s: float) -> list[News]:
         """What happened; waits at most so long for it."""
@@ -122,9 +123,11 @@ class RayTasks:
         self._remote = self._ray.remote(num_cpus=1, max_retries=0)(_task)
 
 
-def _task(paths: list[str], work: bytes, shard: bytes) -> worker.Result:
-    """Runs on the cluster; modules are found where the caller finds them, if they are there."""
+def _task(paths: list[str], folder: str, work: bytes, shard: bytes) -> worker.Result:
+    """Runs on the cluster; modules and files are found where the caller has them, if there."""
     take_one_thread()
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
     sys.path += [path for path in paths if path not in sys.path]
     return worker.attempt(work, shard, unheard)
 

@@ -1,0 +1,177 @@
+"""What one of several calls counted, as a file that the others can read and need not trust.
+
+    PARTS/I-of-N.npz    a JSON head (rows, small numbers) and arrays, never pickles
+
+Every part says what it is of: pairs, classes and terms. Parts of other evaluations are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError
+from maskloom.metrics.align import Comparison
+from maskloom.metrics.count import Counted
+from maskloom.metrics.instances import PredictionColumns
+from maskloom.metrics.judge import Terms
+from maskloom.metrics.objects import InstanceRules
+from maskloom.metrics.tally import Tally
+from maskloom.store.files import atomic_write_bytes
+from maskloom.version import __version__
+from maskloom.work.shards import Share
+
+_NUMBERS = {
+    "instances": ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn"),
+    "panoptic": ("truth_drawn", "predicted_drawn", "crowded"),
+}
+_COLUMNS = tuple(field.name for field in fields(PredictionColumns))
+
+
+def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
+    """What an evaluation is of: pairs, classes, terms and version, in 64 hex digits."""
+    pairs = [(p.truth.key, p.predicted and p.predicted.key, p.order) for p in pair_up.pairs]
+    sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
+    rules = {f.name: getattr(terms.rules, f.name) for f in fields(terms.rules)}
+    said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules]
+    text = json.dumps([said, sides, pairs], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def save_part(folder: Path, share: Share, counted: Counted, of: str) -> None:
+    """Write a part by temp file and rename.
+
+    Raises:
+        WriteError: the folder cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    slices = []
+    for n, (name, tally) in enumerate(sorted(counted.slices.items())):
+        arrays |= {f"{n}.{key}": value for key, value in _arrays(tally).items()}
+        numbers = {
+            kind: {key: int(getattr(getattr(tally, kind), key)) for key in names}
+            for kind, names in _NUMBERS.items()
+        }
+        # Sums of IoU pass 64 bits, which JSON does not mind.
+        iou = tally.panoptic.counts.iou
+        slices.append({"name": name, "samples": tally.samples, "iou": iou, **numbers})
+    head = {"of": of, "rows": sorted(counted.rows.items()), "slices": slices}
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    atomic_write_bytes(_file(folder, share), buffer.getbuffer())
+
+
+def load_part(
+    folder: Path, share: Share, of: str, taxonomy: Taxonomy, rules: InstanceRules
+) -> Counted:
+    """Read a part back.
+
+    Args:
+        folder: of the parts.
+        share: whose part.
+        of: what it must be of.
+        taxonomy: common to both sides.
+        rules: of the terms.
+
+    Raises:
+        DataError: it is damaged, or of another evaluation.
+    """
+    file = _file(folder, share)
+    again = f"remove it and run --shard {share} again"
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as found:
+            arrays = dict(found)
+        head = json.loads(arrays["head"].tobytes())
+        if head["of"] != of:
+            raise DataError(
+                "the part is of other data or other options",
+                where=file,
+                seen=str(head["of"])[:12],
+                hint=f"give every shard the same arguments; {again}",
+            )
+        counted = Counted({int(i): dict(row) for i, row in head["rows"]})
+        for n, one in enumerate(head["slices"]):
+            tally = Tally(taxonomy, rules)
+            _fill(
+                tally,
+                one,
+                {k[len(f"{n}.") :]: v for k, v in arrays.items() if k.startswith(f"{n}.")},
+            )
+            counted.slices[str(one["name"])] = tally
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError("the part is damaged", where=file, seen=error, hint=again) from error
+    return counted
+
+
+def waiting_parts(folder: Path, of: int) -> tuple[int, ...]:
+    """Numbers of the shares that have left no part."""
+    return tuple(n for n in range(1, of + 1) if not _file(folder, Share(n, of)).is_file())
+
+
+def _file(folder: Path, share: Share) -> Path:
+    return folder / f"{share.number}-of-{share.of}.npz"
+
+
+def _arrays(tally: Tally) -> dict[str, NDArray[Any]]:
+    counts, instances = tally.panoptic.counts, tally.instances
+    columns = {
+        f"column.{name}": np.concatenate([getattr(part, name) for part in instances.columns])
+        for name in _COLUMNS
+        if instances.columns
+    }
+    return {
+        "confusion": tally.pixels.confusion.counts,
+        "sample_dice": np.array(tally.pixels.sample_dice, np.float64),
+        "positives": instances.positives,
+        "predictions": instances.predictions,
+        "tp": counts.tp,
+        "fp": counts.fp,
+        "fn": counts.fn,
+        **columns,
+    }
+
+
+def _fill(tally: Tally, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    """Put what was counted into an empty tally.
+
+    Raises:
+        ValueError: an array is of another shape or kind than the tally's.
+    """
+    counts, instances = tally.panoptic.counts, tally.instances
+    for name, target in (
+        ("confusion", tally.pixels.confusion.counts),
+        ("positives", instances.positives),
+        ("predictions", instances.predictions),
+        ("tp", counts.tp),
+        ("fp", counts.fp),
+        ("fn", counts.fn),
+    ):
+        if arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
+            raise ValueError(f"{name} is {arrays[name].dtype}{arrays[name].shape}")
+        target[...] = arrays[name]
+    tally.pixels.sample_dice = [float(v) for v in arrays["sample_dice"].reshape(-1)]
+    if any(f"column.{name}" in arrays for name in _COLUMNS):
+        columns = [arrays[f"column.{name}"] for name in _COLUMNS]
+        if len({len(column) for column in columns}) > 1 or any(
+            c.dtype.kind == "V" for c in columns
+        ):
+            raise ValueError("columns differ in length or are of no number")
+        instances.columns = [PredictionColumns(*columns)]
+    tally.samples = int(numbers["samples"])
+    iou = [int(value) for value in numbers["iou"]]
+    if len(iou) != len(counts.iou):
+        raise ValueError(f"{len(iou)} sums of IoU")
+    counts.iou = iou
+    for kind, names in _NUMBERS.items():
+        for name in names:
+            setattr(getattr(tally, kind), name, int(numbers[kind][name]))
