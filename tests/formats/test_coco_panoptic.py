@@ -9,7 +9,7 @@ from maskloom.core.labels import BACKGROUND, VOID, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
-from maskloom.errors import DataError, FormatError
+from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.coco_panoptic_ids import segment_ids
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
@@ -304,6 +304,8 @@ def test_background_has_no_value_and_is_a_loss_counted_in_pixels(tmp_path):
     for labels, pixels in ((rows, 4), (classes, 1)):
         done = write(dataset_of(STREET, {"a": labels}), tmp_path / "x")
         assert [(x.kind, x.pixels) for x in done.refused] == [("background", pixels)]
+        done = write(dataset_of(STREET, {"a": labels}), tmp_path / str(pixels), allow_loss=True)
+        assert done.changed_pixels == pixels
     covered = rows.replace(coverage=Coverage(area=rows.rows.masks))
     assert write(dataset_of(STREET, {"a": covered}), tmp_path / "y").losses == ()
 
@@ -347,6 +349,15 @@ def test_own_ids_are_kept_and_one_that_is_taken_is_not():
     ids = segment_ids(np.zeros(4, np.int32), [(1, 1, 1)], [5, 5, None, 1 << 24])
     assert ids[0] == 5
     assert len(set(ids.tolist())) == 4
+
+
+def test_a_target_named_like_a_file_is_refused(tmp_path):
+    data = read_dataset(put(tmp_path))
+    with pytest.raises(UsageError, match=r"o\.json: coco-panoptic is a folder"):
+        write(data, tmp_path / "o.json")
+    fmt = load_format("coco-panoptic")
+    with pytest.raises(UsageError, match=r"o\.json: coco-panoptic is a folder"):
+        fmt.writer(tmp_path / "o.json", data.taxonomy, fmt.WriteOptions(), {})
 
 
 @pytest.mark.shared

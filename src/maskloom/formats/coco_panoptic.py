@@ -95,16 +95,16 @@ def _files(folder: Path) -> list[tuple[Path, str | None]]:
         [
             p
             for p in sorted((folder / place).glob("*"))
-            if p.suffix.lower() == ".json" and not p.name.startswith(".") and is_panoptic(p)
+            if p.suffix.lower() == ".json" and not p.name.startswith(".")
         ]
         for place in _PLACES
     ]
     for place in places:
-        if named := [p for p in place if p.name.startswith("panoptic")]:
+        if named := [p for p in place if p.name.startswith("panoptic") and is_panoptic(p)]:
             return [(p, re.sub(r"^panoptic[_-]?", "", p.stem) or None) for p in named]
     for place in places:
-        if place:
-            return [(p, p.stem if len(place) > 1 else None) for p in place]
+        if found := [p for p in place if is_panoptic(p)]:
+            return [(p, p.stem if len(found) > 1 else None) for p in found]
     return []
 
 

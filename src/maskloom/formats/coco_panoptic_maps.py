@@ -17,7 +17,7 @@ from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
 from maskloom.formats.coco_panoptic_file import PanopticFile
-from maskloom.store.images import read_map
+from maskloom.store.images import image_size, read_map
 
 INTERPRETED = frozenset({"category_id", "iscrowd", "score", "attributes"})
 
@@ -44,19 +44,19 @@ def read_ids(png: Path, size: tuple[int, int], where: str) -> NDArray[np.uint32]
             seen=str(png),
             hint="add it, or name the folder of the maps with --set from.masks=FOLDER",
         )
+    stored = image_size(png)
+    if stored != size:
+        raise FormatError(
+            f"the map is {stored[1]} × {stored[0]} px, the JSON says {size[1]} × {size[0]} px",
+            where=f"{where}, {png.name}",
+            hint="pair it with its own image",
+        )
     values = read_map(png)
     if values.ndim != 3 or values.dtype != np.uint8:
         raise FormatError(
             "not a colour PNG of 8 bit, in which id = R + 256 G + 65536 B",
             where=png,
             seen=f"{values.dtype} {values.shape}",
-        )
-    if values.shape[:2] != size:
-        raise FormatError(
-            f"the map is {values.shape[1]} × {values.shape[0]} px, the JSON says "
-            f"{size[1]} × {size[0]} px",
-            where=f"{where}, {png.name}",
-            hint="pair it with its own image",
         )
     wide = values.astype(np.uint32)
     return (wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16).astype(np.uint32)

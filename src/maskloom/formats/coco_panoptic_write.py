@@ -19,6 +19,7 @@ from maskloom.core.labels import Labels, Rows, codes
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
+from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco_panoptic_ids import segment_ids
 from maskloom.formats.coco_panoptic_maps import INTERPRETED
@@ -175,7 +176,17 @@ class PanopticWriter:
 def writer(
     target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any] | None = None
 ) -> PanopticWriter:
-    """A writer into the folder `target`; `extra` is that of the source data set."""
+    """A writer into the folder `target`; `extra` is that of the source data set.
+
+    Raises:
+        UsageError: the target is named like a file.
+    """
+    if target.suffix.lower() == ".json":
+        raise UsageError(
+            "coco-panoptic is a folder: a JSON file and PNG maps",
+            where=target,
+            hint="name a folder",
+        )
     return PanopticWriter(target, taxonomy, options, extra or {})
 
 

@@ -157,8 +157,11 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     """Where to write a target that is renamed to `dst` if the block ends well.
 
     Raises:
+        UsageError: the target is named like a file, and the format is a folder.
         WriteError: the target exists or cannot be written.
     """
+    if not fmt.file_suffix and dst.suffix.lower() == ".json":
+        raise UsageError(f"{fmt.name} is a folder of files", where=dst, hint="name a folder")
     if not fmt.file_suffix or dst.suffix.lower() != fmt.file_suffix:
         with atomic_folder(dst) as partial:
             yield partial

@@ -41,15 +41,20 @@ def matched(
     for i, n in enumerate(ids.tolist()):
         if n <= len(listed) and _agree(listed[n - 1], same[n - 1], names[i], boxes[i]):
             owner[i] = n - 1
+    free: dict[str, list[int]] = {}
+    for j in sorted(set(range(len(listed))) - set(owner)):
+        free.setdefault(folded(same[j]), []).append(j)
     for i, n in enumerate(ids.tolist()):
         if owner[i] >= 0 or not listed:
             continue
-        free = [j for j in range(len(listed)) if j not in owner]
-        fitting = [j for j in free if _agree(listed[j], same[j], names[i], boxes[i])]
-        if fitting:
-            owner[i] = max(fitting, key=lambda j: box_iou(listed[j].box, boxes[i].tolist()))
+        own = free.get(folded(names[i]), [])
+        fits = {j: box_iou(listed[j].box, boxes[i].tolist()) for j in own}
+        best = max(own, key=fits.__getitem__, default=-1)
+        if best >= 0 and fits[best] >= FITS:
+            owner[i] = best
+            own.remove(best)
         notes.append(f"object {n}: {_said(listed, same, i, ids, names, boxes, owner[i])}")
-    lonely = [j for j in range(len(listed)) if j not in owner] if len(ids) else []
+    lonely = sorted(set(range(len(listed))) - set(owner)) if len(ids) else []
     notes += [f"<object> {j + 1} of the XML, {same[j]}, has no pixels: a box" for j in lonely]
     return owner
 
