@@ -32,7 +32,7 @@ from maskloom.inference.engines.exports import (
     is_current,
     missing,
 )
-from maskloom.inference.engines.fuse import TOLERANCE, difference
+from maskloom.inference.engines.fuse import TOLERANCE, difference, fused
 from maskloom.inference.engines.onnx_engine import OnnxEngine
 from maskloom.inference.engines.openvino_engine import OpenVinoEngine
 from maskloom.inference.engines.seal import seal_xml, sealed_onnx
@@ -131,12 +131,12 @@ def _put(made: Path, target: Path, path: Path, run: Run) -> None:
 def _program(run: Run, network: nn.Module) -> torch.export.ExportedProgram:
     """The network as a graph, for every height and width that is a multiple of the stride."""
     stride = run.preprocessing.stride
+    example = example_batch(run, 2, 3)
+    network = fused(network, example) or network
     steps = [torch.export.Dim(name, min=1, max=_LARGEST // stride) for name in ("rows", "columns")]
     sizes = {0: torch.export.Dim.STATIC, 2: stride * steps[0], 3: stride * steps[1]}
     try:
-        return torch.export.export(
-            network, (example_batch(run, 2, 3),), dynamic_shapes=(sizes,), strict=False
-        )
+        return torch.export.export(network, (example,), dynamic_shapes=(sizes,), strict=False)
     except Exception as error:  # whatever the network's code raises under tracing
         raise _refusal(run, error) from error
 
