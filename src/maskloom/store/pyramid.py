@@ -198,13 +198,13 @@ class _Cascade:
 
 
 def _encoded(slab: NDArray[Any], tile: int) -> Iterator[bytes]:
-    """One row of tiles, those at the border filled up with their last row and column."""
+    """One row of tiles, those at the border filled up with 0."""
     little = slab.dtype.newbyteorder("<")
     for x in range(0, slab.shape[1], tile):
         part = slab[:, x : x + tile]
         lacks = [(0, tile - part.shape[0]), (0, tile - part.shape[1])]
         if lacks != [(0, 0), (0, 0)]:
-            part = np.pad(part, lacks, mode="edge")
+            part = np.pad(part, lacks)
         yield zlib.compress(np.ascontiguousarray(part, little).data, _DEFLATE_LEVEL)
 
 
