@@ -112,6 +112,8 @@ def test_a_palette_colours_the_picture_and_leaves_the_indexes(tmp_path: Path) ->
     write(tmp_path / "m.tif", array, palette=PALETTE, layout=SMALL)
     assert np.array_equal(read_map(tmp_path / "m.tif"), array)
     assert np.array_equal(read_image(tmp_path / "m.tif"), PALETTE[array])
+    with tifffile.TiffFile(tmp_path / "m.tif") as file:
+        assert file.pages[0].colormap[:, 2].tolist() == [0, 130 * 257, 65535]
     with Image.open(tmp_path / "m.tif") as image:
         assert np.array_equal(np.asarray(image.convert("RGB")), PALETTE[array])
 
