@@ -210,11 +210,12 @@ def tree_hash(folder: Path) -> str:
 
 def one_pass(run: Path) -> dict[str, object]:
     """All blocks of a 1536² image against one pass over it."""
-    from maskloom.inference.preprocess import image_moments
     from maskloom.inference.network import NetworkSegmenter
     from maskloom.inference.open_run import open_run
-    from maskloom.inference.tiling.choose import TileOptions, field_of, plan_for
+    from maskloom.inference.preprocess import image_moments
+    from maskloom.inference.tiling.choose import field_of, plan_for
     from maskloom.inference.tiling.forward import Feed, exact_logits
+    from maskloom.inference.tiling.options import TileOptions
 
     segmenter = open_run(run)
     assert isinstance(segmenter, NetworkSegmenter)

@@ -16,9 +16,11 @@ from maskloom.errors import CheckpointError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.mapping import parse_renames
 from maskloom.inference.decode import Decoding
-from maskloom.inference.maker import Maker
+from maskloom.inference.maker import Maker, made
 from maskloom.inference.request import PredictRequest
 from maskloom.inference.sources import read_options
+from maskloom.inference.tiling.options import TileOptions
+from maskloom.work.executors import worker_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class ModelOptions(Decoding):
                 seen=f"tile {self.tile}, memory {self.memory}, margin {self.margin}",
                 hint="tile at least 0, memory at least 0.7 GiB, margin 0 to 4096 px",
             )
+
+    @property
+    def tiles(self) -> TileOptions:
+        """The part that decides how large images are cut."""
+        return TileOptions(self.tile, self.memory, self.margin)
 
     @property
     def decoding(self) -> Decoding:
@@ -105,8 +112,28 @@ def maker_of(request: PredictRequest, options: Any, taxonomy: Taxonomy | None) -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RunAuthor:
+    """Whose labels they are, where other processes make the segmenter."""
+
+    name: str
+    taxonomy: Taxonomy
+
+
+def author_of(request: PredictRequest, make: Maker) -> Segmenter | RunAuthor:
+    """Whose labels they are; the segmenter itself where this process labels or must choose."""
+    if request.method or request.engine == "auto" or _alone(request):
+        return made(make)
+    run = Run.load(Path(request.model))
+    return RunAuthor(run.layer, run.taxonomy)
+
+
+def _alone(request: PredictRequest) -> bool:
+    return request.cluster == "local" and worker_count(request.workers) == 1
+
+
 def refuse_other_taxonomy(
-    segmenter: Segmenter, taxonomy: Taxonomy | None, request: PredictRequest
+    segmenter: Segmenter | RunAuthor, taxonomy: Taxonomy | None, request: PredictRequest
 ) -> None:
     """A model must know what the data's labels are called, or be told."""
     if taxonomy is None:

@@ -7,63 +7,25 @@ the target. A killed run goes on with the items it has. Labelling the items is `
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
-from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError, LossRefused, MaskloomError
-from maskloom.formats.base import Format, Writer
+from maskloom.errors import DataError
+from maskloom.inference.assembly import Author, Target, assemble
 from maskloom.inference.items import (
     Labelled,
     Spread,
     discard,
-    item_of,
     label_items,
     open_journal,
 )
 from maskloom.inference.shares import assembling, failed_in_shares, finish_share
 from maskloom.inference.sources import Images
-from maskloom.store.files import PARTIAL, refuse_existing, writing
-from maskloom.store.images import write_png
-from maskloom.store.items import load_item
-from maskloom.work import progress
-
-
-class Author(Protocol):
-    """Whose labels they are: what is written needs no more of a segmenter than this."""
-
-    @property
-    def name(self) -> str:
-        """Of the layer."""
-        ...
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """What the labels mean."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
-    """Where and how predictions are written.
-
-    Args:
-        path: file or folder; must not exist.
-        fmt: the format, `options` its write options.
-        allow_loss: write even if the format drops something.
-        confidence: also write TARGET/confidence/KEY.png (probability of the winner × 255).
-    """
-
-    path: Path
-    fmt: Format
-    options: Any
-    allow_loss: bool = False
-    confidence: bool = True
+from maskloom.store.files import PARTIAL, refuse_existing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +41,7 @@ class Predicted:
         losses: kind → samples.
         written: whether the target is there; a share leaves that to the last one.
         waiting: numbers of the shares that are not done yet.
+        tiled: key → how an image was cut and what was noticed at its seams.
     """
 
     images: int
@@ -89,6 +52,7 @@ class Predicted:
     losses: Mapping[str, int] = field(default_factory=dict)
     written: bool = True
     waiting: tuple[int, ...] = ()
+    tiled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def predict_batch(
@@ -171,70 +135,14 @@ def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelle
 def _written(
     author: Segmenter | Author, labelled: Labelled, images: Images, target: Target, partial: Path
 ) -> Predicted:
-    objects, warnings, losses = _assemble(author, labelled.done, images, target, partial)
+    made = assemble(author, labelled.done, images, target, partial)
     discard(partial)
     return Predicted(
-        len(labelled.done), objects, labelled.resumed, labelled.failures, warnings, losses
-    )
-
-
-def _assemble(
-    author: Segmenter | Author, done: list[Sample], images: Images, target: Target, partial: Path
-) -> tuple[int, tuple[str, ...], dict[str, int]]:
-    """Write the data set below the partial folder and rename it to the target."""
-    whole = partial / "whole" / target.path.name
-    with writing(target.path):
-        shutil.rmtree(whole.parent, ignore_errors=True)
-        whole.parent.mkdir(parents=True)
-    writer: Writer = target.fmt.writer(whole, author.taxonomy, target.options, {})
-    lost: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    objects = 0
-    folder = target.path.suffix.lower() != ".json"
-    for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
-        labels = load_item(item_of(partial / "items", sample), author.name)
-        objects += 0 if labels.rows is None else len(labels.rows)
-        for loss in writer.losses(sample, labels):
-            # confidence is kept beside the labels, see below
-            if loss.kind == "confidence" and folder and target.confidence:
-                continue
-            table = refused if loss.refused else lost
-            table[loss.kind] = table.get(loss.kind, 0) + 1
-        if refused and not target.allow_loss:
-            continue
-        sized = Sample(
-            sample.key,
-            ImageRef(sample.image.path, labels.size),
-            sample.kind,
-            sample.sequence,
-            sample.index,
-            sample.time_s,
-            sample.group,
-            sample.tags,
-            sample.file_name,
-            sample.extra,
-        )
-        writer.put(sized, labels)
-        if folder and target.confidence and labels.confidence is not None:
-            write_png(whole / "confidence" / f"{sample.key}.png", labels.confidence)
-    if refused and not target.allow_loss:
-        raise _refusal(target, refused)
-    keys = {s.key for s in done}
-    splits = {
-        name: tuple(k for k in members if k in keys)
-        for name, members in (images.splits or {}).items()
-    }
-    warnings = writer.finish({name: members for name, members in splits.items() if members})
-    with writing(target.path):
-        whole.replace(target.path)
-    return objects, warnings, {**lost, **refused}
-
-
-def _refusal(target: Target, refused: Mapping[str, int]) -> MaskloomError:
-    kinds = ", ".join(f"{kind} in {n} images" for kind, n in sorted(refused.items()))
-    return LossRefused(
-        f"{target.fmt.name} cannot hold all of the predictions",
-        where=target.path,
-        seen=kinds,
-        hint="choose another --format, or accept it with --allow-loss; what is predicted is kept",
+        len(labelled.done),
+        made.objects,
+        labelled.resumed,
+        labelled.failures,
+        made.warnings,
+        made.losses,
+        tiled=made.tiled,
     )

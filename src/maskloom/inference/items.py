@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,15 @@ from typing import Any
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
 from maskloom.errors import DataError, WriteError
+from maskloom.inference.large import label_large, plans_of
+from maskloom.inference.maker import Maker, made
+from maskloom.inference.tiling.options import TileOptions
+from maskloom.inference.tiling.plan import Plan
 from maskloom.store.files import atomic_write_bytes, claim_partial, sha256_file, writing
 from maskloom.store.images import read_image
 from maskloom.store.items import item_path, save_item
 from maskloom.work.executors import Executor, open_executor
-from maskloom.work.shards import EachItem, Share, run_items
+from maskloom.work.shards import EachItem, Item, Share, run_items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +38,13 @@ class Spread:
             of a module, or a `partial` of one, where the executor has processes.
         executor: runs it.
         share: of the images, where several calls divide them; None is all.
+        tiles: which images are cut into blocks, and how.
     """
 
-    make: Callable[[], Segmenter]
+    make: Maker
     executor: Executor
     share: Share | None = None
+    tiles: TileOptions = field(default_factory=TileOptions)
 
     @classmethod
     def here(cls, segmenter: Segmenter) -> Spread:
@@ -80,15 +86,37 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
         WriteError: the folder cannot be written.
     """
     mine = [s for s in samples if spread.share is None or spread.share.has(s.key)]
+    plans = plans_of(samples, partial(made, spread.make), spread.tiles)
     work = EachItem(partial(_labeller, spread.make, items), there=partial(_there, items))
-    named = [(sample.key, (sample.key, sample.image.path)) for sample in mine]
+    named = [(s.key, (s.key, s.image.path)) for s in mine if s.key not in plans]
     results = run_items(spread.executor, work, named, "predicting", unit="image")
-    found = {item.key: item for item in results}
+    found = {item.key: item for item in results} | _label_large(samples, plans, items, spread)
     done = [sample for sample in mine if not found[sample.key].failure]
     failed = {s.key: found[s.key].failure for s in mine if found[s.key].failure}
     if not done and (failed or spread.share is None):
         raise DataError("no image could be labelled", seen=next(iter(failed.values()), "no images"))
     return Labelled(done, sum(bool(found[s.key].value) for s in done), failed)
+
+
+def _label_large(
+    samples: Sequence[Sample], plans: Mapping[str, Plan | str], items: Path, spread: Spread
+) -> dict[str, Item[bool]]:
+    """Label the images that are cut, one after the other, each by all workers and all shares."""
+    found: dict[str, Item[bool]] = {}
+    for sample in samples:
+        plan = plans.get(sample.key)
+        if isinstance(plan, str):
+            found[sample.key] = Item(sample.key, failure=plan)
+        elif plan is not None:
+            found[sample.key] = label_large(
+                sample,
+                plan,
+                tiles_of(items, sample),
+                make=spread.make,
+                executor=spread.executor,
+                share=spread.share,
+            )
+    return found
 
 
 def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = False) -> Path:
@@ -126,6 +154,11 @@ def item_of(items: Path, sample: Sample) -> Path:
     return _item(items, sample.key, sample.image.path)
 
 
+def tiles_of(items: Path, sample: Sample) -> Path:
+    """The folder that is the item of an image that is cut."""
+    return item_of(items, sample).with_suffix(".tiles")
+
+
 def discard(partial_target: Path) -> None:
     """Remove a partial target."""
     shutil.rmtree(partial_target, ignore_errors=True)
@@ -141,8 +174,8 @@ def _there(items: Path, named: tuple[str, Path]) -> bool | None:
     return True if _item(items, *named).is_file() else None
 
 
-def _labeller(make: Callable[[], Segmenter], items: Path) -> Callable[[tuple[str, Path]], bool]:
-    return partial(_label, make(), items)
+def _labeller(make: Maker, items: Path) -> Callable[[tuple[str, Path]], bool]:
+    return partial(_label, made(make), items)
 
 
 def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> bool:

@@ -12,13 +12,17 @@ Maker = Callable[[], Segmenter]
 """Makes the segmenter in whatever process asks; picklable."""
 
 
-def made(maker: Maker) -> Segmenter:
+def made(make: Maker) -> Segmenter:
     """The segmenter of a maker; equal makers give the same one as long as no other is asked for.
 
     Args:
-        maker: a function of a module, or a `partial` of one.
+        make: a function of a module, or a `partial` of one; another is called each time.
     """
-    return _made(pickle.dumps(maker))
+    try:
+        pickled = pickle.dumps(make)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return make()
+    return _made(pickled)
 
 
 @lru_cache(maxsize=1)

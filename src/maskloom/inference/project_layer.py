@@ -22,11 +22,12 @@ from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
 from maskloom.errors import CheckpointError, DataError
-from maskloom.inference.batch import Author, label_all, spread_of
-from maskloom.inference.items import Labelled, Spread, discard, item_of, label_items, open_journal
+from maskloom.inference.assembly import Author
+from maskloom.inference.batch import label_all, spread_of
+from maskloom.inference.finished import load
+from maskloom.inference.items import Labelled, Spread, discard, label_items, open_journal
 from maskloom.inference.shares import assembling, finish_share
 from maskloom.store.files import PARTIAL
-from maskloom.store.items import load_item
 from maskloom.store.project import Project
 from maskloom.store.project.address import Address
 from maskloom.store.project.layout import Layout, safe_name
@@ -178,7 +179,8 @@ class _Addition:
         taxonomy, layer = self.project.taxonomy(), self.address.layer
 
         def labels_of(sample: Sample) -> Labels:
-            labels = load_item(item_of(items, sample), layer)
+            found = load(items, sample, layer)
+            labels = found if isinstance(found, Labels) else found.labels(layer)
             if not self.request.confidence:
                 labels = labels.replace(confidence=None)
             return translate(labels, self.targets, taxonomy, where=sample.key)

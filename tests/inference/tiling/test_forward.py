@@ -13,7 +13,7 @@ from maskloom.inference.decode import Channels
 from maskloom.inference.engines.torch_engine import TorchEngine
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.preprocess import image_moments, pad_to_stride
-from maskloom.inference.tiling.choose import TileOptions, field_of, plan_for
+from maskloom.inference.tiling.choose import field_of, plan_for
 from maskloom.inference.tiling.forward import (
     Feed,
     blended_logits,
@@ -21,6 +21,7 @@ from maskloom.inference.tiling.forward import (
     gaussian,
     padded_window,
 )
+from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import blend_plan
 from maskloom.models.unet import UNET, UNetOptions
 

@@ -16,7 +16,8 @@ import tifffile
 from maskloom.errors import DataError, ImageError, MaskloomError
 from maskloom.inference.maker import made
 from maskloom.inference.open_run import open_run
-from maskloom.inference.tiling.choose import TileOptions, plan_for
+from maskloom.inference.tiling.choose import plan_for
+from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.run import block_file, label_tiled
 from maskloom.inference.tiling.whole import Blocks, whole_labels
 from maskloom.store.images import read_image
@@ -24,14 +25,12 @@ from maskloom.work.executors import open_executor
 
 from .conftest import save_run, write_image
 
-OF = {"model": "m", "image": "i"}
-
 
 def tiled_of(maker, image, folder, *, workers=1, tile=64):
     segmenter = made(maker)
     plan = plan_for(segmenter, read_image(image).shape[:2], TileOptions(tile=tile))
     with open_executor(workers=workers) as executor:
-        return label_tiled(maker, image, folder, plan=plan, executor=executor, of=OF)
+        return label_tiled(maker, image, folder, plan=plan, executor=executor)
 
 
 def bytes_of(folder: Path) -> dict[str, str]:
@@ -41,7 +40,7 @@ def bytes_of(folder: Path) -> dict[str, str]:
 def test_blocks_put_together_are_one_pass(maker, image_file, tmp_path):
     tiled = tiled_of(maker, image_file, tmp_path / "blocks")
     segmenter = made(maker)
-    found = whole_labels(tiled, segmenter)
+    found = whole_labels(Blocks(tiled), "model/m")
     wanted = segmenter.predict(read_image(image_file)).labels
     np.testing.assert_array_equal(found.class_map, wanted.class_map)
     # small inputs may be computed by other kernels: the last bit of a logit, once in 255
@@ -56,7 +55,7 @@ def test_per_image_normalisation_is_of_the_whole_image(tmp_path):
     ramp = np.linspace(0, 255, 200 * 200).reshape(200, 200).astype(np.uint8)
     tifffile.imwrite(image, ramp, tile=(64, 64))
     maker = partial(open_run, run.path, device="cpu")
-    found = whole_labels(tiled_of(maker, image, tmp_path / "blocks"), made(maker))
+    found = whole_labels(Blocks(tiled_of(maker, image, tmp_path / "blocks")), "model/m")
     wanted = made(maker).predict(read_image(image)).labels
     np.testing.assert_array_equal(found.class_map, wanted.class_map)
 
@@ -125,7 +124,7 @@ def test_a_block_damaged_within_is_one_clear_error(maker, image_file, tmp_path):
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(data)
     with pytest.raises(DataError, match="finished tile") as caught:
-        whole_labels(tiled, made(maker))
+        whole_labels(Blocks(tiled), "model/m")
     assert "000002" in str(caught.value)
 
 
@@ -134,7 +133,9 @@ def test_small_and_thin_images(maker, tmp_path, size):
     image = write_image(tmp_path / "small.tif", size)
     tiled = tiled_of(maker, image, tmp_path / "blocks")
     wanted = made(maker).predict(read_image(image)).labels
-    np.testing.assert_array_equal(whole_labels(tiled, made(maker)).class_map, wanted.class_map)
+    np.testing.assert_array_equal(
+        whole_labels(Blocks(tiled), "model/m").class_map, wanted.class_map
+    )
 
 
 def test_an_image_of_other_channels_is_told(maker, tmp_path):
@@ -153,7 +154,7 @@ def test_a_truncated_image_keeps_what_was_made(maker, tmp_path):
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) * 2 // 3])
     with open_executor() as executor, pytest.raises(ImageError) as caught:
-        label_tiled(maker, image, tmp_path / "blocks", plan=plan, executor=executor, of=OF)
+        label_tiled(maker, image, tmp_path / "blocks", plan=plan, executor=executor)
     assert "image.tif" in str(caught.value)
 
 
@@ -166,7 +167,8 @@ from maskloom.errors import WriteError
 from maskloom.inference.open_run import open_run
 from maskloom.inference.maker import made
 from maskloom.inference.tiling import run
-from maskloom.inference.tiling.choose import TileOptions, plan_for
+from maskloom.inference.tiling.choose import plan_for
+from maskloom.inference.tiling.options import TileOptions
 from maskloom.work.executors import open_executor
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 maker = partial(open_run, Path({str(run_folder)!r}), device="cpu")
@@ -175,7 +177,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))  # the journal reaches i
 try:
     with open_executor() as executor:
         run.label_tiled(maker, Path({str(image_file)!r}), Path({str(tmp_path / "blocks")!r}),
-                        plan=plan, executor=executor, of={OF!r})
+                        plan=plan, executor=executor)
 except WriteError as error:
     print(error)
     raise SystemExit(3)
@@ -191,7 +193,7 @@ except WriteError as error:
 
 def test_windows_across_blocks_are_the_image(maker, image_file, tmp_path):
     tiled = tiled_of(maker, image_file, tmp_path / "blocks")
-    whole = whole_labels(tiled, made(maker)).class_map
+    whole = whole_labels(Blocks(tiled), "model/m").class_map
     read = Blocks(tiled, cache_bytes=1).layer("classes")
     rng = np.random.default_rng(0)
     for _ in range(30):
@@ -211,13 +213,14 @@ from pathlib import Path
 from maskloom.inference.open_run import open_run
 from maskloom.inference.maker import made
 from maskloom.inference.tiling import run
-from maskloom.inference.tiling.choose import TileOptions, plan_for
+from maskloom.inference.tiling.choose import plan_for
+from maskloom.inference.tiling.options import TileOptions
 from maskloom.work.executors import open_executor
 maker = partial(open_run, Path({str(run_folder)!r}), device="cpu")
 plan = plan_for(made(maker), (600, 600), TileOptions(tile=32))
 with open_executor() as executor:
     run.label_tiled(maker, Path({str(image)!r}), Path({str(tmp_path / "killed")!r}), plan=plan,
-                    executor=executor, of={OF!r})
+                    executor=executor)
 """
     rng = np.random.default_rng(0)
     kills = 0

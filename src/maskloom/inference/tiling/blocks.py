@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class BlockLabels:
         confidence: (h, w) of the core, uint8; None where the segmenter has none.
         objects: (h, w) int32 of the window, 0 none; None of a semantic segmenter.
         category, score: (n,) of objects 1..n.
+        stuff: (n,) bool: the object is all that the window has of a stuff category.
         seams: pixels compared where windows overlap, and how many of them differ.
     """
 
@@ -35,6 +36,7 @@ class BlockLabels:
     objects: NDArray[np.int32] | None
     category: NDArray[np.int32]
     score: NDArray[np.float64]
+    stuff: NDArray[np.bool_]
     seams: tuple[int, int] = (0, 0)
 
 
@@ -49,15 +51,18 @@ def cut_to_block(labels: Labels, block: Block, taxonomy: Any) -> BlockLabels:
     core = inside(block.window, block.core)
     confidence = None if labels.confidence is None else labels.confidence[core]
     classes = class_map(labels, taxonomy)[core]
-    nothing = np.zeros(0, np.int32), np.zeros(0, np.float64)
     if labels.rows is None:
-        return BlockLabels(classes, confidence, None, *nothing)
+        return BlockLabels(
+            classes, confidence, None, np.zeros(0, np.int32), np.zeros(0), np.zeros(0, bool)
+        )
     rows = labels.rows
-    things = rows.take(np.array([taxonomy[int(c)].kind == "thing" for c in rows.category], bool))
-    order = np.argsort(things.score, kind="stable")  # where objects overlap the surest is on top
-    ranked = things.take(order)
-    objects = instance_map(ranked, labels.size)
-    return BlockLabels(classes, confidence, objects, ranked.category, ranked.score)
+    stuff = np.array([taxonomy[int(c)].kind == "stuff" for c in rows.category], bool)
+    # stuff behind things; of things that overlap the surest lies on top
+    order = np.lexsort((rows.score, ~stuff))
+    ranked = rows.take(order)
+    numbered = replace(ranked, instance=np.arange(1, len(ranked) + 1))
+    objects = instance_map(numbered, labels.size)
+    return BlockLabels(classes, confidence, objects, ranked.category, ranked.score, stuff[order])
 
 
 def save_block(path: Path, labels: BlockLabels) -> None:
@@ -70,6 +75,7 @@ def save_block(path: Path, labels: BlockLabels) -> None:
         "classes": labels.classes,
         "category": labels.category,
         "score": labels.score,
+        "stuff": labels.stuff,
         "seams": np.array(labels.seams, np.int64),
     }
     if labels.confidence is not None:
@@ -99,6 +105,7 @@ def load_block(path: Path) -> BlockLabels:
                 data.get("objects"),
                 data["category"],
                 data["score"],
+                data["stuff"],
                 (int(seams[0]), int(seams[1])),
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from maskloom.core.segmenter import Segmenter
 from maskloom.errors import ImageError
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
 from maskloom.inference.tiling.field import Field, measure_field
+from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
 from maskloom.store.images import MAX_PIXELS
 
-MARGIN = 64
 RUNTIME_BYTES = 600 << 20
 """What a process takes before its first block: libraries, weights, decoded storage chunks."""
 _GIB = 1 << 30
 _ONE_PASS_PX = 1 << 22
-
-
-@dataclass(frozen=True, slots=True)
-class TileOptions:
-    """What the user says of tiles.
-
-    Args:
-        tile: side of the blocks, or of the windows of a blend, px; 0: by the memory.
-        memory: GiB that one process may take.
-        margin: px around a block in which objects are labelled, too.
-    """
-
-    tile: int = 0
-    memory: float = 2.0
-    margin: int = MARGIN
 
 
 def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) -> Plan | None:
@@ -98,7 +81,7 @@ def _of_network(
     field = field_of(segmenter)
     if options.tile == 0 and pixels <= (most if field.bounded else _ONE_PASS_PX):
         return None
-    margin = options.margin if channels.distance else 0
+    margin = max(1, options.margin) if channels.distance else 0
     if field.bounded:
         return exact_plan(size, field, most_px=most, margin=margin, tile=options.tile)
     held = 4 * (2 * channels.n_classes + 4) + 16  # sums, probabilities, weights, labels

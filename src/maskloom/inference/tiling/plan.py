@@ -51,7 +51,7 @@ class Plan:
         core: height and width of blocks, multiples of the stride; the last ones are smaller.
         stride: reads begin at multiples of it, as one pass over the whole image does.
         before, after: rows and columns read beyond the window above and left, below and right.
-        margin: px around the core in which objects are labelled, too.
+        margin: px around cores in which objects are labelled, too; 0 of class maps.
         tile: height and width of the windows of a blend; 0 of an exact plan.
     """
 

@@ -1,7 +1,8 @@
 """An image labelled block by block, by any number of workers, so that a kill costs a block each.
 
-    FOLDER/journal       what the blocks are of, and which are done
+    FOLDER/journal       how the image is cut, and which blocks are done
     FOLDER/INDEX.npz     a finished block, see `blocks.py`
+    FOLDER/whole.json    that all are there, and what was noticed
 
 A block depends on the image, the segmenter and the plan alone: what is missing is computed, in
 any order, anywhere, and gives the same bytes.
@@ -9,13 +10,13 @@ any order, anywhere, and gives the same bytes.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from maskloom.errors import DataError
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
@@ -24,10 +25,14 @@ from maskloom.inference.tiling.blocks import save_block
 from maskloom.inference.tiling.compute import block_labels
 from maskloom.inference.tiling.forward import Seams
 from maskloom.inference.tiling.plan import Plan
+from maskloom.store.files import atomic_write_bytes
 from maskloom.store.rasters import open_raster
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.journal import Journal
+from maskloom.work.shards import Share
+
+_WHOLE = "whole.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Tiled:
         resumed: blocks that were there before.
         damaged: lines of the journal that could not be read; their blocks were made again.
         seams: how much windows of a blend disagree.
+        stuff_area: px that a stuff segment of the whole image must have.
     """
 
     folder: Path
@@ -47,6 +53,7 @@ class Tiled:
     resumed: int
     damaged: int
     seams: Seams
+    stuff_area: int = 0
 
     def block_file(self, index: int) -> Path:
         """Where a block lies."""
@@ -54,56 +61,84 @@ class Tiled:
 
 
 def label_tiled(
-    maker: Maker,
+    make: Maker,
     image: Path,
     folder: Path,
     *,
     plan: Plan,
     executor: Executor,
-    of: Mapping[str, Any],
-) -> Tiled:
+    share: Share | None = None,
+) -> Tiled | None:
     """Compute every block that is not there yet.
 
     Args:
-        maker: of the segmenter, for which the plan was made.
+        make: of the segmenter, for which the plan was made.
         image: a file that `open_raster` reads.
-        folder: where the blocks go; a folder of other blocks is emptied.
+        folder: where the blocks go, for one image and segmenter; those of another plan are removed.
         plan: of the image.
         executor: runs the blocks.
-        of: what else the blocks depend on.
+        share: of the blocks, where several calls divide them.
+
+    Returns:
+        the image; None if blocks of other shares are missing.
 
     Raises:
         ImageError: the image is damaged, or a block does not fit into memory.
         WriteError: the disk is full; finished blocks stay.
     """
-    journal = Journal(folder / "journal", {"plan": plan.to_json(), **of})
+    journal = Journal(folder / "journal", {"plan": plan.to_json()})
     if not journal.open():
         for old in folder.glob("*.npz"):
             old.unlink()
-    seams = Seams()
-    missing = []
-    for index in range(len(plan)):
-        if not _is_there(journal, folder, index):
-            missing.append(index)
-        else:
-            seams += Seams(*journal[str(index)]["seams"])
+    missing = [index for index in range(len(plan)) if not _is_there(journal, folder, index)]
     resumed = len(plan) - len(missing)
-    if missing:
-        work = partial(_compute, maker, image, folder, plan, _moments(maker, image))
-        shards = [(index,) for index in missing]
+    mine = missing if share is None else missing[share.number - 1 :: share.of]
+    if mine:
+        work = partial(_compute, make, image, folder, plan, _moments(make, image))
         with progress.bar(f"tiles of {image.name}", len(plan), "tile") as bar:
             bar.advance(resumed)
-            for _, done in executor.map(work, shards):
+            for _, done in executor.map(work, [(index,) for index in mine]):
                 for index, size, found in done:
                     journal.add(str(index), bytes=size, seams=found)
-                    seams += Seams(*found)
                     bar.advance()
-    return Tiled(folder, plan, resumed, journal.damaged, seams)
+    if share is not None and len(mine) < len(missing):
+        return None
+    seams = sum((Seams(*journal[str(i)]["seams"]) for i in range(len(plan))), Seams())
+    tiled = Tiled(folder, plan, resumed, journal.damaged, seams, _stuff_area(make))
+    said = {"plan": plan.to_json(), "resumed": resumed, "damaged": journal.damaged,
+            "seams": [seams.pixels, seams.differing], "stuff_area": tiled.stuff_area}  # fmt: skip
+    atomic_write_bytes(folder / _WHOLE, json.dumps(said).encode())
+    return tiled
 
 
-def discard(folder: Path) -> None:
-    """Remove the blocks of an image."""
-    shutil.rmtree(folder, ignore_errors=True)
+def is_complete(folder: Path) -> bool:
+    """Whether all blocks of an image are there."""
+    return (folder / _WHOLE).is_file()
+
+
+def open_tiled(folder: Path) -> Tiled:
+    """An image whose blocks are all there.
+
+    Raises:
+        DataError: they are not, or the file that says so is damaged.
+    """
+    try:
+        said = json.loads((folder / _WHOLE).read_bytes())
+        return Tiled(
+            folder,
+            Plan.from_json(said["plan"]),
+            int(said["resumed"]),
+            int(said["damaged"]),
+            Seams(*said["seams"]),
+            int(said["stuff_area"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            "the tiles of an image are not whole",
+            where=folder,
+            seen=error,
+            hint="remove the .partial folder and predict again",
+        ) from error
 
 
 def block_file(folder: Path, index: int) -> Path:
@@ -119,8 +154,8 @@ def _is_there(journal: Journal, folder: Path, index: int) -> bool:
     return file.is_file() and file.stat().st_size == journal[str(index)].get("bytes")
 
 
-def _moments(maker: Maker, image: Path) -> Moments | None:
-    segmenter = made(maker)
+def _moments(make: Maker, image: Path) -> Moments | None:
+    segmenter = made(make)
     inner = segmenter.inner if isinstance(segmenter, PanopticSegmenter) else segmenter
     if not isinstance(inner, NetworkSegmenter) or not inner.preprocessing.per_image:
         return None
@@ -128,8 +163,13 @@ def _moments(maker: Maker, image: Path) -> Moments | None:
         return image_moments(raster.read, raster.size, inner.preprocessing)
 
 
+def _stuff_area(make: Maker) -> int:
+    segmenter = made(make)
+    return segmenter.decoding.stuff_area if isinstance(segmenter, PanopticSegmenter) else 0
+
+
 def _compute(
-    maker: Maker,
+    make: Maker,
     image: Path,
     folder: Path,
     plan: Plan,
@@ -137,7 +177,7 @@ def _compute(
     indexes: Sequence[int],
 ) -> list[tuple[int, int, tuple[int, int]]]:
     """Compute blocks and write their files: (index, bytes, seams) of each."""
-    segmenter = made(maker)
+    segmenter = made(make)
     out = []
     with open_raster(image) as raster:
         for index in indexes:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels
-from maskloom.core.segmenter import Segmenter
+from maskloom.core.labels import Labels, Rows
+from maskloom.errors import DataError, ImageError
+from maskloom.inference.stitch.assemble import assemble_masks
+from maskloom.inference.stitch.fragments import Fragments, block_facts
+from maskloom.inference.stitch.instances import join
+from maskloom.inference.stitch.objects import Stitched
 from maskloom.inference.tiling.blocks import BlockLabels, load_block
 from maskloom.inference.tiling.plan import Box, inside
 from maskloom.inference.tiling.run import Tiled
+from maskloom.store.images import MAX_PIXELS
 
 Layer = Literal["classes", "confidence"]
 _CACHE_BYTES = 128 << 20
@@ -77,23 +82,77 @@ class Blocks:
 
         return read
 
+    def fragments(self) -> Iterator[Fragments]:
+        """The objects of each block, in raster order."""
+        for block in self.plan:
+            labels = self[block.index]
+            if labels.objects is None:
+                raise DataError("tiles of classes hold no objects", where=self.tiled.folder)
+            yield Fragments(
+                block.core, block.window, labels.objects, labels.category, labels.score,
+                labels.stuff,
+            )  # fmt: skip
 
-def whole_labels(tiled: Tiled, segmenter: Segmenter) -> Labels:
-    """The labels of an image that fits into memory, as if it had been labelled in one pass.
+    def ids(self, stitched: Stitched) -> Callable[[int, int, int, int], NDArray[np.uint32]]:
+        """Reads windows (y0, y1, x0, x1) of the ids of stitched things, 0 elsewhere."""
+        thing = np.concatenate([[False], ~stitched.stuff])
+        # ids of things alone, without gaps
+        compact = np.where(thing, np.cumsum(thing), 0).astype(np.uint32)
+
+        def take(index: int) -> NDArray[np.uint32]:
+            block, labels = self.plan[index], self[index]
+            assert labels.objects is not None, "only objects are stitched"
+            lookup = compact[stitched.lookup(block.core)]
+            return lookup[labels.objects[inside(block.window, block.core)]]
+
+        return lambda y0, y1, x0, x1: self.window((y0, y1, x0, x1), take)
+
+
+def stitch(blocks: Blocks) -> Stitched:
+    """The objects of an image, joined across seams."""
+    plan = blocks.plan
+    facts = (block_facts(fragments, plan.margin) for fragments in blocks.fragments())
+    return join(facts, plan.size, plan.margin)
+
+
+def whole_labels(blocks: Blocks, layer: str, stitched: Stitched | None = None) -> Labels:
+    """The labels of an image as if it had been labelled in one pass.
+
+    Class maps and confidence are arrays of the image's size; objects alone are not.
 
     Args:
-        tiled: complete, of a segmenter of classes.
-        segmenter: whose blocks they are.
+        blocks: of an image that fits into memory.
+        layer: of the labels.
+        stitched: its objects; None of classes.
+
+    Raises:
+        ImageError: a class map that is larger than memory should hold.
     """
-    blocks = Blocks(tiled)
-    height, width = tiled.plan.size
-    everything = 0, height, 0, width
-    return Labels(
-        tiled.plan.size,
-        class_map=blocks.layer("classes")(*everything),
-        confidence=blocks.layer("confidence")(*everything),
-        layer=segmenter.name,
+    size = blocks.plan.size
+    everything = 0, size[0], 0, size[1]
+    fits = size[0] * size[1] <= MAX_PIXELS
+    confidence = None
+    if fits and blocks[0].confidence is not None:
+        confidence = blocks.layer("confidence")(*everything)
+    if stitched is None:
+        if not fits:
+            raise ImageError(
+                "a class map of this size is written as bitmap only",
+                seen=f"{size[1]} × {size[0]} px",
+                hint="say --format bitmap with a folder as --out",
+            )
+        classes = blocks.layer("classes")(*everything)
+        return Labels(size, class_map=classes, confidence=confidence, layer=layer)
+    masks = assemble_masks(blocks.fragments(), stitched, size)
+    kept = np.flatnonzero(~stitched.stuff | (stitched.areas >= blocks.tiled.stuff_area))
+    kept = kept[np.argsort(stitched.stuff[kept], kind="stable")]  # things first, as in one pass
+    rows = Rows.make(
+        masks[kept],
+        stitched.category[kept],
+        instance=np.arange(1, len(kept) + 1),
+        score=stitched.score[kept].clip(0, 1),
     )
+    return Labels(size, rows=rows, confidence=confidence, layer=layer)
 
 
 def _bytes(labels: BlockLabels) -> int:

@@ -1,0 +1,91 @@
+"""Images of a batch that are cut into blocks: which they are, and how they are labelled.
+
+Their items are folders of blocks beside the files of the others. Calls that share a batch share
+each of these images: every call makes its part of the blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from maskloom.core.sample import Sample
+from maskloom.errors import ImageError
+from maskloom.inference.maker import Maker
+from maskloom.inference.tiling.choose import plan_for
+from maskloom.inference.tiling.options import TileOptions
+from maskloom.inference.tiling.plan import Plan
+from maskloom.inference.tiling.run import is_complete, label_tiled
+from maskloom.store.rasters import raster_size
+from maskloom.work.executors import Executor
+from maskloom.work.shards import Item, Share
+
+_SURELY_SMALL = 1 << 20
+"""Pixels that every network takes in one pass; the segmenter is not asked about these."""
+
+
+def plans_of(samples: Sequence[Sample], make: Maker, options: TileOptions) -> dict[str, Plan | str]:
+    """Which images are cut, and how.
+
+    Args:
+        samples: each with an image path.
+        make: of the segmenter; called if an image may be large.
+        options: of the user.
+
+    Returns:
+        key → plan, or why there can be none; an image that is not here is labelled whole, and a
+        damaged one is left to that.
+    """
+    out: dict[str, Plan | str] = {}
+    for sample in samples:
+        assert sample.image.path is not None, "only samples with images are predicted"
+        try:
+            size = raster_size(sample.image.path)
+        except ImageError:
+            continue
+        if options.tile == 0 and size[0] * size[1] <= _SURELY_SMALL:
+            continue
+        try:
+            plan = plan_for(make(), size, options)
+        except ImageError as error:
+            out[sample.key] = f"{sample.key}: {error.message}"
+            continue
+        if plan is not None:
+            out[sample.key] = plan
+    return out
+
+
+def label_large(
+    sample: Sample,
+    plan: Plan,
+    folder: Path,
+    *,
+    make: Maker,
+    executor: Executor,
+    share: Share | None = None,
+) -> Item[bool]:
+    """Label one image block by block.
+
+    Args:
+        sample: with an image path.
+        plan: of the image.
+        folder: its item.
+        make: of the segmenter.
+        executor: runs the blocks.
+        share: of the blocks, where several calls divide them.
+
+    Returns:
+        whether the item was there before, or why there is none.
+
+    Raises:
+        WriteError: the disk is full; finished blocks stay.
+    """
+    assert sample.image.path is not None, "only samples with images are predicted"
+    if is_complete(folder):
+        return Item(sample.key, value=True)
+    try:
+        label_tiled(make, sample.image.path, folder, plan=plan, executor=executor, share=share)
+    except ImageError as error:
+        named = error.message if error.where is not None else f"{sample.key}: {error.message}"
+        return Item(sample.key, failure=named)
+    return Item(sample.key, value=False)
