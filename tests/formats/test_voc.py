@@ -334,6 +334,18 @@ def test_boxes_and_attributes_survive_their_text(tmp_path):
         xml_text((1, 1), [VocObject("a\x00", (0, 0, 1, 1), {})], [])
 
 
+def test_classes_of_voc_keep_its_numbers_and_others_are_counted(tmp_path):
+    for names, numbers in ((["dog", "cat"], [DOG, CAT]), (["nail", "cat"], [1, 2])):
+        classes = np.array([[0, 1]], np.uint8)
+        taxonomy = Taxonomy.from_names(names, kind="stuff")
+        data = dataset_of(taxonomy, {"a": Labels((1, 2), class_map=classes)})
+        target = tmp_path / names[0]
+        assert write(data, target).written
+        assert read_map(target / "SegmentationClass/a.png").tolist() == [numbers]
+    assert len((tmp_path / "dog/labelmap.txt").read_text().splitlines()) == 22
+    assert len((tmp_path / "nail/labelmap.txt").read_text().splitlines()) == 4
+
+
 def test_stuff_is_class_pixels_and_comes_back_as_stuff(tmp_path):
     cat, sky = np.zeros((2, 3, 4), bool)
     cat[0, :2], sky[1:] = True, True

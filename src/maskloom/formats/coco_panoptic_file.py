@@ -30,12 +30,10 @@ class PanopticFile:
     Args:
         coco: images, categories, head, and as annotations of an image its segments.
         maps: by image id the annotation without its segments: name of the PNG, other fields.
-        skipped: ids of segments that were left out, by image id.
     """
 
     coco: CocoFile
     maps: Mapping[int, Mapping[str, Any]]
-    skipped: Mapping[int, frozenset[int]]
 
 
 def is_panoptic(path: Path) -> bool:
@@ -64,20 +62,18 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
         _check_category(category, f"{path}: category {value}")
     maps: dict[int, Mapping[str, Any]] = {}
     segments: dict[int, list[Mapping[str, Any]]] = {}
-    skipped: dict[int, frozenset[int]] = {}
     messages: list[str] = []
     for i, annotation in enumerate(listed(data, "annotations", path)):
         image = _check_annotation(annotation, images, maps, f"{path}: annotations[{i}]")
         where = f"{path}: image {image}"
-        segments[image], bad, left_out = _segments(
+        segments[image], left_out = _segments(
             annotation["segments_info"], categories, where, skip_bad=skip_bad
         )
         maps[image] = {k: v for k, v in annotation.items() if k != "segments_info"}
-        skipped[image] = bad
         messages += left_out
     head = {k: v for k, v in data.items() if k not in TOP}
     coco = CocoFile(path, split, images, categories, segments, head, tuple(messages))
-    return PanopticFile(coco, maps, skipped)
+    return PanopticFile(coco, maps)
 
 
 def _check_category(category: Mapping[str, Any], where: str) -> None:
@@ -125,10 +121,9 @@ def _check_annotation(
 
 def _segments(
     entries: Sequence[Any], categories: Mapping[int, Any], where: str, *, skip_bad: bool
-) -> tuple[list[Mapping[str, Any]], frozenset[int], list[str]]:
-    """Valid segments, the ids of the others, and messages about them."""
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Valid segments, and messages about the others."""
     good: dict[int, Mapping[str, Any]] = {}
-    bad: set[int] = set()
     messages: list[str] = []
     for i, entry in enumerate(entries):
         fault = _fault(entry, categories, good)
@@ -143,9 +138,7 @@ def _segments(
         if not skip_bad:
             raise error
         messages.append(error.message)
-        if isinstance(own, int):
-            bad.add(own)
-    return list(good.values()), frozenset(bad - set(good)), messages
+    return list(good.values()), messages
 
 
 def _fault(

@@ -23,7 +23,7 @@ from maskloom.formats.flat import flat_losses, flat_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values
-from maskloom.formats.voc_classes import MAX_VALUE, PALETTE, VOID_VALUE, label_map_text
+from maskloom.formats.voc_classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
 from maskloom.formats.voc_match import FITS, box_iou
 from maskloom.formats.voc_xml import Box, VocObject, xml_text
 from maskloom.store.files import atomic_write_bytes, safe_join
@@ -112,6 +112,8 @@ class VocWriter:
                     file = safe_join(self.target / "ImageSets" / folder, f"{name}.txt")
                     atomic_write_bytes(file, "".join(f"{key}\n" for key in members).encode())
         names = {value: self.taxonomy[i].name for i, value in self.numbers.items()}
+        if set(names.items()) <= set(enumerate(NAMES, 1)):
+            names = dict(enumerate(NAMES, 1))
         atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names).encode())
         categories = tuple(
             c.with_id("voc", self.numbers[i]) if i in self.numbers else c
@@ -207,8 +209,13 @@ def _voc(rows: Rows, i: int) -> Mapping[str, Any]:
 
 
 def _numbers(taxonomy: Taxonomy) -> dict[int, int]:
-    """Position → value in class maps: the category's own, else the next free one up to 254."""
+    """Position → value in class maps: the category's own, else the next free one up to 254.
+
+    Where every category has the name of a VOC class, its own is that of VOC.
+    """
     own = {i: dict(taxonomy[i].ids).get("voc") for i in taxonomy.scored}
+    if all(taxonomy[i].name in NAMES for i in own):
+        own = {i: NAMES.index(taxonomy[i].name) + 1 for i in own}
     found: dict[int, int] = {}
     for i, value in own.items():
         if value is not None and 0 < value <= MAX_VALUE and value not in found.values():
