@@ -4,8 +4,8 @@
 
 A generated binary image (uint8 npy) goes to ids (uint32 npy); every row is a process of its own,
 wall seconds and peak resident memory with start and imports. dask-image takes minutes on the
-whole, so it runs on `--peer-side`, and once on `--side` with `--dask-whole`. Whether the result is a
-bijection with cc3d's is checked on every size that ran.
+whole, so it runs on `--peer-side`, and once on `--side` with `--dask-whole`. Whether the result is
+a bijection with cc3d's is checked on every size that ran.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--dask-whole", action="store_true")
     parser.add_argument("--work", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results/components.json")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results/components.json"
+    )
     parser.add_argument("--only", nargs=3)
     given = parser.parse_args()
     if given.only:

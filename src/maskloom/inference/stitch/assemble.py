@@ -42,7 +42,9 @@ def assemble_masks(
     count = len(stitched)
     gathered, bounds = gather(np.concatenate(spans), np.concatenate(owners) - 1, count)
     whole, bounds = _mend(gathered, bounds)
-    masks = Masks(*segments_to_columns(whole, bounds, np.tile(np.int64(size_hw), (count, 1))))
+    masks = Masks(
+        *segments_to_columns(whole, bounds, np.tile(np.array(size_hw, np.int64), (count, 1)))
+    )
     wrong = np.flatnonzero(masks.areas != stitched.areas)
     if wrong.size:
         k = int(wrong[0])
@@ -83,11 +85,7 @@ def _mend(segments: Segments, bounds: Ints) -> tuple[Segments, Ints]:
         part = segments[bounds[i] : bounds[i + 1]]
         first = k
         for j in _column_order(part):
-            if (
-                k > first
-                and out[k - 1, 0] == part[j, 0]
-                and out[k - 1, 2] == part[j, 1]
-            ):
+            if k > first and out[k - 1, 0] == part[j, 0] and out[k - 1, 2] == part[j, 1]:
                 out[k - 1, 2] = part[j, 2]
             else:
                 out[k] = part[j]

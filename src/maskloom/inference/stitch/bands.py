@@ -74,18 +74,23 @@ def collect(a: BlockFacts, b: BlockFacts) -> Evidence:
 
 
 def same_object(evidence: Evidence) -> NDArray[np.bool_]:
-    """Which pairs are one object.
+    """Which pairs are one object, (P,) bool; one of three is enough.
 
-    A pair is joined if the intersection over union of both labels within the band is at least
-    half, or if the overlap is at least half of the smaller label's part of the band and lies in
-    both cores. The first is what agreeing predictors give; the second joins the arms of an
-    object that one block sees apart and the other whole.
+    - The intersection over union of both labels within the band is at least 1/2: the blocks agree.
+    - Neither label has a larger overlap, and theirs is at least half of the smaller part.
+    - The smaller part lies in the other to 9/10, and the common pixels lie in both cores: the
+      arms of an object that one block sees apart and the other whole.
+
+    The third asks for both cores because a sliver of a neighbour in a margin is inside, too. Half
+    of the smaller part alone would not do: slivers at boundaries that two blocks draw 1 px apart
+    fused 100 times among 20,000 cells at a band of 8 px, where this rule did not.
     """
     e = evidence
-    union = e.ours + e.theirs - e.overlap
-    agree = 2 * e.overlap >= union
-    inside = 2 * e.overlap >= np.minimum(e.ours, e.theirs)
-    return agree | (inside & e.crosses)
+    smaller = np.minimum(e.ours, e.theirs)
+    agree = 2 * e.overlap >= e.ours + e.theirs - e.overlap
+    best = e.best & (2 * e.overlap >= smaller)
+    inside = e.crosses & (10 * e.overlap >= 9 * smaller)
+    return agree | best | inside
 
 
 def _ownership(band: Box, a: Box, b: Box) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from maskloom.core.kernel import Ints, Rows
 from maskloom.errors import DataError, ImageError, UsageError
@@ -112,7 +112,7 @@ def _check(size_hw: tuple[int, int], connectivity: int, strip: int | None) -> No
 
 
 def _strip(read: Read, y0: int, y1: int, width: int) -> NDArray[Any]:
-    """Rows as unsigned integers: only equality and zero count."""
+    """Rows as `read` gives them, in C order and native bytes."""
     pixels = np.asarray(read(y0, y1, 0, width))
     if pixels.shape != (y1 - y0, width) or pixels.dtype.kind not in "biu":
         raise ImageError(
@@ -120,12 +120,13 @@ def _strip(read: Read, y0: int, y1: int, width: int) -> NDArray[Any]:
             seen=f"{pixels.dtype} {pixels.shape}",
             hint="threshold probabilities first",
         )
-    native = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
-    return native.view(f"u{native.dtype.itemsize}")
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
 
 
 Spans = tuple[Rows, Rows, NDArray[np.uint32], Ints]
 """Starts, ends and labels of the runs of a strip, and the bounds (h+1,) of its rows."""
+_Row = tuple[NDArray[Any], Rows, Rows, Ints]
+"""Pixels, starts, ends and labels of the last row of a strip."""
 
 
 class _FirstPass:
@@ -134,27 +135,30 @@ class _FirstPass:
     def __init__(self, width: int, rows: int, diagonal: bool) -> None:  # noqa: FBT001 - private
         self._diagonal = int(diagonal)
         # untouched pages of these take no memory: they are as long as the busiest strip needs
-        self._starts, self._ends = np.empty((2, rows * width), np.int32)
+        self._starts = np.empty(rows * width, np.int32)
+        self._ends = np.empty(rows * width, np.int32)
         self._labels = np.empty(rows * width, np.int64)
         none = np.zeros(0, np.int32)
-        self._above = (np.zeros(0, np.uint8), none, none.copy(), np.zeros(0, np.int64))
+        self._above: _Row = (np.zeros(0, np.uint8), none, none.copy(), np.zeros(0, np.int64))
         self._carried = np.zeros(0, np.int64)
         self._forest = np.empty(1024, np.int64)
         self._totals = np.empty((1024, COLUMNS), np.int64)
         self._known = 0
         self._dtype: np.dtype[Any] | None = None
 
-    def add(self, strip: NDArray[Any], y0: int) -> Spans:
+    def add(self, pixels: NDArray[Any], y0: int) -> Spans:
         """Label one strip; its runs with labels of the image so far."""
+        # only equality and zero count, so kernels are compiled for unsigned integers alone
+        strip = pixels.view(f"u{pixels.dtype.itemsize}")
         if self._dtype is None:
-            self._dtype = strip.dtype
+            self._dtype = pixels.dtype
             self._above = (np.zeros(strip.shape[1], strip.dtype), *self._above[1:])
-        if strip.dtype != self._dtype:
-            raise ImageError(f"rows from {y0} on have another dtype", seen=strip.dtype)
+        if pixels.dtype != self._dtype:
+            raise ImageError(f"rows from {y0} on have another dtype", seen=pixels.dtype)
         bounds = np.empty(len(strip) + 1, np.int64)
         octets = strip.view(np.uint8)
         count = strip_runs.scan_rows(strip, octets, self._starts, self._ends, bounds)
-        starts, ends, labels = (a[:count] for a in (self._starts, self._ends, self._labels))
+        starts, ends, labels = self._starts[:count], self._ends[:count], self._labels[:count]
         room = len(self._carried) + count
         parent, table = np.empty(room, np.int64), np.empty((room, COLUMNS), np.int64)
         parent[: len(self._carried)] = np.arange(len(self._carried))
@@ -165,7 +169,8 @@ class _FirstPass:
         names = self._fold(parent[:found], table[:found])
         last = slice(bounds[-2], bounds[-1])
         self._carried, above = np.unique(names[labels[last]], return_inverse=True)
-        self._above = (strip[-1].copy(), starts[last].copy(), ends[last].copy(), above)
+        touched = above.astype(np.int64)
+        self._above = (strip[-1].copy(), starts[last].copy(), ends[last].copy(), touched)
         return starts, ends, names.astype(np.uint32)[labels], bounds
 
     def _fold(self, parent: Ints, table: Ints) -> Ints:
@@ -187,10 +192,10 @@ class _FirstPass:
         count = flatten(forest)
         ids = number_roots(forest, 1)
         totals = strip_runs.gather_totals(self._totals[: self._known], ids, count)
-        found = Components(
-            count, totals[:, AREA].copy(), totals[:, [X0, Y0, X1, Y1]], totals[:, VALUE].copy()
-        )
-        return found, ids.astype(np.uint32)
+        dtype = np.dtype(np.uint8 if self._dtype is None else self._dtype)
+        values = totals[:, VALUE].astype(f"u{dtype.itemsize}").view(dtype).astype(np.int64)
+        boxes = totals[:, [X0, Y0, X1, Y1]]
+        return Components(count, totals[:, AREA].copy(), boxes, values), ids.astype(np.uint32)
 
 
 def _grown(items: Ints, used: int, room: int) -> Ints:
@@ -210,14 +215,16 @@ def _spill(file: IO[bytes], spans: Spans) -> None:
 
 def _unspill(file: IO[bytes]) -> Iterator[Spans]:
     """The strips of a scratch file, in the order in which they were written."""
-    dtypes = (np.int64, np.int32, np.int32, np.uint32)
     while head := file.read(8):
-        columns = []
-        for dtype in dtypes:
-            nbytes = int(np.frombuffer(head if not columns else file.read(8), np.int64)[0])
-            columns.append(np.frombuffer(file.read(nbytes), dtype))
-        bounds, starts, ends, labels = columns
-        yield starts, ends, labels, bounds
+        bounds = _column(file, head, np.int64)
+        starts = _column(file, file.read(8), np.int32)
+        ends = _column(file, file.read(8), np.int32)
+        yield starts, ends, _column(file, file.read(8), np.uint32), bounds
+
+
+def _column(file: IO[bytes], head: bytes, dtype: DTypeLike) -> NDArray[Any]:
+    """One array of the scratch file, whose number of bytes is in `head`."""
+    return np.frombuffer(file.read(int(np.frombuffer(head, np.int64)[0])), dtype)
 
 
 def _paint(

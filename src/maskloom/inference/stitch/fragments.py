@@ -100,8 +100,15 @@ class BlockFacts:
         """As arrays for `numpy.savez`."""
         strips = {f"strip{i}": strip for i, strip in enumerate(self.strips)}
         boxes = np.array([self.core, self.window], np.int64)
-        return {"boxes": boxes, "table": self.table, "category": self.category,
-                "score": self.score, "stuff": self.stuff, "band": np.array(self.band), **strips}  # fmt: skip
+        return {
+            "boxes": boxes,
+            "table": self.table,
+            "category": self.category,
+            "score": self.score,
+            "stuff": self.stuff,
+            "band": np.array(self.band),
+            **strips,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> BlockFacts:
@@ -111,10 +118,18 @@ class BlockFacts:
             DataError: an array is missing.
         """
         try:
-            core, window = (tuple(int(v) for v in box) for box in arrays["boxes"])
+            core, window = arrays["boxes"].tolist()
             a, b, c, d = (arrays[f"strip{i}"] for i in range(4))
-            return cls(core, window, arrays["table"], arrays["category"], arrays["score"],
-                       arrays["stuff"], (a, b, c, d), int(arrays["band"]))  # type: ignore[arg-type] # fmt: skip
+            return cls(
+                core=tuple(core),
+                window=tuple(window),
+                table=arrays["table"],
+                category=arrays["category"],
+                score=arrays["score"],
+                stuff=arrays["stuff"],
+                strips=(a, b, c, d),
+                band=int(arrays["band"]),
+            )
         except KeyError as error:
             raise DataError("facts of a block lack an array", seen=str(error)) from error
 
@@ -147,8 +162,7 @@ def block_facts(fragments: Fragments, band: int) -> BlockFacts:
     n = len(fragments.category)
     table = _tabulate(labels[top - y0 : bottom - y0, left - x0 : right - x0], n, top, left)
     above, below, before, after = (
-        margin + band if margin else 0
-        for margin in (top - y0, y1 - bottom, left - x0, x1 - right)
+        margin + band if margin else 0 for margin in (top - y0, y1 - bottom, left - x0, x1 - right)
     )
     strips = (
         labels[:above].copy(),

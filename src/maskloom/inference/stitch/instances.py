@@ -73,9 +73,7 @@ class Seams:
         if index == len(self._cores):
             self._cores = np.concatenate([self._cores, np.empty_like(self._cores)])
             self._missing = np.concatenate([self._missing, np.zeros_like(self._missing)])
-        self._lines.append(
-            Lines(facts.core, facts.table, facts.category, facts.score, facts.stuff)
-        )
+        self._lines.append(Lines(facts.core, facts.table, facts.category, facts.score, facts.stuff))
         self._cores[index] = facts.core
         self._missing[index] = _area(facts.window) - _area(facts.core)
         self._waiting[index] = facts
@@ -83,6 +81,11 @@ class Seams:
         for other in self._neighbours(facts.window, index):
             self._meet(other, index)
         self._let_go(index)
+
+    @property
+    def waiting(self) -> int:
+        """Blocks whose strips are still kept, because a neighbour has not come."""
+        return len(self._waiting)
 
     def result(self) -> Stitched:
         """The objects, when every block has come.
@@ -98,7 +101,7 @@ class Seams:
                 seen=f"{len(self._lines)} blocks, {covered} px",
                 hint="add the facts of every block",
             )
-        order = sorted(range(len(self._lines)), key=lambda k: self._core_place(k))
+        order = sorted(range(len(self._lines)), key=self._core_place)
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
         joined = np.concatenate([np.zeros((0, 4), np.int64), *self._joined])

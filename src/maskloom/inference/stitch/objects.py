@@ -185,7 +185,7 @@ class _Parts:
         """The category with the largest area."""
         order = np.lexsort((self._votes[:, 1], -self._weight, self._votes[:, 0]))
         first = order[np.unique(self._votes[order, 0], return_index=True)[1]]
-        return self._votes[first, 1].astype(np.int32)
+        return np.asarray(self._votes[first, 1], np.int32)
 
     def disagreeing(self) -> int:
         """Objects with more than one category."""

@@ -29,7 +29,8 @@ def scan_rows(strip: NDArray[Any], octets: Bytes, starts: Rows, ends: Rows, boun
     Args:
         strip: in C order.
         octets: (h, w × itemsize), the bytes of the same memory.
-        starts, ends: first column and the one after the last of each run, room for h × w.
+        starts: first column of each run, room for h × w.
+        ends: the column after its last.
         bounds: (h+1,) of the runs of each row.
     """
     k = 0
@@ -164,7 +165,8 @@ def fold(
     """Take the labels of a strip into those of the image.
 
     Args:
-        parent, table: of the strip's labels; the first are those of the row above.
+        parent: forest of the strip's labels; the first are those of the row above.
+        table: (labels, 6) of the strip's.
         carried: what the labels of the row above stand for, ascending.
         everywhere: forest of the image's labels, room for the strip's.
         totals: (labels, 6) table of the image.
