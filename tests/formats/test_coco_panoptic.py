@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -349,6 +350,33 @@ def test_own_ids_are_kept_and_one_that_is_taken_is_not():
     ids = segment_ids(np.zeros(4, np.int32), [(1, 1, 1)], [5, 5, None, 1 << 24])
     assert ids[0] == 5
     assert len(set(ids.tolist())) == 4
+
+
+def test_maps_of_one_name_in_two_files_and_a_new_image_get_names_of_their_own(tmp_path):
+    whole = np.where(IDS == 0, 300, IDS)
+    for split, key in (("train", "x"), ("val", "y")):
+
+        def renamed(data, key=key):
+            data["images"][0]["file_name"] = f"{key}.jpg"
+
+        put(tmp_path / split, renamed, whole if key == "x" else IDS)
+        (tmp_path / split / "panoptic_val.json").rename(tmp_path / f"panoptic_{split}.json")
+        (tmp_path / split / "panoptic_val").rename(tmp_path / f"panoptic_{split}")
+    data = read_dataset(tmp_path)
+    assert data.splits == {"train": ("x",), "val": ("y",)}
+    fmt = load_format("coco-panoptic")
+    writer = fmt.writer(tmp_path / "o", data.taxonomy, fmt.WriteOptions(images="none"), data.extra)
+    for sample, labels in data:
+        writer.put(sample, labels)
+        assert writer.has(sample.key)
+    new = Labels((2, 4), class_map=np.zeros((2, 4), np.uint8))
+    writer.put(replace(data.samples[0], key="a", extra={}), new)
+    writer.finish({})
+    said = json.loads((tmp_path / "o/annotations/panoptic.json").read_text())
+    assert [a["file_name"] for a in said["annotations"]] == ["a.png", "a-2.png", "y.png"]
+    back = read_dataset(tmp_path / "o")
+    areas = [labels.rows.masks.areas.tolist() for _, labels in back]
+    assert sorted(areas) == [[3, 3], [3, 5], [8]]
 
 
 def test_a_target_named_like_a_file_is_refused(tmp_path):

@@ -16,6 +16,7 @@ _REACH = 48
 _TRIES = 64
 _APART = 24
 _BASES = (2, 3, 5)
+_STEP = 10368889  # odd, so that a walk in such steps visits every id before it repeats
 _CROWDED = 256  # more colours than this are not told apart, only unequal
 
 
@@ -43,9 +44,14 @@ def segment_ids(
     n = len(taken)
     used[:n] = [_split(value) for value in sorted(taken)] if taken else np.zeros((0, 3))
     begun: dict[int, int] = {}
+    walked = 0
     for i in np.flatnonzero(ids == 0).tolist():
         position = int(category[i])
-        chosen, begun[position] = _free(colors[position], begun.get(position, 0), taken, used[:n])
+        color, start = colors[position], begun.get(position, 0)
+        chosen, begun[position] = _free(color, start, taken, used[:n])
+        if not chosen:
+            # One walk for the whole image, so that no id is looked at twice.
+            chosen = walked = _any_free(walked or _joined(color), taken)
         ids[i] = chosen
         taken.add(chosen)
         used[n] = _split(chosen)
@@ -56,7 +62,7 @@ def segment_ids(
 def _free(
     color: tuple[int, int, int], start: int, taken: set[int], used: NDArray[np.int16]
 ) -> tuple[int, int]:
-    """The first try that lies far enough from all used colours, else any free id; and the next."""
+    """The first try that lies far enough from all used colours, else 0; and the next try."""
     for number in range(start, start + _TRIES if len(taken) < _CROWDED else start):
         tried = _near(color, number)
         far = np.abs(used - np.array(tried, np.int16)).max(axis=1).min(initial=255)
@@ -65,11 +71,14 @@ def _free(
             value = _joined(tried)
             if value and value not in taken:
                 return value, number + 1
-    value = _joined(color)
+    return 0, start
+
+
+def _any_free(value: int, taken: set[int]) -> int:
+    """The next free id of a walk over all of them, whose steps are long: the golden ratio."""
     while value == 0 or value in taken:
-        # A step that is odd and far from 2^24's divisors visits every id before it repeats.
-        value = (value + 10368889) & MAX_ID
-    return value, start
+        value = (value + _STEP) & MAX_ID
+    return value
 
 
 def _near(color: tuple[int, int, int], number: int) -> list[int]:

@@ -6,6 +6,7 @@ colours near that of their category, found in a fixed order (`coco_panoptic_ids.
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 from collections.abc import Mapping
@@ -63,6 +64,7 @@ class PanopticWriter:
         self.folder = target / "annotations" / "panoptic"
         self.entries: dict[str, dict[str, Any]] = {}
         self.annotations: dict[str, dict[str, Any]] = {}
+        self.names: set[str] = set()
         self.numbers = category_ids(taxonomy, list(taxonomy.scored))
 
     def has(self, key: str) -> bool:
@@ -118,10 +120,12 @@ class PanopticWriter:
 
     def _map_name(self, key: str, own: object) -> str:
         """The name that the source gave the map, unless another image has it here."""
-        taken = {a["file_name"] for k, a in self.annotations.items() if k != key}
-        if isinstance(own, str) and stays_below(own) and own not in taken:
-            return own
-        return f"{key}.png"
+        kept = [own] if isinstance(own, str) and stays_below(own) else []
+        others = (f"{key}-{number}.png" for number in itertools.count(2))
+        tried = itertools.chain(kept, [f"{key}.png"], others)
+        name = next(name for name in tried if name not in self.names)
+        self.names.add(name)
+        return name
 
     def _segment(self, rows: Rows, i: int, own: int) -> dict[str, Any]:
         source = (rows.source[i] or {}) if rows.source else {}
