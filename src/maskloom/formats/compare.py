@@ -31,6 +31,16 @@ class Difference:
     changed_scores: int = 0
     first: str = ""
 
+    def __add__(self, other: Difference) -> Difference:
+        """Both sums; what differs first in this one comes first."""
+        return Difference(
+            self.objects + other.objects,
+            self.exact_objects + other.exact_objects,
+            self.changed_pixels + other.changed_pixels,
+            self.changed_scores + other.changed_scores,
+            self.first or other.first,
+        )
+
 
 def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Difference:
     """Compare every sample.
@@ -43,7 +53,7 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
     Raises:
         FormatError: the samples are not the same.
     """
-    pairs = _paired(source, back)
+    pairs = paired(source, back)
     objects = exact = changed = rescored = 0
     first = ""
     targets = source.taxonomy.match(back.taxonomy)
@@ -195,7 +205,12 @@ def _changed_classes(
     return int(np.count_nonzero(first != second))
 
 
-def _paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
+def paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
+    """The keys of samples that are the same, in both data sets, in order.
+
+    Raises:
+        FormatError: the samples are not the same.
+    """
     ours = sorted(s.key for s in source.samples)
     theirs = sorted(s.key for s in back.samples)
     if len(ours) != len(theirs):

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
 from maskloom.core.outcome import counted
+from maskloom.core.sample import Sample
 from maskloom.errors import UsageError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.loss import Loss, LossTotal, total
+from maskloom.formats.readers import Readers
 from maskloom.store.files import (
     PARTIAL,
     atomic_folder,
@@ -70,7 +73,13 @@ class _Refused(Exception):
 
 
 def transfer(
-    dataset: Dataset, dst: Path, fmt: Format, *, options: Any = None, allow_loss: bool = False
+    dataset: Dataset,
+    dst: Path,
+    fmt: Format,
+    *,
+    options: Any = None,
+    allow_loss: bool = False,
+    readers: Readers | None = None,
 ) -> Transfer:
     """Write a data set in a format; nothing is left behind unless it is whole.
 
@@ -80,6 +89,8 @@ def transfer(
         fmt: of the target.
         options: its `WriteOptions`.
         allow_loss: write although the target cannot hold everything.
+        readers: of the same data set, to read and compare; None is this process. The bytes are
+            the same.
 
     Raises:
         WriteError: the target exists or cannot be written.
@@ -91,9 +102,10 @@ def transfer(
             writer = writer_for(
                 fmt, partial, dataset.taxonomy, options=options, extra=dataset.extra
             )
-            losses, notes = _write(dataset, ordered, writer, allow_loss=allow_loss)
+            labelled = _labelled(dataset, ordered, partial, fmt, readers)
+            losses, notes = _write(labelled, writer, allow_loss=allow_loss)
             warnings = writer.finish(dataset.splits) + notes
-            difference = _verify(dataset, partial, fmt)
+            difference = _verify(dataset, partial, fmt, readers)
             if not any(loss.refused for loss in losses):
                 losses += _unexpected(difference)
                 if not allow_loss and any(loss.refused for loss in losses):
@@ -113,15 +125,24 @@ def transfer(
     )
 
 
+def _labelled(
+    dataset: Dataset, ordered: list[Sample], partial: Path, fmt: Format, readers: Readers | None
+) -> Iterator[tuple[Sample, Labels]]:
+    if readers is not None:
+        yield from zip(ordered, readers.labels([s.key for s in ordered], partial, fmt), strict=True)
+        return
+    for sample in track(ordered, "converting", unit="images"):
+        yield sample, dataset.labels_of(sample)
+
+
 def _write(
-    dataset: Dataset, ordered: list[Any], writer: Writer, *, allow_loss: bool
+    labelled: Iterator[tuple[Sample, Labels]], writer: Writer, *, allow_loss: bool
 ) -> tuple[list[Loss], tuple[str, ...]]:
     """The losses, and what the source's files contradict each other in."""
     losses: list[Loss] = []
     notes: list[str] = []
     refused = False
-    for sample in track(ordered, "converting", unit="images"):
-        labels = dataset.labels_of(sample)
+    for sample, labels in labelled:
         found = writer.losses(sample, labels)
         losses += found
         notes += [f"{sample.key}: {note}" for note in labels.extra.get("notes", ())]
@@ -135,8 +156,10 @@ def _write(
     return losses, (f"{counted(len(notes), 'contradiction')} in the source, first {notes[0]}",)
 
 
-def _verify(dataset: Dataset, partial: Path, fmt: Format) -> Difference:
+def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | None) -> Difference:
     """Read what was written and compare it with the source."""
+    if readers is not None:
+        return readers.difference(dataset, partial, fmt)
     back = read_dataset(partial, fmt.name)
     return compare(dataset, back, scores=fmt.holds.score)
 

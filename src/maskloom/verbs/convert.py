@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome, Table, counted
 
 if TYPE_CHECKING:
+    from maskloom.core.dataset import Dataset
+    from maskloom.formats.base import ReadOptions
     from maskloom.formats.transfer import Transfer
 
 
@@ -23,6 +26,8 @@ def convert(
     images: Path | None = None,
     skip_bad: bool = False,
     set_: tuple[str, ...] = (),
+    workers: int = 1,
+    engine: Literal["local", "ray"] = "local",
 ) -> Outcome:
     """Translate labels between formats, exactly or not at all.
 
@@ -40,6 +45,9 @@ def convert(
         images: folder under which to look for the images.
         skip_bad: leave invalid annotations out and count them.
         set_: options of the formats, from.KEY=VALUE and to.KEY=VALUE.
+        workers: processes that read the source and compare what was written; 0 is one per core.
+            One process writes, and the bytes are the same. Worth it from some hundred images.
+        engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
 
     Raises:
         UsageError: an option or name is unknown, or dst lies in src.
@@ -47,21 +55,48 @@ def convert(
         WriteError: dst exists or cannot be written.
     """
     from maskloom.core.options import parse_settings
-    from maskloom.formats.detect import detect_format, load_format, read_dataset
-    from maskloom.formats.rename import renamed
+    from maskloom.formats.detect import detect_format, load_format
+    from maskloom.formats.readers import Readers
     from maskloom.formats.transfer import refuse_nested, transfer
+    from maskloom.work.executors import open_executor
 
     target = load_format(to)
     source = detect_format(src) if from_ is None else load_format(from_)
     options = parse_settings(set_, {"from": source.ReadOptions, "to": target.WriteOptions})
     refuse_nested(src, dst)
-    dataset = read_dataset(
-        src, source.name, options=options["from"], images=images, split=split, skip_bad=skip_bad
+    opening = partial(
+        _opened, src, source.name, options["from"], images, split, map_, skip_bad=skip_bad
     )
-    done = transfer(
-        renamed(dataset, map_), dst, target, options=options["to"], allow_loss=allow_loss
-    )
+    dataset = opening()
+    with open_executor(engine, workers) as executor:
+        alone = executor.workers == 1 and engine == "local"
+        done = transfer(
+            dataset,
+            dst,
+            target,
+            options=options["to"],
+            allow_loss=allow_loss,
+            readers=None if alone else Readers(opening, executor),
+        )
     return outcome_of(done, source.name, target.name, dst)
+
+
+def _opened(
+    src: Path,
+    fmt: str,
+    options: ReadOptions,
+    images: Path | None,
+    split: str | None,
+    map_: tuple[str, ...],
+    *,
+    skip_bad: bool,
+) -> Dataset:
+    """The source as it is converted, here or in a worker."""
+    from maskloom.formats.detect import read_dataset
+    from maskloom.formats.rename import renamed
+
+    dataset = read_dataset(src, fmt, options=options, images=images, split=split, skip_bad=skip_bad)
+    return renamed(dataset, map_)
 
 
 def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:

@@ -109,12 +109,12 @@ class EachItem(Generic[R]):
     Args:
         make: makes the work on one item, once in each process and not before an item needs it;
             must be picklable. What it raises ends the batch.
-        caught: of these errors the item dies and not the batch.
+        caught: of these errors the item dies and not the batch; () of none.
         there: the value of an item that was done before, or None.
     """
 
     make: Callable[[], Callable[[Any], R]]
-    caught: type[MaskloomError] = DataError
+    caught: type[MaskloomError] | tuple[()] = DataError
     there: Callable[[Any], R | None] | None = None
     _work: Callable[[Any], R] | None = field(default=None, init=False)
 
