@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskloom.core.labels import BACKGROUND, Labels, Rows
+from maskloom.core.labels import BACKGROUND, VOID, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.segmenter import Prediction
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.inference.decode import Decoding
+from maskloom.core.views import class_map
+from maskloom.inference.decode import Channels, Decoding
 from maskloom.inference.panoptic import PanopticSegmenter, merge_panoptic
 
 SKY, ROAD, CAR = 0, 1, 2
@@ -114,8 +115,9 @@ class _Given:
 
     name, taxonomy = "model/given", TAXONOMY
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, *, background: bool = False) -> None:
         self.rows = rows
+        self.channels = Channels(TAXONOMY, background, distance=True)
 
     def predict(self, image, prompt=None) -> Prediction:
         return Prediction(Labels((4, 6), rows=self.rows))
@@ -131,3 +133,18 @@ def test_a_segmenter_of_rows_becomes_panoptic() -> None:
     rows = made.predict(np.zeros((4, 6, 3), np.uint8)).labels.rows
     assert rows.category.tolist() == [CAR, SKY]
     assert painted(rows) == [[0, 0, 1, 1, 1, 1]] * 4
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_unclaimed_pixels_are_void_unless_the_model_knows_a_background(background: bool) -> None:
+    given = _Given(cars((0, 2), scores=[0.9]), background=background)
+    labels = PanopticSegmenter(given).predict(np.zeros((4, 6, 3), np.uint8)).labels
+    assert labels.coverage.full == background
+    wanted = [[CAR, CAR, *[BACKGROUND if background else VOID] * 4]] * 4
+    assert class_map(labels, TAXONOMY).tolist() == wanted
+
+
+def test_labels_that_claim_every_pixel_cover_all() -> None:
+    given = _Given(cars((0, 6), scores=[0.9]))
+    labels = PanopticSegmenter(given).predict(np.zeros((4, 6, 3), np.uint8)).labels
+    assert labels.coverage.full

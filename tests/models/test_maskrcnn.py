@@ -20,7 +20,7 @@ def target(boxes=((8, 8, 24, 40), (30, 20, 60, 50)), labels=(1, 2), void=None):
     for mask, (x0, y0, x1, y1) in zip(masks, boxes, strict=True):
         mask[y0:y1, x0:x1] = 1
     return {
-        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        "boxes": torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4),
         "labels": torch.tensor(labels, dtype=torch.int64),
         "masks": masks,
         "void": torch.zeros(SIDE, SIDE, dtype=torch.bool) if void is None else void,

@@ -16,7 +16,7 @@ from maskloom.inference.decode import DEFAULT, Channels, Decoding
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.engines.choose import EngineName, open_engine
 from maskloom.inference.network import NetworkSegmenter
-from maskloom.inference.panoptic import PanopticSegmenter
+from maskloom.inference.panoptic import PanopticSegmenter, RowSegmenter
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,5 +102,5 @@ def _detector(network: Detector, run: Run, device: str, decoding: Decoding) -> S
     return _for_task(segmenter, run, decoding)
 
 
-def _for_task(segmenter: Segmenter, run: Run, decoding: Decoding) -> Segmenter:
+def _for_task(segmenter: RowSegmenter, run: Run, decoding: Decoding) -> Segmenter:
     return PanopticSegmenter(segmenter, decoding) if run.task == "panoptic" else segmenter

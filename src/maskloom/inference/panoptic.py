@@ -5,7 +5,8 @@
    its free pixels.
 2. Stuff fills the pixels that no thing claimed. What is left of a stuff class must have
    `stuff_area` pixels, else it is dropped.
-3. Pixels that nobody claims stay without a row.
+3. Pixels that nobody claims stay without a row. They are void (outside of what the labels
+   cover), unless the model knows a background: then they are background.
 
 Source: Kirillov, He, Girshick, Rother, Dollár, "Panoptic Segmentation", 2019, section 7 and
 appendix; cocodataset/panopticapi `combine_semantic_and_instance_predictions.py`, which keeps
@@ -14,16 +15,16 @@ stuff of 64 × 64 px: images here may be smaller than that.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.segmenter import Prediction, Prompt, Segmenter
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.inference.decode import DEFAULT, Decoding
+from maskloom.inference.decode import DEFAULT, Channels, Decoding
 
 
 def merge_panoptic(
@@ -81,6 +82,12 @@ def _claim(mask: Masks, claimed: NDArray[np.bool_], overlap: float) -> Masks | N
     return Masks.from_dense(free).place(x0, y0, claimed.shape)
 
 
+class RowSegmenter(Segmenter, Protocol):
+    """A segmenter of a network."""
+
+    channels: Channels
+
+
 class PanopticSegmenter:
     """A segmenter whose rows of things and stuff are merged.
 
@@ -89,7 +96,7 @@ class PanopticSegmenter:
         decoding: `overlap` and `stuff_area`.
     """
 
-    def __init__(self, inner: Segmenter, decoding: Decoding = DEFAULT) -> None:
+    def __init__(self, inner: RowSegmenter, decoding: Decoding = DEFAULT) -> None:
         self.inner, self.decoding = inner, decoding
 
     @property
@@ -123,4 +130,8 @@ class PanopticSegmenter:
             overlap=self.decoding.overlap,
             stuff_area=self.decoding.stuff_area,
         )
-        return labels.replace(rows=merged)
+        if self.inner.channels.background:
+            return labels.replace(rows=merged)
+        claimed = merged.masks.merge() if len(merged) else Masks.empty(1, labels.size)
+        whole = int(claimed.areas[0]) == labels.size[0] * labels.size[1]
+        return labels.replace(rows=merged, coverage=FULL if whole else Coverage(area=claimed))

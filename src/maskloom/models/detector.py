@@ -31,8 +31,9 @@ _MOSTLY = 0.5
 _NAMES = {"loss_objectness": "object", "loss_rpn_box_reg": "anchor"}
 
 Targets = list[dict[str, Tensor]]
-"""Per image: boxes (N, 4) float32 pixel edges, labels (N,) int64 from 1, masks (N, H, W) uint8,
-void (H, W) bool."""
+"""Per image: boxes (N, 4) int64 pixel edges, labels (N,) int64 from 1, masks (N, H, W) uint8,
+void (H, W) bool. Whole numbers, because mixed precision rounds float inputs to bf16, in which a
+box from 319 to 320 px has no width."""
 
 
 class Detector(nn.Module):
@@ -74,6 +75,8 @@ class Detector(nn.Module):
             logits (B, K, H, W) of the semantic head, or None.
         """
         hw = (int(images_BCHW.shape[2]), int(images_BCHW.shape[3]))
+        if targets is not None:
+            targets = [{**target, "boxes": target["boxes"].float()} for target in targets]
         frames = ImageList(images_BCHW, [size_hw or hw] * len(images_BCHW))
         features = {name: map_.float() for name, map_ in self.backbone(images_BCHW).items()}
         boxes, first = self.rpn(frames, features, targets)

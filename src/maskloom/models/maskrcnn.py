@@ -7,7 +7,8 @@ Panoptic FPN. Stages and losses are `detector.py`.
 Source: He, Gkioxari, Dollár, Girshick, "Mask R-CNN", 2017; He, Girshick, Dollár, "Rethinking
 ImageNet Pre-training", 2019 (group normalisation from scratch); Kirillov, Girshick, He, Dollár,
 "Panoptic Feature Pyramid Networks", 2019, figure 3. Deviations: fewer proposals are judged per
-image; the semantic head tells every category, not one class `other` for all things.
+image; masks are cut from maps one level finer than boxes, because outlines want detail; the
+semantic head tells every category, not one class `other` for all things.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _LEVELS = 5
 _ASPECTS = (0.5, 1.0, 2.0)
 _SMALLEST_ANCHOR, _LARGEST_FIRST = 4, 32
 _POOLED = ["0", "1", "2", "3"]
+_MASK_SCALE = 448
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,9 @@ class MaskRCNN:
             score_thresh=options.score,
             nms_thresh=options.nms,
             detections_per_img=options.max_objects,
-            mask_roi_pool=MultiScaleRoIAlign(_POOLED, options.mask_side // 2, 2),
+            mask_roi_pool=MultiScaleRoIAlign(
+                _POOLED, options.mask_side // 2, 2, canonical_scale=_MASK_SCALE
+            ),
             mask_head=MaskRCNNHeads(width, (width,) * 4, 1, norm_layer=norm),
             mask_predictor=MaskRCNNPredictor(width, width, 1 + things),
         )

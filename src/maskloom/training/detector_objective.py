@@ -33,14 +33,14 @@ class Objects:
     """What is to be found in one crop.
 
     Args:
-        boxes: (N, 4) float32 pixel edges.
+        boxes: (N, 4) int64 pixel edges.
         labels: (N,) int64, 1 + position among the thing categories.
         masks: (N, H, W) uint8.
         void: (H, W) bool.
         classes: (H, W) int64 class channel or `IGNORED`.
     """
 
-    boxes: NDArray[np.float32]
+    boxes: NDArray[np.int64]
     labels: NDArray[np.int64]
     masks: NDArray[np.uint8]
     void: NDArray[np.bool_]
@@ -73,7 +73,7 @@ class DetectorObjective:
                 chosen.append(n)
         numbers = np.array(chosen, np.int32)
         return Objects(
-            np.array(boxes, np.float32).reshape(-1, 4),
+            np.array(boxes, np.int64).reshape(-1, 4),
             labels[numbers],
             (objects[None] == numbers[:, None, None]).astype(np.uint8),
             (crop.classes == IGNORED) & (objects == 0),
