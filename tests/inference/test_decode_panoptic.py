@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.inference.decode import Channels, Decoding
 from maskloom.inference.panoptic import PanopticSegmenter, merge_panoptic
+from maskloom.store.items import load_item, save_item
 
 SKY, ROAD, CAR = 0, 1, 2
 TAXONOMY = Taxonomy((
@@ -142,6 +145,15 @@ def test_unclaimed_pixels_are_void_unless_the_model_knows_a_background(backgroun
     assert labels.coverage.full == background
     wanted = [[CAR, CAR, *[BACKGROUND if background else VOID] * 4]] * 4
     assert class_map(labels, TAXONOMY).tolist() == wanted
+
+
+def test_what_is_void_stays_void_in_the_file_of_an_item(tmp_path: Path) -> None:
+    given = _Given(cars((0, 2), scores=[0.9]))
+    labels = PanopticSegmenter(given).predict(np.zeros((4, 6, 3), np.uint8)).labels
+    save_item(tmp_path / "a.npz", labels)
+    again = load_item(tmp_path / "a.npz", "model/given")
+    assert again.coverage.area == labels.coverage.area
+    assert class_map(again, TAXONOMY).tolist() == class_map(labels, TAXONOMY).tolist()
 
 
 def test_labels_that_claim_every_pixel_cover_all() -> None:

@@ -1,6 +1,7 @@
 """Labels of one sample as one file, written by rename: what a batch keeps until it is whole.
 
-Not a format for people: only what a machine author says (masks, classes, scores, confidence).
+Not a format for people: only what a machine author says (masks, classes, scores, confidence, and
+the area outside of which it says nothing).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import DataError
 from maskloom.store.files import atomic_write_bytes
@@ -41,6 +42,8 @@ def save_item(path: Path, labels: Labels) -> None:
     if labels.rows is not None:
         arrays |= {name: getattr(labels.rows.masks, name) for name in _MASKS}
         arrays |= {name: getattr(labels.rows, name) for name in _COLUMNS}
+    if labels.coverage.area is not None:
+        arrays |= {f"area_{name}": getattr(labels.coverage.area, name) for name in _MASKS}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     atomic_write_bytes(path, buffer.getbuffer())
@@ -61,10 +64,14 @@ def load_item(path: Path, layer: str) -> Labels:
     if "counts" in arrays:
         masks = Masks(**{name: arrays[name] for name in _MASKS})
         rows = Rows.make(masks, arrays["category"], **{n: arrays[n] for n in _COLUMNS[1:]})
+    coverage = FULL
+    if "area_counts" in arrays:
+        coverage = Coverage(area=Masks(**{name: arrays[f"area_{name}"] for name in _MASKS}))
     return Labels(
         tuple(int(n) for n in arrays["size"]),
         rows=rows,
         class_map=arrays.get("class_map"),
+        coverage=coverage,
         confidence=arrays.get("confidence"),
         layer=layer,
     )
