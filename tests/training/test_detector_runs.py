@@ -18,6 +18,7 @@ from maskloom.formats.detect import read_dataset
 from maskloom.models.maskrcnn import MaskRCNNOptions
 from maskloom.store.images import write_png
 from maskloom.training.beginning import Beginning, prepare_folder
+from maskloom.training.data import guess_task
 from maskloom.training.fit import fit
 from maskloom.training.loop import Loop, Sinks
 from maskloom.training.plan import Choices, Plan, make_plan
@@ -200,6 +201,13 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.put(sample, labels)
     writer.finish({})
     return root / "data"
+
+
+def test_objects_of_a_panoptic_format_are_guessed_to_be_panoptic(
+    tmp_path: Path, mixed: Path
+) -> None:
+    assert guess_task(read_dataset(mixed), "coco-panoptic") == "panoptic"
+    assert guess_task(read_dataset(mixed), "coco") == "instance"
 
 
 @pytest.mark.parametrize(

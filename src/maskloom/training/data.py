@@ -17,6 +17,7 @@ from maskloom.errors import UsageError
 from maskloom.formats.detect import PROJECT, is_there, part_of, read_dataset
 from maskloom.formats.mapping import adopt_taxonomy
 from maskloom.formats.rename import renamed
+from maskloom.registry import FORMATS
 
 AUTO = "auto"
 SAME = "same"
@@ -165,15 +166,19 @@ def _without(train: Dataset, held: Dataset) -> Dataset:
     return train.select(s.key for s in train.samples if s.key not in taken)
 
 
-def guess_task(dataset: Dataset) -> str:
-    """`instance` if the first labelled samples hold objects of thing classes, else `semantic`."""
+def guess_task(dataset: Dataset, fmt: str = "") -> str:
+    """`instance` if the first labelled samples hold objects of thing classes, else `semantic`.
+
+    Objects in a format that is for panoptic labels alone mean `panoptic`.
+    """
+    objects = "panoptic" if fmt in FORMATS and FORMATS[fmt].task == ("panoptic",) else "instance"
     for sample in dataset.samples[:20]:
         rows = dataset.labels_of(sample).rows
         if rows is not None and any(
             kind == RowKind.MASK and dataset.taxonomy[c].kind == "thing"
             for c, kind in zip(rows.category.tolist(), rows.kind.tolist(), strict=True)
         ):
-            return "instance"
+            return objects
     return "semantic"
 
 

@@ -137,7 +137,7 @@ def _plan(request: TrainRequest, address: Address | None, parent: Run | None) ->
     parts = training_data(source, request.val, request.seed)
     task = request.task
     if task == "auto":
-        task = guess_task(parts.train) if parent is None else parent.task
+        task = guess_task(parts.train, fmt.name) if parent is None else parent.task
         refuse_task(request.model, task)
     choices = Choices(
         request.model,

@@ -36,7 +36,7 @@ def train(
         model: name of the model; see `maskloom list models`; auto is that of the run to start
             from, else unet.
         task: semantic (a class per pixel), instance (objects) or panoptic (both, each pixel once);
-            auto decides between the first two by the labels.
+            auto decides by the labels and their format.
         epochs: passes over the training data; 30 if neither epochs nor steps are given.
         steps: batches in all.
         val: what to validate on: a fraction, a split's name, group:NAME, another data set, or same
