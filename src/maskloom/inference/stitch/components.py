@@ -2,7 +2,7 @@
 
 The first pass labels the runs of each strip and spills them to a scratch file; the second paints
 them with final ids. Memory holds one strip and one line per component. Spilled runs are read
-back in place of the image: for 20,000² with 147,000 objects they are an eighth of its bytes, and
+back in place of the image: for 20,000² with 147,000 objects they are a tenth of its bytes, and
 a reader that decompresses is called once. Objects that are told apart by more than their pixels
 are stitched in `instances`; npy files as ends of the pipe are in `npy_rows`.
 """
