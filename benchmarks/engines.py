@@ -195,8 +195,8 @@ def measure_all(repeat: int) -> dict[str, Any]:
         folders = {precision: Path(name) / precision for precision in ("fp32", "bf16")}
         for precision, folder in folders.items():
             write_run(folder, precision)
-            for kind in ("onnx", "openvino", "auto"):  # exports, and chooses, before the clock runs
-                inside(["--case", kind, precision, str(folder), "--repeat", "1"], core)
+            # Exports and chooses before the clock runs: the later processes find both.
+            inside(["--prepare", str(folder)], core)
         gflop = count_flops(folders["fp32"])
         peaks = [inside(["--peak", "--repeat", str(repeat)], core)]
         rows = {}
@@ -247,9 +247,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three repetitions, nothing written")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.peak:
+    if given.prepare:
+        from maskloom.inference.engines.choose import open_engine
+
+        chosen = open_engine(Run.load(given.prepare), engine="auto", device="cpu", threads=1)
+        print(json.dumps(chosen.name))
+    elif given.peak:
         print(json.dumps(measure_peak(given.repeat)))
     elif given.case:
         kind, precision, folder = given.case

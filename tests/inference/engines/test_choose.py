@@ -149,6 +149,31 @@ print([name for name in ("torch", "onnx", "safetensors") if name in sys.modules]
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_a_pass_that_does_not_fit_is_a_memory_error(exported: Run) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np
+from maskloom.core.run import Run
+from maskloom.inference.engines.choose import open_engine
+run = Run.load(Path({str(exported.path)!r}))
+engines = [open_engine(run, engine=name, device="cpu") for name in ("torch", "onnx", "openvino")]
+for engine in engines:
+    engine.logits(np.zeros((8, 12, 1), np.float32))
+image = np.zeros((6000, 6000, 1), np.float32)
+held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + (1 << 28),) * 2)
+for engine in engines:
+    try:
+        engine.logits(image)
+    except MemoryError:
+        print(engine.name)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["torch", "onnx", "openvino"]
+
+
 def test_auto_takes_the_fastest_that_agrees_and_says_why_and_remembers(
     copy: Callable[[], Run], monkeypatch
 ) -> None:

@@ -77,8 +77,11 @@ class TorchEngine:
             with torch.inference_mode(), autocast(self.precision, self.device):
                 out: Tensor = self.network(to_batch([image_hwc], self.device))[0]
                 return out.float().cpu().numpy()
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
+        except RuntimeError as error:
+            # On a CPU torch has no class of its own for this.
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
 
 
 def open_torch(run: Run, *, device: str = "auto", threads: int | None = None) -> TorchEngine:
