@@ -1,16 +1,7 @@
-"""Things and stuff merged into one claim per pixel, by stated rules.
+"""Things and stuff merged into one claim per pixel; the rules are those of `merge_panoptic`.
 
-1. Things come in falling score (equal scores: in row order). What earlier things claimed is not
-   free; a thing of whose pixels less than the share `overlap` is free is dropped, another claims
-   its free pixels.
-2. Stuff fills the pixels that no thing claimed. What is left of a stuff class must have
-   `stuff_area` pixels, else it is dropped.
-3. Pixels that nobody claims stay without a row. They are void (outside of what the labels
-   cover), unless the model knows a background: then they are background.
-
-Source: Kirillov, He, Girshick, Rother, Dollár, "Panoptic Segmentation", 2019, section 7 and
-appendix; cocodataset/panopticapi `combine_semantic_and_instance_predictions.py`, which keeps
-stuff of 64 × 64 px: images here may be smaller than that.
+Networks give things and stuff each their own way (`network.py`, `detector.py`); labels without
+overlap come from here alone.
 """
 
 from __future__ import annotations
@@ -35,7 +26,14 @@ def merge_panoptic(
     overlap: float = 0.5,
     stuff_area: int = 64,
 ) -> Rows:
-    """Rows that do not overlap.
+    """Rows that do not overlap, by these rules.
+
+    1. Things come in falling score (equal scores: in row order). What earlier things claimed is
+       not free; a thing of whose pixels less than the share `overlap` is free is dropped,
+       another claims its free pixels.
+    2. Stuff fills the pixels that no thing claimed. What is left of a stuff class must have
+       `stuff_area` pixels, else it is dropped.
+    3. Pixels that nobody claims stay without a row.
 
     Args:
         things: objects with scores (none counts as 1), overlapping or not.
@@ -47,6 +45,10 @@ def merge_panoptic(
     Returns:
         things in falling score, then stuff in the order of the taxonomy, with instance ids from
         1; stuff scores 1.
+
+    Source: Kirillov, He, Girshick, Rother, Dollár, "Panoptic Segmentation", 2019, section 7 and
+        appendix; panopticapi `combine_semantic_and_instance_predictions.py`, which keeps stuff
+        of 64 × 64 px: images here may be smaller than that.
     """
     claimed = np.zeros(stuff.shape, np.bool_)
     parts: list[Masks] = []
@@ -90,6 +92,9 @@ class RowSegmenter(Segmenter, Protocol):
 
 class PanopticSegmenter:
     """A segmenter whose rows of things and stuff are merged.
+
+    Pixels that nobody claims are void (outside of what the labels cover), unless the model knows
+    a background: then they are background.
 
     Args:
         inner: gives rows: things with scores, and stuff.
