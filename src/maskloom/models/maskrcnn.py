@@ -2,13 +2,7 @@
 
 Every layer trains, with group normalisation by default, because small batches from random
 weights give batch statistics that do not hold. With a semantic head on the pyramid it is
-Panoptic FPN. Stages and losses are `detector.py`.
-
-Source: He, Gkioxari, Dollár, Girshick, "Mask R-CNN", 2017; He, Girshick, Dollár, "Rethinking
-ImageNet Pre-training", 2019 (group normalisation from scratch); Kirillov, Girshick, He, Dollár,
-"Panoptic Feature Pyramid Networks", 2019, figure 3. Deviations: fewer proposals are judged per
-image; masks are cut from maps one level finer than boxes, because outlines want detail; the
-semantic head tells every category, not one class `other` for all things.
+Panoptic FPN. Stages and losses are `detector.py`; papers and deviations are told by `MaskRCNN`.
 """
 
 from __future__ import annotations
@@ -102,7 +96,15 @@ class MaskRCNNOptions:
 
 
 class MaskRCNN:
-    """The family: `maskrcnn` in the registry."""
+    """The family: `maskrcnn` in the registry.
+
+    Source: He, Gkioxari, Dollár, Girshick, "Mask R-CNN", 2017; He, Girshick, Dollár, "Rethinking
+        ImageNet Pre-training", 2019 (group normalisation from scratch); Kirillov, Girshick, He,
+        Dollár, "Panoptic Feature Pyramid Networks", 2019, figure 3. Deviations: fewer proposals
+        are judged per image; masks are cut from maps one level finer than boxes, because
+        outlines want detail; the semantic head tells every category, not one class `other` for
+        all things.
+    """
 
     Options = MaskRCNNOptions
     kind: Literal["detector"] = "detector"
