@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.outcome import Outcome, Table, counted
+from maskloom.core.outcome import Outcome
 from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.formats.detect import load_format
@@ -22,10 +21,10 @@ from maskloom.inference.asked import (
     settings_of,
 )
 from maskloom.inference.assembly import Target
-from maskloom.inference.batch import Predicted, predict_batch
+from maskloom.inference.batch import predict_batch
 from maskloom.inference.items import Spread
 from maskloom.inference.request import PredictRequest, checked
-from maskloom.inference.shares import said_of_share
+from maskloom.inference.said import file_outcome, layer_outcome
 from maskloom.inference.sources import Images, find_images
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.work.executors import open_executor
@@ -68,7 +67,7 @@ def predict_run(request: PredictRequest) -> Outcome:
         )
         depends = {"options": settings["model"], "engine": _engine(request, author)}
         predicted = predict_batch(author, images, target, depends, spread=spread)
-    return _outcome(request, author, images, predicted, share)
+    return file_outcome(request, author, images, predicted, share)
 
 
 def _tiles(options: Any) -> TileOptions:
@@ -77,8 +76,8 @@ def _tiles(options: Any) -> TileOptions:
 
 def _engine(request: PredictRequest, author: Segmenter | RunAuthor) -> str:
     """What computes the network; the last bits of its logits depend on it."""
-    chosen = getattr(author, "engine", None)
-    return request.engine if chosen is None else f"{chosen.name} {chosen.precision}"
+    chosen = getattr(author, "engine", None) if request.engine == "auto" else None
+    return request.engine if chosen is None else str(chosen.name)
 
 
 def _to_project(
@@ -92,7 +91,6 @@ def _to_project(
     from maskloom.inference.project_layer import (
         LayerRequest,
         predict_layer,
-        said_of,
         settings_hash,
     )
 
@@ -113,101 +111,6 @@ def _to_project(
         address.root, name, digest, parse_renames(request.map_), request.confidence
     )
     added = predict_layer(author, images.samples, wanted, spread=spread)
-    results = {
-        "project": str(address.root),
-        "layer": added.address.layer,
-        "address": str(added.address),
-        "images": added.images,
-        "new_images": added.new,
-        "objects": added.objects,
-        "resumed": added.resumed,
-        "failed": len(added.failures),
-        "taxonomy": author.taxonomy.to_json(),
-    }
-    rows: list[list[str | int]] = [["images", added.new], ["failed", len(added.failures)]]
-    if added.objects:
-        rows.insert(1, ["objects", added.objects])
-    table = Table(f"predictions of {added.address.layer}", ["", "count"], rows)
-    return Outcome(
-        results,
-        tables=(table,) if added.new else (),
-        lines=(
-            said_of(added, None if run is None else run.path)
-            if added.written
-            else (_waits(spread.share, added.new, added.waiting),)
-        ),
-        warnings=(*_notes(images, added.resumed), *added.warnings),
-        failures=added.failures,
+    return layer_outcome(
+        author, images, added, run=None if run is None else run.path, share=spread.share
     )
-
-
-def _notes(images: Images, resumed: int) -> list[str]:
-    notes = []
-    if images.absent:
-        count, first = len(images.absent), images.absent[0]
-        notes.append(f"{count} images of the data set are not there, e.g. {first}")
-    if resumed:
-        notes.append(f"{resumed} images were labelled by an earlier, broken run")
-    return notes
-
-
-def _waits(share: Share | None, images: int, waiting: tuple[int, ...]) -> str:
-    assert share is not None, "only shares wait for others"
-    return said_of_share(share, images, waiting)
-
-
-def _outcome(
-    request: PredictRequest,
-    author: Segmenter | RunAuthor,
-    images: Images,
-    predicted: Predicted,
-    share: Share | None,
-) -> Outcome:
-    name = format_name(request)
-    results = {
-        "out": str(request.out),
-        "format": name,
-        "layer": author.name,
-        "images": predicted.images,
-        "objects": predicted.objects,
-        "resumed": predicted.resumed,
-        "failed": len(predicted.failures),
-        "losses": dict(predicted.losses),
-        "tiled": dict(predicted.tiled),
-        "written": predicted.written,
-        "waiting": list(predicted.waiting),
-        "taxonomy": author.taxonomy.to_json(),
-    }
-    rows: list[list[str | int]] = [
-        ["images", predicted.images],
-        ["failed", len(predicted.failures)],
-    ]
-    if predicted.objects:
-        rows.insert(1, ["objects", predicted.objects])
-    written = f"written as {name}: {request.out}"
-    last = written if predicted.written else _waits(share, predicted.images, predicted.waiting)
-    return Outcome(
-        results,
-        tables=(Table(f"predictions of {author.name}", ["", "count"], rows),),
-        lines=(*(said_of_tiles(key, facts) for key, facts in predicted.tiled.items()), last),
-        warnings=(*predicted.warnings, *_notes(images, predicted.resumed)),
-        failures=predicted.failures,
-    )
-
-
-def said_of_tiles(key: str, facts: Mapping[str, Any]) -> str:
-    """One line about an image that was cut: how, and what was noticed at its seams."""
-    tile = " × ".join(str(n) for n in facts["tile"])
-    cost = f"{facts['computed_per_pixel']:.2f} px computed per px"
-    said = f"{key}: {counted(facts['tiles'], 'tile')} of {tile}, {cost}"
-    if facts["mode"] == "exact":
-        said += ", as one pass gives it"
-    elif facts["seam_disagreement"] is not None:
-        said += f", windows disagree on {facts['seam_disagreement']:.2%} of what they share"
-    conflicts = sum(facts.get("conflicts", {}).values())
-    if conflicts:
-        said += f", {counted(conflicts, 'conflict')} of objects at seams"
-    if facts["damaged_journal_lines"]:
-        lines = counted(facts["damaged_journal_lines"], "line")
-        said += f", {lines} of the journal damaged and done again"
-    return said

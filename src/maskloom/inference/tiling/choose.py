@@ -11,7 +11,7 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
 from maskloom.store.images import MAX_PIXELS
 
-RUNTIME_BYTES = 600 << 20
+RUNTIME_BYTES = 800 << 20
 """What a process takes before its first block: libraries, weights, decoded storage chunks."""
 _GIB = 1 << 30
 _ONE_PASS_PX = 1 << 22
