@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
+from pathlib import Path
+
 import cc3d
 import numpy as np
 import pytest
@@ -139,3 +143,20 @@ def test_wrong_pixels_and_options_are_refused(tmp_path) -> None:
         label(np.zeros((3, 3), int), strip=0)
     with pytest.raises(WriteError, match="cannot write"):
         label(np.ones((3, 3), int), scratch=tmp_path / "absent")
+
+
+def test_a_full_target_is_not_told_as_a_full_scratch_folder(tmp_path) -> None:
+    def put(y0: int, strip) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "target")
+
+    with pytest.raises(OSError, match="target"):
+        label_components(lambda *_: np.ones((2, 2), np.uint8), (2, 2), put=put, scratch=tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_scratch_disk_is_told_in_one_message(monkeypatch, tmp_path) -> None:
+    full = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed by the code under test
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+    with pytest.raises(WriteError, match="No space left"):
+        label(np.ones((3, 3), np.uint8), scratch=tmp_path)
+    assert full.closed

@@ -13,14 +13,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, Rows
 from maskloom.errors import DataError, ImageError, UsageError
 from maskloom.inference.stitch import strip_runs
+from maskloom.inference.stitch.scratch import Spans, scratch_file, spill, unspill
 from maskloom.inference.stitch.strip_runs import AREA, COLUMNS, VALUE, X0, X1, Y0, Y1
 from maskloom.inference.stitch.union_find import flatten, number_roots
 from maskloom.store.files import writing
@@ -89,16 +90,18 @@ def label_components(
         return Components(0, none, np.zeros((0, 4), np.int64), none)
     rows = min(height, strip or max(1, STRIP_PIXELS // width))
     folder = Path(tempfile.gettempdir()) if scratch is None else scratch
-    with writing(folder), tempfile.TemporaryFile(dir=folder, prefix="maskloom-") as file:
+    with scratch_file(folder) as file:
         first = _FirstPass(width, rows, connectivity == 8)
         for y0 in range(0, height, rows):
             spans = first.add(_strip(read, y0, min(y0 + rows, height), width), y0)
             if put is not None:
-                _spill(file, spans)
+                # errors of `read` and `put` are about other files
+                with writing(folder):
+                    spill(file, spans)
         found, final = first.finish()
         if put is not None:
             file.seek(0)
-            _paint(_unspill(file), put, final, size_hw, rows)
+            _paint(unspill(file, size_hw, rows), put, final, size_hw, rows)
     return found
 
 
@@ -123,8 +126,6 @@ def _strip(read: Read, y0: int, y1: int, width: int) -> NDArray[Any]:
     return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
 
 
-Spans = tuple[Rows, Rows, NDArray[np.uint32], Ints]
-"""Starts, ends and labels of the runs of a strip, and the bounds (h+1,) of its rows."""
 _Row = tuple[NDArray[Any], Rows, Rows, Ints]
 """Pixels, starts, ends and labels of the last row of a strip."""
 
@@ -203,28 +204,6 @@ def _grown(items: Ints, used: int, room: int) -> Ints:
     grown = np.empty((room, *items.shape[1:]), np.int64)
     grown[:used] = items[:used]
     return grown
-
-
-def _spill(file: IO[bytes], spans: Spans) -> None:
-    """Append the runs of a strip to the scratch file."""
-    starts, ends, labels, bounds = spans
-    for column in (bounds, starts, ends, labels):
-        file.write(np.array([column.nbytes], np.int64).data)
-        file.write(column.data)
-
-
-def _unspill(file: IO[bytes]) -> Iterator[Spans]:
-    """The strips of a scratch file, in the order in which they were written."""
-    while head := file.read(8):
-        bounds = _column(file, head, np.int64)
-        starts = _column(file, file.read(8), np.int32)
-        ends = _column(file, file.read(8), np.int32)
-        yield starts, ends, _column(file, file.read(8), np.uint32), bounds
-
-
-def _column(file: IO[bytes], head: bytes, dtype: DTypeLike) -> NDArray[Any]:
-    """One array of the scratch file, whose number of bytes is in `head`."""
-    return np.frombuffer(file.read(int(np.frombuffer(head, np.int64)[0])), dtype)
 
 
 def _paint(
