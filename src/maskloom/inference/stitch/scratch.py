@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -29,8 +29,7 @@ def scratch_file(folder: Path) -> FileIO:
         WriteError: the folder is absent or cannot be written.
     """
     with writing(folder):
-        file = tempfile.TemporaryFile(dir=folder, prefix="maskloom-", buffering=0)  # noqa: SIM115
-    return cast("FileIO", file)
+        return tempfile.TemporaryFile(dir=folder, prefix="maskloom-", buffering=0)
 
 
 def spill(file: FileIO, spans: Spans) -> None:
