@@ -102,6 +102,8 @@ def predict_batch(
         if not mine:
             return left
         whole = label_all(images.samples, items, spread)
+        # What the other calls have labelled is no earlier, broken run.
+        whole = replace(whole, resumed=labelled.resumed)
         return _written(author, whole, images, target, partial)
 
 

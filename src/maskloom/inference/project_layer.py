@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
@@ -153,7 +153,10 @@ def predict_layer(
         if waiting:
             return left
         with assembling(partial) as mine:
-            return addition.add(label_all(wanted, items, spread), items) if mine else left
+            if not mine:
+                return left
+            whole = label_all(wanted, items, spread)
+            return addition.add(replace(whole, resumed=labelled.resumed), items)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
