@@ -17,6 +17,7 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import UsageError
 from maskloom.models.maskrcnn import MaskRCNNOptions
+from maskloom.models.unet import UNetOptions
 from maskloom.store.images import write_png
 from maskloom.training.batches import Batches
 from maskloom.training.objective import Crop, objective_of
@@ -65,6 +66,24 @@ def test_what_lies_outside_the_image_is_void(tmp_path: Path) -> None:
     inside = torch.zeros(64, 64, dtype=torch.bool)
     inside[12:52, 2:62] = True
     assert torch.equal(found["void"], ~inside)
+
+
+def test_beyond_the_image_lies_its_mean_for_detectors_and_a_mirror_for_others(
+    tmp_path: Path,
+) -> None:
+    """Rows 12 to 51 of the crop are the image; its first row is mirrored about itself."""
+    data = pets(tmp_path)
+    ramp = np.arange(7200, dtype=np.uint32).reshape(40, 60, 3).astype(np.uint8)
+    write_png(tmp_path / "i.png", ramp)
+    plan = plan_of(data)
+    image = Batches(plan, objective_of(plan))[0].images[0]
+    assert (image[:, :12] == 0).all()
+    assert (image[:, 52:] == 0).all()
+    assert (image[:, 12:52, 2:62] != 0).any()
+    plan = make_plan(data, data, Choices("unet", UNetOptions(), "instance", plan.recipe, steps=1))
+    image = Batches(plan, objective_of(plan))[0].images[0]
+    assert torch.equal(image[:, 11], image[:, 13])
+    assert (image[:, :12] != 0).any()
 
 
 def test_a_crowd_is_void_and_no_object(tmp_path: Path) -> None:

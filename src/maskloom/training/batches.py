@@ -103,6 +103,8 @@ class Batches:
         )
         if self.recipe.invert > 0 and rng.random() < self.recipe.invert:
             image = -image  # about the mean that normalising has made zero
+        if not self.objective.mirrors:
+            image[moved.labels(np.ones(example.classes.shape, np.uint8), 0) == 0] = 0
         void = int(np.iinfo(example.classes.dtype).max)
         lookup = class_lookup(self.channels, example.classes.dtype)
         classes = lookup[moved.labels(example.classes, void)]

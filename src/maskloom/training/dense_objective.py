@@ -34,6 +34,8 @@ class DenseTargets:
 class DenseObjective:
     """Cross-entropy and Dice of classes, cross-entropy of the distance; see `Objective`."""
 
+    mirrors = True
+
     def __init__(self, plan: Plan) -> None:
         self.recipe, self.channels = plan.recipe, plan.channels
         weights = plan.class_weights

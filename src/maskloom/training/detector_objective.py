@@ -50,6 +50,8 @@ class Objects:
 class DetectorObjective:
     """The five losses of Mask R-CNN, and cross-entropy of a semantic head; see `Objective`."""
 
+    mirrors = False  # a mirrored half of an object looks like a part of it
+
     def __init__(self, plan: Plan) -> None:
         taxonomy = plan.channels.taxonomy
         self.labels = np.zeros(len(taxonomy) + 1, np.int64)  # the last is that of no category

@@ -37,7 +37,13 @@ class Crop:
 
 
 class Objective(Protocol):
-    """Targets and losses; equal inputs give equal bits, so nothing here draws at random."""
+    """Targets and losses; equal inputs give equal bits, so nothing here draws at random.
+
+    `mirrors` says what a crop holds beyond the image: the image mirrored, or its mean. It is
+    what prediction pads with.
+    """
+
+    mirrors: bool
 
     def target(self, crop: Crop) -> Any:
         """The target of one crop, in numpy; called in the thread that prepares batches."""
