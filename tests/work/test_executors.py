@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from maskloom.work import progress
 from maskloom.work.executors import open_executor
 from maskloom.work.executors.ticks import TickSink
 from maskloom.work.progress import Cancelled, Silent
+from maskloom.work.shards import EachItem, run_items
 
 
 @pytest.fixture
@@ -241,16 +243,20 @@ def test_an_interpreter_that_does_not_start_is_one_error_and_no_hang(monkeypatch
         list(pool.map(chores.squares, [(1,)]))
 
 
-def test_a_thousand_items_cost_two_workers_less_than_300_ms():
-    from maskloom.work.shards import EachItem, run_items
+def spent_s():
+    """CPU time of this process and of those that it has ended, which others' load leaves alone."""
+    own, ended = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
+
+def test_a_thousand_items_cost_two_workers_less_than_300_ms():
     items = [(f"k{i}", i) for i in range(1000)]
 
     def once():
-        began = time.perf_counter()
+        began = spent_s()
         with open_executor("local", 2) as executor:
             work = EachItem(partial(chores.make_poisoned, (), ()))
             assert len(list(run_items(executor, work, items, "doing"))) == 1000
-        return time.perf_counter() - began
+        return spent_s() - began
 
     assert min(once() for _ in range(5)) < 0.3

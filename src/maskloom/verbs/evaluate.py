@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome
     from maskloom.core.report import Report
     from maskloom.metrics.judge import Terms
-    from maskloom.metrics.spread import Waiting
+    from maskloom.metrics.spread import Opening, Waiting
     from maskloom.verbs.sides import Sides
+    from maskloom.work.executors import Engine
     from maskloom.work.shards import Share
 
 
@@ -103,10 +104,9 @@ def evaluate(
         MaskloomError: data that cannot be read or do not belong together.
     """
     from maskloom.formats.mapping import parse_renames
-    from maskloom.metrics.judge import RULES, Terms, judge
-    from maskloom.metrics.spread import Division, Waiting, judge_divided
+    from maskloom.metrics.judge import RULES, Terms
+    from maskloom.metrics.spread import Waiting
     from maskloom.verbs.sides import Sides, called
-    from maskloom.work.executors import open_executor
 
     share = _share(shard, parts)
     paths, formats = (truth, predicted), (from_, predicted_from)
@@ -119,21 +119,34 @@ def evaluate(
     if options.max_detections:
         rules = replace(rules, max_detections=options.max_detections)
     terms = Terms(task, rules, convention, missing, by, parse_renames(map_), metrics)
-    with open_executor(engine, workers) as executor:
-        if share is None and executor.workers == 1 and engine == "local":
-            judged = judge(ours, theirs, terms)
-        else:
-            division = Division(partial(_opened, sides, set_), executor, share, parts)
-            found = judge_divided(ours, theirs, terms, division)
-            if isinstance(found, Waiting):
-                return _waiting(found, str(share), parts)
-            judged = found
+    opening = partial(_opened, sides, set_)
+    found = _judged(opening, (ours, theirs), terms, (engine, workers), (share, parts))
+    if isinstance(found, Waiting):
+        return _waiting(found, str(share), parts)
     ours = replace(ours, name=called(truth, ours))
     theirs = replace(theirs, name=called(predicted, theirs))
-    judged = _completed(judged, (ours, theirs), predicted, terms)
+    judged = _completed(found, (ours, theirs), predicted, terms)
     if report is not None:
         _write_report(judged, report, ours, theirs, terms)
     return _outcome(judged, (ours, theirs), report)
+
+
+def _judged(
+    opening: Opening,
+    sides: tuple[Dataset, Dataset],
+    terms: Terms,
+    spread: tuple[Engine, int],
+    share: tuple[Share | None, Path | None],
+) -> Report | Waiting:
+    """The report, made here or by workers; of one share perhaps what is still to come."""
+    from maskloom.metrics.judge import judge
+    from maskloom.metrics.spread import Division, judge_divided
+    from maskloom.work.executors import open_executor
+
+    with open_executor(*spread) as executor:
+        if share[0] is None and executor.workers == 1 and spread[0] == "local":
+            return judge(*sides, terms)
+        return judge_divided(*sides, terms, Division(opening, executor, *share))
 
 
 def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
