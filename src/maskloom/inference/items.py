@@ -7,6 +7,7 @@ and which process labelled it makes no difference. What becomes of the items is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
@@ -23,8 +26,9 @@ from maskloom.inference.maker import Maker, made
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
 from maskloom.store.files import atomic_write_bytes, claim_partial, sha256_file, writing
-from maskloom.store.images import read_image
+from maskloom.store.images import IMAGE_SUFFIXES, is_tiff, read_image
 from maskloom.store.items import item_path, save_item
+from maskloom.store.rasters import open_raster
 from maskloom.work.executors import Executor, open_executor
 from maskloom.work.shards import EachItem, Item, Share, run_items
 
@@ -165,8 +169,16 @@ def discard(partial_target: Path) -> None:
 
 
 def _item(items: Path, key: str, image: Path | None) -> Path:
-    content = "" if image is None or not image.is_file() else sha256_file(image)
-    return item_path(items, f"{key}\n{content}")
+    return item_path(items, f"{key}\n{'' if image is None else _content(image)}")
+
+
+def _content(image: Path) -> str:
+    """sha256 of an image's file, or of all files of a zarr image."""
+    if image.is_dir():
+        files = sorted(p for p in image.rglob("*") if p.is_file())
+        said = "".join(f"{p.relative_to(image).as_posix()} {sha256_file(p)}\n" for p in files)
+        return hashlib.sha256(said.encode()).hexdigest()
+    return sha256_file(image) if image.is_file() else ""
 
 
 def _there(items: Path, named: tuple[str, Path]) -> bool | None:
@@ -181,5 +193,13 @@ def _labeller(make: Maker, items: Path) -> Callable[[tuple[str, Path]], bool]:
 def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> bool:
     """Label one image; False says that it had no item before."""
     key, image = named
-    save_item(_item(items, key, image), segmenter.predict(read_image(image)).labels)
+    save_item(_item(items, key, image), segmenter.predict(_pixels(image)).labels)
     return False
+
+
+def _pixels(image: Path) -> NDArray[Any]:
+    """(H, W, C) of a file, or of what is read in windows, all of it."""
+    if image.suffix.lower() in IMAGE_SUFFIXES and not is_tiff(image):
+        return read_image(image)
+    with open_raster(image) as raster:
+        return raster.read(0, raster.size[0], 0, raster.size[1])

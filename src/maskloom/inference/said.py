@@ -120,9 +120,9 @@ def said_of_tiles(key: str, facts: Mapping[str, Any]) -> str:
     """One line about an image that was cut: how, and what was noticed at its seams."""
     tile = " × ".join(str(n) for n in facts["tile"])
     cost = f"{facts['computed_per_pixel']:.2f} px computed per px"
-    said = f"{key}: {counted(facts['tiles'], 'tile')} of {tile}, {cost}"
+    said = f"{key}: {counted(facts['tiles'], 'tile')} of {tile} px, {cost}"
     if facts["mode"] == "exact":
-        said += ", as one pass gives it"
+        said += ", the network's output is that of one pass"
     elif facts["seam_disagreement"] is not None:
         said += f", windows disagree on {facts['seam_disagreement']:.2%} of what they share"
     conflicts = sum(facts.get("conflicts", {}).values())

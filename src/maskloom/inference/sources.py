@@ -15,6 +15,8 @@ from maskloom.formats.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 from maskloom.store.project.runs import project_address
 
+ZARR = ".zarr"
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -44,7 +46,7 @@ def find_images(
     """The samples of a source.
 
     A project gives all its images. A folder is a data set if a format knows it and its samples
-    have images; otherwise every PNG, JPEG and TIFF below it is an image.
+    have images; otherwise every PNG, JPEG, TIFF and zarr image below it is an image.
 
     Args:
         source: path of a file or folder, a project or a layer of one, or a pattern with `*`,
@@ -67,14 +69,13 @@ def find_images(
         return _of_dataset(path, fmt, options, images, split)
     if split is not None:
         raise UsageError("only a data set has splits", where=source, seen=split)
-    if path.is_file():
+    if _is_image(path):
         found = [(sample_key(path.name), path)]
     elif path.is_dir():
-        found = list(list_files(path).items())
+        found = list(_below(path).items())
     else:
         names = glob.glob(source, recursive=True)  # noqa: PTH207 - patterns may be absolute
-        files = sorted(Path(name) for name in names)
-        files = [p for p in files if p.is_file()]
+        files = [p for p in sorted(Path(name) for name in names) if _is_image(p)]
         root = _shared_root(files)
         found = [(sample_key(p.relative_to(root)), p) for p in files]
     if not found:
@@ -84,7 +85,32 @@ def find_images(
     return Images(tuple(_distinct(found)))
 
 
+def _is_image(path: Path) -> bool:
+    """A file, whatever it holds, or the folder that a zarr image is."""
+    return path.is_file() or (path.suffix.lower() == ZARR and path.is_dir())
+
+
+def _below(folder: Path) -> dict[str, Path]:
+    """Key → image of all images below a folder; what lies in a zarr image is none."""
+    zarrs = [p for p in sorted(folder.rglob(f"*{ZARR}")) if _is_image(p)]
+    outer = [p for p in zarrs if not any(q in p.parents for q in zarrs)]
+    files = {k: p for k, p in list_files(folder).items() if not any(q in p.parents for q in outer)}
+    for path in outer:
+        key = sample_key(path.relative_to(folder))
+        if key in files:
+            raise DataError(
+                "two images differ only in their suffix",
+                where=files[key],
+                seen=path.name,
+                hint="predict them into two targets",
+            )
+        files[key] = path
+    return dict(sorted(files.items()))
+
+
 def _is_dataset(path: Path) -> bool:
+    if path.suffix.lower() == ZARR:
+        return False
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return False
     try:
