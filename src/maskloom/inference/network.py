@@ -26,6 +26,7 @@ from maskloom.inference.decode import (
 )
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.preprocess import image_moments, normalize, pad_to_stride, to_unit
+from maskloom.work.memory import free_bytes
 
 
 def _too_large(height: int, width: int) -> ImageError:
@@ -34,17 +35,6 @@ def _too_large(height: int, width: int) -> ImageError:
         seen=f"{width} × {height}",
         hint="cut the image into tiles first",
     )
-
-
-def _free_bytes() -> int:
-    """Memory that a new array may take, or a large number where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return 1 << 62
 
 
 def split_logits(
@@ -158,7 +148,7 @@ class NetworkSegmenter:
     def _refuse_huge(self, height: int, width: int) -> None:
         """Before the system kills the process: a pass must fit into the free memory."""
         needed = height * width * (self.engine.bytes_per_pixel + 12 * self.channels.n_classes)
-        if self.engine.host and needed > _free_bytes():
+        if self.engine.host and needed > free_bytes():
             raise _too_large(height, width)
 
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:  # noqa: ARG002 - the protocol has it

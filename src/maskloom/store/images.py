@@ -20,9 +20,12 @@ from maskloom.errors import ImageError, MaskloomError
 from maskloom.store import tiff
 from maskloom.store.files import atomic_write_bytes
 from maskloom.store.orientation import upright, upright_size
+from maskloom.work.memory import free_bytes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 MAX_PIXELS = 1 << 28
+_MAX_MAP_PIXELS = 1 << 33
+_MAP_BYTES = 8  # a pixel, while it is read and its numbers become classes
 _ORIENTATION_TAG = 274
 _CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
@@ -72,9 +75,10 @@ def read_map(path: Path) -> NDArray[Any]:
         TIFF) or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) uint8 of a colour map.
 
     Raises:
-        ImageError: as for `read_image`; or a TIFF of fractions or of other channels.
+        ImageError: as for `read_image`, but that a TIFF may be as large as memory allows; or a
+            TIFF of fractions or of other channels.
     """
-    image_size(path)
+    _map_size(path)
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_stored(path))
         return np.ascontiguousarray(upright(array, orientation))
@@ -99,18 +103,22 @@ def is_color(path: Path) -> bool:
     Raises:
         ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
     """
-    image_size(path)
+    _map_size(path)
     if is_tiff(path):
         return int(decoding(path, lambda: tiff.channels(path))) > 1
     with _opened(path) as image:
         return len(image.getbands()) > 2
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, *, most: int = MAX_PIXELS) -> tuple[int, int]:
     """(H, W) after EXIF orientation, from the header alone.
 
+    Args:
+        path: of the file.
+        most: pixels that it may have.
+
     Raises:
-        ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
+        ImageError: missing, empty, not an image, or over `most`.
     """
     refuse_absent(path)
     if is_tiff(path):
@@ -118,9 +126,9 @@ def image_size(path: Path) -> tuple[int, int]:
     else:
         with _opened(path) as image:
             width, height = image.size
-            _refuse_huge(path, height, width)
+            _refuse_huge(path, height, width, most)
             orientation = _orientation(path, image)
-    _refuse_huge(path, height, width)
+    _refuse_huge(path, height, width, most)
     return upright_size((height, width), orientation)
 
 
@@ -213,10 +221,25 @@ def decoding(path: Path, work: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _refuse_huge(path: Path, height: int, width: int) -> None:
-    if height * width > MAX_PIXELS:
+def _map_size(path: Path) -> tuple[int, int]:
+    """(H, W) of a label map; a TIFF may be as large as memory allows."""
+    if not is_tiff(path):
+        return image_size(path)
+    height, width = image_size(path, most=_MAX_MAP_PIXELS)
+    if height * width > MAX_PIXELS and height * width * _MAP_BYTES > free_bytes():
         raise ImageError(
-            f"the image claims more than {MAX_PIXELS} pixels",
+            "the label map does not fit into memory",
+            where=path,
+            seen=f"{width} × {height}",
+            hint="use a machine with more memory, or cut the map",
+        )
+    return height, width
+
+
+def _refuse_huge(path: Path, height: int, width: int, most: int) -> None:
+    if height * width > most:
+        raise ImageError(
+            f"the image claims more than {most} pixels",
             where=path,
             seen=f"{width} × {height}",
             hint="check the file, or cut it into tiles",
