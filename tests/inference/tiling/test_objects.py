@@ -30,18 +30,19 @@ SCENE = Taxonomy((Category("cell", "cell", "thing"), Category("soil", "soil", "s
 PRE = Preprocessing(("class", "distance"), 255.0, (0.0, 0.0), (1.0, 1.0), 1)
 
 
-def seeing(taxonomy: Taxonomy) -> NetworkSegmenter:
+def seeing(taxonomy: Taxonomy, *, background: bool = True) -> NetworkSegmenter:
     """A network that says what its two channels hold: class 0, 1 or 2 of 255, and distance."""
-    n = 1 + len(taxonomy)
+    n = background + len(taxonomy)
     head = nn.Conv2d(2, n + 1, 1)
     with torch.no_grad():
         head.weight.zero_()
-        for k in range(n):  # -(v - k / 2)² without what all classes share
-            head.weight[k, 0, 0, 0] = 40.0 * k
-            head.bias[k] = -10.0 * k * k
+        for k in range(n):  # -(v - c / 2)² without what all classes share
+            c = k + (not background)
+            head.weight[k, 0, 0, 0] = 40.0 * c
+            head.bias[k] = -10.0 * c * c
         head.weight[n, 1, 0, 0] = 8.0
         head.bias[n] = -4.0
-    channels = Channels(taxonomy, background=True, distance=True)
+    channels = Channels(taxonomy, background=background, distance=True)
     return NetworkSegmenter(TorchEngine(head.eval()), channels, preprocessing=PRE, layer="model/m")
 
 
@@ -152,6 +153,20 @@ def test_stuff_that_is_small_on_the_whole_is_left_out_and_not_block_by_block(tmp
         PanopticSegmenter(seeing(SCENE), Decoding(stuff_area=65)), picture(truth, classes), strict
     )
     assert len(large.labels("model/m").rows) == 0
+
+
+def test_pixels_that_nobody_claims_are_void_where_there_is_no_background(tmp_path):
+    truth = cells((150, 150))
+    truth[:, 100:] = 0
+    classes = np.where(truth > 0, 1, 2)
+    classes[63:65, 126:130] = 1  # a thing too small to be one, at a corner of blocks
+    segmenter = PanopticSegmenter(seeing(SCENE, background=False), Decoding(stuff_area=64))
+    image = picture(truth, classes)
+    wanted = segmenter.predict(image).labels
+    assert wanted.coverage.area is not None
+    found = tiled_of(segmenter, image, tmp_path).labels("model/m")
+    assert found.coverage.area is not None
+    np.testing.assert_array_equal(found.coverage.area.dense(0), wanted.coverage.area.dense(0))
 
 
 def test_facts_name_the_conflicts(tmp_path):

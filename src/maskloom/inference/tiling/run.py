@@ -46,6 +46,7 @@ class Tiled:
         damaged: lines of the journal that could not be read; their blocks were made again.
         seams: how much windows of a blend disagree.
         stuff_area: px that a stuff segment of the whole image must have.
+        void: pixels that nobody claims are void, not background.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Tiled:
     damaged: int
     seams: Seams
     stuff_area: int = 0
+    void: bool = False
 
     def block_file(self, index: int) -> Path:
         """Where a block lies."""
@@ -104,9 +106,10 @@ def label_tiled(
     if share is not None and len(mine) < len(missing):
         return None
     seams = sum((Seams(*journal[str(i)]["seams"]) for i in range(len(plan))), Seams())
-    tiled = Tiled(folder, plan, resumed, journal.damaged, seams, _stuff_area(make))
+    tiled = Tiled(folder, plan, resumed, journal.damaged, seams, *_rules(make))
     said = {"plan": plan.to_json(), "resumed": resumed, "damaged": journal.damaged,
-            "seams": [seams.pixels, seams.differing], "stuff_area": tiled.stuff_area}  # fmt: skip
+            "seams": [seams.pixels, seams.differing], "stuff_area": tiled.stuff_area,
+            "void": tiled.void}  # fmt: skip
     atomic_write_bytes(folder / _WHOLE, json.dumps(said).encode())
     return tiled
 
@@ -131,6 +134,7 @@ def open_tiled(folder: Path) -> Tiled:
             int(said["damaged"]),
             Seams(*said["seams"]),
             int(said["stuff_area"]),
+            bool(said["void"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -163,9 +167,12 @@ def _moments(make: Maker, image: Path) -> Moments | None:
         return image_moments(raster.read, raster.size, inner.preprocessing)
 
 
-def _stuff_area(make: Maker) -> int:
+def _rules(make: Maker) -> tuple[int, bool]:
+    """`stuff_area` and `void` of a segmenter: what holds for images and not for blocks."""
     segmenter = made(make)
-    return segmenter.decoding.stuff_area if isinstance(segmenter, PanopticSegmenter) else 0
+    if not isinstance(segmenter, PanopticSegmenter):
+        return 0, False
+    return segmenter.decoding.stuff_area, not segmenter.inner.channels.background
 
 
 def _compute(

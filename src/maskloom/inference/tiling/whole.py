@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import FULL, Coverage, Labels, Rows
+from maskloom.core.masks import Masks
 from maskloom.errors import DataError, ImageError
 from maskloom.inference.stitch.assemble import assemble_masks
 from maskloom.inference.stitch.fragments import Fragments, block_facts
@@ -152,7 +153,18 @@ def whole_labels(blocks: Blocks, layer: str, stitched: Stitched | None = None) -
         instance=np.arange(1, len(kept) + 1),
         score=stitched.score[kept].clip(0, 1),
     )
-    return Labels(size, rows=rows, confidence=confidence, layer=layer)
+    return Labels(
+        size, rows=rows, coverage=_coverage(blocks, rows), confidence=confidence, layer=layer
+    )
+
+
+def _coverage(blocks: Blocks, rows: Rows) -> Coverage:
+    """All of the image, or where void is what nobody claims, the pixels of the rows."""
+    height, width = blocks.plan.size
+    if not blocks.tiled.void:
+        return FULL
+    area = rows.masks.merge() if len(rows) else Masks.empty(1, (height, width))
+    return FULL if int(area.areas.sum()) == height * width else Coverage(area=area)
 
 
 def _bytes(labels: BlockLabels) -> int:
