@@ -13,7 +13,7 @@ from maskloom.core.run import Preprocessing, Run
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import ImageError
 from maskloom.inference.decode import Decoding
-from maskloom.inference.detector import at_size, paste
+from maskloom.inference.detector import _inside, _pad, at_size, paste
 from maskloom.inference.open_run import segmenter_of
 from maskloom.models import checkpoint
 from maskloom.models.detector import mask_targets
@@ -154,3 +154,22 @@ def test_resizing_to_the_same_size_changes_nothing() -> None:
     image = np.arange(24, dtype=np.uint16).reshape(4, 6, 1)
     assert at_size(image, (4, 6)) is image
     assert at_size(image, (2, 3)).tolist() == [[[4], [6], [8]], [[16], [18], [20]]]
+
+
+def test_nothing_is_found_in_the_margin_around_the_image(tmp_path: Path, image) -> None:
+    """Boxes whose centre lies outside are gone; the others touch the image."""
+    boxes = np.array([[0, 0, 20, 20], [20, 20, 40, 40], [90, 20, 110, 40]], np.float32)
+    found = {"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7])}
+    kept = _inside(found, np.array([16, 16, 16, 16], np.float32), (45, 70))
+    assert kept["scores"].tolist() == [0.8]
+    assert kept["boxes"].tolist() == [[4, 4, 24, 24]]
+
+
+@pytest.mark.parametrize("size", [(45, 70), (32, 32), (1, 31)])
+def test_images_lie_in_the_middle_of_a_frame_of_nothing(size) -> None:
+    padded, (top, left) = _pad(np.ones((*size, 3), np.float32), 32)
+    assert padded.shape[0] % 32 == padded.shape[1] % 32 == 0
+    assert min(top, left) >= 16
+    assert padded.sum() == 3 * size[0] * size[1]
+    assert padded[top : top + size[0], left : left + size[1]].min() == 1
+    assert padded.shape[0] - size[0] - top in (top, top + 1)

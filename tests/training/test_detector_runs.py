@@ -237,3 +237,19 @@ def test_panoptic_runs_learn_things_and_stuff(
     assert scored["pq_stuff"] > 0.5
     assert scored["pq"] > 0.3
     assert json.loads((run / "model.json").read_text())["task"] == "panoptic"
+
+
+@pytest.mark.parametrize(("tie", "kept"), [(-1.0, 1), (2.0, 0)])
+def test_equal_scores_are_told_apart_by_their_tie(tmp_path: Path, tie: float, kept: int) -> None:
+    """A network of one step finds nothing: AP50 is 0 as before, AP is above -1 and below 2."""
+    plan = plan_of(data_of(discs(tmp_path / "d")), steps=1)
+    prepare_folder(tmp_path / "run", Beginning())
+    run, before = fit(plan, tmp_path / "run", Beginning())
+    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric.launch()
+    state = State({**before.fixed}, best=before.best, best_tie=tie)
+    times: list[int] = []
+    Loop(plan, fabric, state, run=run, tensors=None).run(
+        Sinks(lambda *_: times.append(state.step), lambda *_: None)
+    )
+    assert len(times) == kept

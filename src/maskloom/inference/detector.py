@@ -89,22 +89,27 @@ class DetectorSegmenter:
         size = self.family.shrink(self.options, (height, width))
         pre = self.run.preprocessing
         small = normalize(to_unit(at_size(image, size), pre), pre)
-        padded = _pad(small, pre.stride)
+        padded, (top, left) = _pad(small, pre.stride)
         try:
             with torch.inference_mode(), autocast(self.precision, self.device):
-                _, (found,), logits = self.network(to_batch([padded], self.device), size_hw=size)
+                _, (found,), logits = self.network(to_batch([padded], self.device))
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ImageError(
                 "the image does not fit into memory in one pass",
                 seen=f"{width} × {height}",
                 hint="lower --set model.max_objects, or train with a smaller max_size",
             ) from error
-        numpy = {name: value.float().cpu().numpy() for name, value in found.items()}
+        numpy = _inside(
+            {name: value.float().cpu().numpy() for name, value in found.items()},
+            np.array([left, top, left, top], np.float32),
+            size,
+        )
         scale = np.array([width / size[1], height / size[0]] * 2)
         objects = self._objects(numpy, numpy["boxes"] * scale, (height, width))
         stuff = None
         if logits is not None:
-            winner = logits[0].argmax(dim=0).cpu().numpy()[: size[0], : size[1]]
+            winner = logits[0].argmax(dim=0).cpu().numpy()
+            winner = winner[top : top + size[0], left : left + size[1]]
             stuff = self._stuff(winner, (height, width))
         rows = objects if stuff is None else _joined(stuff, objects)
         return Prediction(Labels((height, width), rows=rows, layer=self.name))
@@ -199,9 +204,28 @@ def _interpolation(
     return scaled
 
 
-def _pad(image: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
-    """Below and right by the mean, which is zero: mirrored objects would be found there."""
-    return np.pad(image, ((0, -image.shape[0] % stride), (0, -image.shape[1] % stride), (0, 0)))
+def _pad(image: NDArray[np.float32], stride: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """The image in a frame of its mean (zero), and its offset (y, x) there.
+
+    As crops show it in training: amid at least half a stride of nothing. Mirrored objects would
+    be found, and convolutions see the frame's own edge otherwise than nothing.
+    """
+    spans = []
+    for side in image.shape[:2]:
+        frame = -(-(side + stride) // stride) * stride
+        first = (frame - side) // 2
+        spans.append((first, frame - side - first))
+    return np.pad(image, (*spans, (0, 0))), (spans[0][0], spans[1][0])
+
+
+def _inside(
+    found: dict[str, NDArray[Any]], offset: NDArray[np.float32], size: tuple[int, int]
+) -> dict[str, NDArray[Any]]:
+    """Detections in the image's own frame; without those whose centre lies outside of it."""
+    boxes = found["boxes"] - offset
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    kept = ((centre > 0) & (centre < [size[1], size[0]])).all(axis=1)
+    return {name: value[kept] for name, value in {**found, "boxes": boxes}.items()}
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

@@ -58,17 +58,13 @@ class Detector(nn.Module):
         self.semantic = semantic
 
     def forward(
-        self,
-        images_BCHW: Tensor,
-        targets: Targets | None = None,
-        size_hw: tuple[int, int] | None = None,
+        self, images_BCHW: Tensor, targets: Targets | None = None
     ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], Tensor | None]:
         """Losses where targets are given, else detections.
 
         Args:
             images_BCHW: normalised, H and W multiples of the stride.
             targets: see `Targets`; one for each image, in training mode only.
-            size_hw: the part of every image that is not padding; None is all of it.
 
         Returns:
             losses by name; per image boxes (N, 4), scores, labels (N,), masks (N, 1, M, M);
@@ -77,7 +73,7 @@ class Detector(nn.Module):
         hw = (int(images_BCHW.shape[2]), int(images_BCHW.shape[3]))
         if targets is not None:
             targets = [{**target, "boxes": target["boxes"].float()} for target in targets]
-        frames = ImageList(images_BCHW, [size_hw or hw] * len(images_BCHW))
+        frames = ImageList(images_BCHW, [hw] * len(images_BCHW))
         features = {name: map_.float() for name, map_ in self.backbone(images_BCHW).items()}
         boxes, first = self.rpn(frames, features, targets)
         found, second = self.roi_heads(features, boxes, frames.image_sizes, targets)

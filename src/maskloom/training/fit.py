@@ -30,8 +30,9 @@ from maskloom.training.state import STATE, State, load_state, save_state
 from maskloom.work import progress
 
 _UNDRAWN = frozenset({
-    "step", "seconds", "val_score", "val_fwiou", "val_mean_accuracy", "val_dice_per_sample",
-    "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1", "val_ar10", "val_ar100",
+    "step", "seconds", "val_score", "val_tie", "val_fwiou", "val_mean_accuracy",
+    "val_dice_per_sample", "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1",
+    "val_ar10", "val_ar100",
 })  # fmt: skip
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
 

@@ -160,8 +160,9 @@ class Loop:
             scores = validate(segmenter, plan.validation, plan.task)
         scores = self.fabric.broadcast(scores)
         self._log(state.step, {f"val_{name}": value for name, value in scores.items()})
-        if scores["score"] > state.best:
-            state.best, state.best_step, state.since_best = scores["score"], state.step, 0
+        if (scores["score"], scores["tie"]) > (state.best, state.best_tie):
+            state.best, state.best_tie = scores["score"], scores["tie"]
+            state.best_step, state.since_best = state.step, 0
             if self.fabric.is_global_zero:
                 sinks.keep(weights, scores)
         else:

@@ -28,7 +28,8 @@ class State:
 
     Args:
         step: batches done.
-        best: highest validation score so far, and the step it is of.
+        best: highest validation score so far, and the step it is of; `best_tie` is the score that
+            tells equal ones apart.
         since_best: validations without a better score.
         seconds: spent training, over all sittings.
         finished: whether the last step, the time limit or early stopping was reached.
@@ -42,6 +43,7 @@ class State:
     best: float = -1.0
     best_step: int = 0
     since_best: int = 0
+    best_tie: float = -1.0
     seconds: float = 0.0
     finished: bool = False
     recent: dict[str, float] = field(default_factory=dict)
