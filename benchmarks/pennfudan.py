@@ -56,7 +56,7 @@ def main() -> None:
         if part == "overfit":
             measured = run_part(
                 given.data, work / part, (lists["eight"], "same", lists["eight"]),
-                given.steps or 500, OVERFIT,
+                given.steps or 1500, OVERFIT,
             )  # fmt: skip
         else:
             measured = run_part(
