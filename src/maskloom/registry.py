@@ -94,38 +94,44 @@ MODELS: dict[str, Entry] = {
     ),
 }
 
+_ALL = ("semantic", "instance", "panoptic")
+
 LOSSES: dict[str, Entry] = {
     "ce": Entry(
         "maskloom.training.losses:cross_entropy",
         "cross-entropy over valid pixels, weighted by class",
-        ("semantic", "instance"),
+        _ALL,
         "train",
     ),
     "dice": Entry(
         "maskloom.training.losses:soft_dice",
         "1 - mean soft Dice over the classes that are present",
-        ("semantic", "instance"),
+        _ALL,
         "train",
     ),
     "distance": Entry(
         "maskloom.training.losses:distance_loss",
         "cross-entropy of the distance to an object's rim, from which objects are parted",
-        ("instance",),
+        ("instance", "panoptic"),
+        "train",
+    ),
+    "detector": Entry(
+        "maskloom.training.detector_objective:DetectorObjective",
+        "the five losses of Mask R-CNN: proposals, their boxes; kinds, boxes, masks of objects",
+        ("instance", "panoptic"),
         "train",
     ),
 }
 
 _MAP, _JITTER = "maskloom.training.augment:sample_map", "maskloom.training.augment:jitter"
-_BOTH = ("semantic", "instance")
-
 AUGMENTATIONS: dict[str, Entry] = {
-    "crop": Entry(_MAP, "random crops of one size", _BOTH, "train"),
-    "scale": Entry(_MAP, "random scaling", _BOTH, "train"),
-    "rotate": Entry(_MAP, "random rotation", _BOTH, "train"),
-    "flip": Entry(_MAP, "random mirroring", _BOTH, "train"),
-    "elastic": Entry(_MAP, "smooth random shifts", _BOTH, "train"),
-    "color": Entry(_JITTER, "random brightness, contrast, gamma and saturation", _BOTH, "train"),
-    "noise": Entry(_JITTER, "added Gaussian noise", _BOTH, "train"),
+    "crop": Entry(_MAP, "random crops of one size", _ALL, "train"),
+    "scale": Entry(_MAP, "random scaling", _ALL, "train"),
+    "rotate": Entry(_MAP, "random rotation", _ALL, "train"),
+    "flip": Entry(_MAP, "random mirroring", _ALL, "train"),
+    "elastic": Entry(_MAP, "smooth random shifts", _ALL, "train"),
+    "color": Entry(_JITTER, "random brightness, contrast, gamma and saturation", _ALL, "train"),
+    "noise": Entry(_JITTER, "added Gaussian noise", _ALL, "train"),
 }
 
 # Scores carry the names that reports carry; they are computed together, not loaded by name.
@@ -133,7 +139,6 @@ _PIXELS = "maskloom.metrics.pixels:PixelMetrics"
 _INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
 _PANOPTIC = "maskloom.metrics.panoptic:PanopticMetrics"
 _ONE, _SEGMENTS = ("instance",), ("panoptic",)
-_ALL = (*_BOTH, *_SEGMENTS)
 
 METRICS: dict[str, Entry] = {
     "miou": Entry(_PIXELS, "intersection over union, mean over classes", _ALL),

@@ -5,7 +5,6 @@ Whole images only; images larger than memory are cut by `tiling/`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,34 +78,6 @@ class NetworkSegmenter:
         self.channels = channels
         self.preprocessing = preprocessing
         self.layer = layer
-
-    @classmethod
-    def from_run(
-        cls, path: Path, device: str = "auto", *, depth: float = DEPTH, min_area: int = MIN_AREA
-    ) -> NetworkSegmenter:
-        """The network of a run's folder, on the best device at hand.
-
-        Raises:
-            CheckpointError: the run is damaged.
-        """
-        import torch
-
-        from maskloom.inference.engines.torch_engine import TorchEngine, usable_precision
-        from maskloom.models import checkpoint
-
-        run = Run.load(path)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
-        return cls(
-            TorchEngine(checkpoint.load(run).to(device), precision=precision, device=device),
-            Channels(run.taxonomy, run.background, run.task == "instance"),
-            preprocessing=run.preprocessing,
-            layer=run.layer,
-            depth=depth,
-            min_area=min_area,
-            run=run,
-        )
 
     @property
     def name(self) -> str:

@@ -24,8 +24,8 @@ from maskloom.training.plan import Plan
 from maskloom.training.targets import IGNORED
 
 SEMANTIC = 0.5
-"""Weight of the semantic head's loss beside the detector's (Kirillov et al. 2019, Panoptic FPN,
-table 2 finds 0.5 to 0.75 good for λs)."""
+"""Weight of the semantic head's loss beside the detector's; Kirillov et al. 2019 (Panoptic FPN)
+weigh the two, too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
