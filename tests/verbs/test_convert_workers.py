@@ -96,3 +96,23 @@ def test_differences_add_up_and_the_first_stays_the_first():
     one, two = Difference(3, 2, 5, 1, ""), Difference(4, 4, 0, 0, "b")
     assert one + two == Difference(7, 6, 5, 1, "b")
     assert (Difference(0, 0, 1, 0, "a") + two).first == "a"
+
+
+def test_shares_are_data_sets_that_together_are_all(objects, tmp_path):
+    convert(objects, tmp_path / "all", to="objects")
+    whole = {name for name in tree(tmp_path / "all") if name.endswith(".png")}
+    found: list[str] = []
+    for i in (1, 2, 3):
+        out = tmp_path / f"part{i}"
+        done = convert(objects, out, to="objects", shard=f"{i}/3", workers=1 + i % 2)
+        assert 5 < done.results["images"] < 60
+        part = tree(out)
+        found += [name for name in part if name.endswith(".png")]
+        assert all(part[name] == tree(tmp_path / "all")[name] for name in part if name in whole)
+    assert sorted(found) == sorted(whole)
+
+
+def test_a_share_that_cannot_be_is_refused(objects, tmp_path):
+    with pytest.raises(UsageError, match="no such shard"):
+        convert(objects, tmp_path / "out", to="objects", shard="4/3")
+    assert not (tmp_path / "out").exists()

@@ -87,6 +87,18 @@ class Dataset:
                 raise DataError("no such sample", where=self.name, seen=key)
         return replace(self, samples=tuple(by_key[key] for key in wanted))
 
+    def within(self, keys: Iterable[str]) -> Dataset:
+        """The samples of these keys in the data set's own order, with its splits cut to them."""
+        wanted = set(keys)
+        splits = {
+            name: tuple(k for k in named if k in wanted) for name, named in self.splits.items()
+        }
+        return replace(
+            self,
+            samples=tuple(sample for sample in self.samples if sample.key in wanted),
+            splits={name: named for name, named in splits.items() if named},
+        )
+
     def split(self, name: str | None) -> Dataset:
         """The samples of a named split; None is all of them.
 

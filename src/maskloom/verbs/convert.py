@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.formats.base import ReadOptions
     from maskloom.formats.transfer import Transfer
+    from maskloom.work.shards import Share
 
 
 def convert(
@@ -28,6 +29,7 @@ def convert(
     set_: tuple[str, ...] = (),
     workers: int = 1,
     engine: Literal["local", "ray"] = "local",
+    shard: str | None = None,
 ) -> Outcome:
     """Translate labels between formats, exactly or not at all.
 
@@ -46,8 +48,10 @@ def convert(
         skip_bad: leave invalid annotations out and count them.
         set_: options of the formats, from.KEY=VALUE and to.KEY=VALUE.
         workers: processes that read the source and compare what was written; 0 is one per core.
-            One process writes, and the bytes are the same. Worth it from some hundred images.
+            One process writes, and the bytes are the same.
         engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
+        shard: i/N: convert only the i-th of N shares, each into a data set of its own: the images
+            whose keys fall to it by their hash.
 
     Raises:
         UsageError: an option or name is unknown, or dst lies in src.
@@ -59,13 +63,22 @@ def convert(
     from maskloom.formats.readers import Readers
     from maskloom.formats.transfer import refuse_nested, transfer
     from maskloom.work.executors import open_executor
+    from maskloom.work.shards import Share
 
     target = load_format(to)
     source = detect_format(src) if from_ is None else load_format(from_)
     options = parse_settings(set_, {"from": source.ReadOptions, "to": target.WriteOptions})
     refuse_nested(src, dst)
     opening = partial(
-        _opened, src, source.name, options["from"], images, split, map_, skip_bad=skip_bad
+        _opened,
+        src,
+        source.name,
+        options["from"],
+        images,
+        split,
+        map_,
+        skip_bad=skip_bad,
+        share=None if shard is None else Share.parse(shard),
     )
     dataset = opening()
     with open_executor(engine, workers) as executor:
@@ -90,12 +103,15 @@ def _opened(
     map_: tuple[str, ...],
     *,
     skip_bad: bool,
+    share: Share | None,
 ) -> Dataset:
     """The source as it is converted, here or in a worker."""
     from maskloom.formats.detect import read_dataset
     from maskloom.formats.rename import renamed
 
     dataset = read_dataset(src, fmt, options=options, images=images, split=split, skip_bad=skip_bad)
+    if share is not None:
+        dataset = dataset.within(sample.key for sample in dataset.samples if share.has(sample.key))
     return renamed(dataset, map_)
 
 
