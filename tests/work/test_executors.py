@@ -217,7 +217,9 @@ def test_a_script_without_a_main_guard_runs_once(checkout):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_a_parent_that_is_killed_or_interrupted(checkout, tmp_path, how):
     process, text = script(checkout, f"partial(chores.sleep_long, folder={str(tmp_path)!r})")
-    process.stdin.write(text)
+    # a test run that was started in the background of a shell ignores Ctrl-C, and so would this
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    process.stdin.write(heard + text)
     process.stdin.close()
     until = time.monotonic() + 30
     while len(list(tmp_path.glob("pid-*"))) < 2 and time.monotonic() < until:
