@@ -74,6 +74,7 @@ def test_shares_divide_the_tiles_and_the_last_one_writes(run_folder, tmp_path):
     blocks = list((tmp_path / "out.partial").rglob("0*.npz"))
     assert 5 <= len(blocks) <= 6
     predict("--out", tmp_path / "out", "--shard", "1/3")
+    assert 10 <= len(list((tmp_path / "out.partial").rglob("0*.npz"))) <= 11
     last = predict("--out", tmp_path / "out", "--shard", "3/3")
     assert last["written"]
     assert hashes(tmp_path / "out") == hashes(tmp_path / "whole")

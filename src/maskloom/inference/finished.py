@@ -16,7 +16,7 @@ from maskloom.core.sample import Sample
 from maskloom.formats.base import LargeMap
 from maskloom.inference.items import item_of, tiles_of
 from maskloom.inference.stitch.objects import Stitched
-from maskloom.inference.tiling.run import Tiled, open_tiled
+from maskloom.inference.tiling.tiled import Tiled, open_tiled
 from maskloom.inference.tiling.whole import Blocks, stitch, whole_labels
 from maskloom.store.items import load_item
 from maskloom.store.rasters import open_raster
@@ -60,7 +60,8 @@ class Large:
             "computed_per_pixel": round(plan.overhead, 3),
             "resumed": tiled.resumed,
             "damaged_journal_lines": tiled.damaged,
-            "seam_disagreement": 0.0 if plan.mode == "exact" else tiled.seams.share,
+            "seam_pixels": tiled.seams.pixels,
+            "seam_disagreement": tiled.seams.share,
         }
         if self.stitched is not None:
             out["conflicts"] = asdict(self.stitched.conflicts)

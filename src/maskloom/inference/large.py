@@ -15,7 +15,8 @@ from maskloom.inference.maker import Maker
 from maskloom.inference.tiling.choose import plan_for
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
-from maskloom.inference.tiling.run import is_complete, label_tiled
+from maskloom.inference.tiling.run import label_tiled
+from maskloom.inference.tiling.tiled import is_complete
 from maskloom.store.rasters import raster_size
 from maskloom.work.executors import Executor
 from maskloom.work.shards import Item, Share

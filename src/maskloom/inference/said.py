@@ -121,10 +121,11 @@ def said_of_tiles(key: str, facts: Mapping[str, Any]) -> str:
     tile = " × ".join(str(n) for n in facts["tile"])
     cost = f"{facts['computed_per_pixel']:.2f} px computed per px"
     said = f"{key}: {counted(facts['tiles'], 'tile')} of {tile} px, {cost}"
-    if facts["mode"] == "exact":
-        said += ", the network's output is that of one pass"
-    elif facts["seam_disagreement"] is not None:
-        said += f", windows disagree on {facts['seam_disagreement']:.2%} of what they share"
+    share, pixels = facts["seam_disagreement"], facts["seam_pixels"]
+    if share is not None and facts["mode"] == "exact":
+        said += f", {round(share * pixels)} of {pixels:,} px checked at seams differ from one pass"
+    elif share is not None:
+        said += f", windows disagree on {share:.2%} of what they share"
     conflicts = sum(facts.get("conflicts", {}).values())
     if conflicts:
         said += f", {counted(conflicts, 'conflict')} of objects at seams"

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from maskloom.inference.maker import made
 from maskloom.inference.open_run import open_run
 from maskloom.inference.tiling.choose import plan_for
 from maskloom.inference.tiling.options import TileOptions
-from maskloom.inference.tiling.run import block_file, label_tiled
+from maskloom.inference.tiling.run import label_tiled
+from maskloom.inference.tiling.tiled import block_file
 from maskloom.inference.tiling.whole import Blocks, whole_labels
 from maskloom.store.images import read_image
 from maskloom.work.executors import open_executor
@@ -161,6 +163,7 @@ def test_a_truncated_image_keeps_what_was_made(maker, tmp_path):
 def test_a_full_disk_is_told_and_the_next_call_goes_on(maker, image_file, tmp_path, run_folder):
     code = f"""
 import resource, signal
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from maskloom.errors import WriteError
@@ -208,6 +211,7 @@ def test_killed_at_random_blocks_the_bytes_are_the_same(maker, run_folder, tmp_p
     tiled_of(maker, image, tmp_path / "whole", tile=32)
     wanted = bytes_of(tmp_path / "whole")
     code = f"""
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from maskloom.inference.open_run import open_run
@@ -237,6 +241,19 @@ with open_executor() as executor:
     again = tiled_of(maker, image, tmp_path / "killed", tile=32)
     assert 0 < again.resumed < len(again.plan)
     assert bytes_of(tmp_path / "killed") == wanted
+
+
+def test_seams_are_checked_and_blocks_that_see_too_little_are_found_out(
+    maker, image_file, tmp_path
+):
+    good = tiled_of(maker, image_file, tmp_path / "good")
+    assert good.seams.pixels == 3 * 64 * 64
+    assert good.seams.differing == 0
+    plan = replace(good.plan, before=(0, 0), after=(0, 0))
+    with open_executor() as executor:
+        blind = label_tiled(maker, image_file, tmp_path / "blind", plan=plan, executor=executor)
+    # the check reads no more than the blocks did, but elsewhere
+    assert blind.seams.differing > 100
 
 
 def test_an_image_without_a_plan_of_its_segmenter_is_refused():

@@ -10,56 +10,26 @@ any order, anywhere, and gives the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskloom.errors import DataError
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
 from maskloom.inference.preprocess import Moments, image_moments
 from maskloom.inference.tiling.blocks import save_block
+from maskloom.inference.tiling.check import checked_seams
 from maskloom.inference.tiling.compute import block_labels
 from maskloom.inference.tiling.forward import Seams
 from maskloom.inference.tiling.plan import Plan
-from maskloom.store.files import atomic_write_bytes
+from maskloom.inference.tiling.tiled import Tiled, block_file, save_tiled
 from maskloom.store.rasters import open_raster
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.journal import Journal
 from maskloom.work.shards import Share
-
-_WHOLE = "whole.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Tiled:
-    """An image whose blocks are all there.
-
-    Args:
-        folder: of the blocks.
-        plan: how the image is cut.
-        resumed: blocks that were there before.
-        damaged: lines of the journal that could not be read; their blocks were made again.
-        seams: how much windows of a blend disagree.
-        stuff_area: px that a stuff segment of the whole image must have.
-        void: pixels that nobody claims are void, not background.
-    """
-
-    folder: Path
-    plan: Plan
-    resumed: int
-    damaged: int
-    seams: Seams
-    stuff_area: int = 0
-    void: bool = False
-
-    def block_file(self, index: int) -> Path:
-        """Where a block lies."""
-        return block_file(self.folder, index)
 
 
 def label_tiled(
@@ -94,9 +64,10 @@ def label_tiled(
             old.unlink()
     missing = [index for index in range(len(plan)) if not _is_there(journal, folder, index)]
     resumed = len(plan) - len(missing)
-    mine = missing if share is None else missing[share.number - 1 :: share.of]
+    mine = [i for i in missing if share is None or i % share.of == share.number - 1]
+    moments = _moments(make, image)
     if mine:
-        work = partial(_compute, make, image, folder, plan, _moments(make, image))
+        work = partial(_compute, make, image, folder, plan, moments)
         with progress.bar(f"tiles of {image.name}", len(plan), "tile") as bar:
             bar.advance(resumed)
             for _, done in executor.map(work, [(index,) for index in mine]):
@@ -107,47 +78,11 @@ def label_tiled(
         return None
     seams = sum((Seams(*journal[str(i)]["seams"]) for i in range(len(plan))), Seams())
     tiled = Tiled(folder, plan, resumed, journal.damaged, seams, *_rules(make))
-    said = {"plan": plan.to_json(), "resumed": resumed, "damaged": journal.damaged,
-            "seams": [seams.pixels, seams.differing], "stuff_area": tiled.stuff_area,
-            "void": tiled.void}  # fmt: skip
-    atomic_write_bytes(folder / _WHOLE, json.dumps(said).encode())
+    if plan.mode == "exact":
+        with open_raster(image) as raster:
+            tiled = replace(tiled, seams=checked_seams(made(make), raster.read, tiled, moments))
+    save_tiled(tiled)
     return tiled
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether all blocks of an image are there."""
-    return (folder / _WHOLE).is_file()
-
-
-def open_tiled(folder: Path) -> Tiled:
-    """An image whose blocks are all there.
-
-    Raises:
-        DataError: they are not, or the file that says so is damaged.
-    """
-    try:
-        said = json.loads((folder / _WHOLE).read_bytes())
-        return Tiled(
-            folder,
-            Plan.from_json(said["plan"]),
-            int(said["resumed"]),
-            int(said["damaged"]),
-            Seams(*said["seams"]),
-            int(said["stuff_area"]),
-            bool(said["void"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            "the tiles of an image are not whole",
-            where=folder,
-            seen=error,
-            hint="remove the .partial folder and predict again",
-        ) from error
-
-
-def block_file(folder: Path, index: int) -> Path:
-    """Where a block lies."""
-    return folder / f"{index:06d}.npz"
 
 
 def _is_there(journal: Journal, folder: Path, index: int) -> bool:

@@ -18,7 +18,7 @@ from maskloom.inference.stitch.instances import join
 from maskloom.inference.stitch.objects import Stitched
 from maskloom.inference.tiling.blocks import BlockLabels, load_block
 from maskloom.inference.tiling.plan import Box, inside
-from maskloom.inference.tiling.run import Tiled
+from maskloom.inference.tiling.tiled import Tiled
 from maskloom.store.images import MAX_PIXELS
 
 Layer = Literal["classes", "confidence"]
