@@ -29,6 +29,7 @@ import numpy as np
 import tifffile
 import torch
 
+from maskloom.store.images import read_map, write_png
 from maskloom.store.scenes import generate
 
 BLOCK = 1000
@@ -60,6 +61,8 @@ def main() -> None:
         results[f"one_pass_{precision}"] = one_pass(run)
         print(json.dumps(results[f"one_pass_{precision}"]), flush=True)
         results[f"sizes_{precision}"] = [measured(folder, run, size) for size in sizes]
+    results["global_pooling"] = blended(folder)
+    print(json.dumps(results["global_pooling"]), flush=True)
     if options.killed:
         run = trained(folder, options.precision.split(",")[-1])
         results["kills"] = killed(folder, run, options.killed, options.kills, options.seed)
@@ -70,23 +73,22 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def trained(folder: Path, precision: str) -> Path:
+def trained(folder: Path, precision: str, model: str = "unet", steps: int = 20) -> Path:
     """A run of a few steps: what the weights say does not matter here."""
-    out = folder / f"run-{precision}"
+    out = folder / f"run-{model.strip('+')}-{precision}"
     if out.is_dir():
         return out
     data = folder / "scenes"
     if not data.is_dir():
         for name in ("images", "masks"):
             (data / name).mkdir(parents=True)
-        from maskloom.store.images import write_png
-
         for n in range(4):
             image, objects = pixels(n)
             write_png(data / "images" / f"{n}.png", image)
             write_png(data / "masks" / f"{n}.png", (objects > 0).astype(np.uint8))
     maskloom(
-        "train", data, "--out", out, "--task", "semantic", "--steps", "20", "--set", "batch=2",
+        "train", data, "--out", out, "--task", "semantic", "--steps", steps, "--set", "batch=2",
+        "--model", model,
         "--set", "crop=128,128", "--set", f"precision={precision}", "--val", "0.25",
     )  # fmt: skip
     return out
@@ -244,6 +246,28 @@ def one_pass(run: Path) -> dict[str, object]:
         "blocks": len(plan),
         "largest_logit_difference": worst,
         "labels_that_differ": flips,
+    }
+
+
+def blended(folder: Path) -> dict[str, object]:
+    """DeepLabV3+ sees everything: windows of 256 px against one pass over 1536²."""
+    run = trained(folder, "fp32", "deeplabv3+", steps=150)
+    image = picture(folder, 1536)
+    maps = {}
+    for name, tile in (("whole", "0"), ("windows", "256")):
+        out = folder / f"deeplab-{name}"
+        shutil.rmtree(out, ignore_errors=True)
+        maskloom(*predict(image, run, out), "--set", f"tile={tile}")
+        maps[name] = read_map(out / "masks" / "1536.png")
+        said = json.loads(Path(f"{out}.json").read_text())["results"]["tiled"]
+    differing = np.count_nonzero(maps["whole"] != maps["windows"])
+    facts = said["1536"]
+    return {
+        "mode": facts["mode"],
+        "windows_px": facts["tile"][0],
+        "computed_per_pixel": facts["computed_per_pixel"],
+        "seam_disagreement": facts["seam_disagreement"],
+        "classes_that_differ_from_one_pass": differing / maps["whole"].size,
     }
 
 
