@@ -34,7 +34,7 @@ from scipy.spatial import cKDTree
 
 from maskloom.inference.stitch.assemble import assemble_masks
 from maskloom.inference.stitch.fragments import Fragments, block_facts
-from maskloom.inference.stitch.instances import Seams
+from maskloom.inference.stitch.instances import Stitcher
 
 Ints = NDArray[np.int64]
 
@@ -198,7 +198,7 @@ def by_pairs(whole: Whole, pairs: Ints) -> dict[str, int]:
 def stitched(tiles: list[Tile], side: int, band: int) -> dict[str, object]:
     """maskloom: facts of every tile, then the join."""
     start = time.perf_counter()
-    seams = Seams((side, side), band)
+    seams = Stitcher((side, side), band)
     for tile in tiles:
         seams.add(block_facts(tile.fragments, band))
     result = seams.result()
@@ -218,7 +218,7 @@ def stitched(tiles: list[Tile], side: int, band: int) -> dict[str, object]:
 def resources(tiles: list[Tile], side: int, band: int) -> dict[str, float]:
     """Peak of what joining allocates, and the time of masks of all cells."""
     tracemalloc.start()
-    seams = Seams((side, side), band)
+    seams = Stitcher((side, side), band)
     for tile in tiles:
         seams.add(block_facts(tile.fragments, band))
     result = seams.result()

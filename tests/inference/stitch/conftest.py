@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from maskloom.inference.stitch.fragments import BlockFacts, Box, Fragments, block_facts
+from maskloom.inference.stitch.fragments import BlockFacts, Fragments, block_facts
 from maskloom.inference.stitch.instances import join
 from maskloom.inference.stitch.objects import Stitched
+from maskloom.inference.tiling.plan import Box
 
 
 class Blocks:

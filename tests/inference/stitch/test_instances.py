@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from maskloom.errors import DataError, UsageError
 from maskloom.inference.stitch.fragments import BlockFacts, Fragments, block_facts
-from maskloom.inference.stitch.instances import Seams, join
+from maskloom.inference.stitch.instances import Stitcher, join
 
 
 def two_blocks(left, right, band: int, categories=(None, None)):
@@ -233,7 +233,7 @@ def test_facts_survive_a_file(tmp_path, Blocks, voronoi) -> None:
 
 def test_only_strips_of_blocks_that_still_wait_are_kept(Blocks, voronoi) -> None:
     blocks = Blocks(voronoi(np.random.default_rng(0), (60, 20), 20), range(10, 60, 10), [10], 1)
-    seams, waiting = Seams((60, 20), 1), []
+    seams, waiting = Stitcher((60, 20), 1), []
     for facts in blocks.facts():
         seams.add(facts)
         waiting.append(seams.waiting)
@@ -253,7 +253,7 @@ def test_blocks_that_do_not_partition_the_image_are_refused(Blocks) -> None:
     with pytest.raises(DataError, match="margin of 2 px"):
         join(facts, (4, 6), 2)
     with pytest.raises(UsageError, match="at least 1 px"):
-        Seams((4, 6), 0)
+        Stitcher((4, 6), 0)
     with pytest.raises(DataError, match="no block has this core"):
         join(facts, (4, 6), 1).lookup((0, 1, 0, 1))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -12,17 +14,18 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.inference.decode import Channels
 from maskloom.inference.engines.torch_engine import TorchEngine
 from maskloom.inference.network import NetworkSegmenter
-from maskloom.inference.preprocess import image_moments, pad_to_stride
+from maskloom.inference.preprocess import image_moments, normalize, pad_to_stride, to_unit
 from maskloom.inference.tiling.choose import field_of, plan_for
 from maskloom.inference.tiling.forward import (
     Feed,
+    Seams,
     blended_logits,
     exact_logits,
     gaussian,
     padded_window,
 )
 from maskloom.inference.tiling.options import TileOptions
-from maskloom.inference.tiling.plan import blend_plan
+from maskloom.inference.tiling.plan import Plan, blend_plan
 from maskloom.models.unet import UNET, UNetOptions
 
 CLASSES = Channels(Taxonomy.from_names(["a", "b", "c"]), background=False, distance=False)
@@ -124,7 +127,7 @@ def test_a_network_that_sees_everything_is_blended_and_its_seams_are_counted():
     assert plan is not None
     assert plan.mode == "blend"
     block = plan[0]
-    logits, seams = blended_logits(feed_of(segmenter, image), plan, block.window)
+    logits, seams = blended_logits(feed_of(segmenter, image), plan, block)
     assert logits.shape == (3, block.window[1] - block.window[0], block.window[3] - block.window[2])
     assert np.isfinite(logits).all()
     assert seams.pixels > 0
@@ -136,7 +139,7 @@ def test_a_blend_of_one_window_is_that_window():
     segmenter = segmenter_of(small_net())
     image = picture(64, 64)
     plan = blend_plan((64, 64), 4, tile=64, most_px=1 << 20)
-    logits, seams = blended_logits(feed_of(segmenter, image), plan, plan[0].window)
+    logits, seams = blended_logits(feed_of(segmenter, image), plan, plan[0])
     np.testing.assert_allclose(logits, segmenter.logits(image), atol=1e-4)
     assert seams.share is None
 
@@ -151,9 +154,45 @@ def test_a_blend_does_not_depend_on_how_blocks_are_cut():
         out = np.empty((3, 300, 260), np.float32)
         for block in plan:
             y0, y1, x0, x1 = block.core
-            out[:, y0:y1, x0:x1] = blended_logits(feed, plan, block.core)[0]
+            out[:, y0:y1, x0:x1] = blended_logits(feed, plan, block)[0]
         maps.append(out)
     np.testing.assert_array_equal(maps[0], maps[1])
+
+
+def pairs_of_windows(feed: Feed, plan: Plan) -> Seams:
+    """Every two windows of the image compared on each pixel that both have."""
+    height, width = plan.size
+    tiles = plan.tiles_of((0, height, 0, width))
+    seen = [np.full((height, width), -1) for _ in tiles]
+    for (y, y1, x, x1), classes in zip(tiles, seen, strict=True):
+        logits = feed.engine.logits(
+            normalize(
+                to_unit(padded_window(feed.read, plan.size, (y, y1, x, x1)), feed.preprocessing),
+                feed.preprocessing,
+                feed.moments,
+            )
+        )
+        classes[y:y1, x:x1] = logits.argmax(0)[: height - y, : width - x]
+    pixels = differing = 0
+    for one, two in combinations(seen, 2):
+        both = (one >= 0) & (two >= 0)
+        pixels += int(both.sum())
+        differing += int((one[both] != two[both]).sum())
+    return Seams(pixels, differing)
+
+
+@pytest.mark.parametrize("margin", [0, 24])
+@pytest.mark.parametrize("most_px", [1, 100**2, 1 << 20])
+def test_each_pair_of_windows_counts_once_however_blocks_are_cut(most_px, margin):
+    segmenter = segmenter_of(Pooled().eval())
+    image = picture(100, 150)
+    image[:, 75:] //= 2
+    feed = feed_of(segmenter, image)
+    plan = blend_plan((100, 150), 4, tile=64, most_px=most_px, margin=margin)
+    wanted = pairs_of_windows(feed, plan)
+    assert wanted.differing > 0
+    found = sum((blended_logits(feed, plan, block)[1] for block in plan), Seams())
+    assert found == wanted
 
 
 def test_weights_are_largest_in_the_middle_and_never_zero():

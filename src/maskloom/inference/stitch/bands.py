@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, kernel
-from maskloom.inference.stitch.fragments import BlockFacts, Box
+from maskloom.inference.stitch.fragments import BlockFacts
+from maskloom.inference.tiling.boxes import common, is_empty
+from maskloom.inference.tiling.plan import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,19 +37,9 @@ class Evidence:
     best: NDArray[np.bool_]
 
 
-def shared_band(a: Box, b: Box) -> Box:
-    """The part of the image that lies in both windows; may be empty."""
-    return max(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), min(a[3], b[3])
-
-
-def is_empty(box: Box) -> bool:
-    """Whether a box holds no pixel."""
-    return box[0] >= box[1] or box[2] >= box[3]
-
-
 def collect(a: BlockFacts, b: BlockFacts) -> Evidence:
     """Count common pixels of the labels of two blocks whose windows overlap."""
-    band = shared_band(a.window, b.window)
+    band = common(a.window, b.window)
     ours, theirs = a.part(band), b.part(band)
     where = _ownership(band, a.core, b.core)
     keys, counts = _common_runs(ours, theirs, where, len(b) + 1)
@@ -97,7 +89,7 @@ def _ownership(band: Box, a: Box, b: Box) -> NDArray[np.uint8]:
     """(h, w) of a band: 1 in the core a, 2 in the core b, 0 elsewhere."""
     out = np.zeros((band[1] - band[0], band[3] - band[2]), np.uint8)
     for value, core in ((1, a), (2, b)):
-        box = shared_band(band, core)
+        box = common(band, core)
         if not is_empty(box):
             y, x = band[0], band[2]
             out[box[0] - y : box[1] - y, box[2] - x : box[3] - x] = value

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, kernel
 from maskloom.errors import DataError
-
-Box = tuple[int, int, int, int]
-"""y0, y1, x0, x1 in px of the image, half open."""
+from maskloom.inference.tiling.plan import Box
 
 AREA, ANCHOR_Y, ANCHOR_X, Y0, X0, Y1, X1 = range(7)
 """Columns of `BlockFacts.table`, all of the core alone."""

@@ -1,6 +1,6 @@
 """Objects of blocks joined across seams, one block at a time and in any order.
 
-Pass 1 labels blocks (somewhere else) and gives their facts to `Seams`; pass 2 paints each block
+Pass 1 labels blocks (somewhere else) and gives their facts to `Stitcher`; pass 2 paints each block
 through `Stitched.lookup`, or makes masks with `assemble`. Nothing here is as large as an image:
 a block's strips are let go when the last of its neighbours has come. Ids are the same for any
 order of blocks and any number of workers.
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from maskloom.errors import DataError, UsageError
 from maskloom.inference.stitch.bands import Evidence, collect, same_object
-from maskloom.inference.stitch.fragments import AREA, BlockFacts, Box
+from maskloom.inference.stitch.fragments import AREA, BlockFacts
 from maskloom.inference.stitch.objects import Conflicts, Lines, Stitched, make_objects
+from maskloom.inference.tiling.boxes import shared
+from maskloom.inference.tiling.plan import Box, area
 
 
 def join(blocks: Iterable[BlockFacts], size_hw: tuple[int, int], band: int) -> Stitched:
@@ -33,13 +35,13 @@ def join(blocks: Iterable[BlockFacts], size_hw: tuple[int, int], band: int) -> S
     Raises:
         DataError: blocks that do not partition the image, or have another margin.
     """
-    seams = Seams(size_hw, band)
+    stitcher = Stitcher(size_hw, band)
     for block in blocks:
-        seams.add(block)
-    return seams.result()
+        stitcher.add(block)
+    return stitcher.result()
 
 
-class Seams:
+class Stitcher:
     """The state of pass 1.
 
     Args:
@@ -75,7 +77,7 @@ class Seams:
             self._missing = np.concatenate([self._missing, np.zeros_like(self._missing)])
         self._lines.append(Lines(facts.core, facts.table, facts.category, facts.score, facts.stuff))
         self._cores[index] = facts.core
-        self._missing[index] = _area(facts.window) - _area(facts.core)
+        self._missing[index] = area(facts.window) - area(facts.core)
         self._waiting[index] = facts
         self._homeless[index] = _in_margin_alone(facts)
         for other in self._neighbours(facts.window, index):
@@ -94,7 +96,7 @@ class Seams:
             DataError: blocks are missing.
         """
         height, width = self._size
-        covered = sum(_area(line.core) for line in self._lines)
+        covered = sum(area(line.core) for line in self._lines)
         if covered != height * width or self._waiting:
             raise DataError(
                 f"blocks do not cover {height} × {width} px once",
@@ -138,7 +140,7 @@ class Seams:
     def _meet(self, a: int, b: int) -> None:
         """Join what two neighbouring blocks have in common."""
         ours, theirs = self._waiting[a], self._waiting[b]
-        if _shared(ours.core, theirs.core):
+        if shared(ours.core, theirs.core):
             raise DataError("two cores overlap", where=ours.core, seen=theirs.core)
         evidence = collect(ours, theirs)
         self._house(a, b, evidence)
@@ -152,8 +154,8 @@ class Seams:
         rows[:, [1, 3]] = pairs
         self._joined.append(rows)
         self._not_joined += int((both & ~same).sum())
-        self._missing[a] -= _shared(ours.window, theirs.core)
-        self._missing[b] -= _shared(theirs.window, ours.core)
+        self._missing[a] -= shared(ours.window, theirs.core)
+        self._missing[b] -= shared(theirs.window, ours.core)
         self._let_go(a)
 
     def _house(self, a: int, b: int, evidence: Evidence) -> None:
@@ -178,13 +180,3 @@ def _in_margin_alone(facts: BlockFacts) -> NDArray[np.bool_]:
         seen[strip] = True
     out: NDArray[np.bool_] = seen[1:] & (facts.table[:, AREA] == 0)
     return out
-
-
-def _area(box: Box) -> int:
-    return (box[1] - box[0]) * (box[3] - box[2])
-
-
-def _shared(a: Box, b: Box) -> int:
-    """Pixels that two boxes share."""
-    height = min(a[1], b[1]) - max(a[0], b[0])
-    return max(0, height) * max(0, min(a[3], b[3]) - max(a[2], b[2]))

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import DataError
-from maskloom.inference.stitch.fragments import ANCHOR_X, ANCHOR_Y, AREA, X0, X1, Y0, Y1, Box
+from maskloom.inference.stitch.fragments import ANCHOR_X, ANCHOR_Y, AREA, X0, X1, Y0, Y1
 from maskloom.inference.stitch.union_find import flatten, unite_pairs
+from maskloom.inference.tiling.plan import Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,5 +71,5 @@ def _of_network(
     )
     if plan.mode == "exact":
         return segmenter.decode(exact_logits(feed, plan, block.window))[0], Seams()
-    logits, seams = blended_logits(feed, plan, block.window)
+    logits, seams = blended_logits(feed, plan, block)
     return segmenter.decode(logits)[0], seams

@@ -21,7 +21,11 @@ from numpy.typing import NDArray
 from maskloom.core.run import Preprocessing
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.preprocess import Moments, ReadImage, mirrored, normalize, to_unit
-from maskloom.inference.tiling.plan import Box, Plan, inside
+from maskloom.inference.tiling.boxes import common, is_empty
+from maskloom.inference.tiling.plan import Block, Box, Plan, inside
+
+_Earlier = dict[Box, tuple[Box, NDArray[np.uint16]]]
+"""Window → its part in the core, and the classes there. Windows may have one part in common."""
 
 _FLOOR = 1e-3
 _SPREAD = 0.125
@@ -32,7 +36,7 @@ class Seams:
     """How much windows disagree where they overlap; sums that add up over blocks.
 
     Args:
-        pixels: compared, once per pair of neighbouring windows.
+        pixels: compared, once per pair of windows that share them.
         differing: of these, pixels whose most probable class differs.
     """
 
@@ -70,39 +74,42 @@ class Feed:
 def exact_logits(feed: Feed, plan: Plan, box: Box) -> NDArray[np.float32]:
     """(K, h, w) logits of a box, equal to those of one pass over the padded image."""
     wanted = plan.read_box(box)
-    pixels = padded_window(feed.read, plan.size, wanted)
-    logits = feed.engine.logits(
+    rows, columns = inside(wanted, box)
+    return window_logits(feed, plan.size, wanted)[:, rows, columns]
+
+
+def window_logits(feed: Feed, size: tuple[int, int], box: Box) -> NDArray[np.float32]:
+    """(K, h, w) logits of one pass over a box alone, whose sides are multiples of the stride."""
+    pixels = padded_window(feed.read, size, box)
+    return feed.engine.logits(
         normalize(to_unit(pixels, feed.preprocessing), feed.preprocessing, feed.moments)
     )
-    rows, columns = inside(wanted, box)
-    return logits[:, rows, columns]
 
 
-def blended_logits(feed: Feed, plan: Plan, box: Box) -> tuple[NDArray[np.float32], Seams]:
-    """(K, h, w) logits of a box, averaged over windows, and how these agree.
+def blended_logits(feed: Feed, plan: Plan, block: Block) -> tuple[NDArray[np.float32], Seams]:
+    """(K, h, w) logits of a block's window, averaged over windows, and how these agree.
 
     The windows come in raster order, whatever else is computed: the same bits from any worker.
+    They are compared within the core alone, so that sums over blocks hold each pixel once.
     """
+    box = block.window
     weights = gaussian(plan.tile)
     shape = (box[1] - box[0], box[3] - box[2])
     total = np.zeros(shape, np.float32)
     sums: NDArray[np.float32] | None = None
     seams = Seams()
-    earlier: dict[Box, NDArray[np.uint8]] = {}
+    earlier: _Earlier = {}
     for tile in plan.tiles_of(box):
-        pixels = padded_window(feed.read, plan.size, tile)
-        logits = feed.engine.logits(
-            normalize(to_unit(pixels, feed.preprocessing), feed.preprocessing, feed.moments)
-        )
+        logits = window_logits(feed, plan.size, tile)
         if sums is None:
             sums = np.zeros((len(logits), *shape), np.float32)
-        part = _common(tile, box)
+        part = common(tile, box)
         source, target = inside(tile, part), inside(box, part)
         sums[:, target[0], target[1]] += logits[:, source[0], source[1]] * weights[source]
         total[target] += weights[source]
-        seams += _compare(earlier, tile, part, logits[: feed.classes])
-        for part in [p for p in earlier if p[1] <= tile[0]]:
-            del earlier[part]  # no window from here on reaches up to it
+        seams += _compare(earlier, tile, common(tile, block.core), logits[: feed.classes])
+        for past in [t for t in earlier if t[1] <= tile[0]]:
+            del earlier[past]  # no window from here on reaches up to it
     assert sums is not None, "every box touches a window"
     sums /= total
     return sums, seams
@@ -131,27 +138,17 @@ def gaussian(tile: int) -> NDArray[np.float32]:
     return weights
 
 
-def _common(one: Box, two: Box) -> Box:
-    return (
-        max(one[0], two[0]),
-        min(one[1], two[1]),
-        max(one[2], two[2]),
-        min(one[3], two[3]),
-    )
-
-
-def _compare(
-    earlier: dict[Box, NDArray[np.uint8]], tile: Box, part: Box, logits: NDArray[np.float32]
-) -> Seams:
-    """Against the windows before it; remembers this one's classes within the box."""
-    winner = logits.argmax(axis=0).astype(np.uint8)
+def _compare(earlier: _Earlier, tile: Box, part: Box, logits: NDArray[np.float32]) -> Seams:
+    """Against the windows before it, on its part in the core; remembers this one's classes."""
+    if is_empty(part):
+        return Seams()
     rows, columns = inside(tile, part)
-    mine = winner[rows, columns]
+    mine = logits[:, rows, columns].argmax(axis=0).astype(np.uint16)
     seams = Seams()
-    for other, theirs in earlier.items():
-        both = _common(part, other)
-        if both[0] < both[1] and both[2] < both[3]:
+    for other, theirs in earlier.values():
+        both = common(part, other)
+        if not is_empty(both):
             differing = mine[inside(part, both)] != theirs[inside(other, both)]
             seams += Seams(differing.size, int(np.count_nonzero(differing)))
-    earlier[part] = mine
+    earlier[tile] = part, mine
     return seams
