@@ -108,6 +108,7 @@ class Format:
         read: (path, options, images root or None) → data set.
         writer: (target, taxonomy, options, the data set's `extra`) → `Writer`.
         file_suffix: of targets that are one file; empty where a target is always a folder.
+        large: its writer takes maps of any size in windows (`LargeWriter`).
     """
 
     name: str
@@ -120,6 +121,7 @@ class Format:
     read: Callable[[Path, Any, Path | None], Dataset]
     writer: Callable[..., Writer]
     file_suffix: str = ""
+    large: bool = False
 
 
 Extra = Mapping[str, Any]

@@ -265,4 +265,5 @@ FORMAT = Format(
     detect,
     read,
     bitmap_write.writer,
+    large=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import LossRefused, MaskloomError
 from maskloom.formats.base import Format, LargeWriter, Writer
 from maskloom.inference.finished import Large, load
+from maskloom.inference.items import Labelled
 from maskloom.inference.sources import Images
 from maskloom.store.files import writing
 from maskloom.store.images import write_png
@@ -73,13 +74,13 @@ class Assembled:
 
 
 def assemble(
-    author: Author, done: Sequence[Sample], images: Images, target: Target, partial: Path
+    author: Author, labelled: Labelled, images: Images, target: Target, partial: Path
 ) -> Assembled:
     """Write the data set below the partial folder and rename it to the target.
 
     Args:
         author: whose labels they are.
-        done: samples that have items.
+        labelled: samples, and where their items lie.
         images: that were asked for; their splits are kept.
         target: where to.
         partial: the partial target.
@@ -94,8 +95,9 @@ def assemble(
         shutil.rmtree(whole.parent, ignore_errors=True)
         whole.parent.mkdir(parents=True)
     assembly = _Assembly(author, target, whole)
+    done = labelled.done
     for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
-        assembly.add(sample, load(partial / "items", sample, author.name))
+        assembly.add(sample, load(labelled.items[sample.key], sample, author.name))
     if assembly.refuses:
         raise _refusal(target, assembly.refused)
     keys = {s.key for s in done}

@@ -20,10 +20,12 @@ from maskloom.inference.items import (
     Labelled,
     Spread,
     discard,
+    discard_if_empty,
+    item_of,
     label_items,
     open_journal,
 )
-from maskloom.inference.shares import assembling, failed_in_shares, finish_share
+from maskloom.inference.shares import Failure, assembling, failed_in_shares, finish_share
 from maskloom.inference.sources import Images
 from maskloom.store.files import PARTIAL, refuse_existing
 
@@ -41,6 +43,7 @@ class Predicted:
         losses: kind → samples.
         written: whether the target is there; a share leaves that to the last one.
         waiting: numbers of the shares that are not done yet.
+        shared: large images that the share made its part of.
         tiled: key → how an image was cut and what was noticed at its seams.
     """
 
@@ -52,6 +55,7 @@ class Predicted:
     losses: Mapping[str, int] = field(default_factory=dict)
     written: bool = True
     waiting: tuple[int, ...] = ()
+    shared: int = 0
     tiled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -88,13 +92,19 @@ def predict_batch(
         labelled = label_items(images.samples, items, spread)
     except DataError:
         if share is None:
-            discard(partial)
+            discard_if_empty(partial)
         raise
     if share is None:
         return _written(author, labelled, images, target, partial)
-    waiting = finish_share(partial, share, labelled.failed)
+    waiting = finish_share(partial, share, failures_of(labelled, images.samples, items))
     left = Predicted(
-        len(labelled.done), 0, labelled.resumed, labelled.failures, written=False, waiting=waiting
+        len(labelled.done),
+        0,
+        labelled.resumed,
+        labelled.failures,
+        written=False,
+        waiting=waiting,
+        shared=labelled.shared,
     )
     if waiting:
         return left
@@ -120,14 +130,27 @@ def spread_of(author: Segmenter | Author, spread: Spread | None) -> Spread:
     return Spread.here(author)
 
 
+def failures_of(labelled: Labelled, samples: Sequence[Sample], items: Path) -> dict[str, Failure]:
+    """What a share could not label, and which items these would have become."""
+    bad = [sample for sample in samples if sample.key in labelled.failed]
+    return {s.key: Failure(labelled.failed[s.key], item_of(items, s).name) for s in bad}
+
+
 def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelled:
-    """What all shares have labelled; an image that came later is labelled now.
+    """What all shares have labelled; an image that came later, or was mended, is labelled now.
+
+    An image that failed as it is now is not tried again: it may have ended the worker.
 
     Raises:
         DataError: no image could be labelled.
     """
     assert spread.share is not None
-    known = failed_in_shares(items.parent, spread.share.of)
+    recorded = failed_in_shares(items.parent, spread.share.of)
+    known = {
+        s.key: recorded[s.key].why
+        for s in samples
+        if s.key in recorded and recorded[s.key].item == item_of(items, s).name
+    }
     good = [sample for sample in samples if sample.key not in known]
     labelled = label_items(good, items, replace(spread, share=None))
     failed = {**known, **labelled.failed}
@@ -137,7 +160,7 @@ def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelle
 def _written(
     author: Segmenter | Author, labelled: Labelled, images: Images, target: Target, partial: Path
 ) -> Predicted:
-    made = assemble(author, labelled.done, images, target, partial)
+    made = assemble(author, labelled, images, target, partial)
     discard(partial)
     return Predicted(
         len(labelled.done),

@@ -14,7 +14,6 @@ from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.formats.base import LargeMap
-from maskloom.inference.items import item_of, tiles_of
 from maskloom.inference.stitch.objects import Stitched
 from maskloom.inference.tiling.tiled import Tiled, open_tiled
 from maskloom.inference.tiling.whole import Blocks, stitch, whole_labels
@@ -103,21 +102,20 @@ class Large:
         return Labels(size, rows=rows)
 
 
-def load(items: Path, sample: Sample, layer: str) -> Labels | Large:
+def load(item: Path, sample: Sample, layer: str) -> Labels | Large:
     """The item of a sample.
 
     Args:
-        items: folder of a journal.
+        item: where it lies, see `items.Labelled`.
         sample: with an image path.
         layer: of the labels.
 
     Raises:
         DataError: it is damaged.
     """
-    folder = tiles_of(items, sample)
-    if not folder.is_dir():
-        return load_item(item_of(items, sample), layer)
+    if item.suffix != ".tiles":
+        return load_item(item, layer)
     assert sample.image.path is not None, "only samples with images are predicted"
-    blocks = Blocks(open_tiled(folder))
+    blocks = Blocks(open_tiled(item))
     stitched = None if blocks[0].objects is None else stitch(blocks)
     return Large(blocks, stitched, sample.image.path)

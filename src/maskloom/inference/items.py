@@ -12,7 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
-from maskloom.errors import DataError, WriteError
-from maskloom.inference.large import label_large, plans_of
+from maskloom.errors import DataError, ImageError, MissingExtra, WriteError
+from maskloom.inference.large import Done, label_large, plans_of
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
+from maskloom.inference.tiling.tiled import folder_of
 from maskloom.store.files import atomic_write_bytes, claim_partial, sha256_file, writing
 from maskloom.store.images import IMAGE_SUFFIXES, is_tiff, read_image
 from maskloom.store.items import item_path, save_item
@@ -43,12 +44,14 @@ class Spread:
         executor: runs it.
         share: of the images, where several calls divide them; None is all.
         tiles: which images are cut into blocks, and how.
+        large_maps: whether the target takes class maps that memory should not hold.
     """
 
     make: Maker
     executor: Executor
     share: Share | None = None
     tiles: TileOptions = field(default_factory=TileOptions)
+    large_maps: bool = True
 
     @classmethod
     def here(cls, segmenter: Segmenter) -> Spread:
@@ -62,13 +65,17 @@ class Labelled:
 
     Args:
         done: in the order in which they were given.
+        items: key → where its item lies.
         resumed: those of them that had an item.
         failed: key → why, of the others.
+        shared: images that this call has made a part of only, as one of several shares.
     """
 
     done: list[Sample]
+    items: Mapping[str, Path]
     resumed: int
     failed: Mapping[str, str]
+    shared: int = 0
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -90,7 +97,9 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
         WriteError: the folder cannot be written.
     """
     mine = [s for s in samples if spread.share is None or spread.share.has(s.key)]
-    plans = plans_of(samples, partial(made, spread.make), spread.tiles)
+    plans = plans_of(
+        samples, partial(made, spread.make), spread.tiles, large_maps=spread.large_maps
+    )
     work = EachItem(partial(_labeller, spread.make, items), there=partial(_there, items))
     named = [(s.key, (s.key, s.image.path)) for s in mine if s.key not in plans]
     results = run_items(spread.executor, work, named, "predicting", unit="image")
@@ -99,23 +108,31 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
     failed = {s.key: found[s.key].failure for s in mine if found[s.key].failure}
     if not done and (failed or spread.share is None):
         raise DataError("no image could be labelled", seen=next(iter(failed.values()), "no images"))
-    return Labelled(done, sum(bool(found[s.key].value) for s in done), failed)
+    results_of = {key: item.value for key, item in found.items() if item.value is not None}
+    return Labelled(
+        done,
+        {s.key: results_of[s.key].path for s in done},
+        sum(results_of[s.key].resumed for s in done),
+        failed,
+        0 if spread.share is None else sum(isinstance(plan, Plan) for plan in plans.values()),
+    )
 
 
 def _label_large(
     samples: Sequence[Sample], plans: Mapping[str, Plan | str], items: Path, spread: Spread
-) -> dict[str, Item[bool]]:
+) -> dict[str, Item[Done]]:
     """Label the images that are cut, one after the other, each by all workers and all shares."""
-    found: dict[str, Item[bool]] = {}
+    found: dict[str, Item[Done]] = {}
     for sample in samples:
         plan = plans.get(sample.key)
         if isinstance(plan, str):
             found[sample.key] = Item(sample.key, failure=plan)
         elif plan is not None:
+            assert sample.image.path is not None, "only samples with images are predicted"
             found[sample.key] = label_large(
                 sample,
                 plan,
-                tiles_of(items, sample),
+                folder_of(_item(items, sample.key, sample.image.path), plan),
                 make=spread.make,
                 executor=spread.executor,
                 share=spread.share,
@@ -153,53 +170,71 @@ def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = Fals
     return folder / "items"
 
 
-def item_of(items: Path, sample: Sample) -> Path:
-    """Where a sample's item lies: by key and content, so that a changed image is labelled again."""
-    return _item(items, sample.key, sample.image.path)
-
-
-def tiles_of(items: Path, sample: Sample) -> Path:
-    """The folder that is the item of an image that is cut."""
-    return item_of(items, sample).with_suffix(".tiles")
-
-
 def discard(partial_target: Path) -> None:
     """Remove a partial target."""
     shutil.rmtree(partial_target, ignore_errors=True)
 
 
-def _item(items: Path, key: str, image: Path | None) -> Path:
-    return item_path(items, f"{key}\n{'' if image is None else _content(image)}")
+def discard_if_empty(partial_target: Path) -> None:
+    """Remove a partial target that holds no work: no item, and no block of one."""
+    items = partial_target / "items"
+    if not items.is_dir() or not any(path.suffix == ".npz" for path in items.rglob("*")):
+        discard(partial_target)
+
+
+def item_of(items: Path, sample: Sample) -> Path:
+    """Where a sample's item lies if its image is labelled whole."""
+    assert sample.image.path is not None, "only samples with images are predicted"
+    return _item(items, sample.key, sample.image.path)
+
+
+def _item(items: Path, key: str, image: Path) -> Path:
+    """Where an item lies: by key and content, so that a changed image is labelled again."""
+    return item_path(items, f"{key}\n{_content(image)}")
 
 
 def _content(image: Path) -> str:
-    """sha256 of an image's file, or of all files of a zarr image."""
-    if image.is_dir():
-        files = sorted(p for p in image.rglob("*") if p.is_file())
-        said = "".join(f"{p.relative_to(image).as_posix()} {sha256_file(p)}\n" for p in files)
-        return hashlib.sha256(said.encode()).hexdigest()
-    return sha256_file(image) if image.is_file() else ""
+    """sha256 of an image's file, or of all files of a zarr image; empty if it is not there."""
+    if not image.is_dir():
+        if not image.is_file():
+            return ""
+        status = image.stat()
+        return _sha256(image, status.st_size, status.st_mtime_ns)
+    files = sorted(p for p in image.rglob("*") if p.is_file())
+    said = "".join(f"{p.relative_to(image).as_posix()} {sha256_file(p)}\n" for p in files)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _there(items: Path, named: tuple[str, Path]) -> bool | None:
-    """True of an item that an earlier call has left; of others None."""
-    return True if _item(items, *named).is_file() else None
+@lru_cache(maxsize=1)
+def _sha256(image: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001 - they tell it apart
+    """Asked once before and once after a look whether an item is there."""
+    return sha256_file(image)
 
 
-def _labeller(make: Maker, items: Path) -> Callable[[tuple[str, Path]], bool]:
+def _there(items: Path, named: tuple[str, Path]) -> Done | None:
+    """An item that an earlier call has left."""
+    path = _item(items, *named)
+    return Done(path, resumed=True) if path.is_file() else None
+
+
+def _labeller(make: Maker, items: Path) -> Callable[[tuple[str, Path]], Done]:
     return partial(_label, made(make), items)
 
 
-def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> bool:
-    """Label one image; False says that it had no item before."""
+def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> Done:
+    """Label one image."""
     key, image = named
-    save_item(_item(items, key, image), segmenter.predict(_pixels(image)).labels)
-    return False
+    path = _item(items, key, image)
+    save_item(path, segmenter.predict(_pixels(image)).labels)
+    return Done(path, resumed=False)
 
 
 def _pixels(image: Path) -> NDArray[Any]:
     """(H, W, C) of a file, or of what is read in windows, all of it."""
     if image.suffix.lower() in IMAGE_SUFFIXES and not is_tiff(image):
         return read_image(image)
-    with open_raster(image) as raster:
-        return raster.read(0, raster.size[0], 0, raster.size[1])
+    try:
+        with open_raster(image) as raster:
+            return raster.read(0, raster.size[0], 0, raster.size[1])
+    except MissingExtra as error:  # of one image; the others may need no such package
+        raise ImageError(str(error), where=None) from error

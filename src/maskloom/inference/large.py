@@ -7,31 +7,50 @@ each of these images: every call makes its part of the blocks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from maskloom.core.sample import Sample
-from maskloom.errors import ImageError
+from maskloom.errors import ImageError, MissingExtra
 from maskloom.inference.maker import Maker
 from maskloom.inference.tiling.choose import plan_for
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
 from maskloom.inference.tiling.run import label_tiled
 from maskloom.inference.tiling.tiled import is_complete
+from maskloom.store.images import MAX_PIXELS
 from maskloom.store.rasters import raster_size
 from maskloom.work.executors import Executor
 from maskloom.work.shards import Item, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item.
+
+    Args:
+        path: of its file, or of the folder of blocks of an image that was cut.
+        resumed: whether an earlier call had left it.
+    """
+
+    path: Path
+    resumed: bool
+
 
 _SURELY_SMALL = 1 << 20
 """Pixels that every network takes in one pass; the segmenter is not asked about these."""
 
 
-def plans_of(samples: Sequence[Sample], make: Maker, options: TileOptions) -> dict[str, Plan | str]:
+def plans_of(
+    samples: Sequence[Sample], make: Maker, options: TileOptions, *, large_maps: bool = True
+) -> dict[str, Plan | str]:
     """Which images are cut, and how.
 
     Args:
         samples: each with an image path.
         make: of the segmenter; called if an image may be large.
         options: of the user.
+        large_maps: whether the target takes class maps that memory should not hold.
 
     Returns:
         key → plan, or why there can be none; an image that is not here is labelled whole, and a
@@ -42,7 +61,7 @@ def plans_of(samples: Sequence[Sample], make: Maker, options: TileOptions) -> di
         assert sample.image.path is not None, "only samples with images are predicted"
         try:
             size = raster_size(sample.image.path)
-        except ImageError:
+        except (ImageError, MissingExtra):
             continue
         if options.tile == 0 and size[0] * size[1] <= _SURELY_SMALL:
             continue
@@ -53,6 +72,11 @@ def plans_of(samples: Sequence[Sample], make: Maker, options: TileOptions) -> di
             continue
         if plan is not None:
             out[sample.key] = plan
+            if plan.margin == 0 and size[0] * size[1] > MAX_PIXELS and not large_maps:
+                out[sample.key] = (
+                    f"{sample.key}: a class map of {size[1]} × {size[0]} px is written as bitmap "
+                    "only. Say --format bitmap with a folder as --out."
+                )
     return out
 
 
@@ -64,29 +88,29 @@ def label_large(
     make: Maker,
     executor: Executor,
     share: Share | None = None,
-) -> Item[bool]:
+) -> Item[Done]:
     """Label one image block by block.
 
     Args:
         sample: with an image path.
         plan: of the image.
-        folder: its item.
+        folder: its item, of this plan.
         make: of the segmenter.
         executor: runs the blocks.
         share: of the blocks, where several calls divide them.
 
     Returns:
-        whether the item was there before, or why there is none.
+        the item, or why there is none.
 
     Raises:
         WriteError: the disk is full; finished blocks stay.
     """
     assert sample.image.path is not None, "only samples with images are predicted"
     if is_complete(folder):
-        return Item(sample.key, value=True)
+        return Item(sample.key, Done(folder, resumed=True))
     try:
         label_tiled(make, sample.image.path, folder, plan=plan, executor=executor, share=share)
-    except ImageError as error:
+    except (ImageError, MissingExtra) as error:
         named = error.message if error.where is not None else f"{sample.key}: {error.message}"
         return Item(sample.key, failure=named)
-    return Item(sample.key, value=False)
+    return Item(sample.key, Done(folder, resumed=False))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
@@ -23,9 +23,16 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
 from maskloom.errors import CheckpointError, DataError
 from maskloom.inference.assembly import Author
-from maskloom.inference.batch import label_all, spread_of
+from maskloom.inference.batch import failures_of, label_all, spread_of
 from maskloom.inference.finished import load
-from maskloom.inference.items import Labelled, Spread, discard, label_items, open_journal
+from maskloom.inference.items import (
+    Labelled,
+    Spread,
+    discard,
+    discard_if_empty,
+    label_items,
+    open_journal,
+)
 from maskloom.inference.shares import assembling, finish_share
 from maskloom.store.files import PARTIAL
 from maskloom.store.project import Project
@@ -44,6 +51,7 @@ class LayerRequest:
         name: of the model, for people; `hash` tells what made the labels.
         renames: category of the project → name that the model has for it.
         confidence: keep how sure the model is of each pixel.
+        depends: what else the labels depend on; a broken call of others is not gone on with.
     """
 
     root: Path
@@ -51,6 +59,7 @@ class LayerRequest:
     hash: str
     renames: Mapping[str, str]
     confidence: bool = True
+    depends: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
@@ -82,6 +91,7 @@ class LayerAdded:
     warnings: tuple[str, ...] = ()
     written: bool = True
     waiting: tuple[int, ...] = ()
+    shared: int = 0
 
 
 def settings_hash(weights: str | None, settings: Mapping[str, object]) -> str:
@@ -131,16 +141,16 @@ def predict_layer(
         targets = _targets(author.taxonomy, project.taxonomy(), request)
         addition = _Addition(project, address, request, targets, len(known))
         share = spread.share
-        items = open_journal(partial, {"layer": layer}, shared=share is not None)
+        items = open_journal(partial, {"layer": layer, **request.depends}, shared=share is not None)
         try:
             labelled = label_items(wanted, items, spread)
         except DataError:
             if share is None:
-                discard(partial)
+                discard_if_empty(partial)
             raise
         if share is None:
             return addition.add(labelled, items)
-        waiting = finish_share(partial, share, labelled.failed)
+        waiting = finish_share(partial, share, failures_of(labelled, wanted, items))
         left = LayerAdded(
             address,
             len(known),
@@ -149,6 +159,7 @@ def predict_layer(
             failures=labelled.failures,
             written=False,
             waiting=waiting,
+            shared=labelled.shared,
         )
         if waiting:
             return left
@@ -182,7 +193,7 @@ class _Addition:
         taxonomy, layer = self.project.taxonomy(), self.address.layer
 
         def labels_of(sample: Sample) -> Labels:
-            found = load(items, sample, layer)
+            found = load(labelled.items[sample.key], sample, layer)
             labels = found if isinstance(found, Labels) else found.labels(layer)
             if not self.request.confidence:
                 labels = labels.replace(confidence=None)

@@ -51,7 +51,7 @@ def layer_outcome(
     if added.objects:
         rows.insert(1, ["objects", added.objects])
     table = Table(f"predictions of {added.address.layer}", ["", "count"], rows)
-    waits = (_waits(share, added.new, added.waiting),) if not added.written else ()
+    waits = (_waits(share, added.new, added.waiting, added.shared),) if not added.written else ()
     return Outcome(
         results,
         tables=(table,) if added.new else (),
@@ -71,9 +71,9 @@ def _notes(images: Images, resumed: int) -> list[str]:
     return notes
 
 
-def _waits(share: Share | None, images: int, waiting: tuple[int, ...]) -> str:
+def _waits(share: Share | None, images: int, waiting: tuple[int, ...], parts: int) -> str:
     assert share is not None, "only shares wait for others"
-    return said_of_share(share, images, waiting)
+    return said_of_share(share, images, waiting, parts)
 
 
 def file_outcome(
@@ -106,7 +106,11 @@ def file_outcome(
     if predicted.objects:
         rows.insert(1, ["objects", predicted.objects])
     written = f"written as {name}: {request.out}"
-    last = written if predicted.written else _waits(share, predicted.images, predicted.waiting)
+    last = (
+        written
+        if predicted.written
+        else _waits(share, predicted.images, predicted.waiting, predicted.shared)
+    )
     return Outcome(
         results,
         tables=(Table(f"predictions of {author.name}", ["", "count"], rows),),

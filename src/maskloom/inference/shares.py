@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from maskloom.core.outcome import counted
@@ -19,13 +20,26 @@ from maskloom.store.project.lock import writer_lock
 from maskloom.work.shards import Share
 
 
-def finish_share(partial: Path, share: Share, failed: Mapping[str, str]) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A bad image of a share.
+
+    Args:
+        why: in a sentence.
+        item: name of the item that it has not become; another content has another name.
+    """
+
+    why: str
+    item: str
+
+
+def finish_share(partial: Path, share: Share, failed: Mapping[str, Failure]) -> tuple[int, ...]:
     """Say that a share is done.
 
     Args:
         partial: the partial target.
         share: of this call.
-        failed: its bad images, key → why.
+        failed: its bad images by key.
 
     Returns:
         numbers of the shares that are not done yet.
@@ -33,24 +47,25 @@ def finish_share(partial: Path, share: Share, failed: Mapping[str, str]) -> tupl
     Raises:
         WriteError: the folder cannot be written.
     """
-    atomic_write_bytes(_file(partial, share), json.dumps(dict(failed)).encode())
+    said = {key: [one.why, one.item] for key, one in failed.items()}
+    atomic_write_bytes(_file(partial, share), json.dumps(said).encode())
     numbers = range(1, share.of + 1)
     return tuple(n for n in numbers if not _file(partial, Share(n, share.of)).is_file())
 
 
-def failed_in_shares(partial: Path, of: int) -> dict[str, str]:
-    """The bad images of all shares, key → why.
+def failed_in_shares(partial: Path, of: int) -> dict[str, Failure]:
+    """The bad images of all shares by key.
 
     Raises:
         DataError: a share's file is damaged.
     """
-    failed: dict[str, str] = {}
+    failed: dict[str, Failure] = {}
     for number in range(1, of + 1):
         file = _file(partial, Share(number, of))
         try:
             found = json.loads(file.read_bytes())
-            failed |= {str(key): str(why) for key, why in found.items()}
-        except (OSError, ValueError, AttributeError) as error:
+            failed |= {key: Failure(str(why), str(item)) for key, (why, item) in found.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 "the record of a share is damaged",
                 where=file,
@@ -82,9 +97,18 @@ def assembling(partial: Path, target: Path | None = None) -> Iterator[bool]:
         yield mine
 
 
-def said_of_share(share: Share, images: int, waiting: tuple[int, ...]) -> str:
-    """One line for people: what is done, and what is still to come."""
+def said_of_share(share: Share, images: int, waiting: tuple[int, ...], parts: int = 0) -> str:
+    """One line for people: what is done, and what is still to come.
+
+    Args:
+        share: of this call.
+        images: that it labelled.
+        waiting: numbers of the other shares that are not done.
+        parts: large images of which it made its tiles.
+    """
     done = f"shard {share} is done, {counted(images, 'image')}"
+    if parts:
+        done += f", its tiles of {counted(parts, 'large image')} among them"
     if not waiting:
         return f"{done}; another call puts the shards together"
     rest = ", ".join(f"{number}/{share.of}" for number in waiting[:8])

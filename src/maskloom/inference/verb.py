@@ -12,12 +12,12 @@ from maskloom.core.segmenter import Segmenter
 from maskloom.formats.detect import load_format
 from maskloom.formats.mapping import parse_renames
 from maskloom.inference.asked import (
-    ModelOptions,
     RunAuthor,
     author_of,
     format_name,
     maker_of,
     refuse_other_taxonomy,
+    resolved,
     settings_of,
 )
 from maskloom.inference.assembly import Target
@@ -30,8 +30,8 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.work.executors import open_executor
 from maskloom.work.shards import Share
 
-_NOT_THE_LABELS = frozenset({"device", "memory"})
-"""Options of a run that leave its labels as they are."""
+_CUT = frozenset({"device", "memory", "tile", "margin"})
+"""Options that decide where images are cut; what is cut is kept by its plan."""
 
 
 def predict_run(request: PredictRequest) -> Outcome:
@@ -50,11 +50,14 @@ def predict_run(request: PredictRequest) -> Outcome:
         images=request.images,
         split=request.split,
     )
+    request = resolved(request, settings["model"])
     make = maker_of(request, settings["model"], images.taxonomy)
     share = None if request.shard is None else Share.parse(request.shard)
     author = author_of(request, make)
     with open_executor(request.cluster, request.workers) as executor:
-        spread = Spread(make, executor, share, _tiles(settings["model"]))
+        tiles = getattr(settings["model"], "tiles", TileOptions())
+        large = fmt is not None and fmt.large
+        spread = Spread(make, executor, share, tiles, large)
         if request.out is None or fmt is None:
             return _to_project(request, author, images, settings["model"], spread)
         if not request.method:
@@ -65,13 +68,17 @@ def predict_run(request: PredictRequest) -> Outcome:
         target = Target(
             request.out, fmt, to, allow_loss=request.allow_loss, confidence=request.confidence
         )
-        depends = {"options": settings["model"], "engine": _engine(request, author)}
+        depends = {
+            "options": _deciding(settings["model"], _CUT),
+            "engine": _engine(request, author),
+        }
         predicted = predict_batch(author, images, target, depends, spread=spread)
     return file_outcome(request, author, images, predicted, share)
 
 
-def _tiles(options: Any) -> TileOptions:
-    return options.tiles if isinstance(options, ModelOptions) else TileOptions()
+def _deciding(options: Any, without: frozenset[str]) -> dict[str, Any]:
+    """Options that decide the labels."""
+    return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in without}
 
 
 def _engine(request: PredictRequest, author: Segmenter | RunAuthor) -> str:
@@ -88,27 +95,30 @@ def _to_project(
     spread: Spread,
 ) -> Outcome:
     """A layer of the project that the images are of."""
-    from maskloom.inference.project_layer import (
-        LayerRequest,
-        predict_layer,
-        settings_hash,
-    )
+    from maskloom.inference.project_layer import LayerRequest, predict_layer, settings_hash
 
     address = request.project
     assert address is not None, "checked() asks for a target outside projects"
-    changed = {
-        f.name: getattr(options, f.name)
-        for f in fields(options)
-        if f.name not in _NOT_THE_LABELS
-        and getattr(options, f.name) != getattr(type(options)(), f.name)
-    }
+    run = None if request.method else Run.load(Path(request.model))
+    # of objects, the last ones at seams depend on where an image is cut
+    whole = run is None or run.task == "semantic"
+    usual = type(options)()
+    given = _deciding(options, frozenset({"device", "memory"} if whole else {"device"}))
+    changed = {name: value for name, value in given.items() if value != getattr(usual, name)}
+    engine = _engine(request, author)
+    if engine != "torch":
+        changed["engine"] = engine
     if request.map_:
         changed["map"] = sorted(request.map_)
-    run = None if request.method else Run.load(Path(request.model))
     name = request.model if run is None else run.id.partition("@")[0]
     digest = settings_hash(None if run is None else run.weights_sha256, changed)
     wanted = LayerRequest(
-        address.root, name, digest, parse_renames(request.map_), request.confidence
+        address.root,
+        name,
+        digest,
+        parse_renames(request.map_),
+        request.confidence,
+        {"engine": engine},
     )
     added = predict_layer(author, images.samples, wanted, spread=spread)
     return layer_outcome(

@@ -156,7 +156,8 @@ def claim_partial(path: Path, *, keep: bool = False) -> None:
     try:
         if os.path.lexists(path):
             plain = path.is_dir() and not path.is_symlink()
-            if not plain or not (marker.is_file() or not any(path.iterdir())):
+            # In this order: another call may be making the folder, and its marker comes first.
+            if not plain or (any(path.iterdir()) and not marker.is_file()):
                 raise WriteError(
                     "the partial folder exists and is not maskloom's",
                     where=path,

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from maskloom.errors import ImageError
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.network import NetworkSegmenter
 from maskloom.inference.panoptic import PanopticSegmenter
@@ -25,7 +26,7 @@ from maskloom.inference.tiling.compute import block_labels
 from maskloom.inference.tiling.forward import Seams
 from maskloom.inference.tiling.plan import Plan
 from maskloom.inference.tiling.tiled import Tiled, block_file, save_tiled
-from maskloom.store.rasters import open_raster
+from maskloom.store.rasters import Raster, open_raster
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.journal import Journal
@@ -46,7 +47,7 @@ def label_tiled(
     Args:
         make: of the segmenter, for which the plan was made.
         image: a file that `open_raster` reads.
-        folder: where the blocks go, for one image and segmenter; those of another plan are removed.
+        folder: where the blocks go: of one image, segmenter and plan; any others are removed.
         plan: of the image.
         executor: runs the blocks.
         share: of the blocks, where several calls divide them.
@@ -70,8 +71,15 @@ def label_tiled(
         work = partial(_compute, make, image, folder, plan, moments)
         with progress.bar(f"tiles of {image.name}", len(plan), "tile") as bar:
             bar.advance(resumed)
-            for _, done in executor.map(work, [(index,) for index in mine]):
-                for index, size, found in done:
+            for part in executor.parts(work, [(index,) for index in mine]):
+                if part.lost:
+                    raise ImageError(
+                        f"tile {part.items[0]} could not be done: {part.lost}",
+                        where=image,
+                        hint="give the workers more memory, use fewer of them, or smaller tiles "
+                        "(--set model.memory=GIB); finished tiles are kept",
+                    )
+                for index, size, found in part.value or ():
                     journal.add(str(index), bytes=size, seams=found)
                     bar.advance()
     if share is not None and len(mine) < len(missing):
@@ -81,6 +89,7 @@ def label_tiled(
     if plan.mode == "exact":
         with open_raster(image) as raster:
             tiled = replace(tiled, seams=checked_seams(made(make), raster.read, tiled, moments))
+    close_rasters()
     save_tiled(tiled)
     return tiled
 
@@ -120,11 +129,30 @@ def _compute(
 ) -> list[tuple[int, int, tuple[int, int]]]:
     """Compute blocks and write their files: (index, bytes, seams) of each."""
     segmenter = made(make)
+    raster = _opened(image, image.stat().st_mtime_ns)
     out = []
-    with open_raster(image) as raster:
-        for index in indexes:
-            labels = block_labels(segmenter, raster.read, plan, plan[index], moments=moments)
-            file = block_file(folder, index)
-            save_block(file, labels)
-            out.append((index, file.stat().st_size, labels.seams))
+    for index in indexes:
+        labels = block_labels(segmenter, raster.read, plan, plan[index], moments=moments)
+        file = block_file(folder, index)
+        save_block(file, labels)
+        out.append((index, file.stat().st_size, labels.seams))
     return out
+
+
+_open: dict[tuple[Path, int], Raster] = {}
+
+
+def _opened(image: Path, changed_ns: int) -> Raster:
+    """The raster that this process works on, kept open: a block's chunks serve the next one."""
+    wanted = image, changed_ns
+    if wanted not in _open:
+        close_rasters()
+        _open[wanted] = open_raster(image)
+    return _open[wanted]
+
+
+def close_rasters() -> None:
+    """Let go of the image that this process has kept open."""
+    for raster in _open.values():
+        raster.close()
+    _open.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,15 @@ def open_tiled(folder: Path) -> Tiled:
             seen=error,
             hint="remove the .partial folder and predict again",
         ) from error
+
+
+def folder_of(item: Path, plan: Plan) -> Path:
+    """The folder of an image's blocks, beside where its item would lie: of one plan alone.
+
+    Calls that share an image but cut it otherwise, on machines that compute otherwise, do not meet.
+    """
+    text = json.dumps(plan.to_json(), sort_keys=True)
+    return item.with_suffix(f".{hashlib.sha256(text.encode()).hexdigest()[:12]}.tiles")
 
 
 def block_file(folder: Path, index: int) -> Path:
