@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -192,3 +193,111 @@ def _sparse(path: Path) -> None:
             tile=(2000, 2000),
             compression="zlib",
         )
+
+
+def blocks_of(out: Path) -> set[Path]:
+    return set(out.with_name(out.name + ".partial").rglob("0*.npz"))
+
+
+def test_tiles_of_an_image_that_fails_at_its_end_are_kept(run_folder, tmp_path):
+    image = tmp_path / "a.tif"
+    pixels = np.random.default_rng(0).uniform(0, 255, (200, 230)).astype(np.float32)
+    pixels[-1, -1] = np.nan
+    tifffile.imwrite(image, pixels, tile=(64, 64))
+    said = refused(
+        "predict", image, "--model", run_folder, "--set", "tile=64", "--out", tmp_path / "out"
+    )
+    assert "not finite" in said
+    assert len(blocks_of(tmp_path / "out")) >= 12
+
+
+def test_another_memory_goes_on_with_the_tiles_that_are_there(run_folder, tmp_path):
+    image = write_image(tmp_path / "a.tif", (200, 230))
+    predict = partial(
+        maskloom, "predict", image, "--model", run_folder, "--out", tmp_path / "out", "--set"
+    )
+    predict("tile=64", "--shard", "1/2", "--set", "memory=2")
+    first = blocks_of(tmp_path / "out")
+    times = {path: path.stat().st_mtime_ns for path in first}
+    predict("tile=64", "--shard", "2/3", "--set", "memory=3")
+    assert first < blocks_of(tmp_path / "out")
+    assert all(path.stat().st_mtime_ns == when for path, when in times.items())
+
+
+def test_shares_that_cut_otherwise_do_not_meet(run_folder, tmp_path):
+    image = write_image(tmp_path / "a.tif", (200, 230))
+    predict = partial(maskloom, "predict", image, "--model", run_folder, "--set")
+    predict("tile=64", "--out", tmp_path / "whole")
+    predict("tile=128", "--out", tmp_path / "out", "--shard", "1/2")
+    last = predict("tile=64", "--out", tmp_path / "out", "--shard", "2/2")
+    assert last["written"]
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "whole")
+
+
+def test_an_image_that_was_mended_between_shares_is_labelled(run_folder, tmp_path):
+    images = {name: write_image(tmp_path / f"{name}.tif", (60, 60), seed=n)
+              for n, name in enumerate("abcdef")}  # fmt: skip
+    from maskloom.work.shards import Share
+
+    bad = next(name for name in images if Share(1, 2).has(name))
+    data = images[bad].read_bytes()
+    images[bad].write_bytes(data[:60])
+    common = ("predict", tmp_path / "*.tif", "--model", run_folder, "--out", tmp_path / "out")
+    refused(*common, "--shard", "1/2", code=1)
+    images[bad].write_bytes(data)
+    done = maskloom(*common, "--shard", "2/2")
+    assert done["written"]
+    assert done["images"] == 6
+    assert done["failed"] == 0
+
+
+def test_a_worker_that_dies_on_a_tile_costs_that_image_alone(run_folder, tmp_path, monkeypatch):
+    from maskloom.core.sample import ImageRef, Sample
+    from maskloom.inference.items import Spread, label_items, open_journal
+    from maskloom.inference.tiling.options import TileOptions
+    from maskloom.work.executors import open_executor
+
+    (tmp_path / "deadly.py").write_text(
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from maskloom.inference.open_run import open_run\n"
+        "class Dies:\n"
+        "    def __init__(self, engine): self.engine = engine\n"
+        "    def __getattr__(self, name): return getattr(self.engine, name)\n"
+        "    def logits(self, image):\n"
+        "        if image[0, 0, 0] > 1.9: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return self.engine.logits(image)\n"
+        "def make(path, parent):\n"
+        "    found = open_run(Path(path), device='cpu')\n"
+        "    if os.getpid() != parent: found.engine = Dies(found.engine)\n"
+        "    return found\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import deadly
+
+    pixels = {name: np.full((130, 130), 100, np.uint8) for name in ("a", "b")}
+    pixels["a"][40, 40] = 255  # where the read of the block begins whose core is at (64, 64)
+    samples = []
+    for name, array in pixels.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", array, tile=(64, 64))
+        samples.append(Sample(name, ImageRef(tmp_path / f"{name}.tif")))
+    items = open_journal(tmp_path / "out.partial", {})
+    make = partial(deadly.make, str(run_folder), os.getpid())
+    with open_executor(workers=2) as executor:
+        found = label_items(samples, items, Spread(make, executor, tiles=TileOptions(tile=64)))
+    assert [s.key for s in found.done] == ["b"]
+    assert "tile" in found.failed["a"]
+    assert "a.tif" in found.failed["a"]
+
+
+def test_what_cannot_be_written_is_refused_before_it_is_computed(run_folder, tmp_path, monkeypatch):
+    from maskloom.inference import large
+
+    monkeypatch.setattr(large, "MAX_PIXELS", 1000)
+    image = write_image(tmp_path / "a.tif", (200, 230))
+    said = refused(
+        "predict", image, "--model", run_folder, "--set", "tile=64", "--out", tmp_path / "a.json",
+        "--allow-loss",
+    )  # fmt: skip
+    assert "bitmap only" in said
+    assert not blocks_of(tmp_path / "a.json")
