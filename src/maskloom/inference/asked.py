@@ -19,6 +19,7 @@ from maskloom.inference.decode import Decoding
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.request import PredictRequest
 from maskloom.inference.sources import read_options
+from maskloom.inference.tiling.choose import LEAST_GIB
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.work.executors import worker_count
 
@@ -42,11 +43,11 @@ class ModelOptions(Decoding):
     def __post_init__(self) -> None:
         # by name: super() without arguments does not know a class that slots have remade
         Decoding.__post_init__(self)
-        if not 0.7 <= self.memory <= 1 << 20 or self.tile < 0 or not 0 <= self.margin <= 4096:
+        if not LEAST_GIB <= self.memory <= 1 << 20 or self.tile < 0 or not 0 <= self.margin <= 4096:
             raise UsageError(
                 "options out of range",
                 seen=f"tile {self.tile}, memory {self.memory}, margin {self.margin}",
-                hint="tile at least 0, memory at least 0.7 GiB, margin 0 to 4096 px",
+                hint=f"tile at least 0, memory at least {LEAST_GIB} GiB, margin 0 to 4096 px",
             )
 
     @property
@@ -87,11 +88,33 @@ def format_name(request: PredictRequest) -> str:
     return "coco" if task == "instance" or json else "bitmap"
 
 
+def resolved(request: PredictRequest, options: Any) -> PredictRequest:
+    """The request with the engine that `auto` means here in its place.
+
+    Asked once and by whoever starts the call, so that every process computes with one engine and
+    the journal names it. Workers have one thread each: theirs is the speed that counts.
+
+    Args:
+        request: checked.
+        options: of `settings_of`.
+    """
+    if request.engine != "auto":
+        return request
+    others = tuple(name for name in request.engines if name != "auto")
+    if request.method:  # nothing to choose
+        return replace(request, engines=others)
+    from maskloom.inference.engines.choose import auto_engine
+
+    threads = None if _alone(request) else 1
+    name = auto_engine(Run.load(Path(request.model)), device=options.device, threads=threads)
+    return replace(request, engines=(name, *others))
+
+
 def maker_of(request: PredictRequest, options: Any, taxonomy: Taxonomy | None) -> Maker:
     """What makes the segmenter.
 
     Args:
-        request: checked.
+        request: of `resolved`.
         options: of `settings_of`.
         taxonomy: of the data; a method takes the name of its one category.
     """
@@ -121,8 +144,8 @@ class RunAuthor:
 
 
 def author_of(request: PredictRequest, make: Maker) -> Segmenter | RunAuthor:
-    """Whose labels they are; the segmenter itself where this process labels or must choose."""
-    if request.method or request.engine == "auto" or _alone(request):
+    """Whose labels they are; the segmenter itself where this process labels."""
+    if request.method or _alone(request):
         return made(make)
     run = Run.load(Path(request.model))
     return RunAuthor(run.layer, run.taxonomy)

@@ -25,6 +25,7 @@ from maskloom.inference.decode import (
 )
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.preprocess import image_moments, normalize, pad_to_stride, to_unit
+from maskloom.inference.tiling.field import Field
 from maskloom.work.memory import free_bytes
 
 
@@ -32,7 +33,8 @@ def _too_large(height: int, width: int) -> ImageError:
     return ImageError(
         "the image does not fit into memory in one pass",
         seen=f"{width} × {height}",
-        hint="cut the image into tiles first",
+        hint="have predict cut it into blocks: --set model.tile=PX, or a model.memory=GIB that "
+        "is free",
     )
 
 
@@ -78,6 +80,8 @@ class NetworkSegmenter:
         self.channels = channels
         self.preprocessing = preprocessing
         self.layer = layer
+        self.field: Field | None = None
+        """What the network sees; None until `tiling.choose.field_of` measures it."""
 
     @property
     def name(self) -> str:

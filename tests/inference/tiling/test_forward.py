@@ -188,7 +188,8 @@ def test_each_pair_of_windows_counts_once_however_blocks_are_cut(most_px, margin
     image = picture(100, 150)
     image[:, 75:] //= 2
     feed = feed_of(segmenter, image)
-    plan = blend_plan((100, 150), 4, tile=64, most_px=most_px, margin=margin)
+    one_cell = (32 + 2 * margin) ** 2
+    plan = blend_plan((100, 150), 4, tile=64, most_px=max(most_px, one_cell), margin=margin)
     wanted = pairs_of_windows(feed, plan)
     assert wanted.differing > 0
     found = sum((blended_logits(feed, plan, block)[1] for block in plan), Seams())

@@ -34,6 +34,11 @@ class Engine(Protocol):
         """What a pass takes at its peak, per pixel of its input, output aside."""
         ...
 
+    @property
+    def bytes_per_pixel_fp32(self) -> int:
+        """What it takes where it computes in fp32: the same on every machine."""
+        ...
+
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """One forward pass.
 

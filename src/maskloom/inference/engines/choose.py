@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from maskloom import registry
 from maskloom.core.run import Run
 from maskloom.errors import DataError, MissingExtra, UsageError, WriteError
 from maskloom.inference.engines.base import Engine
@@ -22,7 +23,8 @@ from maskloom.work import progress
 if TYPE_CHECKING:
     from maskloom.inference.engines.measure import Measured
 
-EngineName = Literal["torch", "onnx", "openvino", "auto"]
+Computing = Literal["torch", "onnx", "openvino"]
+EngineName = Computing | Literal["auto"]
 Exportable = Literal["onnx", "openvino"]
 _RUNTIMES: dict[Exportable, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 
@@ -53,9 +55,22 @@ def open_engine(
         return _exported(run, engine, threads)
     if engine != "auto":
         raise UsageError("unknown engine", seen=engine, hint="choose torch, onnx, openvino or auto")
+    name = auto_engine(run, device=device, threads=threads)
+    return open_engine(run, engine=name, device=device, threads=threads)
+
+
+def auto_engine(run: Run, *, device: str = "auto", threads: int | None = None) -> Computing:
+    """What `auto` means on this machine, by name, so that all processes of a call can be told.
+
+    Args:
+        run: any; networks that find objects by boxes are computed by torch alone.
+        device: see `open_engine`.
+        threads: of each process, see `open_engine`.
+    """
     # A GPU is not compared: no engine of the CPU comes near it.
-    if device not in ("auto", "cpu") or (device == "auto" and _gpu()):
-        return _torch(run, device, threads)
+    gpu = device not in ("auto", "cpu") or (device == "auto" and _gpu())
+    if gpu or registry.find("models", run.model).kind != "dense":
+        return "torch"
     return _fastest(run, threads)
 
 
@@ -121,27 +136,36 @@ def _open(path: Path, run: Run, engine: Exportable, threads: int | None) -> Engi
     return OpenVinoEngine(path, precision=precision, threads=threads)
 
 
-def _fastest(run: Run, threads: int | None) -> Engine:
+def _fastest(run: Run, threads: int | None) -> Computing:
     from maskloom.inference.engines import measure
 
     key = machine_key(thread_count(threads))
     chosen = measure.remembered(run, key)
     if chosen is not None and (chosen == "torch" or importable(_RUNTIMES[chosen])):
         progress.step(f"engine {chosen}: measured before on this machine")
-        return open_engine(run, engine=chosen, device="cpu", threads=threads)
-    reference = _torch(run, "cpu", thread_count(threads))
-    measured: list[Measured] = [measure.measure(run, reference, reference)]
-    engines = {"torch": reference}
+        return chosen
+    reference = _torch(run, "cpu", None)
+    from maskloom.inference.engines.torch_engine import torch_threads
+
+    with torch_threads(thread_count(threads)):
+        measured = _measured(run, reference, threads)
+    best = measure.best(measured)
+    progress.step(measure.said(best, measured))
+    measure.remember(run, key, best, measured)
+    return best.engine
+
+
+def _measured(run: Run, reference: Engine, threads: int | None) -> list[Measured]:
+    from maskloom.inference.engines import measure
+
+    measured = [measure.measure(run, reference, reference)]
     for name, package in _RUNTIMES.items():
         if not importable(package):
             continue
         try:
-            engines[name] = _exported(run, name, threads)
+            engine = _exported(run, name, threads)
         except (UsageError, DataError, MissingExtra) as error:
             progress.step(f"engine {name} left out: {error.message}")
             continue
-        measured.append(measure.measure(run, engines[name], reference))
-    best = measure.best(measured)
-    progress.step(measure.said(best, measured))
-    measure.remember(run, key, best, measured)
-    return engines[best.engine]
+        measured.append(measure.measure(run, engine, reference))
+    return measured

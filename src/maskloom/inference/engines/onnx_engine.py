@@ -36,7 +36,7 @@ class OnnxEngine:
     name = "onnx"
     precision = "fp32"
     host = True
-    bytes_per_pixel = _BYTES_PER_PIXEL
+    bytes_per_pixel = bytes_per_pixel_fp32 = _BYTES_PER_PIXEL
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         self.threads = thread_count(threads)

@@ -39,6 +39,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     host = True
+    bytes_per_pixel_fp32 = _BYTES_PER_PIXEL["fp32"]
 
     def __init__(self, path: Path, *, precision: str = "fp32", threads: int | None = None) -> None:
         self.threads = thread_count(threads)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,17 @@ def usable_precision(precision: str, device: str) -> str:
     return precision if bf16 else "fp32"
 
 
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """So many threads of torch meanwhile, in the whole process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class TorchEngine:
     """A network of torch.
 
@@ -69,7 +81,16 @@ class TorchEngine:
     @property
     def bytes_per_pixel(self) -> int:
         """What a pass takes at its peak, per pixel of its input."""
-        return (_FUSED_BYTES_PER_PIXEL if self.fused else _BYTES_PER_PIXEL)[self.precision]
+        return self._figures[self.precision]
+
+    @property
+    def bytes_per_pixel_fp32(self) -> int:
+        """What a pass in fp32 takes. Whether layers are folded is the network's own doing."""
+        return self._figures["fp32"]
+
+    @property
+    def _figures(self) -> dict[str, int]:
+        return _FUSED_BYTES_PER_PIXEL if self.fused else _BYTES_PER_PIXEL
 
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, H, W) float32 of a normalised image (H, W, C); see `Engine`."""

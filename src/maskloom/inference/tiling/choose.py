@@ -13,6 +13,8 @@ from maskloom.store.images import MAX_PIXELS
 
 RUNTIME_BYTES = 800 << 20
 """What a process takes before its first block: libraries, weights, decoded storage chunks."""
+LEAST_GIB = 0.85
+"""The smallest memory that leaves room for a block: 70 MiB, about 350² px of a small network."""
 _GIB = 1 << 30
 _ONE_PASS_PX = 1 << 22
 
@@ -23,7 +25,8 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
     For a bounded field, cutting changes nothing, and the memory alone decides. For another it
     changes what the network sees: then the size of windows does not depend on the machine, and
     images of up to 2²² pixels are taken whole. Detectors see blocks of a size that was asked
-    for, each with its margin, like images of their own.
+    for, each with its margin, like images of their own. The same run, engine and options
+    give the same plan on every machine.
 
     Args:
         segmenter: any; only networks are cut.
@@ -51,7 +54,13 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
 
 
 def field_of(segmenter: NetworkSegmenter) -> Field:
-    """What the segmenter's network sees, measured in fp32 by torch, which hands NaN on."""
+    """What the segmenter's network sees, measured once, in fp32 by torch, which hands NaN on."""
+    if segmenter.field is None:
+        segmenter.field = _measured(segmenter)
+    return segmenter.field
+
+
+def _measured(segmenter: NetworkSegmenter) -> Field:
     from maskloom.inference.engines.torch_engine import TorchEngine
 
     engine = segmenter.engine
@@ -73,7 +82,10 @@ def _of_network(
     channels = segmenter.channels
     # beside the network's own: its input twice, logits, probabilities, and what decodes them
     beside = 8 * len(segmenter.preprocessing.channels) + 12 * (channels.n_classes + 1)
-    per_pixel = segmenter.engine.bytes_per_pixel + beside
+    # Of fp32, whatever the machine computes in: a plan is shared by machines with and without
+    # bf16, and only the larger figure keeps all of them within the memory. Blocks computed in
+    # bf16 are smaller than they might be: an eighth more is computed per pixel at 2 GiB.
+    per_pixel = segmenter.engine.bytes_per_pixel_fp32 + beside
     most = max(0, int((options.memory * _GIB - RUNTIME_BYTES) / per_pixel))
     pixels = area((0, size[0], 0, size[1]))
     if options.tile == 0 and pixels <= min(most, _ONE_PASS_PX):

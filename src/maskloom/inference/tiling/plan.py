@@ -21,7 +21,6 @@ Mode = Literal["exact", "blend"]
 OVERLAP = 2
 """Windows of a blend lie at half their size."""
 
-_GIB = 1 << 30
 _MOST = 1 << 24  # blocks
 
 
@@ -150,7 +149,7 @@ def exact_plan(
 
     Raises:
         UsageError: a tile smaller than the stride, or so small that blocks are countless.
-        ImageError: not even the smallest block fits.
+        ImageError: not even the smallest block fits, or none of the tile that is asked for.
     """
     s = field.stride
     beyond = [b + a + 2 * _up(margin, s) for b, a in zip(field.before, field.after, strict=True)]
@@ -160,6 +159,9 @@ def exact_plan(
         _up(-(-n // -(-n // side)), s) if tile == 0 else min(side, _up(n, s))
         for n, side in zip(size, sides, strict=True)
     )
+    reads = [min(_up(n, s), c + b) for n, c, b in zip(size, core, beyond, strict=True)]
+    other = "set a smaller model.tile" if tile else "use a model that sees less"
+    _refuse_unfit(reads, f"a block reads {reads[1]} × {reads[0]} px", most_px, other)
     plan = Plan(size, "exact", (core[0], core[1]), s, field.before, field.after, margin)
     return _countable(plan)
 
@@ -175,11 +177,18 @@ def blend_plan(
         tile: side of the windows.
         most_px: pixels whose sums a block may hold.
         margin: px around cores in which objects are labelled, too.
+
+    Raises:
+        UsageError: a tile smaller than twice the stride, or so small that blocks are countless.
+        ImageError: not even the smallest block fits.
     """
     side = _tile(tile, 2 * stride)
     step = side // OVERLAP
     cells = max(1, (math.isqrt(most_px) - 2 * margin) // step)
     core = tuple(min(cells * step, _up(n, step)) for n in size)
+    sums = [min(n, c + 2 * margin) for n, c in zip(size, core, strict=True)]
+    said = f"a block of {sums[1]} × {sums[0]} px beside a window of {side} × {side}"
+    _refuse_unfit(sums, said, most_px, "set a smaller model.tile")
     return _countable(Plan(size, "blend", (core[0], core[1]), stride, margin=margin, tile=side))
 
 
@@ -201,7 +210,7 @@ def inside(outer: Box, inner: Box) -> tuple[slice, slice]:
 
 
 def _sides(size: tuple[int, int], stride: int, beyond: list[int], most_px: int) -> tuple[int, int]:
-    """Sides of the largest core whose read has at most so many pixels."""
+    """Sides of the largest core whose read has at most so many pixels, one stride at least."""
     padded = [_up(n, stride) for n in size]
     side = math.isqrt(most_px)
     reads = [min(side, padded[0]), min(side, padded[1])]
@@ -211,17 +220,21 @@ def _sides(size: tuple[int, int], stride: int, beyond: list[int], most_px: int) 
     cores = [
         padded[axis]
         if reads[axis] >= padded[axis]
-        else (reads[axis] - beyond[axis]) // stride * stride
+        else max(1, (reads[axis] - beyond[axis]) // stride) * stride
         for axis in (0, 1)
     ]
-    if min(cores) < stride:
-        raise ImageError(
-            "the memory allowed does not hold one block of the image",
-            seen=f"{most_px:,} px, of which {beyond[0]} × {beyond[1]} are what the model sees "
-            "around a block",
-            hint="allow more with --set model.memory=GIB, or use a model that sees less",
-        )
     return cores[0], cores[1]
+
+
+def _refuse_unfit(sides: list[int], said: str, most_px: int, other: str) -> None:
+    """Raise ImageError if the largest block has more pixels than the memory allows."""
+    if sides[0] * sides[1] <= most_px:
+        return
+    raise ImageError(
+        "the memory allowed does not hold one block of the image",
+        seen=f"{said}, {most_px:,} px fit",
+        hint=f"allow more with --set model.memory=GIB, or {other}",
+    )
 
 
 def _tile(tile: int, stride: int) -> int:
