@@ -208,7 +208,7 @@ def test_tiles_of_an_image_that_fails_at_its_end_are_kept(run_folder, tmp_path):
         "predict", image, "--model", run_folder, "--set", "tile=64", "--out", tmp_path / "out"
     )
     assert "not finite" in said
-    assert len(blocks_of(tmp_path / "out")) >= 12
+    assert len(blocks_of(tmp_path / "out")) == 11  # the next one reads the pixel, too
 
 
 def test_another_memory_goes_on_with_the_tiles_that_are_there(run_folder, tmp_path):
