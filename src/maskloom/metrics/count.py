@@ -17,6 +17,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.align import Comparison, Pair
+from maskloom.metrics.seals import SIDES, Seals
 from maskloom.metrics.tally import Tally
 from maskloom.work.progress import track
 
@@ -33,14 +34,18 @@ class Counted:
     Args:
         rows: place of the pair in the comparison → its own scores.
         slices: name of the slice → tally; one of the name "" where nothing is sliced.
+        seals: side → key → seal of what was counted, where several calls divide the pairs.
     """
 
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     slices: dict[str, Tally] = field(default_factory=dict)
+    seals: dict[str, Seals] = field(default_factory=lambda: {side: {} for side in SIDES})
 
     def merge(self, other: Counted) -> None:
         """Add what another worker counted of other pairs; it is used up."""
         self.rows |= other.rows
+        for side, seals in other.seals.items():
+            self.seals[side] |= seals
         for name, tally in other.slices.items():
             if name in self.slices:
                 self.slices[name].merge(tally)

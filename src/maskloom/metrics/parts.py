@@ -1,8 +1,10 @@
 """What one of several calls counted, as a file that the others can read and need not trust.
 
-    PARTS/I-of-N.npz    a JSON head (rows, small numbers) and arrays, never pickles
+    PARTS/I-of-N.npz    a JSON head (rows, seals, small numbers) and arrays, never pickles
 
-Every part says what it is of: pairs, classes and terms. Parts of other evaluations are refused.
+Every part says what it is of: pairs, classes, terms and, in seals of each sample, labels. Parts
+of other evaluations are refused: here by all but the seals, by these in `spread.py`, where the
+data are read again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,11 @@ from numpy.typing import NDArray
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.align import Comparison
-from maskloom.metrics.count import Counted
+from maskloom.metrics.count import Counted, slice_of
 from maskloom.metrics.instances import PredictionColumns
 from maskloom.metrics.judge import Terms
 from maskloom.metrics.objects import InstanceRules
+from maskloom.metrics.seals import SIDES
 from maskloom.metrics.tally import Tally
 from maskloom.store.files import atomic_write_bytes
 from maskloom.version import __version__
@@ -37,9 +41,32 @@ _NUMBERS = {
 _COLUMNS = tuple(field.name for field in fields(PredictionColumns))
 
 
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """A part as it was read.
+
+    Args:
+        path: of the file.
+        sha256: of its bytes.
+    """
+
+    path: Path
+    sha256: str
+
+    def remove(self) -> None:
+        """Remove the file, unless a later call has put another in its place."""
+        # One that cannot be removed does no harm: it is compared with the data when next read.
+        with suppress(OSError):
+            if hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256:
+                self.path.unlink()
+
+
 def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
-    """What an evaluation is of: pairs, classes, terms and version, in 64 hex digits."""
-    pairs = [(p.truth.key, p.predicted and p.predicted.key, p.order) for p in pair_up.pairs]
+    """What an evaluation is of but for labels: pairs, slices, classes, terms and version."""
+    pairs = [
+        (p.truth.key, p.predicted and p.predicted.key, p.order, slice_of(p.truth, terms.by))
+        for p in pair_up.pairs
+    ]
     sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
     rules = {f.name: getattr(terms.rules, f.name) for f in fields(terms.rules)}
     said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules]
@@ -64,7 +91,8 @@ def save_part(folder: Path, share: Share, counted: Counted, of: str) -> None:
         # Sums of IoU pass 64 bits, which JSON does not mind.
         iou = tally.panoptic.counts.iou
         slices.append({"name": name, "samples": tally.samples, "iou": iou, **numbers})
-    head = {"of": of, "rows": sorted(counted.rows.items()), "slices": slices}
+    rows = sorted(counted.rows.items())
+    head = {"of": of, "rows": rows, "seals": counted.seals, "slices": slices}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
@@ -73,7 +101,7 @@ def save_part(folder: Path, share: Share, counted: Counted, of: str) -> None:
 
 def load_part(
     folder: Path, share: Share, of: str, taxonomy: Taxonomy, rules: InstanceRules
-) -> Counted:
+) -> tuple[Counted, PartFile]:
     """Read a part back.
 
     Args:
@@ -85,11 +113,13 @@ def load_part(
 
     Raises:
         DataError: it is damaged, or of another evaluation.
+        FileNotFoundError: another call has removed it.
     """
     file = _file(folder, share)
     again = f"remove it and run --shard {share} again"
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as found:
+        whole = file.read_bytes()
+        with np.load(io.BytesIO(whole), allow_pickle=False) as found:
             arrays = dict(found)
         head = json.loads(arrays["head"].tobytes())
         if head["of"] != of:
@@ -100,6 +130,7 @@ def load_part(
                 hint=f"give every shard the same arguments; {again}",
             )
         counted = Counted({int(i): dict(row) for i, row in head["rows"]})
+        counted.seals = {side: dict(head["seals"][side]) for side in SIDES}
         for n, one in enumerate(head["slices"]):
             tally = Tally(taxonomy, rules)
             _fill(
@@ -108,9 +139,11 @@ def load_part(
                 {k[len(f"{n}.") :]: v for k, v in arrays.items() if k.startswith(f"{n}.")},
             )
             counted.slices[str(one["name"])] = tally
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError("the part is damaged", where=file, seen=error, hint=again) from error
-    return counted
+    return counted, PartFile(file, hashlib.sha256(whole).hexdigest())
 
 
 def waiting_parts(folder: Path, of: int) -> tuple[int, ...]:

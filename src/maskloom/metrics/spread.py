@@ -1,30 +1,32 @@
 """A judgement divided among workers and among calls; the report is the same to the last bit.
 
 Workers open both data sets themselves: only places of pairs and counts pass between processes.
-The content hashes, which are of one pass over each side, are made by two of them meanwhile.
+The content hashes, which are of one pass over each side, are made by two of them meanwhile. Of
+several calls the last one makes them; in the same pass it sees whether the labels that others
+have counted are still there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.report import Report
-from maskloom.errors import MaskloomError
+from maskloom.errors import DataError, MaskloomError
 from maskloom.metrics.align import Comparison, compare
 from maskloom.metrics.count import Counted, count
 from maskloom.metrics.judge import Terms, check_terms, report_of
-from maskloom.metrics.parts import fingerprint, load_part, save_part, waiting_parts
+from maskloom.metrics.parts import PartFile, fingerprint, load_part, save_part, waiting_parts
+from maskloom.metrics.seals import SIDES, Seals, Side, changed, sealing
 from maskloom.work import progress
 from maskloom.work.executors import Executor
-from maskloom.work.shards import Share, cut
+from maskloom.work.shards import Share, cut, key_hash
 
 Opening = Callable[[], tuple[Dataset, Dataset]]
-Side = Literal["truth", "predicted"]
-_SIDES: tuple[Side, Side] = ("truth", "predicted")
+_NAMED = 8  # shards that a message names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,48 +48,98 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A call that counted its share and is not the last.
+    """A call that counted its share and does not report.
 
     Args:
         samples: that it counted.
-        numbers: of the shares that are still to come.
+        numbers: of the shares that are still to come; none if another call has reported.
     """
 
     samples: int
     numbers: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A judgement of all pairs.
+
+    Args:
+        report: of them.
+        parts: of several calls, from which it was made.
+    """
+
+    report: Report
+    parts: tuple[PartFile, ...] = ()
+
+    def clear(self) -> None:
+        """Remove the parts; call it when the report is out."""
+        for part in self.parts:
+            part.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """One side: its content hash, and the seals of its samples if they were asked for."""
+
+    side: Side
+    content: str
+    seals: Seals
+
+
 @dataclass(slots=True)
 class CountShard:
-    """Work on a shard: either places of pairs, or the name of a side to be hashed."""
+    """Work on a shard: either places of pairs, or the name of a side to be hashed.
+
+    Args:
+        opening: opens both sides.
+        terms: of the judgement.
+        task: semantic, instance or panoptic.
+        sealed: whether to seal what is read.
+    """
 
     opening: Opening
     terms: Terms
     task: str
+    sealed: bool = False
     _pair_up: Comparison | None = field(default=None, init=False)
+    _seals: dict[str, Seals] = field(default_factory=dict, init=False)
 
-    def __call__(self, shard: tuple[Any, ...]) -> Counted | dict[str, str]:
-        """The counts, or the hash under its name."""
+    def __call__(self, shard: tuple[Any, ...]) -> Counted | _Hashed:
+        """The counts, or the hash."""
         if self._pair_up is None:
-            sides = self.opening()
-            terms = self.terms
-            self._pair_up = compare(*sides, missing=terms.missing, renames=terms.renames)
-        if shard[0] in _SIDES:
-            return {f"{shard[0]}_hash": self._pair_up.hash_of(shard[0])}
-        return count(self._pair_up, shard, self.terms, self.task)
+            self._pair_up = self._open()
+        for seals in self._seals.values():
+            seals.clear()
+        if shard[0] in SIDES:
+            content = self._pair_up.hash_of(shard[0])
+            return _Hashed(shard[0], content, dict(self._seals[shard[0]]))
+        counted = count(self._pair_up, shard, self.terms, self.task)
+        counted.seals = {side: dict(seals) for side, seals in self._seals.items()}
+        return counted
+
+    def _open(self) -> Comparison:
+        terms = self.terms
+        pair_up = compare(*self.opening(), missing=terms.missing, renames=terms.renames)
+        self._seals = {side: {} for side in SIDES}
+        if not self.sealed:
+            return pair_up
+        truth = sealing(pair_up.truth, self._seals["truth"])
+        return replace(
+            pair_up, truth=truth, predicted=sealing(pair_up.predicted, self._seals["predicted"])
+        )
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What one process has opened is not for another.
-        return self.opening, self.terms, self.task
+        return self.opening, self.terms, self.task, self.sealed
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.opening, self.terms, self.task = state
-        self._pair_up = None
+        self.opening, self.terms, self.task, self.sealed = state
+        self._pair_up, self._seals = None, {}
 
 
 def judge_divided(
     truth: Dataset, predicted: Dataset, terms: Terms, division: Division
-) -> Report | Waiting:
+) -> Complete | Waiting:
     """What `judge` gives, counted by the division's workers; of one share, if it is the last.
 
     Args:
@@ -100,47 +152,94 @@ def judge_divided(
         the report, with the content hashes in its provenance; or what is still to come.
 
     Raises:
-        DataError: as `judge`; or a part of another evaluation lies in the folder.
+        DataError: as `judge`; or a part of another evaluation or of other labels lies in the
+            folder.
         MaskloomError: workers died over a sample, which is named.
     """
     pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
     task = check_terms(pair_up, terms)
     keys = [pair.truth.key for pair in pair_up.pairs]
-    share = division.share
-    if share is None or division.parts is None:
-        counted, hashes = _count(division, terms, task, keys, range(len(keys)), _SIDES)
+    share, folder = division.share, division.parts
+    parts: tuple[PartFile, ...] = ()
+    if share is None or folder is None:
+        work = CountShard(division.opening, terms, task)
+        counted, hashed = _count(division.executor, work, keys, range(len(keys)), SIDES)
     else:
+        work = CountShard(division.opening, terms, task, sealed=True)
         mine = [i for i, key in enumerate(keys) if share.has(key)]
-        counted, _ = _count(division, terms, task, keys, mine, ())
+        counted, _ = _count(division.executor, work, keys, mine, ())
         of = fingerprint(pair_up, terms, task)
-        save_part(division.parts, share, counted, of)
-        if waiting := waiting_parts(division.parts, share.of):
-            return Waiting(len(mine), waiting)
-        counted = Counted()
-        for number in range(1, share.of + 1):
-            one = Share(number, share.of)
-            counted.merge(load_part(division.parts, one, of, pair_up.taxonomy, terms.rules))
-        _, hashes = _count(division, terms, task, keys, [], _SIDES)
+        save_part(folder, share, counted, of)
+        if waiting := waiting_parts(folder, share.of):
+            return Waiting(len(mine), () if share.number in waiting else waiting)
+        try:
+            counted, parts = _loaded(folder, share.of, of, pair_up, terms)
+        except FileNotFoundError:
+            return Waiting(len(mine), ())
+        _, hashed = _count(division.executor, work, keys, [], SIDES)
+        _check_seals(pair_up, counted, hashed, share.of, folder)
     report = report_of(pair_up, terms, task, counted)
-    return replace(report, provenance={**report.provenance, **hashes})
+    hashes = {f"{side}_hash": hashed[side].content for side in SIDES}
+    return Complete(replace(report, provenance={**report.provenance, **hashes}), parts)
+
+
+def _loaded(
+    folder: Path, calls: int, of: str, pair_up: Comparison, terms: Terms
+) -> tuple[Counted, tuple[PartFile, ...]]:
+    """What all calls have counted.
+
+    Raises:
+        DataError: a part is damaged or of another evaluation.
+        FileNotFoundError: another call that found all parts has reported and removed them.
+    """
+    counted, files = Counted(), []
+    for number in range(1, calls + 1):
+        part, file = load_part(folder, Share(number, calls), of, pair_up.taxonomy, terms.rules)
+        counted.merge(part)
+        files.append(file)
+    return counted, tuple(files)
+
+
+def _check_seals(
+    pair_up: Comparison, counted: Counted, now: Mapping[Side, _Hashed], calls: int, folder: Path
+) -> None:
+    """Refuse parts that were counted from labels that are no longer there.
+
+    Raises:
+        DataError: there are some; it names their shards.
+    """
+    seals: dict[str, Seals] = {side: now[side].seals for side in SIDES}
+    if not (found := changed(pair_up.pairs, counted.seals, seals)):
+        return
+    numbers = sorted({key_hash(pair.truth.key) % calls + 1 for pair, _ in found})
+    named = ", ".join(str(Share(number, calls)) for number in numbers[:_NAMED])
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    first, side = found[0]
+    one = len(numbers) == 1
+    raise DataError(
+        f"the part{'' if one else 's'} of --shard {named}{more} {'is' if one else 'are'} of other "
+        "labels than are there now",
+        where=folder,
+        seen=f"{side} of {first.truth.key} has changed",
+        hint=("" if one else "remove these parts and ")
+        + f"run --shard {named}{more} again; the last one reports",
+    )
 
 
 def _count(
-    division: Division,
-    terms: Terms,
-    task: str,
+    executor: Executor,
+    work: CountShard,
     keys: Sequence[str],
     pairs: Sequence[int],
     sides: tuple[Side, ...],
-) -> tuple[Counted, dict[str, str]]:
+) -> tuple[Counted, dict[Side, _Hashed]]:
     """Count the pairs, and hash the sides, which take longest and so come first."""
     shards: list[tuple[Any, ...]] = [(side,) for side in sides]
-    shards += cut(pairs, lambda i: keys[i], division.executor.workers)
+    shards += cut(pairs, lambda i: keys[i], executor.workers)
     found: dict[int, list[Counted]] = {}
-    hashes: dict[str, str] = {}
-    work = CountShard(division.opening, terms, task)
+    hashed: dict[Side, _Hashed] = {}
     with progress.bar("scoring", len(pairs) + len(sides), "images") as bar:
-        for part in division.executor.parts(work, shards, ticked=bar.advance):
+        for part in executor.parts(work, shards, ticked=bar.advance):
             if part.lost:
                 item = part.items[0]
                 raise MaskloomError(
@@ -151,10 +250,10 @@ def _count(
                 )
             if isinstance(part.value, Counted):
                 found.setdefault(part.shard, []).append(part.value)
-            else:
-                hashes |= part.value or {}
+            elif part.value is not None:
+                hashed[part.value.side] = part.value
     counted = Counted()
     for shard in sorted(found):
         for one in found[shard]:
             counted.merge(one)
-    return counted, {f"{side}_hash": hashes[f"{side}_hash"] for side in sides}
+    return counted, hashed

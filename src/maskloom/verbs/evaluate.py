@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome
     from maskloom.core.report import Report
     from maskloom.metrics.judge import Terms
-    from maskloom.metrics.spread import Opening, Waiting
+    from maskloom.metrics.spread import Complete, Opening, Waiting
     from maskloom.verbs.sides import Sides
     from maskloom.work.executors import Engine
     from maskloom.work.shards import Share
@@ -94,7 +94,8 @@ def evaluate(
         engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
         shard: i/N, with i from 1: score this share only. Of N calls, on whatever machines, the
             one that finds the parts of all others reports.
-        parts: folder that these calls have in common, for what each has counted.
+        parts: folder that these calls have in common, for what each has counted; what lies
+            there is used up by the report.
 
     Returns:
         results: metrics, per_class, per_slice, per_sample, confusion, reasons for what is
@@ -125,9 +126,9 @@ def evaluate(
         return _waiting(found, str(share), parts)
     ours = replace(ours, name=called(truth, ours))
     theirs = replace(theirs, name=called(predicted, theirs))
-    judged = _completed(found, (ours, theirs), predicted, terms)
-    if report is not None:
-        _write_report(judged, report, ours, theirs, terms)
+    judged = _completed(found.report, (ours, theirs), predicted, terms)
+    _write_report(judged, report, ours, theirs, terms)
+    found.clear()
     return _outcome(judged, (ours, theirs), report)
 
 
@@ -137,15 +138,15 @@ def _judged(
     terms: Terms,
     spread: tuple[Engine, int],
     share: tuple[Share | None, Path | None],
-) -> Report | Waiting:
+) -> Complete | Waiting:
     """The report, made here or by workers; of one share perhaps what is still to come."""
     from maskloom.metrics.judge import judge
-    from maskloom.metrics.spread import Division, judge_divided
+    from maskloom.metrics.spread import Complete, Division, judge_divided
     from maskloom.work.executors import open_executor
 
     with open_executor(*spread) as executor:
         if share[0] is None and executor.workers == 1 and spread[0] == "local":
-            return judge(*sides, terms)
+            return Complete(judge(*sides, terms))
         return judge_divided(*sides, terms, Division(opening, executor, *share))
 
 
@@ -172,11 +173,13 @@ def _waiting(found: Waiting, shard: str, parts: Path | None) -> Outcome:
     from maskloom.core.outcome import Outcome, counted
 
     of = shard.partition("/")[2]
+    done = f"shard {shard} is counted, {counted(found.samples, 'image')}"
     rest = ", ".join(f"{number}/{of}" for number in found.numbers[:8])
     more = f" and {len(found.numbers) - 8} more" if len(found.numbers) > 8 else ""
     line = (
-        f"shard {shard} is counted, {counted(found.samples, 'image')}; still to come: "
-        f"--shard {rest}{more} with --parts {parts}; the last one reports"
+        f"{done}; still to come: --shard {rest}{more} with --parts {parts}; the last one reports"
+        if rest
+        else f"{done}; another call has found all parts and reports"
     )
     results = {
         "shard": shard,
@@ -218,8 +221,11 @@ def _panoptic_format(path: Path) -> str | None:
 
 
 def _write_report(
-    judged: Report, path: Path, truth: Dataset, predicted: Dataset, terms: Terms
+    judged: Report, path: Path | None, truth: Dataset, predicted: Dataset, terms: Terms
 ) -> None:
+    """The HTML file, if one was asked for."""
+    if path is None:
+        return
     from maskloom.core.outcome import counted
     from maskloom.metrics.pictures import error_panels
     from maskloom.report.html import write_html
