@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, Rows, codes
 from maskloom.core.sample import Sample
@@ -28,8 +29,9 @@ from maskloom.formats.coco_write import category_ids, image_name, json_lines, ke
 from maskloom.formats.flat import flat_losses, flat_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.slabs import cut, paint_slab, slabs
 from maskloom.store.files import atomic_file, safe_join, stays_below, writing
-from maskloom.store.images import write_png
+from maskloom.store.png_rows import png_rows
 
 HOLDS = Holds(
     dense=True,
@@ -73,11 +75,11 @@ class PanopticWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What one segment per pixel cannot hold; id 0 says nothing, so background is lost."""
+        image_labels_only(labels.size, self.target)
         found = losses_of(replace(HOLDS, background=True), sample.key, labels, self.taxonomy)
         if labels.rows is not None:
             found += flat_losses(labels.rows, self.taxonomy)
-        pixels = class_map(labels, self.taxonomy)
-        if count := int(np.count_nonzero(pixels == codes(pixels.dtype)[1])):
+        if count := _background(labels, self.taxonomy):
             found.append(Loss("", "background", pixels=count))
         return [replace(loss, key=sample.key) for loss in found]
 
@@ -101,10 +103,11 @@ class PanopticWriter:
         said["file_name"] = self._map_name(sample.key, said.get("file_name"))
         said["segments_info"] = [self._segment(rows, i, int(ids[i])) for i in range(len(rows))]
         self.annotations[sample.key] = said
-        values = np.zeros(labels.size, np.int32)
-        rows.masks.paint(values, ids)
-        colors = np.stack([values & 255, values >> 8 & 255, values >> 16], axis=-1)
-        write_png(safe_join(self.folder, said["file_name"]), colors.astype(np.uint8))
+        with png_rows(safe_join(self.folder, said["file_name"]), labels.size) as add:
+            for y0, y1 in slabs(labels.size):
+                values = np.zeros((y1 - y0, labels.size[1]), "<i4")
+                paint_slab(rows.masks, values, ids, y0)
+                add(_colors(values))
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one JSON file, or one per split, and name the folders of maps alike."""
@@ -192,6 +195,20 @@ def writer(
             hint="name a folder",
         )
     return PanopticWriter(target, taxonomy, options, extra or {})
+
+
+def _background(labels: Labels, taxonomy: Taxonomy) -> int:
+    """How many pixels the labels say are background."""
+    count = 0
+    for y0, y1 in slabs(labels.size):
+        pixels = class_map(cut(labels, y0, y1), taxonomy)
+        count += int(np.count_nonzero(pixels == codes(pixels.dtype)[1]))
+    return count
+
+
+def _colors(ids: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(h, W, 3) R, G, B of ids (h, W) stored with the low byte first."""
+    return ids.view(np.uint8).reshape(*ids.shape, 4)[..., :3]
 
 
 def _copy(source: Path, target: Path, name: str) -> None:

@@ -7,6 +7,8 @@ objects overlap the one in front keeps the pixel. What that loses is `flat_losse
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.loss import Loss
+from maskloom.formats.slabs import paint_slab, slabs
 
 
 def flat_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
@@ -80,14 +83,22 @@ def _united(rows: Rows, taxonomy: Taxonomy) -> Rows:
 
 def _apart(rows: Rows) -> Rows:
     """Every pixel to the row in front."""
-    size = rows.masks.sizes[0]
     order = np.lexsort((np.nan_to_num(rows.score, nan=1.0), rows.z_order))
-    seen = np.zeros((int(size[0]), int(size[1])), np.int32)
-    rows.masks[order].paint(seen, order + 1)
-    masks, ids = Masks.from_id_map(seen, background=0)
-    place = np.full(len(rows), len(ids), np.int64)
-    place[ids - 1] = np.arange(len(ids))
-    return _with_masks(rows, Masks.concatenate([masks, Masks.empty(1, size)])[place])
+    return _with_masks(rows, reduce(Masks.union, _visible(rows.masks, order)))
+
+
+def _visible(masks: Masks, order: NDArray[np.int64]) -> Iterator[Masks]:
+    """Slab by slab, what of each mask is seen there; later ones of the order lie in front."""
+    height, width = (int(side) for side in masks.sizes[0])
+    behind = masks[order]
+    for y0, y1 in slabs((height, width)):
+        seen = np.zeros((y1 - y0, width), np.int32)
+        paint_slab(behind, seen, order + 1, y0)
+        parts, ids = Masks.from_id_map(seen, background=0)
+        place = np.full(len(masks), len(ids), np.int64)
+        place[ids - 1] = np.arange(len(ids))
+        parts = Masks.concatenate([parts, Masks.empty(1, seen.shape)])[place]
+        yield parts.place(0, y0, (height, width))
 
 
 def _with_masks(rows: Rows, masks: Masks) -> Rows:

@@ -7,6 +7,7 @@ Objects are numbered as the XML lists them. Regions of stuff stand in the class 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows, codes
+from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
@@ -23,17 +25,33 @@ from maskloom.formats.flat import flat_losses, flat_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values
+from maskloom.formats.slabs import cut, paint_slab, slabs
 from maskloom.formats.voc_classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
 from maskloom.formats.voc_match import FITS, box_iou
 from maskloom.formats.voc_xml import Box, VocObject, xml_text
 from maskloom.store.files import atomic_write_bytes, safe_join
-from maskloom.store.images import write_png
+from maskloom.store.png_rows import png_rows
 
 HOLDS = Holds(dense=True, instances=True, void=True, attributes=True, coverage=True)
 FOLDERS = ("SegmentationClass", "SegmentationObject", "Annotations", "JPEGImages")
 _CLASSES, _OBJECTS, _BOXES, _IMAGES = FOLDERS
 
 Listed = tuple[Rows, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """What is painted into the maps.
+
+    Args:
+        masks: of R regions, which leave the object map as it is, then of N objects.
+        category: (R + N,) positions in the taxonomy.
+        values: (N,) of the objects in the object map.
+    """
+
+    masks: Masks
+    category: NDArray[np.int32]
+    values: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,7 @@ class VocWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What two maps of 8 bit and a list of boxes cannot hold."""
+        image_labels_only(labels.size, self.target)
         rows = labels.rows
         if rows is None:
             found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
@@ -68,7 +87,7 @@ class VocWriter:
             found += flat_losses(rows, self.taxonomy)
             found += _unlisted(*self._parted(labels))
         beyond = [i for i in self.taxonomy.scored if i not in self.numbers]
-        if pixels := int(class_areas(labels, self.taxonomy)[beyond].sum()):
+        if beyond and (pixels := _area(labels, self.taxonomy, beyond)):
             detail = f"{len(self.taxonomy.scored)} classes, at most {MAX_VALUE}: the rest is void"
             found.append(Loss("", "ids", pixels=pixels, detail=detail))
         return [replace(loss, key=sample.key) for loss in found]
@@ -77,27 +96,35 @@ class VocWriter:
         """Write maps and XML of one image, the class map last, and place the image."""
         image_labels_only(labels.size, self.target)
         self.images.put(sample)
-        pixels = class_map(labels, self.taxonomy)
-        void, background = codes(pixels.dtype)
+        layers = None
         if labels.rows is not None:
             regions, listed = self._parted(labels)
             self._put_xml(sample, labels, listed)
             if labels.coverage.nothing and not len(regions) and all(map(_is_box, listed)):
                 self.boxed.append(sample.key)
                 return
-            numbers = np.where(pixels == void, VOID_VALUE, 0).astype(np.uint8)
-            pixels = np.where(pixels == void, void, background).astype(pixels.dtype)
-            regions.masks.paint(pixels, regions.category)
-            for value, (rows, i) in enumerate(listed, 1):
-                rows.masks[i].paint(pixels, rows.category[i : i + 1])
-                told = value if value <= MAX_VALUE else 0
-                unnamed = int(rows.category[i]) not in self.numbers
-                rows.masks[i].paint(numbers, np.array([VOID_VALUE if unnamed else told]))
-            write_png(self._path(_OBJECTS, sample.key, "png"), numbers, palette=PALETTE)
-        ids = {i: self.numbers.get(i, VOID_VALUE) for i in range(len(self.taxonomy))}
-        values = classes_to_values(pixels, ids, void=VOID_VALUE, background=0)
-        write_png(self._path(_CLASSES, sample.key, "png"), values, palette=PALETTE)
+            layers = self._layers(regions, listed)
+        self._put_maps(sample.key, labels, layers)
         self.mapped.append(sample.key)
+
+    def _put_maps(self, key: str, labels: Labels, layers: _Layers | None) -> None:
+        """Both maps, slab by slab; of labels that are a class map there is no object map."""
+        ids = {i: self.numbers.get(i, VOID_VALUE) for i in range(len(self.taxonomy))}
+        with ExitStack() as files:
+
+            def opened(folder: str) -> Any:
+                path = self._path(folder, key, "png")
+                return files.enter_context(png_rows(path, labels.size, palette=PALETTE))
+
+            # What is opened first is closed last: the class map says that the image is done.
+            add_classes = opened(_CLASSES)
+            add_objects = opened(_OBJECTS) if layers is not None else None
+            for y0, y1 in slabs(labels.size):
+                pixels = class_map(cut(labels, y0, y1), self.taxonomy)
+                if layers is not None and add_objects is not None:
+                    add_objects(_paint(layers, pixels, y0))
+                values = classes_to_values(pixels, ids, void=VOID_VALUE, background=0)
+                add_classes(values)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write lists, label map and side file."""
@@ -142,6 +169,18 @@ class VocWriter:
         listed.sort(key=lambda entry: place[int(entry[0].instance[entry[1]])])
         return flat.take(region), listed
 
+    def _layers(self, regions: Rows, listed: list[Listed]) -> _Layers:
+        values = []
+        for value, (rows, i) in enumerate(listed, 1):
+            unnamed = int(rows.category[i]) not in self.numbers
+            values.append(VOID_VALUE if unnamed else value if value <= MAX_VALUE else 0)
+        own = [rows.category[i] for rows, i in listed]
+        return _Layers(
+            Masks.concatenate([regions.masks, *(rows.masks[i] for rows, i in listed)]),
+            np.concatenate([regions.category, np.array(own, np.int32)]),
+            np.array(values, np.int64),
+        )
+
     def _put_xml(self, sample: Sample, labels: Labels, listed: list[Listed]) -> None:
         own = labels.extra.get("voc", {})
         path = sample.image.path
@@ -177,6 +216,26 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
     """A writer into the folder `target`; `extra` is not used."""
     del extra
     return VocWriter(target, taxonomy, options)
+
+
+def _paint(layers: _Layers, pixels: NDArray[Any], y0: int) -> NDArray[np.uint8]:
+    """Paint a slab of the class map anew where it is not void; the slab of the object map."""
+    void, background = codes(pixels.dtype)
+    gone = pixels == void
+    numbers = np.where(gone, np.uint8(VOID_VALUE), np.uint8(0))
+    pixels[~gone] = background
+    paint_slab(layers.masks, pixels, layers.category, y0)
+    objects = layers.masks[len(layers.masks) - len(layers.values) :]
+    paint_slab(objects, numbers, layers.values, y0)
+    return numbers
+
+
+def _area(labels: Labels, taxonomy: Taxonomy, positions: list[int]) -> int:
+    """Pixels of some categories; rows that overlap count in full."""
+    return sum(
+        int(class_areas(cut(labels, y0, y1), taxonomy)[positions].sum())
+        for y0, y1 in slabs(labels.size)
+    )
 
 
 def _unlisted(regions: Rows, listed: list[Listed]) -> list[Loss]:
