@@ -175,8 +175,9 @@ def test_facts_name_the_conflicts(tmp_path):
     facts = large.facts()
     assert facts["mode"] == "exact"
     assert facts["tiles"] == 9
-    assert set(facts["conflicts"]) == {"not_joined", "same_block", "categories", "unclaimed"}
-    assert facts["conflicts"]["same_block"] == 0
+    names = {"not_joined", "same_block", "categories", "unclaimed", "overlapping"}
+    assert set(facts["conflicts"]) == names
+    assert facts["conflicts"]["same_block"] == facts["conflicts"]["overlapping"] == 0
 
 
 def test_an_image_too_large_for_a_class_map_says_which_format_takes_it(monkeypatch, tmp_path):

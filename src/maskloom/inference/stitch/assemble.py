@@ -24,7 +24,9 @@ from maskloom.inference.stitch.objects import Stitched
 def assemble_masks(
     blocks: Iterable[Fragments], stitched: Stitched, size_hw: tuple[int, int]
 ) -> Masks:
-    """Masks of all objects, row k-1 for id k; equal to `Masks.from_id_map` of the whole.
+    """Masks of all objects, row k-1 for id k, with what is hidden behind others.
+
+    Where nothing is hidden they are equal to `Masks.from_id_map` of the whole.
 
     Args:
         blocks: every block of the image, in any order, read one at a time.
@@ -35,17 +37,22 @@ def assemble_masks(
         DataError: blocks are missing, or were not those that were stitched.
     """
     spans, owners = [np.zeros((0, 3), np.int32)], [np.zeros(0, np.int64)]
-    for block in blocks:
-        ids, segments = _block_spans(block, stitched)
-        spans.append(segments)
-        owners.append(ids)
     count = len(stitched)
+    twice = np.zeros(count + 1, np.bool_)
+    for block in blocks:
+        for ids, segments in (_block_spans(block, stitched), _hidden_spans(block, stitched)):
+            spans.append(segments)
+            owners.append(ids)
+        twice[ids] = True
     gathered, bounds = gather(np.concatenate(spans), np.concatenate(owners) - 1, count)
     whole, bounds = _mend(gathered, bounds)
     masks = Masks(
         *segments_to_columns(whole, bounds, np.tile(np.array(size_hw, np.int64), (count, 1)))
     )
-    wrong = np.flatnonzero(masks.areas != stitched.areas)
+    # what is hidden behind another part of the same object is there twice
+    wrong = np.flatnonzero(
+        np.where(twice[1:], masks.areas > stitched.areas, masks.areas != stitched.areas)
+    )
     if wrong.size:
         k = int(wrong[0])
         raise DataError(
@@ -75,9 +82,16 @@ def _block_spans(block: Fragments, stitched: Stitched) -> tuple[NDArray[np.int64
     return ids[kept], segments
 
 
+def _hidden_spans(block: Fragments, stitched: Stitched) -> tuple[NDArray[np.int64], Segments]:
+    """Ids and vertical spans of what lies behind other objects in a core."""
+    ids = stitched.lookup(block.core)[block.hidden[:, 0]]
+    kept = ids > 0
+    return ids[kept], block.hidden[kept, 1:]
+
+
 @kernel
 def _mend(segments: Segments, bounds: Ints) -> tuple[Segments, Ints]:
-    """Sort the spans of each object by column and row, and join those that touch."""
+    """Sort the spans of each object by column and row, and join those that meet."""
     out = np.empty_like(segments)
     new = np.zeros_like(bounds)
     k = 0
@@ -85,8 +99,8 @@ def _mend(segments: Segments, bounds: Ints) -> tuple[Segments, Ints]:
         part = segments[bounds[i] : bounds[i + 1]]
         first = k
         for j in _column_order(part):
-            if k > first and out[k - 1, 0] == part[j, 0] and out[k - 1, 2] == part[j, 1]:
-                out[k - 1, 2] = part[j, 2]
+            if k > first and out[k - 1, 0] == part[j, 0] and out[k - 1, 2] >= part[j, 1]:
+                out[k - 1, 2] = max(out[k - 1, 2], part[j, 2])
             else:
                 out[k] = part[j]
                 k += 1

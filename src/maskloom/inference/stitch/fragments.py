@@ -9,18 +9,23 @@ are joined is in `instances`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.kernel import Ints, kernel
+from maskloom.core.kernel import Ints, Segments, kernel
 from maskloom.errors import DataError
 from maskloom.inference.tiling.plan import Box
 
 AREA, ANCHOR_Y, ANCHOR_X, Y0, X0, Y1, X1 = range(7)
 """Columns of `BlockFacts.table`, all of the core alone."""
+
+
+def nothing_hidden() -> Segments:
+    """No spans, as of `Fragments.hidden`."""
+    return np.zeros((0, 4), np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +39,8 @@ class Fragments:
         category: (n,) of labels 1..n.
         score: (n,) in [0, 1].
         stuff: (n,) bool, None: all are things. Stuff of one category is one object everywhere.
+        hidden: (S, 4) label, x, y0, y1 in px of the image: vertical spans of the core that belong
+            to a label, too, but lie behind another in `labels`.
     """
 
     core: Box
@@ -42,6 +49,7 @@ class Fragments:
     category: NDArray[np.int32]
     score: NDArray[np.float64]
     stuff: NDArray[np.bool_] | None = None
+    hidden: Segments = field(default_factory=nothing_hidden)
 
     def __post_init__(self) -> None:
         y0, y1, x0, x1 = self.window
@@ -75,11 +83,13 @@ class BlockFacts:
     Args:
         core, window: as of `Fragments`.
         table: (n, 7) int64 of labels 1..n: area in the core, first pixel in raster order (y, x),
-            box of the part in the core (y0, x0, y1, x1); area 0 where a label has no pixel there.
+            box of the part in the core (y0, x0, y1, x1), what is hidden included; area 0 where a
+            label has no pixel there.
         category, score, stuff: (n,).
         strips: int32 labels at the top, bottom, left and right of the window: the margin and the
             `band` px of the core beside it; empty where the image ends.
         band: px of margin around cores, the same for all blocks of an image.
+        overlapping: things that are partly hidden where another block sees them, too.
     """
 
     core: Box
@@ -90,6 +100,7 @@ class BlockFacts:
     stuff: NDArray[np.bool_]
     strips: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
     band: int
+    overlapping: int = 0
 
     def __len__(self) -> int:
         return len(self.table)
@@ -105,6 +116,7 @@ class BlockFacts:
             "score": self.score,
             "stuff": self.stuff,
             "band": np.array(self.band),
+            "overlapping": np.array(self.overlapping),
             **strips,
         }
 
@@ -127,6 +139,7 @@ class BlockFacts:
                 stuff=arrays["stuff"],
                 strips=(a, b, c, d),
                 band=int(arrays["band"]),
+                overlapping=int(arrays["overlapping"]),
             )
         except KeyError as error:
             raise DataError("facts of a block lack an array", seen=str(error)) from error
@@ -168,6 +181,7 @@ def block_facts(fragments: Fragments, band: int) -> BlockFacts:
         labels[:, :before].copy(),
         labels[:, max(0, labels.shape[1] - after) :].copy(),
     )
+    _add_spans(table, fragments.hidden)
     stuff = np.zeros(n, np.bool_) if fragments.stuff is None else fragments.stuff
     return BlockFacts(
         core=fragments.core,
@@ -178,7 +192,21 @@ def block_facts(fragments: Fragments, band: int) -> BlockFacts:
         stuff=stuff,
         strips=strips,
         band=band,
+        overlapping=_overlapping(fragments, stuff, band),
     )
+
+
+def _overlapping(fragments: Fragments, stuff: NDArray[np.bool_], band: int) -> int:
+    """Things of which a part near a seam is hidden, so that the join does not see it."""
+    sides = zip(fragments.core, fragments.window, strict=True)
+    top, bottom, left, right = (
+        edge if edge == end else edge + sign * band
+        for (edge, end), sign in zip(sides, (1, -1, 1, -1), strict=True)
+    )
+    label, x, y0, y1 = fragments.hidden.T
+    near = (x < left) | (x >= right) | (y0 < top) | (y1 > bottom)
+    found = np.unique(label[near])
+    return int(np.count_nonzero(~stuff[found - 1]))
 
 
 @kernel
@@ -200,3 +228,19 @@ def _tabulate(labels: NDArray[np.int32], n: int, y0: int, x0: int) -> Ints:
             line[X0] = min(line[X0], x)
             line[X1] = max(line[X1], x + 1)
     return table
+
+
+@kernel
+def _add_spans(table: Ints, spans: Segments) -> None:
+    """Take spans (label, x, y0, y1) into the table."""
+    for k in range(spans.shape[0]):
+        label, x, top, bottom = spans[k]
+        line = table[label - 1]
+        if line[AREA] == 0:
+            line[ANCHOR_Y], line[ANCHOR_X] = top, x
+            line[Y0], line[X0], line[Y1], line[X1] = top, x, bottom, x + 1
+        if top < line[ANCHOR_Y] or (top == line[ANCHOR_Y] and x < line[ANCHOR_X]):
+            line[ANCHOR_Y], line[ANCHOR_X] = top, x
+        line[AREA] += bottom - top
+        line[Y0], line[Y1] = min(line[Y0], top), max(line[Y1], bottom)
+        line[X0], line[X1] = min(line[X0], x), max(line[X1], x + 1)

@@ -62,6 +62,7 @@ class Stitcher:
         self._not_joined = 0
         self._homeless: dict[int, NDArray[np.bool_]] = {}
         self._unclaimed = 0
+        self._overlapping = 0
 
     def add(self, facts: BlockFacts) -> None:
         """Take in one block.
@@ -79,6 +80,7 @@ class Stitcher:
         self._cores[index] = facts.core
         self._missing[index] = area(facts.window) - area(facts.core)
         self._waiting[index] = facts
+        self._overlapping += facts.overlapping
         self._homeless[index] = _in_margin_alone(facts)
         for other in self._neighbours(facts.window, index):
             self._meet(other, index)
@@ -108,7 +110,9 @@ class Stitcher:
         place[order] = np.arange(len(order))
         joined = np.concatenate([np.zeros((0, 4), np.int64), *self._joined])
         joined[:, [0, 2]] = place[joined[:, [0, 2]]]
-        conflicts = Conflicts(not_joined=self._not_joined, unclaimed=self._unclaimed)
+        conflicts = Conflicts(
+            self._not_joined, unclaimed=self._unclaimed, overlapping=self._overlapping
+        )
         return make_objects([self._lines[k] for k in order], joined, conflicts)
 
     def _core_place(self, k: int) -> tuple[int, int]:

@@ -26,12 +26,15 @@ class Conflicts:
         same_block: objects that hold two labels of one block.
         categories: objects whose fragments have different categories.
         unclaimed: labels that lie in a margin alone, where no neighbour has an object of its own.
+        overlapping: labels that a surer one hides partly where two blocks see them: they are whole
+            in each core, but may stay cut at the seam.
     """
 
     not_joined: int = 0
     same_block: int = 0
     categories: int = 0
     unclaimed: int = 0
+    overlapping: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +42,7 @@ class Stitched:
     """The objects of an image, id k in row k-1, in raster order of their first pixels.
 
     Args:
-        areas: (N,) int64 px.
+        areas: (N,) int64 px; one that several labels of the object hold counts for each.
         boxes: (N, 4) int64 x0, y0, x1, y1, pixel edges.
         anchors: (N, 2) int64 first pixel in raster order, (y, x).
         category: (N,) int32, that of the largest area of fragments; the lower one of equals.
@@ -99,7 +102,7 @@ def make_objects(
     Args:
         blocks: in raster order of their cores.
         joined: (P, 4) block, label, block, label of each pair that is one object.
-        conflicts: `not_joined` and `unclaimed`; the rest is counted here.
+        conflicts: `not_joined`, `unclaimed` and `overlapping`; the rest is counted here.
     """
     lengths = np.array([len(block.table) for block in blocks], np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))
@@ -137,6 +140,7 @@ def make_objects(
             _in_one_block(group[~stuff[kept]], of_block[~stuff[kept]]),
             parts.disagreeing(),
             conflicts.unclaimed,
+            conflicts.overlapping,
         ),
     )
 

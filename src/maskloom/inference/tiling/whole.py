@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,42 +17,62 @@ from maskloom.inference.stitch.assemble import assemble_masks
 from maskloom.inference.stitch.fragments import Fragments, block_facts
 from maskloom.inference.stitch.instances import join
 from maskloom.inference.stitch.objects import Stitched
-from maskloom.inference.tiling.blocks import BlockLabels, load_block
+from maskloom.inference.tiling.blocks import load_arrays
 from maskloom.inference.tiling.plan import Box, inside
 from maskloom.inference.tiling.tiled import Tiled
 from maskloom.store.images import MAX_PIXELS
 
 Layer = Literal["classes", "confidence"]
 _CACHE_BYTES = 128 << 20
+_ROW_BYTES = 512 << 20
 
 
 class Blocks:
-    """The blocks of an image, the recent ones in memory.
+    """The blocks of an image, the recent arrays of them in memory.
+
+    An array is decompressed when it is asked for, and no other of its block. A row of blocks of
+    one layer stays in memory where it takes up to 512 MiB, so that a pass from the top down in
+    slabs decompresses each array once; above that, each slab does so again.
 
     Args:
         tiled: complete.
-        cache_bytes: of arrays that are kept.
+        cache_bytes: of arrays that are kept, if a row of blocks takes less.
     """
 
     def __init__(self, tiled: Tiled, cache_bytes: int = _CACHE_BYTES) -> None:
         self.tiled = tiled
         self.plan = tiled.plan
         self._room = cache_bytes
-        self._recent: OrderedDict[int, BlockLabels] = OrderedDict()
+        self._largest: dict[str, int] = {}
+        self._recent: OrderedDict[tuple[int, str], NDArray[Any] | None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, index: int) -> BlockLabels:
-        found = self._recent.get(index)
-        if found is not None:
-            self._recent.move_to_end(index)
-            return found
-        labels = load_block(self.tiled.block_file(index))
-        self._recent[index] = labels
-        while len(self._recent) > 1 and sum(map(_bytes, self._recent.values())) > self._room:
-            self._recent.popitem(last=False)
-        return labels
+    def __getitem__(self, index: int) -> Stored:
+        return Stored(self, index)
+
+    def array(self, index: int, name: str) -> NDArray[Any] | None:
+        """A field of a block, None where the block lacks it; the arrays of windows are kept."""
+        return self._kept(
+            (index, name), lambda: load_arrays(self.tiled.block_file(index), [name])[0]
+        )
+
+    def _kept(
+        self, key: tuple[int, str], make: Callable[[], NDArray[Any] | None]
+    ) -> NDArray[Any] | None:
+        """What was made before, or is made now and kept while there is room."""
+        if key in self._recent:
+            self._recent.move_to_end(key)
+            return self._recent[key]
+        found = self._recent[key] = make()
+        self._largest[key[1]] = max(self._largest.get(key[1], 0), _bytes(found))
+        row = self._largest[key[1]] * self.plan.grid[1]
+        room = max(self._room, row if row <= _ROW_BYTES else 0)
+        held = sum(map(_bytes, self._recent.values()))
+        while len(self._recent) > 1 and held > room:
+            held -= _bytes(self._recent.popitem(last=False)[1])
+        return found
 
     def window(self, box: Box, take: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
         """Rows and columns of the image, put together from the cores that touch them.
@@ -78,35 +99,74 @@ class Blocks:
     def layer(self, name: Layer) -> Callable[[int, int, int, int], NDArray[Any]]:
         """Reads windows (y0, y1, x0, x1) of a layer that every block has."""
 
-        def read(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
-            return self.window((y0, y1, x0, x1), lambda i: getattr(self[i], name))
+        def take(index: int) -> NDArray[Any]:
+            found = self.array(index, name)
+            if found is None:
+                raise DataError(f"a tile holds no {name}", where=self.tiled.block_file(index))
+            return found
 
-        return read
+        return lambda y0, y1, x0, x1: self.window((y0, y1, x0, x1), take)
 
     def fragments(self) -> Iterator[Fragments]:
         """The objects of each block, in raster order."""
         for block in self.plan:
-            labels = self[block.index]
-            if labels.objects is None:
-                raise DataError("tiles of classes hold no objects", where=self.tiled.folder)
-            yield Fragments(
-                block.core, block.window, labels.objects, labels.category, labels.score,
-                labels.stuff,
-            )  # fmt: skip
+            labels = self.array(block.index, "objects")
+            file = self.tiled.block_file(block.index)
+            category, score, stuff, hidden = load_arrays(
+                file, ["category", "score", "stuff", "hidden"]
+            )
+            if labels is None or category is None or score is None or hidden is None:
+                raise DataError("a tile holds no objects", where=file)
+            yield Fragments(block.core, block.window, labels, category, score, stuff, hidden)
 
     def ids(self, stitched: Stitched) -> Callable[[int, int, int, int], NDArray[np.uint32]]:
-        """Reads windows (y0, y1, x0, x1) of the ids of stitched things, 0 elsewhere."""
+        """Reads windows (y0, y1, x0, x1) of the ids of stitched things, 0 elsewhere.
+
+        Of objects that overlap in a block, the surest has the pixel.
+        """
         thing = np.concatenate([[False], ~stitched.stuff])
         # ids of things alone, without gaps
         compact = np.where(thing, np.cumsum(thing), 0).astype(np.uint32)
 
         def take(index: int) -> NDArray[np.uint32]:
-            block, labels = self.plan[index], self[index]
-            assert labels.objects is not None, "only objects are stitched"
-            lookup = compact[stitched.lookup(block.core)]
-            return lookup[labels.objects[inside(block.window, block.core)]]
+            labels = self._kept((index, "core of objects"), lambda: self._core_objects(index))
+            assert labels is not None, "only objects are stitched"
+            found: NDArray[np.uint32] = compact[stitched.lookup(self.plan[index].core)][labels]
+            return found
 
         return lambda y0, y1, x0, x1: self.window((y0, y1, x0, x1), take)
+
+    def _core_objects(self, index: int) -> NDArray[Any] | None:
+        """The objects of a core, in 16 bit where that holds them."""
+        block = self.plan[index]
+        (labels,) = load_arrays(self.tiled.block_file(index), ["objects"])
+        if labels is None:
+            return None
+        core = labels[inside(block.window, block.core)]
+        return core.astype(np.uint16 if core.max() < 1 << 16 else np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One block on disk; a field is read when it is asked for."""
+
+    blocks: Blocks
+    index: int
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """See `BlockLabels`."""
+        return self.blocks.array(self.index, "classes")
+
+    @property
+    def confidence(self) -> NDArray[Any] | None:
+        """See `BlockLabels`."""
+        return self.blocks.array(self.index, "confidence")
+
+    @property
+    def objects(self) -> NDArray[Any] | None:
+        """See `BlockLabels`."""
+        return self.blocks.array(self.index, "objects")
 
 
 def stitch(blocks: Blocks) -> Stitched:
@@ -167,6 +227,5 @@ def _coverage(blocks: Blocks, rows: Rows) -> Coverage:
     return FULL if int(area.areas.sum()) == height * width else Coverage(area=area)
 
 
-def _bytes(labels: BlockLabels) -> int:
-    arrays = (labels.classes, labels.confidence, labels.objects)
-    return sum(array.nbytes for array in arrays if array is not None)
+def _bytes(array: NDArray[Any] | None) -> int:
+    return 0 if array is None else array.nbytes
