@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from maskloom.faces.cli import main
 from maskloom.inference.asked import ModelOptions, author_of, maker_of, resolved
@@ -74,6 +75,18 @@ def test_one_worker_computes_with_all_threads(remembering, tmp_path):
 def test_only_auto_is_replaced(remembering, tmp_path, engines, wanted):
     request = request_of(remembering.path, tmp_path, engines=engines)
     assert resolved(request, ModelOptions()).engines == wanted
+
+
+def test_measuring_for_workers_leaves_the_threads_of_this_process(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "SECONDS", 0.05)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        request = resolved(request_of(copy().path, tmp_path, workers=2), ModelOptions())
+        assert request.engine in ("torch", "onnx", "openvino")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_method_has_nothing_to_choose(tmp_path):
