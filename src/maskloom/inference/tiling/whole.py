@@ -119,6 +119,11 @@ class Blocks:
                 raise DataError("a tile holds no objects", where=file)
             yield Fragments(block.core, block.window, labels, category, score, stuff, hidden)
 
+    def overlap(self) -> bool:
+        """Whether a block has objects that lie over each other."""
+        spans = (load_arrays(self.tiled.block_file(i), ["hidden"])[0] for i in range(len(self)))
+        return any(found is not None and len(found) > 0 for found in spans)
+
     def ids(self, stitched: Stitched) -> Callable[[int, int, int, int], NDArray[np.uint32]]:
         """Reads windows (y0, y1, x0, x1) of the ids of stitched things, 0 elsewhere.
 
@@ -213,6 +218,9 @@ def whole_labels(blocks: Blocks, layer: str, stitched: Stitched | None = None) -
         instance=np.arange(1, len(kept) + 1),
         score=stitched.score[kept].clip(0, 1),
     )
+    if blocks.overlap():
+        # as in one pass: where rows are painted, the surest lies in front
+        rows = rows.take(np.lexsort((rows.score, ~stitched.stuff[kept])))
     return Labels(
         size, rows=rows, coverage=_coverage(blocks, rows), confidence=confidence, layer=layer
     )
