@@ -138,6 +138,19 @@ def test_a_bad_image_is_named_and_the_rest_is_a_layer(coins: Path, tmp_path: Pat
     assert done.results["new_images"] == 2
 
 
+def test_bad_images_that_are_left_are_named_again_beside_the_layer(
+    coins: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "images/2.png"
+    path.write_bytes(path.read_bytes()[:200])
+    first = predict(str(coins), model="otsu")
+    again = predict(str(coins), model="otsu")
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert again.results["images"] == first.results["images"] == 2
+    assert again.failures == first.failures
+    assert "2" in again.failures[0]
+
+
 def test_a_killed_predict_leaves_no_layer_and_goes_on_with_its_items(tmp_path: Path) -> None:
     for i in range(60):
         write_png(tmp_path / f"images/{i:03d}.png", np.roll(data.coins(), 7 * i, 1))

@@ -220,6 +220,14 @@ def test_wrong_arguments_are_told_before_training(
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
+def test_a_wrong_option_leaves_no_folder_that_would_refuse_the_right_one(
+    scenes: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="no such encoder"):
+        quick(scenes, tmp_path / "run", set_=("encoder=plian",))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     "words",
     [

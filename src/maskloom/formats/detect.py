@@ -183,3 +183,13 @@ def part_of(dataset: Dataset, split: str | None, *, of: Path | None = None) -> D
             hint="give --split @FILE, one key a line",
         ) from error
     return dataset.select(line for line in lines if line.strip())
+
+
+def panoptic_format(path: Path) -> str | None:
+    """The panoptic format, if a folder holds its files, be there instances of the same images.
+
+    For calls of the task panoptic, to which the other files are no answer; a project has a form
+    of its own.
+    """
+    fmt = load_format("coco-panoptic")
+    return fmt.name if project_address(path) is None and fmt.detect(path) > 0 else None

@@ -59,6 +59,20 @@ class Spread:
         return cls(lambda: segmenter, open_executor())
 
 
+class NothingLabelled(DataError):
+    """Every image was bad.
+
+    Args:
+        failures: each named in a sentence.
+    """
+
+    def __init__(self, failures: tuple[str, ...]) -> None:
+        self.failures = failures
+        first = f": {failures[0].rstrip('.')}" if failures else ""
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        super().__init__(f"no image could be labelled{more}{first}")
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """Which samples have items now, how many of them had one before, and the bad ones.
@@ -93,7 +107,7 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
 
     Raises:
         Cancelled: the run was asked to stop; items stay.
-        DataError: there was nothing but bad images.
+        NothingLabelled: there was nothing but bad images.
         WriteError: the folder cannot be written.
     """
     mine = [s for s in samples if spread.share is None or spread.share.has(s.key)]
@@ -107,7 +121,7 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
     done = [sample for sample in mine if not found[sample.key].failure]
     failed = {s.key: found[s.key].failure for s in mine if found[s.key].failure}
     if not done and (failed or spread.share is None):
-        raise DataError("no image could be labelled", seen=next(iter(failed.values()), "no images"))
+        raise NothingLabelled(tuple(failed.values()))
     results_of = {key: item.value for key, item in found.items() if item.value is not None}
     return Labelled(
         done,

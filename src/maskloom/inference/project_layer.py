@@ -21,12 +21,13 @@ from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
-from maskloom.errors import CheckpointError, DataError
+from maskloom.errors import CheckpointError
 from maskloom.inference.assembly import Author
 from maskloom.inference.batch import failures_of, label_all, spread_of
 from maskloom.inference.finished import load
 from maskloom.inference.items import (
     Labelled,
+    NothingLabelled,
     Spread,
     discard,
     discard_if_empty,
@@ -144,10 +145,13 @@ def predict_layer(
         items = open_journal(partial, {"layer": layer, **request.depends}, shared=share is not None)
         try:
             labelled = label_items(wanted, items, spread)
-        except DataError:
+        except NothingLabelled as nothing:
             if share is None:
                 discard_if_empty(partial)
-            raise
+            if not known:
+                raise
+            # the layer is there; only the images that are still to come are bad
+            return LayerAdded(address, len(known), failures=nothing.failures)
         if share is None:
             return addition.add(labelled, items)
         waiting = finish_share(partial, share, failures_of(labelled, wanted, items))
@@ -259,6 +263,7 @@ def _targets(model: Taxonomy, project: Taxonomy, request: LayerRequest) -> list[
             where=request.layer,
             seen=", ".join(lacking[:8]),
             hint=f"map them with --map OLD=NEW from the project's to the model's (the project has "
-            f"{', '.join(project.keys[:12])}), or add them with `maskloom taxonomy PROJECT --add`",
+            f"{', '.join(project.keys[:12]) or 'no categories'}), or add them with "
+            f"`maskloom taxonomy {quote(str(request.root))} --add {quote(lacking[0])}`",
         )
     return targets

@@ -127,7 +127,8 @@ def said_of_tiles(key: str, facts: Mapping[str, Any]) -> str:
     said = f"{key}: {counted(facts['tiles'], 'tile')} of {tile} px, {cost}"
     share, pixels = facts["seam_disagreement"], facts["seam_pixels"]
     if share is not None and facts["mode"] == "exact":
-        said += f", {round(share * pixels)} of {pixels:,} px checked at seams differ from a second reading"
+        differing = f"{round(share * pixels)} of {pixels:,} px"
+        said += f", {differing} checked at seams differ from a second reading"
     elif share is not None:
         said += f", windows disagree on {share:.2%} of what they share"
     conflicts = sum(facts.get("conflicts", {}).values())

@@ -9,6 +9,7 @@ A run that goes on reads it back: the data as they were, the scores as they were
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,16 @@ def prepare_folder(out: Path, beginning: Beginning) -> None:
         for left in out.glob(f".*{PARTIAL}"):  # of a killed process
             left.unlink()
     beginning.save(out)
+
+
+def forget_unbegun(out: Path) -> None:
+    """Remove a run's folder that an error left before there was a state to go on from.
+
+    A corrected command is then not refused for what the wrong one left.
+    """
+    known = {BEGUN, "train.txt", "val.txt"}
+    if out.is_dir() and {path.name for path in out.iterdir()} <= known:
+        shutil.rmtree(out)
 
 
 def load_beginning(out: Path) -> Beginning:

@@ -16,12 +16,18 @@ from maskloom.core.outcome import Outcome, Table, counted
 from maskloom.core.recipe import Recipe
 from maskloom.core.report import Report
 from maskloom.core.run import Run
-from maskloom.errors import CheckpointError
-from maskloom.formats.detect import detect_format, load_format
+from maskloom.errors import CheckpointError, MaskloomError
+from maskloom.formats.detect import detect_format, load_format, panoptic_format
 from maskloom.models.checkpoint import model_options
 from maskloom.store.project.address import Address
 from maskloom.store.project.runs import claim_run
-from maskloom.training.beginning import Beginning, load_beginning, parent_facts, prepare_folder
+from maskloom.training.beginning import (
+    Beginning,
+    forget_unbegun,
+    load_beginning,
+    parent_facts,
+    prepare_folder,
+)
 from maskloom.training.data import Parts, Source, guess_task, training_data
 from maskloom.training.fit import fit
 from maskloom.training.improvement import (
@@ -68,6 +74,10 @@ def train_run(request: TrainRequest) -> Outcome:
         if _rank() == 0:
             prepare_folder(out, begun)
         run, state = fit(plan, out, begun, resume=_goes_on(request), parent=parent)
+    except MaskloomError:
+        if not _goes_on(request) and _rank() == 0:
+            forget_unbegun(out)
+        raise
     finally:
         del os.environ[OUT_VARIABLE]
     if _rank() > 0:
@@ -120,7 +130,10 @@ def _begin(plan: Plan, parts: Parts, address: Address | None, parent: Run | None
 def _plan(request: TrainRequest, address: Address | None, parent: Run | None) -> tuple[Plan, Parts]:
     family = registry.load("models", request.model)
     path = request.data if address is None else Path(str(address))
-    fmt = detect_format(path) if request.from_ is None else load_format(request.from_)
+    wanted = request.from_
+    if wanted is None and request.task == "panoptic":
+        wanted = panoptic_format(path)
+    fmt = detect_format(path) if wanted is None else load_format(wanted)
     bases: dict[str, Any] = {}
     if parent is not None:
         bases["recipe"] = parent_recipe(parent)

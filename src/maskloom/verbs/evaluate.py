@@ -104,6 +104,7 @@ def evaluate(
     Raises:
         MaskloomError: data that cannot be read or do not belong together.
     """
+    from maskloom.formats.detect import panoptic_format
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.judge import RULES, Terms
     from maskloom.metrics.spread import Waiting
@@ -112,7 +113,7 @@ def evaluate(
     share = _share(shard, parts)
     paths, formats = (truth, predicted), (from_, predicted_from)
     if task == "panoptic":
-        formats = (from_ or _panoptic_format(truth), predicted_from or _panoptic_format(predicted))
+        formats = (from_ or panoptic_format(truth), predicted_from or panoptic_format(predicted))
     sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
     (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
     options: MetricOptions = given["metric"]
@@ -209,15 +210,6 @@ def _completed(
         provenance={**judged.provenance, **hashes},
         notes=(*judged.notes, *([seen] if seen else [])),
     )
-
-
-def _panoptic_format(path: Path) -> str | None:
-    """The panoptic format, if a folder holds its files, be there instances of the same images."""
-    from maskloom.formats.detect import load_format
-    from maskloom.store.project.runs import project_address
-
-    fmt = load_format("coco-panoptic")
-    return fmt.name if project_address(path) is None and fmt.detect(path) > 0 else None
 
 
 def _write_report(
