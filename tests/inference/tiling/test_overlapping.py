@@ -98,6 +98,31 @@ def test_rows_painted_in_their_order_show_the_surest_as_in_one_pass(tmp_path):
     np.testing.assert_allclose(one, two)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_of_any_objects_no_block_loses_a_pixel(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    image = np.zeros((90, 110, 1), np.uint8)
+    for bit in range(5):  # blobs with holes and arms
+        noise = ndimage.gaussian_filter(rng.random(image.shape[:2]), 4)
+        image[..., 0] |= (noise > np.quantile(noise, 0.8)).astype(np.uint8) << bit
+    wanted = Layers().predict(image).labels.rows
+    (tmp_path / "one").mkdir()
+    assert same_masks(tiled_of(image, tmp_path / "one", tile=128).labels("m").rows, wanted)
+    (tmp_path / "many").mkdir()
+    found = tiled_of(image, tmp_path / "many", tile=32).labels("m").rows
+    found.masks.validate()
+    for score in np.unique(wanted.score):  # objects of one bit are disjoint, cut at seams or not
+        one = np.zeros(image.shape[:2], bool)
+        bit = round((0.9 - score) / 0.1)
+        for mask in found.masks[np.flatnonzero(np.isclose(found.score, score))].decode():
+            one |= mask
+        inside = image[..., 0] >> bit & 1 > 0
+        # parts joined across bits have a mean score, so some may be missing, none may be wrong
+        assert not (one & ~inside).any()
+    every = found.masks.decode().sum(axis=0)
+    np.testing.assert_array_equal(every > 0, image[..., 0] > 0)
+
+
 def test_an_object_that_hides_at_a_seam_is_counted_and_loses_no_pixel(tmp_path):
     image = squares((64, 64), (10, 30, 10, 60), (12, 26, 14, 56))
     large = tiled_of(image, tmp_path, tile=32)
