@@ -6,7 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("masks", "evaluate", "losses")
+NAMES = ("masks", "evaluate", "losses", "engines", "executors", "stitch", "components")
 
 if __name__ == "__main__":
     folder = Path(__file__).parent
