@@ -104,7 +104,6 @@ def evaluate(
     Raises:
         MaskloomError: data that cannot be read or do not belong together.
     """
-    from maskloom.formats.detect import panoptic_format
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.judge import RULES, Terms
     from maskloom.metrics.spread import Waiting
@@ -113,7 +112,7 @@ def evaluate(
     share = _share(shard, parts)
     paths, formats = (truth, predicted), (from_, predicted_from)
     if task == "panoptic":
-        formats = (from_ or panoptic_format(truth), predicted_from or panoptic_format(predicted))
+        formats = _panoptic_formats(paths, formats)
     sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
     (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
     options: MetricOptions = given["metric"]
@@ -210,6 +209,15 @@ def _completed(
         provenance={**judged.provenance, **hashes},
         notes=(*judged.notes, *([seen] if seen else [])),
     )
+
+
+def _panoptic_formats(
+    paths: tuple[Path, Path], given: tuple[str | None, str | None]
+) -> tuple[str | None, str | None]:
+    """The formats as given, else the panoptic one of folders that hold its files."""
+    from maskloom.formats.detect import panoptic_format
+
+    return given[0] or panoptic_format(paths[0]), given[1] or panoptic_format(paths[1])
 
 
 def _write_report(

@@ -10,7 +10,7 @@ any order, anywhere, and gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,9 @@ from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.journal import Journal
 from maskloom.work.shards import Share
+
+Made = tuple[int, int, tuple[int, int]]
+"""A block that was written: its index, bytes, and pixels compared and differing at seams."""
 
 
 def label_tiled(
@@ -71,17 +74,9 @@ def label_tiled(
         work = partial(_compute, make, image, folder, plan, moments)
         with progress.bar(f"tiles of {image.name}", len(plan), "tile") as bar:
             bar.advance(resumed)
-            for part in executor.parts(work, [(index,) for index in mine]):
-                if part.lost:
-                    raise ImageError(
-                        f"tile {part.items[0]} could not be done: {part.lost}",
-                        where=image,
-                        hint="give the workers more memory, use fewer of them, or smaller tiles "
-                        "(--set model.memory=GIB); finished tiles are kept",
-                    )
-                for index, size, found in part.value or ():
-                    journal.add(str(index), bytes=size, seams=found)
-                    bar.advance()
+            for index, size, found in _computed(work, mine, executor, image):
+                journal.add(str(index), bytes=size, seams=found)
+                bar.advance()
     if share is not None and len(mine) < len(missing):
         return None
     seams = sum((Seams(*journal[str(i)]["seams"]) for i in range(len(plan))), Seams())
@@ -92,6 +87,28 @@ def label_tiled(
     close_rasters()
     save_tiled(tiled)
     return tiled
+
+
+def _computed(
+    work: Callable[[tuple[int, ...]], list[Made]],
+    indexes: Sequence[int],
+    executor: Executor,
+    image: Path,
+) -> Iterator[Made]:
+    """The blocks as they are done.
+
+    Raises:
+        ImageError: workers died over one.
+    """
+    for part in executor.parts(work, [(index,) for index in indexes]):
+        if part.lost:
+            raise ImageError(
+                f"tile {part.items[0]} could not be done: {part.lost}",
+                where=image,
+                hint="give the workers more memory, use fewer of them, or smaller tiles "
+                "(--set model.memory=GIB); finished tiles are kept",
+            )
+        yield from part.value or ()
 
 
 def _is_there(journal: Journal, folder: Path, index: int) -> bool:
@@ -126,8 +143,8 @@ def _compute(
     plan: Plan,
     moments: Moments | None,
     indexes: Sequence[int],
-) -> list[tuple[int, int, tuple[int, int]]]:
-    """Compute blocks and write their files: (index, bytes, seams) of each."""
+) -> list[Made]:
+    """Compute blocks and write their files."""
     segmenter = made(make)
     raster = _opened(image, image.stat().st_mtime_ns)
     out = []
