@@ -224,3 +224,14 @@ def test_coco_mini_against_itself_is_perfect(shared):
     results = evaluate(file, file).results
     assert results["task"] == "panoptic"
     assert (results["metrics"]["pq"], results["metrics"]["miou"]) == (1.0, 1.0)
+
+
+def test_sides_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    import numpy as np
+
+    from maskloom.store.images import write_png
+
+    for side in ("truth", "mine"):
+        write_png(tmp_path / side / "masks" / "a.png", np.eye(8, dtype=np.uint8))
+    said = evaluate(tmp_path / "truth" / "masks", tmp_path / "mine" / "masks")
+    assert said.tables[0].title == "mine/masks against truth/masks"

@@ -107,7 +107,7 @@ def evaluate(
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.judge import RULES, Terms
     from maskloom.metrics.spread import Waiting
-    from maskloom.verbs.sides import Sides, called
+    from maskloom.verbs.sides import Sides, both_called
 
     share = _share(shard, parts)
     paths, formats = (truth, predicted), (from_, predicted_from)
@@ -124,8 +124,7 @@ def evaluate(
     found = _judged(opening, (ours, theirs), terms, (engine, workers), (share, parts))
     if isinstance(found, Waiting):
         return _waiting(found, str(share), parts)
-    ours = replace(ours, name=called(truth, ours))
-    theirs = replace(theirs, name=called(predicted, theirs))
+    ours, theirs = both_called(paths, (ours, theirs))
     judged = _completed(found.report, (ours, theirs), predicted, terms)
     _write_report(judged, report, ours, theirs, terms)
     found.clear()

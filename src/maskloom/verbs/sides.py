@@ -182,6 +182,18 @@ def called(path: Path, dataset: Dataset) -> str:
     return str(replace(address, root=Path(address.root.resolve().name)))
 
 
+def both_called(
+    paths: tuple[Path, Path], sides: tuple[Dataset, Dataset]
+) -> tuple[Dataset, Dataset]:
+    """Two sides under names that tell them apart: of one name, each with the folder it lies in."""
+    names = [called(path, side) for path, side in zip(paths, sides, strict=True)]
+    if names[0] == names[1] and paths[0].resolve() != paths[1].resolve():
+        names = [
+            f"{path.resolve().parent.name}/{name}" for path, name in zip(paths, names, strict=True)
+        ]
+    return replace(sides[0], name=names[0]), replace(sides[1], name=names[1])
+
+
 def trained_on_note(predicted: Path, keys: Collection[str]) -> str:
     """A sentence where a model's layer is compared on what the model was trained on; else "".
 
