@@ -251,6 +251,15 @@ def test_a_file_is_known_behind_many_images_and_a_folder_gives_way_to_instances(
     assert read_dataset(put(tmp_path).parent, "coco-panoptic").splits == {"val": ("a",)}
 
 
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_a_file_that_is_read_as_instances_is_told_to_be_panoptic(tmp_path, skip_bad):
+    file = put(tmp_path)
+    with pytest.raises(FormatError, match="this is a COCO panoptic file") as caught:
+        read_dataset(file, "coco", skip_bad=skip_bad)
+    assert "panoptic_val.json" in caught.value.message
+    assert caught.value.hint == "read it with --from coco-panoptic"
+
+
 def test_an_image_without_annotation_is_not_labelled_and_stays_so(tmp_path):
     def more(data):
         data["images"].append({"id": 10, "file_name": "b.jpg", "height": 3, "width": 3})
@@ -301,7 +310,7 @@ def test_background_has_no_value_and_is_a_loss_counted_in_pixels(tmp_path):
     mask = np.zeros((2, 4), bool)
     mask[0] = True
     rows = objects([mask])
-    classes = Labels((2, 4), class_map=np.array([[1] * 4, [VOID, BACKGROUND, 1, 0]], np.uint8))
+    classes = Labels((2, 4), class_map=np.array([[1] * 4, [VOID, BACKGROUND, 1, 1]], np.uint8))
     for labels, pixels in ((rows, 4), (classes, 1)):
         done = write(dataset_of(STREET, {"a": labels}), tmp_path / "x")
         assert [(x.kind, x.pixels) for x in done.refused] == [("background", pixels)]
@@ -317,12 +326,12 @@ def test_void_categories_and_void_pixels_become_id_0(tmp_path):
     left[0, 0], right[0, 1] = True, True
     done = write(dataset_of(taxonomy, {"a": objects([left, right], [0, 2])}), tmp_path / "a")
     assert (done.written, done.changed_pixels, done.losses) == (True, 0, ())
-    classes = Labels((1, 3), class_map=np.array([[0, VOID, 1]], np.uint8))
+    classes = Labels((1, 3), class_map=np.array([[1, VOID, 1]], np.uint8))
     done = write(dataset_of(taxonomy, {"a": classes}), tmp_path / "b")
     assert (done.written, done.changed_pixels) == (True, 0)
     back = read_dataset(tmp_path / "b")
     assert [c.name for c in back.taxonomy] == ["cat", "sky"]
-    assert class_map(one(back), back.taxonomy).tolist() == [[0, VOID, 1]]
+    assert class_map(one(back), back.taxonomy).tolist() == [[1, VOID, 1]]
 
 
 def test_new_ids_are_the_same_every_time_unique_apart_and_near_their_category():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskloom.core.labels import Coverage, Labels, RowKind
+from maskloom.core.labels import VOID, Coverage, Labels, RowKind
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.formats import bitmap_write
@@ -43,6 +43,31 @@ def test_objects_in_a_class_map_are_merged():
 def test_one_region_a_class_of_stuff_is_no_loss_in_a_class_map():
     assert told(CLASSES, objects([box(0, 3), box(3, 6)], [0, 1]), STUFF) == {}
     assert told(CLASSES, objects([box(0, 1), box(3, 6)], [1, 1]), STUFF) == {"instances": (2, 0)}
+
+
+def test_areas_of_things_in_a_class_map_are_no_objects():
+    taxonomy = Taxonomy((*THINGS, *STUFF, Category("void", "void", void=True)))
+    pixels = np.array([[0, 0, 1, 3], [0, 2, VOID, 1]], np.uint8)
+    labels = Labels((2, 4), class_map=pixels)
+    (loss,) = losses_of(Holds(instances=True, void=True), "k", labels, taxonomy)
+    assert (loss.kind, loss.objects, loss.pixels, loss.refused) == ("dense", 1, 3, True)
+    assert "objects of cat apart" in loss.detail
+    assert told(Holds(instances=True, dense=True, void=True), labels, taxonomy) == {}
+    assert told(CLASSES, labels, taxonomy) == {}
+    stuff = labels.replace(class_map=np.where(pixels == 0, 1, pixels).astype(np.uint8))
+    assert told(Holds(instances=True, void=True), stuff, taxonomy) == {}
+
+
+def test_what_labels_leave_open_is_no_background():
+    holds = Holds(instances=True, background=False, coverage=True)
+    partly = objects([box(0, 1)]).replace(coverage=Coverage(area=Masks.from_dense(box(0, 3))))
+    assert told(holds, partly) == {"background": (0, 4)}
+    seen = partly.replace(coverage=Coverage(area=Masks.from_dense(box(0, 1))))
+    assert told(holds, seen) == {}
+    assert told(holds, objects([box(0, 1)])) == {"background": (0, 10)}
+    nothing = objects([box(0, 1)])
+    nothing = nothing.replace(rows=nothing.rows.take(slice(0, 0)))
+    assert told(holds, nothing) == {"background": (0, 12)}
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,69 @@ def test_class_maps_of_stuff_without_void_survive_formats_of_objects(tmp_path, s
     assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "c")
 
 
+def drive(seed):
+    """A class map of the eleven CamVid classes, things among them, with void."""
+    classes = np.random.default_rng(seed).integers(0, 11, SIZE).astype(np.uint8)
+    classes[:2], classes[5, 5] = 255, 255
+    return Labels(SIZE, class_map=classes)
+
+
+@pytest.mark.parametrize("fmt", ["coco", "coco-panoptic", "objects"])
+def test_areas_of_things_in_class_maps_are_no_objects_of_other_formats(tmp_path, fmt):
+    data = dataset_of(SEGNET, {"0001TP_1": drive(1), "0001TP_2": drive(2)})
+    done = transfer(data, tmp_path / "a", load_format(fmt))
+    assert not done.written
+    told = {loss.kind: loss for loss in done.refused}
+    things = sum(np.isin(drive(seed).class_map, [8, 9, 10]).sum() for seed in (1, 2))
+    assert (told["dense"].samples, told["dense"].objects, told["dense"].pixels) == (2, 6, things)
+    assert "Car, Pedestrian, Bicyclist" in told["dense"].example
+    assert not (tmp_path / "a").exists()
+
+
+def test_voc_keeps_class_maps_with_things_as_class_maps(tmp_path):
+    data = dataset_of(SEGNET, {"0001TP_1": drive(1)})
+    done = put(data, tmp_path / "a", "voc")
+    assert (done.losses, done.objects) == ((), 0)
+    back = read_dataset(tmp_path / "a")
+    found = back.labels_of(back.samples[0])
+    assert found.rows is None
+    np.testing.assert_array_equal(found.class_map, drive(1).class_map)
+
+
+def test_void_of_camvid_is_void_again_behind_coco_panoptic(tmp_path):
+    data = dataset_of(SEGNET, {"0001TP_1": drive(1), "0001TP_2": drive(2)}, tmp_path / "photos")
+    put(data, tmp_path / "a", "camvid")
+    there = transfer(
+        read_dataset(tmp_path / "a"), tmp_path / "b", load_format("coco-panoptic"), allow_loss=True
+    )
+    assert [loss.kind for loss in there.losses] == ["dense"]
+    around = transfer(
+        read_dataset(tmp_path / "b"), tmp_path / "c", load_format("camvid"), allow_loss=True
+    )
+    assert "background" not in [loss.kind for loss in around.losses]
+    assert (there.changed_pixels, around.changed_pixels) == (0, 0)
+    for sample, labels in read_dataset(tmp_path / "c"):
+        seed = int(sample.key[-1])
+        np.testing.assert_array_equal(labels.class_map, drive(seed).class_map)
+    maps = [folder_bytes(tmp_path / name / "trainannot") for name in ("a", "c")]
+    assert maps[0] == maps[1]
+
+
+def test_class_maps_tell_how_many_labelled_pixels_came_back(tmp_path):
+    data = dataset_of(SEGNET, {"0001TP_1": street(1), "0001TP_2": street(2, void=False)})
+    done = put(data, tmp_path / "a", "camvid")
+    assert (done.objects, done.labelled_pixels) == (0, 2 * SIZE[0] * SIZE[1] - 2 * SIZE[1])
+    objects_only = put(dataset_of(NUCLEUS, {"a": drawn()}), tmp_path / "b", "coco")
+    assert (objects_only.objects, objects_only.labelled_pixels) == (1, 0)
+
+
+def drawn():
+    """One object in a corner."""
+    mask = np.zeros(SIZE, bool)
+    mask[:3, :3] = True
+    return objects([mask])
+
+
 def test_colour_maps_hold_any_classes(tmp_path):
     taxonomy = Taxonomy.from_names(["a", "b", "two words"], kind="stuff")
     classes = np.array([[0, 1, 2], [255, 1, 0]], np.uint8)

@@ -66,6 +66,15 @@ def test_the_line_on_a_class_map_speaks_of_what_is_seen_and_not_of_objects(sourc
     )
 
 
+def test_the_line_on_class_maps_without_objects_counts_labelled_pixels(tmp_path):
+    (tmp_path / "maps").mkdir()
+    write_png(tmp_path / "maps/a.png", np.array([[0, 1, 2, 255]] * 500, np.uint8))
+    done = convert(
+        tmp_path / "maps", tmp_path / "out", to="bitmap", set_=("to.images=none", "to.kind=class")
+    )
+    assert done.lines == (f"1 image to {tmp_path / 'out'}: 1,500 labelled pixels, 0 changed",)
+
+
 def test_categories_are_renamed_and_merged(tmp_path):
     (tmp_path / "maps").mkdir()
     write_png(tmp_path / "maps/a.png", np.array([[0, 1, 2, 255]], np.uint8))

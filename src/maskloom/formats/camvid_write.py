@@ -61,6 +61,7 @@ class CamvidWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a class map without background cannot hold."""
+        image_labels_only(labels.size, self.target)
         return losses_of(HOLDS, sample.key, labels, self.taxonomy)
 
     def put(self, sample: Sample, labels: Labels) -> None:

@@ -81,6 +81,7 @@ def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile |
         data = {"annotations": data}
         images, categories = like.images, like.categories
     elif isinstance(data, dict):
+        _refuse_panoptic(data, path)
         images = check_images(listed(data, "images", path), path)
         categories = check_categories(listed(data, "categories", path), path)
     else:
@@ -95,6 +96,24 @@ def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile |
         skip_bad=skip_bad,
     )
     return CocoFile(path, split, images, categories, by_image, head, skipped)
+
+
+def _refuse_panoptic(data: Mapping[str, Any], path: Path) -> None:
+    """Segments in place of masks are no invalid annotations, but another format.
+
+    Raises:
+        FormatError: the file is COCO panoptic.
+    """
+    entries = data.get("annotations")
+    if isinstance(entries, list) and any(
+        isinstance(entry, dict) and "segments_info" in entry for entry in entries
+    ):
+        raise FormatError(
+            "this is a COCO panoptic file, not one of COCO instances",
+            where=path,
+            seen='"segments_info" in its annotations',
+            hint="read it with --from coco-panoptic",
+        )
 
 
 def _index(

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, Rows, codes
+from maskloom.core.labels import Labels, Rows
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco_panoptic_ids import segment_ids
@@ -29,12 +28,11 @@ from maskloom.formats.coco_write import category_ids, image_name, json_lines, ke
 from maskloom.formats.flat import flat_losses, flat_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.slabs import cut, paint_slab, slabs
+from maskloom.formats.slabs import paint_slab, slabs
 from maskloom.store.files import atomic_file, safe_join, stays_below, writing
 from maskloom.store.png_rows import png_rows
 
 HOLDS = Holds(
-    dense=True,
     instances=True,
     void=True,
     background=False,
@@ -76,11 +74,9 @@ class PanopticWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What one segment per pixel cannot hold; id 0 says nothing, so background is lost."""
         image_labels_only(labels.size, self.target)
-        found = losses_of(replace(HOLDS, background=True), sample.key, labels, self.taxonomy)
+        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         if labels.rows is not None:
             found += flat_losses(labels.rows, self.taxonomy)
-        if count := _background(labels, self.taxonomy):
-            found.append(Loss("", "background", pixels=count))
         return [replace(loss, key=sample.key) for loss in found]
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -195,15 +191,6 @@ def writer(
             hint="name a folder",
         )
     return PanopticWriter(target, taxonomy, options, extra or {})
-
-
-def _background(labels: Labels, taxonomy: Taxonomy) -> int:
-    """How many pixels the labels say are background."""
-    count = 0
-    for y0, y1 in slabs(labels.size):
-        pixels = class_map(cut(labels, y0, y1), taxonomy)
-        count += int(np.count_nonzero(pixels == codes(pixels.dtype)[1]))
-    return count
 
 
 def _colors(ids: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ key or name. This is a check of conversions, not a score: `metrics/` judges pred
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,22 @@ from maskloom.work.progress import track
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Sums over a data set; `first` is the first sample that differs."""
+    """Sums over a data set.
+
+    Args:
+        objects, exact_objects: of the source, and those that came back the same.
+        changed_pixels, changed_scores: what came back otherwise.
+        first: the first sample that differs.
+        labelled_pixels: pixels of the source's class maps that are not void; objects are not
+            counted here.
+    """
 
     objects: int
     exact_objects: int
     changed_pixels: int
     changed_scores: int = 0
     first: str = ""
+    labelled_pixels: int = 0
 
     def __add__(self, other: Difference) -> Difference:
         """Both sums; what differs first in this one comes first."""
@@ -39,6 +48,7 @@ class Difference:
             self.changed_pixels + other.changed_pixels,
             self.changed_scores + other.changed_scores,
             self.first or other.first,
+            self.labelled_pixels + other.labelled_pixels,
         )
 
 
@@ -54,20 +64,15 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
         FormatError: the samples are not the same.
     """
     pairs = paired(source, back)
-    objects = exact = changed = rescored = 0
-    first = ""
+    total = Difference(0, 0, 0)
     targets = source.taxonomy.match(back.taxonomy)
     ours, theirs = ({s.key: s for s in d.samples} for d in (source, back))
     for key, other in track(pairs, "verifying", unit="images"):
         one, two = source.labels_of(ours[key]), back.labels_of(theirs[other])
         found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
-        objects += found.objects
-        exact += found.exact_objects
-        changed += found.changed_pixels
-        rescored += found.changed_scores
-        if (found.changed_pixels or found.changed_scores) and not first:
-            first = key
-    return Difference(objects, exact, changed, rescored, first)
+        differs = found.changed_pixels or found.changed_scores
+        total += replace(found, first=key) if differs else found
+    return total
 
 
 def _compare_labels(
@@ -85,7 +90,10 @@ def _compare_labels(
     if one.size != two.size:
         return Difference(0, 0, int(np.prod(one.size)))
     if one.rows is None:
-        return Difference(0, 0, _changed_classes(one, two, taxonomies, targets))
+        pixels = class_map(one, taxonomies[0])
+        labelled = int(np.count_nonzero(pixels != codes(pixels.dtype)[0]))
+        changed = _changed_classes(one, two, taxonomies, targets)
+        return Difference(0, 0, changed, labelled_pixels=labelled)
     rows = joined_parts(one.rows)
     others = joined_parts(instance_rows(two))
     hidden = _void_rows(rows, taxonomies[0])

@@ -14,9 +14,12 @@ import numpy as np
 
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import class_areas, class_map
+from maskloom.formats.slabs import cut, slabs
 
 KINDS = {
     "instances": "objects merged into their class",
+    "dense": "areas of things, which no label tells apart, become one object each",
     "overlap": "pixels that several objects claim keep one of them",
     "parts": "several rows of one object become one",
     "empty": "objects without a pixel vanish",
@@ -43,7 +46,7 @@ class Holds:
     """What a format can say. Defaults are those of the poorest useful format.
 
     Args:
-        dense: class maps, one class per pixel.
+        dense: class maps, one class per pixel; else a class map's areas are read as objects.
         instances: which pixels make one object.
         max_ids: how many objects one image may have; None is no limit.
     """
@@ -135,10 +138,12 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
         taxonomy: what their categories mean.
     """
     found = (
-        _map_losses(holds, labels)
+        _map_losses(holds, labels, taxonomy)
         if labels.rows is None
         else _row_losses(holds, labels.rows, taxonomy)
     )
+    if not holds.background and (count := _background(labels, taxonomy)):
+        found.append(Loss(key, "background", pixels=count))
     if not labels.coverage.full and not holds.coverage:
         found.append(Loss(key, "coverage", detail="labelled in part"))
     if labels.confidence is not None and not holds.confidence:
@@ -146,19 +151,35 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
     return [Loss(key, f.kind, f.objects, f.pixels, f.detail) for f in found]
 
 
-def _map_losses(holds: Holds, labels: Labels) -> list[Loss]:
+def _map_losses(holds: Holds, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
     pixels = labels.class_map
     assert pixels is not None
-    void, background = codes(pixels.dtype)
     found = []
-    for kind, code, held in (
-        ("void", void, holds.void),
-        ("background", background, holds.background),
-    ):
-        count = 0 if held else int(np.count_nonzero(pixels == code))
-        if count:
-            found.append(Loss("", kind, pixels=count))
+    if not holds.void and (count := int(np.count_nonzero(pixels == codes(pixels.dtype)[0]))):
+        found.append(Loss("", "void", pixels=count))
+    if holds.instances and not holds.dense:
+        found += _invented(labels, taxonomy)
     return found
+
+
+def _invented(labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
+    """Areas of things in a class map, of which a format of objects makes one object each."""
+    areas = class_areas(labels, taxonomy)
+    things = [i for i in taxonomy.scored if areas[i] and taxonomy[i].kind == "thing"]
+    if not things:
+        return []
+    names = ", ".join(taxonomy[i].name for i in things[:4]) + (", ..." if len(things) > 4 else "")
+    detail = f"the class map does not tell objects of {names} apart; each class becomes one"
+    return [Loss("", "dense", len(things), int(areas[things].sum()), detail)]
+
+
+def _background(labels: Labels, taxonomy: Taxonomy) -> int:
+    """How many pixels the labels say are background; what they leave open is none."""
+    count = 0
+    for y0, y1 in slabs(labels.size):
+        pixels = class_map(cut(labels, y0, y1), taxonomy)
+        count += int(np.count_nonzero(pixels == codes(pixels.dtype)[1]))
+    return count
 
 
 def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
@@ -187,11 +208,6 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     objects = len(set(solid.instance.tolist()))
     if holds.max_ids is not None and objects > holds.max_ids:
         found.append(Loss("", "ids", objects, detail=f"{objects} objects, at most {holds.max_ids}"))
-    if not holds.background and len(solid):
-        size = int(solid.masks.sizes[0].prod())
-        open_pixels = size - int(solid.masks.merge().areas[0])
-        if open_pixels:
-            found.append(Loss("", "background", pixels=open_pixels))
     return found
 
 

@@ -45,6 +45,7 @@ class Transfer:
         exact_objects: objects that came back with the same pixels and category, and the same
             score where the target holds scores.
         changed_pixels: pixels that came back otherwise.
+        labelled_pixels: pixels of the source's class maps that are not void.
         losses: per kind.
         warnings: of the source and of the writer.
         written: whether the target is there; False where losses were not allowed.
@@ -57,6 +58,7 @@ class Transfer:
     losses: tuple[LossTotal, ...] = ()
     warnings: tuple[str, ...] = ()
     written: bool = False
+    labelled_pixels: int = 0
 
     @property
     def refused(self) -> tuple[LossTotal, ...]:
@@ -122,6 +124,7 @@ def transfer(
         total(losses),
         dataset.warnings + warnings,
         written=True,
+        labelled_pixels=difference.labelled_pixels,
     )
 
 

@@ -160,6 +160,9 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
 def _written(done: Transfer, dst: Path) -> str:
     """What is there now, in one line whose numbers agree with the table of losses."""
     images, changed = counted(done.images, "image"), counted(done.changed_pixels, "pixel")
+    if done.labelled_pixels and not done.objects:
+        labelled = counted(done.labelled_pixels, "labelled pixel")
+        return f"{images} to {dst}: {labelled}, {done.changed_pixels:,} changed"
     objects = f"{done.exact_objects:,} of {counted(done.objects, 'object')}"
     if any(loss.kind == "instances" for loss in done.losses):
         # A class map has no objects: its pixels are compared with the class that is seen on top,
