@@ -7,6 +7,7 @@ georeferences are not here.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from maskloom.errors import ImageError
 _ORIENTATION_TAG = 274
 # TIFF 6.0, tag 262
 _WHITE_IS_ZERO, _PALETTE, _CMYK = 0, 3, 5
+# TIFF 6.0, tag 254: bits of what goes with another page: smaller copies of it, and masks
+_BESIDE = 1 | 4
 # TIFF 6.0, tag 338: associated and unassociated alpha; 0 is a channel like any other
 _ALPHA = (1, 2)
 _PIXELS = (np.uint8, np.uint16, np.float32)
@@ -136,7 +139,7 @@ def as_map(page: Any, stored: NDArray[Any], path: Path) -> NDArray[Any]:
 
 @contextmanager
 def opened_page(path: Path) -> Iterator[Any]:
-    """The only page.
+    """The only page, but for its overviews, thumbnails and masks.
 
     Raises:
         ImageError: a volume.
@@ -145,8 +148,7 @@ def opened_page(path: Path) -> Iterator[Any]:
 
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0]
-        whole = math.prod(file.series[0].shape) if len(file.series) else 0
-        if whole > math.prod(page.shape) or page.imagedepth > 1:
+        if page.imagedepth > 1 or _has_more_pages(file) or _has_more_planes(file):
             raise ImageError(
                 "a TIFF of several pages is a volume",
                 where=path,
@@ -154,6 +156,29 @@ def opened_page(path: Path) -> Iterator[Any]:
                 hint="store each page as an image of its own",
             )
         yield page
+
+
+def _has_more_pages(file: Any) -> bool:
+    """Whether a page follows that is as large as the first and no overview or mask by its tag.
+
+    Asked before `series`, which leaves pages without tags of their own.
+    """
+    first = file.pages[0]
+    for page in itertools.islice(file.pages, 1, None):
+        own = page.keyframe  # of a page without tags the one that it shares them with
+        large = own.imagelength >= first.imagelength and own.imagewidth >= first.imagewidth
+        if large and not int(own.subfiletype) & _BESIDE:
+            return True
+    return False
+
+
+def _has_more_planes(file: Any) -> bool:
+    """Whether the first page is one plane of many by a description, as ImageJ and OME write it."""
+    found = file.series[0] if len(file.series) else None
+    # series that tifffile makes by the look of pages count masks among them
+    if found is None or found.kind in ("generic", "uniform"):
+        return False
+    return bool(math.prod(found.shape) > math.prod(file.pages[0].shape))
 
 
 def orientation(page: Any) -> int:
