@@ -52,6 +52,8 @@ class Preprocessing:
         mean, std: of the scaled values, per channel.
         per_image: mean and deviation are taken from each image instead.
         stride: height and width are padded to multiples of this.
+        white: what floats are divided by, as asked of one call; None: `scale`, of a run that was
+            trained on floats. It is not kept with a run.
     """
 
     channels: tuple[str, ...]
@@ -60,6 +62,11 @@ class Preprocessing:
     std: tuple[float, ...]
     stride: int = 32
     per_image: bool = False
+    white: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What model.json keeps."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "white"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,6 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
-        pre = self.preprocessing
         out = {
             "format": FORMAT_VERSION,
             "model": self.model,
@@ -115,7 +121,7 @@ class Run:
             "task": self.task,
             "taxonomy": self.taxonomy.to_json(),
             "background": self.background,
-            "preprocessing": {name: getattr(pre, name) for name in Preprocessing.__slots__},
+            "preprocessing": self.preprocessing.to_json(),
             "recipe": self.recipe.to_json(),
             "weights_sha256": self.weights_sha256,
             "data": dict(self.data),

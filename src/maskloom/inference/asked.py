@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,11 @@ class ModelOptions(Decoding):
         default=64, metadata={"help": "px around a block in which objects are labelled, too"}
     )
 
+    white: float | None = field(
+        default=None,
+        metadata={"help": "value that is white in images of floats; none: as in the training"},
+    )
+
     def __post_init__(self) -> None:
         # by name: super() without arguments does not know a class that slots have remade
         Decoding.__post_init__(self)
@@ -48,6 +54,12 @@ class ModelOptions(Decoding):
                 "options out of range",
                 seen=f"tile {self.tile}, memory {self.memory}, margin {self.margin}",
                 hint=f"tile at least 0, memory at least {LEAST_GIB} GiB, margin 0 to 4096 px",
+            )
+        if self.white is not None and not 0 < self.white < math.inf:
+            raise UsageError(
+                "option white is out of range",
+                seen=self.white,
+                hint="give what the brightest pixels hold: 1, 255, 65535, ...",
             )
 
     @property
@@ -132,6 +144,7 @@ def maker_of(request: PredictRequest, options: Any, taxonomy: Taxonomy | None) -
         device=options.device,
         engine=request.engine,
         decoding=options.decoding,
+        white=options.white,
     )
 
 

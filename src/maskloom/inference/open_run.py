@@ -5,6 +5,7 @@ torch is loaded only where torch computes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def open_run(
-    path: Path, *, device: str = "auto", engine: str = "torch", decoding: Decoding = DEFAULT
+    path: Path,
+    *,
+    device: str = "auto",
+    engine: str = "torch",
+    decoding: Decoding = DEFAULT,
+    white: float | None = None,
 ) -> Segmenter:
     """The segmenter of a run's folder.
 
@@ -34,6 +40,8 @@ def open_run(
         device: auto, cpu, cuda, cuda:1, ...; auto is the best at hand.
         engine: torch, onnx, openvino, or auto for the fastest; detectors know torch alone.
         decoding: how outputs become labels.
+        white: the value that is white in images of floats; None: as in the run's training data,
+            so that a run of whole numbers refuses floats.
 
     Returns:
         A `NetworkSegmenter` for classes of pixels and objects parted from them, a
@@ -46,6 +54,7 @@ def open_run(
         MissingExtra: the engine is not installed.
     """
     run = Run.load(path)
+    run = replace(run, preprocessing=replace(run.preprocessing, white=white))
     if registry.find("models", run.model).kind == "dense":
         return _dense(
             open_engine(run, engine=cast("EngineName", engine), device=device), run, decoding

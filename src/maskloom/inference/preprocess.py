@@ -17,6 +17,7 @@ ReadImage = Callable[[int, int, int, int], NDArray[Any]]
 """(y0, y1, x0, x1) within the image → (h, w, C) as stored."""
 
 _SLAB = 1 << 22  # pixels
+_WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 _FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
@@ -30,7 +31,8 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
         pre: of the network.
 
     Raises:
-        ImageError: another number of channels, or values that are not finite.
+        ImageError: another number of channels, floats whose range is not known, or values that
+            are not finite.
     """
     wanted = len(pre.channels)
     if image.shape[2] == 1 and wanted == 3:
@@ -46,8 +48,25 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
 
 
 def unit_scale(dtype: np.dtype[Any], pre: Preprocessing) -> float:
-    """What values of a type are divided by: the type's range, or the network's for floats."""
-    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype, pre.scale)
+    """What values of a type are divided by: the type's range; of floats what is white in them.
+
+    Floats have no range of their own, and one tile does not tell that of its image: it is
+    guessed from neither the values nor the training data.
+
+    Raises:
+        ImageError: floats for a network of whole numbers, and nobody said what is white.
+    """
+    if dtype.kind == "f" and pre.white is not None:
+        return pre.white
+    if dtype.kind == "f" and pre.scale > 1:
+        raise ImageError(
+            f"the image holds floats, and the model was trained on whole numbers up to "
+            f"{pre.scale:.0f}",
+            seen=dtype,
+            hint="say which value is white in the image: --set model.white=1, or 255 for floats "
+            "that hold 0..255",
+        )
+    return _WHITE.get(dtype, pre.scale)
 
 
 def normalize(
@@ -102,13 +121,16 @@ def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) ->
         read: windows of the image.
         size: (H, W).
         pre: of the network.
+
+    Raises:
+        ImageError: floats whose range is not known.
     """
     if not pre.per_image:
         return None
     first = second = np.zeros(1)
-    dtype = np.dtype(np.uint8)
+    scale = 1.0
     for pixels in _slabs(read, size):
-        dtype = pixels.dtype
+        scale = unit_scale(pixels.dtype, pre)  # refuses before all is read
         values = pixels.reshape(-1, pixels.shape[2])
         # in double precision sums of 16-bit squares are exact up to 2^21 pixels and more
         wide = values.astype(np.float64)
@@ -117,7 +139,6 @@ def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) ->
     pixels_all = math.prod(size)
     mean = first / pixels_all
     deviation = np.sqrt(np.maximum(second / pixels_all - mean**2, 0))
-    scale = unit_scale(dtype, pre)
     channels = len(pre.channels)
     return _as_many(mean / scale, channels), _as_many(deviation / scale, channels)
 
