@@ -36,7 +36,7 @@ def run_info(run: Run) -> Outcome:
         "task": run.task,
         "taxonomy": run.taxonomy.to_json(),
         "background": run.background,
-        "preprocessing": {name: getattr(pre, name) for name in type(pre).__slots__},
+        "preprocessing": pre.to_json(),
         "recipe": run.recipe.to_json(),
         "parameters": parameters,
         "weights_sha256": run.weights_sha256,

@@ -105,7 +105,7 @@ def description(run: Run) -> dict[str, str]:
     values = {
         "channels": list(pre.channels),
         "background": run.background,
-        "preprocessing": {name: getattr(pre, name) for name in type(pre).__slots__},
+        "preprocessing": pre.to_json(),
         "taxonomy": run.taxonomy.to_json(),
     }
     return texts | {k: json.dumps(v, ensure_ascii=False) for k, v in values.items()}
