@@ -31,8 +31,8 @@ TEST = ("FudanPed00001", "FudanPed00002", "PennPed00001", "PennPed00002")
 FORMAT = ("from.kind=instance", "from.suffix=_mask", "from.category=person")
 NETWORK = ("model.width=64", "model.hidden=256")
 OVERFIT = (
-    *NETWORK, "model.rois=48", "model.max_size=320", "model.mask_side=56", "batch=2",
-    "crop=320,320", "scale=1,1", "rotate=0", "flip=none", "color=0", "lr=0.001", "ema=0.99",
+    *NETWORK, "model.rois=48", "model.max_size=640", "model.mask_side=56", "batch=2",
+    "crop=576,576", "scale=1,1", "rotate=0", "flip=none", "color=0", "lr=0.001", "ema=0.99",
     "eval_every=100",
 )  # fmt: skip
 SPLIT = (
