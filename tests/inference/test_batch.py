@@ -98,7 +98,8 @@ def test_images_that_raise_or_kill_are_named_and_the_rest_is_whole(tmp_path):
 
 
 def test_the_segmenter_is_made_once_in_each_process(source, tmp_path):
-    run(source, tmp_path / "out", partial(segmenters.noted, str(tmp_path)), workers=2)
+    make = partial(segmenters.noted, str(tmp_path))
+    run(source, tmp_path / "out", make, workers=2, form="bitmap")
     made = [path.name.split("-")[1] for path in tmp_path.glob("made-*")]
     assert 1 <= len(made) <= 2
     assert len(set(made)) == len(made)
@@ -151,7 +152,14 @@ def test_shares_that_run_at_the_same_time_write_once(source, tmp_path):
 def test_bad_images_of_all_shares_are_named_by_the_last(tmp_path):
     images = make_images(tmp_path / "images", 20, {4: segmenters.RAISES, 11: segmenters.KILLS})
     done = [
-        run(images, tmp_path / "out", segmenters.poisoned, workers=2, share=Share(n, 2))
+        run(
+            images,
+            tmp_path / "out",
+            segmenters.poisoned,
+            workers=2,
+            share=Share(n, 2),
+            form="bitmap",
+        )
         for n in (1, 2)
     ]
     assert [failure.partition(":")[0] for failure in done[1].failures] == ["004", "011"]
