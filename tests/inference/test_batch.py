@@ -254,7 +254,8 @@ def test_a_layer_is_the_same_from_workers_and_shares(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_ray_writes_the_same_bytes_though_a_worker_is_killed(source, tmp_path):
-    pytest.importorskip("ray")
+    import ray  # noqa: F401 - of the extras that the tests are made with
+
     run(source, tmp_path / "whole", segmenters.watershed)
     make = partial(segmenters.killed_once, str(tmp_path))
     run(source, tmp_path / "out", make, workers=2, engine="ray")

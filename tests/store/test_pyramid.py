@@ -51,7 +51,8 @@ def test_every_reader_gets_the_map_back(tmp_path: Path, dtype, shape) -> None:
 
 
 def test_gdal_reads_the_map_and_knows_its_levels_place_and_palette(tmp_path: Path) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     place = {"crs": "EPSG:32633", "transform": rasterio.Affine(2, 0, 5e5, 0, -2, 5e6)}
     source, target = tmp_path / "source.tif", tmp_path / "m.tif"
     with rasterio.open(source, "w", driver="GTiff", width=150, height=100, count=1,

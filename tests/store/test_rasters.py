@@ -112,7 +112,8 @@ def test_one_bit_palette_and_white_as_zero_are_seen_as_by_read_image(
 
 @pytest.mark.parametrize("codec", ["lzw", "packbits", "jpeg", "zstd", "lerc", "ccittfax4"])
 def test_codecs_that_tifffile_lacks_are_decoded_by_gdal(tmp_path: Path, codec: str) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     path = tmp_path / "c.tif"
     bands = 1 if codec == "ccittfax4" else 3
     smooth = np.add.outer(np.arange(90), np.arange(130)).astype(np.uint8)
@@ -131,7 +132,8 @@ def test_codecs_that_tifffile_lacks_are_decoded_by_gdal(tmp_path: Path, codec: s
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_predictors_are_undone(tmp_path: Path, dtype: str) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     path = tmp_path / "p.tif"
     array = (RNG.random((1, 70, 90)) * 200).astype(dtype)
     with (
@@ -154,7 +156,8 @@ def test_without_rasterio_a_codec_that_tifffile_lacks_names_the_extra(
 
 @pytest.mark.parametrize("suffix", ["jp2", "img"])
 def test_formats_of_gdal_are_read_by_blocks(tmp_path: Path, suffix: str) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     path = tmp_path / f"g.{suffix}"
     array = RNG.integers(0, 255, (3, 150, 170)).astype(np.uint8)
     driver, options = {

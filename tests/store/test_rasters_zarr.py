@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from maskloom.errors import ImageError, MissingExtra
 from maskloom.store.rasters import open_raster, raster_size
 
-zarr = pytest.importorskip("zarr")
 RNG = np.random.default_rng(3)
 
 

@@ -38,7 +38,8 @@ def of_pillow(path: Path, **options) -> None:
 
 def of_gdal(path: Path, codec: str) -> None:
     """Appended datasets of a codec that only GDAL decodes."""
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     profile = {"driver": "GTiff", "width": 200, "height": 200, "count": 1, "dtype": "uint8"}
     for page in STACK:
         more = {"APPEND_SUBDATASET": "YES"} if path.exists() else {}
@@ -141,7 +142,7 @@ def test_a_mask_as_large_as_the_picture_is_no_further_page(tmp_path: Path, bits:
 def test_overviews_and_masks_of_gdal_are_no_further_pages(
     tmp_path: Path, driver: str, codec: str
 ) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
     from rasterio.shutil import copy
 
     picture = np.tile(STACK[0], (3, 3))

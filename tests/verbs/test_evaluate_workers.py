@@ -200,7 +200,8 @@ def test_workers_do_not_load_torch(sides):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_ray_says_what_one_worker_says(sides):
-    pytest.importorskip("ray")
+    import ray  # noqa: F401 - of the extras that the tests are made with
+
     truth, predicted, options = sides["instance"]
     alone = evaluate(truth, predicted, **options)
     assert said(evaluate(truth, predicted, workers=2, engine="ray", **options)) == said(alone)

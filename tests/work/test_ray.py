@@ -5,13 +5,13 @@ import signal
 from functools import partial
 
 import pytest
+import ray  # noqa: F401 - of the extras that the tests are made with
 from tests.work import chores
 
 from maskloom.errors import MaskloomError, UsageError
 from maskloom.work.executors import open_executor
 from maskloom.work.shards import EachItem, run_items
 
-pytest.importorskip("ray")
 pytestmark = [
     pytest.mark.slow,
     # Ray's own files and sockets; and its announcement of a default that will change.

@@ -72,7 +72,7 @@ def find_images(
     if _is_image(path):
         found = [(sample_key(path.name), path)]
     elif path.is_dir():
-        found = list(_below(path).items())
+        found = _below(path)
     else:
         names = glob.glob(source, recursive=True)  # noqa: PTH207 - patterns may be absolute
         files = [p for p in sorted(Path(name) for name in names) if _is_image(p)]
@@ -90,22 +90,13 @@ def _is_image(path: Path) -> bool:
     return path.is_file() or (path.suffix.lower() == ZARR and path.is_dir())
 
 
-def _below(folder: Path) -> dict[str, Path]:
-    """Key → image of all images below a folder; what lies in a zarr image is none."""
+def _below(folder: Path) -> list[tuple[str, Path]]:
+    """(key, image) of all images below a folder; what lies in a zarr image is none."""
     zarrs = [p for p in sorted(folder.rglob(f"*{ZARR}")) if _is_image(p)]
     outer = [p for p in zarrs if not any(q in p.parents for q in zarrs)]
-    files = {k: p for k, p in list_files(folder).items() if not any(q in p.parents for q in outer)}
-    for path in outer:
-        key = sample_key(path.relative_to(folder))
-        if key in files:
-            raise DataError(
-                "two images differ only in their suffix",
-                where=files[key],
-                seen=path.name,
-                hint="predict them into two targets",
-            )
-        files[key] = path
-    return dict(sorted(files.items()))
+    files = list_files(folder).items()
+    plain = [(key, p) for key, p in files if not any(q in p.parents for q in outer)]
+    return [*plain, *((sample_key(p.relative_to(folder)), p) for p in outer)]
 
 
 def _is_dataset(path: Path) -> bool:

@@ -75,3 +75,16 @@ def write_image(path: Path, size: tuple[int, int], seed: int = 0) -> Path:
     pixels = rng.integers(0, 256, size).astype(np.uint8)
     tifffile.imwrite(path, pixels, tile=(64, 64))
     return path
+
+
+def write_sparse(path: Path) -> None:
+    """A TIFF of 20,000² whose tiles are all alike and small on disk."""
+    tile = np.zeros((2000, 2000), np.uint8)
+    with tifffile.TiffWriter(path) as file:
+        file.write(
+            (tile for _ in range(100)),
+            shape=(20_000, 20_000),
+            dtype=np.uint8,
+            tile=(2000, 2000),
+            compression="zlib",
+        )
