@@ -1,10 +1,14 @@
 """Engines side by side: U-Net on a ResNet-18, 3 × 512 × 512, batch 1, one core.
 
-Run `python benchmarks/engines.py [--repeat N] [--quick] [--json FILE]`. Every engine runs in a
-process of its own that is bound to one core; times are wall milliseconds after warm-up. The peak
-is what one large 3 × 3 convolution reaches by oneDNN, measured before and after; a machine that
-is shared shows in the difference. Memory is that of a pass over 1600 × 1600: peak of the resident
-set above what the process held before it, after a first small pass.
+Run `python benchmarks/engines.py [--rounds N] [--quick] [--json FILE]`. Every engine lives in a
+process of its own, all bound to one core, and they take turns: in each round every one computes
+three passes, of which the first is not counted, so that a machine that is slower for a minute is
+slower for all. The peak is what a large 3 × 3 convolution reaches by oneDNN; it takes its turn
+too. Shares and ratios are medians over the rounds, each within its round.
+
+Operations are those of the network as it is defined; what the rewritten network computes
+(`engines/doubling.py`) is counted beside them. Memory is that of a pass over 1600 × 1600: peak of
+the resident set above what the process held before it, after a first small pass.
 """
 
 from __future__ import annotations
@@ -45,16 +49,14 @@ CASES = {
 }
 
 
-def timed(call: Callable[[], Any], repeat: int) -> dict[str, float]:
-    """Two warm passes, then best and median in ms."""
-    call()
-    call()
+def turn(call: Callable[[], Any]) -> float:
+    """One pass to warm the caches up, then the median of two, ms."""
     times = []
-    for _ in range(repeat):
+    for _ in range(3):
         start = time.perf_counter()
         call()
         times.append(1e3 * (time.perf_counter() - start))
-    return {"best_ms": min(times), "median_ms": statistics.median(times)}
+    return statistics.median(times[1:])
 
 
 def status(name: str) -> int:
@@ -88,35 +90,48 @@ def write_run(folder: Path, precision: str) -> None:
     checkpoint.save(run, checkpoint.build(run).state_dict())
 
 
-def count_flops(folder: Path) -> float:
-    """GFLOP of one pass: two per multiplication and addition, as torch counts them."""
+def count_flops(folder: Path) -> dict[str, float]:
+    """GFLOP of one pass, as defined and as rewritten: two per multiplication and addition."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from maskloom.inference.engines.fuse import fused
     from maskloom.models import checkpoint
 
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        checkpoint.load(Run.load(folder))(torch.zeros(1, 3, SIDE, SIDE))
-    return counter.get_total_flops() / 1e9
+    network = checkpoint.load(Run.load(folder))
+    rewritten = fused(network, torch.randn(1, 3, 64, 96))
+    assert rewritten is not None
+    found = {}
+    for name, one in (("defined", network), ("rewritten", rewritten)):
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            one(torch.zeros(1, 3, SIDE, SIDE))
+        found[name] = counter.get_total_flops() / 1e9
+    return found
 
 
-def measure_peak(repeat: int) -> dict[str, float]:
-    """GFLOP/s of the best of several large 3 × 3 convolutions, fp32 and bf16."""
+def open_peak() -> Callable[[], dict[str, float]]:
+    """A turn: GFLOP/s of several large 3 × 3 convolutions, by name."""
     import torch
 
     torch.set_num_threads(1)
-    best = {"fp32": 0.0, "bf16": 0.0}
+    cases = {}
     for channels, side in ((64, 128), (128, 128), (256, 64), (256, 128), (512, 64)):
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
             conv = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False)
             conv = conv.to(dtype=dtype, memory_format=torch.channels_last)
             feature = torch.randn(1, channels, side, side, dtype=dtype)
             feature = feature.to(memory_format=torch.channels_last)
-            with torch.inference_mode():
-                took = timed(lambda conv=conv, feature=feature: conv(feature), repeat)
             gflop = 2 * 9 * channels**2 * side**2 / 1e9
-            best[name] = max(best[name], 1e3 * gflop / took["median_ms"])
-    return best
+            cases[f"{name} {channels} × {side}²"] = (conv, feature, gflop)
+
+    def measure() -> dict[str, float]:
+        with torch.inference_mode():
+            return {
+                name: 1e3 * gflop / turn(lambda conv=conv, feature=feature: conv(feature))
+                for name, (conv, feature, gflop) in cases.items()
+            }
+
+    return measure
 
 
 def open_case(kind: str, precision: str, folder: Path) -> tuple[Any, Callable[[Any], Any]]:
@@ -147,8 +162,8 @@ def open_case(kind: str, precision: str, folder: Path) -> tuple[Any, Callable[[A
     return chosen, chosen.logits
 
 
-def run_case(kind: str, precision: str, folder: Path, repeat: int) -> dict[str, Any]:
-    """Inside a process of its own."""
+def open_turns(kind: str, precision: str, folder: Path) -> tuple[dict[str, Any], Any]:
+    """What is known of an engine once it is open, and its turn."""
     start = time.perf_counter()
     engine, call = open_case(kind, precision, folder)
     opened = time.perf_counter() - start
@@ -161,8 +176,8 @@ def run_case(kind: str, precision: str, folder: Path, repeat: int) -> dict[str, 
     call(large)
     call(large)
     peak = status("VmHWM")
-    return {
-        **timed(lambda: call(image), repeat),
+    call(image)
+    known = {
         "engine": engine.name,
         "precision": engine.precision,
         "open_s": opened,
@@ -172,47 +187,110 @@ def run_case(kind: str, precision: str, folder: Path, repeat: int) -> dict[str, 
         "claimed_bytes_per_pixel": engine.bytes_per_pixel,
         "torch_loaded": "torch" in sys.modules,
     }
+    return known, lambda: turn(lambda: call(image))
 
 
-def inside(words: list[str], core: int) -> Any:
-    """The JSON that a fresh process on one core prints last."""
-    ran = subprocess.run(
-        ["taskset", "-c", str(core), sys.executable, __file__, *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
-        sys.exit(f"{' '.join(words)} failed:\n{ran.stderr}")
-    return json.loads(ran.stdout.splitlines()[-1])
+def take_turns(known: Any, one: Callable[[], Any]) -> None:
+    """Say what is known, then answer every line by a turn."""
+    print(json.dumps(known), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(one()), flush=True)
 
 
-def measure_all(repeat: int) -> dict[str, Any]:
-    """Every case after the other, the peak before and after."""
+class Player:
+    """A fresh process on one core that takes turns."""
+
+    def __init__(self, words: list[str], core: int) -> None:
+        self.words = words
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(core), sys.executable, __file__, *words],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.known = self._line()
+
+    def turn(self) -> Any:
+        """What it says after its next turn."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._line()
+
+    def close(self) -> None:
+        """No more turns."""
+        self.process.communicate()
+
+    def _line(self) -> Any:
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            if line[0] in '{"0123456789':
+                return json.loads(line)
+        sys.exit(f"{' '.join(self.words)} ended with {self.process.wait()}")
+
+
+def measure_all(rounds: int) -> dict[str, Any]:
+    """All in turns."""
     core = max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
         folders = {precision: Path(name) / precision for precision in ("fp32", "bf16")}
         for precision, folder in folders.items():
             write_run(folder, precision)
             # Exports and chooses before the clock runs: the later processes find both.
-            inside(["--prepare", str(folder)], core)
+            Player(["--prepare", str(folder)], core).close()
         gflop = count_flops(folders["fp32"])
-        peaks = [inside(["--peak", "--repeat", str(repeat)], core)]
-        rows = {}
-        for title, (kind, precision) in CASES.items():
-            words = ["--case", kind, precision, str(folders[precision]), "--repeat", str(repeat)]
-            rows[title] = inside(words, core)
-            print(f"{title:32} {rows[title]['median_ms']:7.1f} ms", flush=True)
-        peaks.append(inside(["--peak", "--repeat", str(repeat)], core))
         choice = json.loads((folders["fp32"] / "exports/engine.json").read_text())
-    peak = {name: max(one[name] for one in peaks) for name in peaks[0]}
-    eager = rows["torch eager fp32 NCHW"]["median_ms"]
-    for row in rows.values():
-        row["gflop_per_s"] = 1e3 * gflop / row["median_ms"]
-        row["share_of_peak"] = row["gflop_per_s"] / peak[row["precision"]]
-        row["times_eager"] = eager / row["median_ms"]
-    return {"gflop": gflop, "peak_gflop_per_s": peak, "peaks": peaks, "rows": rows, "auto": choice}
+        peak = Player(["--peak"], core)
+        players = {
+            title: Player(["--case", kind, precision, str(folders[precision])], core)
+            for title, (kind, precision) in CASES.items()
+        }
+        peaks, times = [], {title: [] for title in CASES}
+        for _ in range(rounds):
+            peaks.append(peak.turn())
+            for title, player in players.items():
+                times[title].append(player.turn())
+        for player in (peak, *players.values()):
+            player.close()
+    return {"gflop": gflop, "auto": choice, **summary(gflop, peaks, times, players)}
+
+
+def summary(
+    gflop: dict[str, float],
+    peaks: list[dict[str, float]],
+    times: dict[str, list[float]],
+    players: dict[str, Player],
+) -> dict[str, Any]:
+    """Medians over the rounds."""
+    middle = {name: statistics.median(one[name] for one in peaks) for name in peaks[0]}
+    shapes = {
+        precision: max((n for n in middle if n.startswith(precision)), key=lambda n: middle[n])
+        for precision in ("fp32", "bf16")
+    }
+    eager = times["torch eager fp32 NCHW"]
+    rows = {}
+    for title, player in players.items():
+        shape = shapes[player.known["precision"]]
+        rates = [1e3 * gflop["defined"] / ms for ms in times[title]]
+        share = statistics.median(rate / one[shape] for rate, one in zip(rates, peaks, strict=True))
+        less = gflop["rewritten"] / gflop["defined"]
+        rows[title] = {
+            **player.known,
+            "median_ms": statistics.median(times[title]),
+            "best_ms": min(times[title]),
+            "gflop_per_s": statistics.median(rates),
+            "share_of_peak": share,
+            "share_of_peak_rewritten": share * less if "eager" not in title else share,
+            "times_eager": statistics.median(
+                one / ms for one, ms in zip(eager, times[title], strict=True)
+            ),
+        }
+    kept = {
+        precision: {"shape": shape, "gflop_per_s": middle[shape]}
+        for precision, shape in shapes.items()
+    }
+    return {"peak": kept, "rows": rows}
 
 
 def verdict(found: dict[str, Any]) -> dict[str, Any]:
@@ -229,22 +307,26 @@ def verdict(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    print(f"\n{cpu_name()}; {found['gflop']:.1f} GFLOP; peak GFLOP/s {found['peak_gflop_per_s']}")
-    head = ("", "ms", "best", "× eager", "of peak", "peak MiB", "B/px")
+    """The table."""
+    gflop, peak = found["gflop"], found["peak"]
+    print(f"\n{cpu_name()}; {gflop['defined']:.1f} GFLOP, rewritten {gflop['rewritten']:.1f}")
+    print("; ".join(f"{n} {p['gflop_per_s']:.0f} GFLOP/s ({p['shape']})" for n, p in peak.items()))
+    head = ("", "ms", "best", "× eager", "of peak", "rewritten", "peak MiB", "B/px")
     print(f"{head[0]:32}" + "".join(f"{one:>10}" for one in head[1:]))
     for title, row in found["rows"].items():
         cells = [f"{row['median_ms']:.1f}", f"{row['best_ms']:.1f}", f"{row['times_eager']:.2f}",
-                 f"{row['share_of_peak']:.0%}", f"{row['peak_mib']:.0f}",
-                 f"{row['bytes_per_pixel']:.0f}"]  # fmt: skip
+                 f"{row['share_of_peak']:.0%}", f"{row['share_of_peak_rewritten']:.0%}",
+                 f"{row['peak_mib']:.0f}", f"{row['bytes_per_pixel']:.0f}"]  # fmt: skip
         name = f"{title} ({row['engine']})" if title.startswith("auto") else title
         print(f"{name:32}" + "".join(f"{cell:>10}" for cell in cells))
     print(found["verdict"])
 
 
 def main() -> None:
+    """Measure, or take turns as one of those who are measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=30)
-    parser.add_argument("--quick", action="store_true", help="three repetitions, nothing written")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="three rounds, nothing written")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
@@ -256,17 +338,18 @@ def main() -> None:
         chosen = open_engine(Run.load(given.prepare), engine="auto", device="cpu", threads=1)
         print(json.dumps(chosen.name))
     elif given.peak:
-        print(json.dumps(measure_peak(given.repeat)))
+        take_turns({}, open_peak())
     elif given.case:
         kind, precision, folder = given.case
-        print(json.dumps(run_case(kind, precision, Path(folder), given.repeat)))
+        take_turns(*open_turns(kind, precision, Path(folder)))
     else:
-        found = measure_all(3 if given.quick else given.repeat)
+        rounds = 3 if given.quick else given.rounds
+        found = measure_all(rounds)
         found = {
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "machine": cpu_name(),
             "versions": versions(),
-            "repeat": 3 if given.quick else given.repeat,
+            "rounds": rounds,
             **found,
             "verdict": verdict(found),
         }

@@ -21,9 +21,11 @@ from torch import nn
 
 from maskloom.core.run import Run
 from maskloom.errors import DataError, UsageError
+from maskloom.inference.engines.alive import alive_bytes_per_pixel
 from maskloom.inference.engines.base import Engine
 from maskloom.inference.engines.exports import (
     ABOUT,
+    ALIVE,
     IMAGE,
     LOGITS,
     Target,
@@ -85,7 +87,7 @@ def export_run(run: Run, to: Target, out: Path | None = None) -> Exported:
     target = path.parent if to == "openvino" else path
     with _workplace(target) as place:
         made = place / path.name
-        _WRITERS[to](made, run, network)
+        _write(made, to, run, network)
         largest = _difference(made, to, run, network)
         size = sum(file.stat().st_size for file in place.iterdir())
         if largest > TOLERANCE:
@@ -132,7 +134,6 @@ def _program(run: Run, network: nn.Module) -> torch.export.ExportedProgram:
     """The network as a graph, for every height and width that is a multiple of the stride."""
     stride = run.preprocessing.stride
     example = example_batch(run, 2, 3)
-    network = fused(network, example) or network
     steps = [torch.export.Dim(name, min=1, max=_LARGEST // stride) for name in ("rows", "columns")]
     sizes = {0: torch.export.Dim.STATIC, 2: stride * steps[0], 3: stride * steps[1]}
     try:
@@ -150,7 +151,18 @@ def _refusal(run: Run, error: Exception) -> UsageError:
     )
 
 
-def _onnx_bytes(run: Run, network: nn.Module) -> bytes:
+def _write(path: Path, to: Target, run: Run, network: nn.Module) -> None:
+    """The network, rewritten to fewer operations where that is known, and what it is."""
+    about = description(run)
+    example = example_batch(run, 2, 3)
+    graph = fused(network, example)
+    if graph is not None:
+        about[ALIVE] = str(alive_bytes_per_pixel(graph, example))
+    with _quiet():
+        _WRITERS[to](path, run, graph or network, about)
+
+
+def _onnx_bytes(run: Run, network: nn.Module, about: dict[str, str]) -> bytes:
     try:
         import onnx
         import onnxscript  # noqa: F401 (torch writes ONNX by it)
@@ -166,35 +178,31 @@ def _onnx_bytes(run: Run, network: nn.Module) -> bytes:
     if written is None:
         raise TypeError("torch.onnx.export gives a program where no file is named")
     proto: Any = written.model_proto
-    onnx.helper.set_model_props(proto, {f"maskloom.{k}": v for k, v in description(run).items()})
+    onnx.helper.set_model_props(proto, {f"maskloom.{k}": v for k, v in about.items()})
     return bytes(proto.SerializeToString())
 
 
-def _write_onnx(path: Path, run: Run, network: nn.Module) -> None:
-    with _quiet():
-        model = _onnx_bytes(run, network)
+def _write_onnx(path: Path, run: Run, network: nn.Module, about: dict[str, str]) -> None:
+    model = _onnx_bytes(run, network, about)
     path.write_bytes(sealed_onnx(model, run.weights_sha256))
 
 
-def _write_openvino(path: Path, run: Run, network: nn.Module) -> None:
+def _write_openvino(path: Path, run: Run, network: nn.Module, about: dict[str, str]) -> None:
     """By way of ONNX: OpenVINO's own reader of torch programs lags behind torch."""
     try:
         import openvino
     except ModuleNotFoundError as error:
         raise missing(error.name, "openvino", "exporting for openvino") from error
-    with _quiet():
-        model = openvino.Core().read_model(_onnx_bytes(run, network))
-    for key, value in description(run).items():
+    model = openvino.Core().read_model(_onnx_bytes(run, network, about))
+    for key, value in about.items():
         model.set_rt_info(value, ["maskloom", key])
     openvino.save_model(model, str(path), compress_to_fp16=False)
     seal_xml(path, run.weights_sha256)
 
 
-def _write_program(path: Path, run: Run, network: nn.Module) -> None:
-    with _quiet():
-        program = _program(run, network)
-        about = json.dumps(description(run), indent=1)
-        torch.export.save(program, path, extra_files={ABOUT: about})
+def _write_program(path: Path, run: Run, network: nn.Module, about: dict[str, str]) -> None:
+    program = _program(run, network)
+    torch.export.save(program, path, extra_files={ABOUT: json.dumps(about, indent=1)})
 
 
 _WRITERS = {"onnx": _write_onnx, "openvino": _write_openvino, "torch-export": _write_program}

@@ -23,6 +23,8 @@ FOLDER = "exports"
 _PLACES = {"onnx": "model.onnx", "openvino": "openvino/model.xml", "torch-export": "model.pt2"}
 IMAGE, LOGITS = "image", "logits"
 """Names of the input (1, C, H, W), normalised, and of the output (1, K, H, W)."""
+ALIVE = "alive_bytes_per_pixel"
+"""The key under which an export says what its maps take, see `engines/footprint.py`."""
 ABOUT = "maskloom.json"
 """The description inside a program of torch, which is a zip archive."""
 State = Literal["current", "older weights", "damaged"]

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import CheckpointError
-from maskloom.inference.engines.exports import IMAGE, missing
+from maskloom.inference.engines.exports import ALIVE, IMAGE, missing
+from maskloom.inference.engines.footprint import pass_bytes_per_pixel
 from maskloom.inference.engines.machine import thread_count
 from maskloom.inference.engines.seal import check_seal
 
-# Measured, see docs/inference.md; the widest layers decide.
-_BYTES_PER_PIXEL = 550
 _KEPT_PX = 1 << 20
 
 
@@ -36,7 +35,6 @@ class OnnxEngine:
     name = "onnx"
     precision = "fp32"
     host = True
-    bytes_per_pixel = bytes_per_pixel_fp32 = _BYTES_PER_PIXEL
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         self.threads = thread_count(threads)
@@ -59,6 +57,11 @@ class OnnxEngine:
                 seen=error,
                 hint="remove it; it is made again from the run",
             ) from error
+        said = self._session.get_modelmeta().custom_metadata_map
+        alive = said.get(f"maskloom.{ALIVE}")
+        self.bytes_per_pixel = self.bytes_per_pixel_fp32 = pass_bytes_per_pixel(
+            self.name, self.precision, None if alive is None else float(alive)
+        )
 
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, H, W) float32 of a normalised image (H, W, C); see `Engine`."""

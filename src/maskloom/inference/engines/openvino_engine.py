@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import CheckpointError
-from maskloom.inference.engines.exports import missing
+from maskloom.inference.engines.exports import ALIVE, missing
+from maskloom.inference.engines.footprint import pass_bytes_per_pixel
 from maskloom.inference.engines.machine import thread_count
 from maskloom.inference.engines.seal import check_seal
 
-# Measured, see docs/inference.md; the widest layers decide.
-_BYTES_PER_PIXEL = {"fp32": 310, "bf16": 190}
 _KEPT_PX = 1 << 20
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -39,7 +38,6 @@ class OpenVinoEngine:
 
     name = "openvino"
     host = True
-    bytes_per_pixel_fp32 = _BYTES_PER_PIXEL["fp32"]
 
     def __init__(self, path: Path, *, precision: str = "fp32", threads: int | None = None) -> None:
         self.threads = thread_count(threads)
@@ -57,12 +55,18 @@ class OpenVinoEngine:
                 seen=error,
                 hint=f"remove {path.parent}; it is made again from the run",
             ) from error
+        self._alive = _alive(self._model)
         self._requests: dict[Size, Any] = {}
 
     @property
     def bytes_per_pixel(self) -> int:
         """What a pass takes at its peak, per pixel of its input."""
-        return _BYTES_PER_PIXEL[self.precision]
+        return pass_bytes_per_pixel(self.name, self.precision, self._alive)
+
+    @property
+    def bytes_per_pixel_fp32(self) -> int:
+        """What a pass in fp32 takes."""
+        return pass_bytes_per_pixel(self.name, "fp32", self._alive)
 
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, H, W) float32 of a normalised image (H, W, C); see `Engine`."""
@@ -106,6 +110,12 @@ class OpenVinoEngine:
             # Pinned, the workers of a pool would all meet on the first core.
             "ENABLE_CPU_PINNING": False,
         }
+
+
+def _alive(model: Any) -> float | None:
+    """What the exporter knew of the memory of a pass."""
+    path = ["maskloom", ALIVE]
+    return float(model.get_rt_info(path).astype(str)) if model.has_rt_info(path) else None
 
 
 def _openvino() -> Any:

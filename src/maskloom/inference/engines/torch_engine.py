@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from maskloom import registry
 from maskloom.core.run import Run
 from maskloom.errors import UsageError
+from maskloom.inference.engines.alive import alive_bytes_per_pixel
+from maskloom.inference.engines.footprint import pass_bytes_per_pixel
 from maskloom.inference.engines.fuse import fused
 from maskloom.inference.engines.machine import thread_count
 from maskloom.models import checkpoint
-
-# Measured for a ResNet-18 U-Net, see docs/inference.md; the widest layers decide.
-_BYTES_PER_PIXEL = {"fp32": 450, "bf16": 280}
-_FUSED_BYTES_PER_PIXEL = {"fp32": 310, "bf16": 190}
 
 
 def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
@@ -57,7 +55,7 @@ class TorchEngine:
         network: logits (B, K, H, W) from (B, C, H, W), in evaluation mode, channels last.
         precision: `fp32` or `bf16`.
         device: where the network lies.
-        fused: its normalisations are folded, so that it takes less memory.
+        alive: bytes per pixel that its maps hold at once, see `alive_bytes_per_pixel`.
     """
 
     name = "torch"
@@ -68,10 +66,10 @@ class TorchEngine:
         *,
         precision: str = "fp32",
         device: str = "cpu",
-        fused: bool = False,
+        alive: float | None = None,
     ) -> None:
         self.network, self.precision, self.device = network, precision, device
-        self.fused = fused
+        self.alive = alive
 
     @property
     def host(self) -> bool:
@@ -81,16 +79,12 @@ class TorchEngine:
     @property
     def bytes_per_pixel(self) -> int:
         """What a pass takes at its peak, per pixel of its input."""
-        return self._figures[self.precision]
+        return pass_bytes_per_pixel(self.name, self.precision, self.alive)
 
     @property
     def bytes_per_pixel_fp32(self) -> int:
-        """What a pass in fp32 takes. Whether layers are folded is the network's own doing."""
-        return self._figures["fp32"]
-
-    @property
-    def _figures(self) -> dict[str, int]:
-        return _FUSED_BYTES_PER_PIXEL if self.fused else _BYTES_PER_PIXEL
+        """What a pass in fp32 takes."""
+        return pass_bytes_per_pixel(self.name, "fp32", self.alive)
 
     def logits(self, image_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K, H, W) float32 of a normalised image (H, W, C); see `Engine`."""
@@ -106,7 +100,7 @@ class TorchEngine:
 
 
 def open_torch(run: Run, *, device: str = "auto", threads: int | None = None) -> TorchEngine:
-    """The engine of a run's network, its normalisations folded where that changes nothing.
+    """The engine of a run's network, rewritten where that changes nothing (`engines/fuse.py`).
 
     Args:
         run: of a network that gives logits per pixel.
@@ -123,9 +117,11 @@ def open_torch(run: Run, *, device: str = "auto", threads: int | None = None) ->
         device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
     network = dense_network(run)
-    folded = fused(network, example_batch(run, 2, 3))
-    network = (folded or network).to(device).to(memory_format=torch.channels_last)
-    return TorchEngine(network, precision=precision, device=device, fused=folded is not None)
+    example = example_batch(run, 2, 3)
+    graph = fused(network, example, doublings=device == "cpu")
+    alive = alive_bytes_per_pixel(graph, example) if graph is not None else None
+    network = (graph or network).to(device).to(memory_format=torch.channels_last)
+    return TorchEngine(network, precision=precision, device=device, alive=alive)
 
 
 def dense_network(run: Run) -> nn.Module:

@@ -1,0 +1,86 @@
+"""The memory that plans go by: read from the graph, told by exports, and not below the truth."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from maskloom.inference.engines.alive import alive_bytes_per_pixel
+from maskloom.inference.engines.choose import open_engine
+from maskloom.inference.engines.footprint import pass_bytes_per_pixel
+
+WIDE = {"encoder": "plain", "width": 48, "depth": 1}
+
+MEASURE = """
+import sys
+from pathlib import Path
+import numpy as np
+from maskloom.core.run import Run
+from maskloom.inference.engines.choose import open_engine
+
+def status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(one.split()[1]) * 1024 for one in lines if one.startswith(name))
+
+engine = open_engine(Run.load(Path(sys.argv[1])), engine=sys.argv[2], device="cpu", threads=1)
+engine.logits(np.zeros((64, 64, 1), np.float32))
+before = status("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")
+engine.logits(np.zeros((768, 768, 1), np.float32))
+print((status("VmHWM") - before) / 768**2, engine.bytes_per_pixel)
+"""
+
+
+class Branches(nn.Module):
+    """Maps of 4 and 8 channels, both kept until they are added up with a third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Conv2d(1, 4, 1), nn.Conv2d(1, 8, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.last = nn.Conv2d(12, 2, 1)
+
+    def forward(self, image):
+        return self.last(torch.cat([self.relu(self.left(image)), self.relu(self.right(image))], 1))
+
+
+def test_maps_that_live_together_are_counted_once_each() -> None:
+    graph = torch.fx.symbolic_trace(Branches().eval())
+    # While they are joined: 4 and 8 channels, and the 12 of the result; the input is read no more.
+    assert alive_bytes_per_pixel(graph, torch.zeros(1, 1, 8, 12)) == 4 * (4 + 8 + 12)
+
+
+def test_maps_at_half_the_size_weigh_a_quarter() -> None:
+    graph = torch.fx.symbolic_trace(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 40, 1)).eval())
+    assert alive_bytes_per_pixel(graph, torch.zeros(3, 1, 8, 12)) == 4 * (1 + 40) / 4
+
+
+def test_exports_tell_what_torch_reads(write_run, tmp_path) -> None:
+    run = write_run(tmp_path / "run", WIDE)
+    engines = {
+        name: open_engine(run, engine=name, device="cpu") for name in ("torch", "onnx", "openvino")
+    }
+    alive = engines["torch"].alive
+    assert alive >= 4 * 3 * 48
+    for name, engine in engines.items():
+        assert engine.bytes_per_pixel_fp32 == pass_bytes_per_pixel(name, "fp32", alive)
+    narrow = write_run(tmp_path / "narrow", {**WIDE, "width": 8})
+    assert open_engine(narrow, device="cpu").bytes_per_pixel < engines["torch"].bytes_per_pixel / 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
+def test_a_wide_network_takes_no_more_than_is_planned(write_run, tmp_path, engine) -> None:
+    run = write_run(tmp_path / "run", WIDE)
+    open_engine(run, engine=engine, device="cpu")
+    ran = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(run.path), engine],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    taken, planned = map(float, ran.stdout.split())
+    assert taken <= planned
+    assert taken > planned / 3
