@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,9 +168,25 @@ def test_nothing_is_found_in_the_margin_around_the_image(tmp_path: Path, image) 
 
 @pytest.mark.parametrize("size", [(45, 70), (32, 32), (1, 31)])
 def test_images_lie_in_the_middle_of_a_frame_of_nothing(size) -> None:
-    padded, (top, left) = _pad(np.ones((*size, 3), np.float32), 32)
+    padded, (top, left) = _pad(np.ones((*size, 3), np.float32), 32, (32, 32))
     assert padded.shape[0] % 32 == padded.shape[1] % 32 == 0
     assert min(top, left) >= 16
     assert padded.sum() == 3 * size[0] * size[1]
     assert padded[top : top + size[0], left : left + size[1]].min() == 1
     assert padded.shape[0] - size[0] - top in (top, top + 1)
+
+
+def test_a_frame_is_no_smaller_than_the_crops_of_the_training() -> None:
+    """Group normalisation averages over the frame: with less of it, boxes came out short."""
+    padded, (top, left) = _pad(np.ones((45, 300, 3), np.float32), 32, (90, 128))
+    assert padded.shape == (96, 352, 3)
+    assert (top, left) == (25, 26)
+
+
+def test_a_network_sees_small_images_as_large_as_its_crops(tmp_path: Path, image) -> None:
+    run = replace(run_of(tmp_path), recipe=Recipe(crop=(160, 192)))
+    network = checkpoint.build(run).eval()
+    seen = []
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
+    segmenter_of(network, run).predict(image)
+    assert seen == [(1, 3, 160, 192)]

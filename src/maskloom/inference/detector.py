@@ -89,7 +89,7 @@ class DetectorSegmenter:
         size = self.family.shrink(self.options, (height, width))
         pre = self.run.preprocessing
         small = normalize(to_unit(at_size(image, size), pre), pre)
-        padded, (top, left) = _pad(small, pre.stride)
+        padded, (top, left) = _pad(small, pre.stride, self.run.recipe.crop)
         try:
             with torch.inference_mode(), autocast(self.precision, self.device):
                 _, (found,), logits = self.network(to_batch([padded], self.device))
@@ -204,15 +204,18 @@ def _interpolation(
     return scaled
 
 
-def _pad(image: NDArray[np.float32], stride: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
+def _pad(
+    image: NDArray[np.float32], stride: int, crop: tuple[int, ...]
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """The image in a frame of its mean (zero), and its offset (y, x) there.
 
-    As crops show it in training: amid at least half a stride of nothing. Mirrored objects would
-    be found, and convolutions see the frame's own edge otherwise than nothing.
+    As crops show it in training: amid at least half a stride of nothing, because mirrored objects
+    would be found, and convolutions see the frame's own edge otherwise than nothing; and not
+    below the size of the crops, because group normalisation averages over the nothing too.
     """
     spans = []
-    for side in image.shape[:2]:
-        frame = -(-(side + stride) // stride) * stride
+    for side, least in zip(image.shape[:2], crop, strict=True):
+        frame = max(-(-(side + stride) // stride), -(-least // stride)) * stride
         first = (frame - side) // 2
         spans.append((first, frame - side - first))
     return np.pad(image, (*spans, (0, 0))), (spans[0][0], spans[1][0])
