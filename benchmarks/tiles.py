@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -50,24 +51,31 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     sizes = [int(n) for n in options.sizes.split(",") if n]
-    results: dict[str, object] = {
+    # Parts may be measured by calls of their own.
+    results: dict[str, Any] = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    results |= {
         "benchmark": "tiles",
         "machine": cpu(),
-        "cores": len(os.sched_getaffinity(0)),
+        "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
+
+    def keep(name: str, value: object) -> None:
+        results[name] = value
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+
     for precision in options.precision.split(","):
         run = trained(folder, precision)
-        results[f"one_pass_{precision}"] = one_pass(run)
-        print(json.dumps(results[f"one_pass_{precision}"]), flush=True)
-        results[f"sizes_{precision}"] = [measured(folder, run, size) for size in sizes]
-    results["global_pooling"] = blended(folder)
-    print(json.dumps(results["global_pooling"]), flush=True)
+        keep(f"one_pass_{precision}", one_pass(run))
+        rows: list[object] = []
+        for size in sizes:
+            rows.append(measured(folder, run, size))
+            keep(f"sizes_{precision}", rows)
     if options.killed:
         run = trained(folder, options.precision.split(",")[-1])
-        results["kills"] = killed(folder, run, options.killed, options.kills, options.seed)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+        keep("kills", killed(folder, run, options.killed, options.kills, options.seed))
+    keep("global_pooling", blended(folder))
     print(json.dumps(results, indent=1))
     if options.folder is None:
         shutil.rmtree(folder)

@@ -12,8 +12,8 @@ from maskloom.inference.asked import ModelOptions
 def test_memory_below_what_a_process_takes_is_refused(memory):
     with pytest.raises(UsageError, match="out of range") as caught:
         ModelOptions(memory=memory)
-    assert "memory at least 0.85 GiB" in caught.value.hint
+    assert "memory at least 0.95 GiB" in caught.value.hint
 
 
 def test_the_smallest_memory_is_taken():
-    assert ModelOptions(memory=0.85).tiles.memory == 0.85
+    assert ModelOptions(memory=0.95).tiles.memory == 0.95

@@ -86,7 +86,9 @@ def normalize(
         mean, std = moments or (unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)))
         std = std + _FLAT
     gain = (1 / std).astype(np.float32)
-    return unit * gain - (mean * gain).astype(np.float32)
+    scaled = unit * gain
+    scaled -= (mean * gain).astype(np.float32)
+    return scaled
 
 
 def pad_to_stride(array: NDArray[np.float32], stride: int) -> NDArray[np.float32]:

@@ -22,8 +22,9 @@ from maskloom.models import checkpoint
 
 
 def to_batch(inputs: list[NDArray[np.float32]], device: torch.device | str = "cpu") -> Tensor:
-    """(H, W, C) arrays of one size → (B, C, H, W) in channels_last memory (no copy per image)."""
-    return torch.from_numpy(np.stack(inputs)).to(device).permute(0, 3, 1, 2)
+    """(H, W, C) arrays of one size → (B, C, H, W) in channels_last memory; one is not copied."""
+    batch = np.stack(inputs) if len(inputs) > 1 else np.ascontiguousarray(inputs[0])[None]
+    return torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
 
 
 def autocast(precision: str, device: str) -> AbstractContextManager[Any]:

@@ -11,10 +11,10 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
 from maskloom.store.images import MAX_PIXELS
 
-RUNTIME_BYTES = 800 << 20
+RUNTIME_BYTES = 880 << 20
 """What a process takes before its first block: libraries, weights, decoded storage chunks."""
-LEAST_GIB = 0.85
-"""The smallest memory that leaves room for a block: 70 MiB, about 350² px of a small network."""
+LEAST_GIB = 0.95
+"""The smallest memory that leaves room for a block: 90 MiB, about 600² px of a small network."""
 _GIB = 1 << 30
 _ONE_PASS_PX = 1 << 22
 
@@ -80,11 +80,11 @@ def _of_network(
     segmenter: NetworkSegmenter, size: tuple[int, int], options: TileOptions
 ) -> Plan | None:
     channels = segmenter.channels
-    # beside the network's own: its input twice, logits, probabilities, and what decodes them
+    # beside the network's own: its input as read and as scaled, logits, probabilities, and what
+    # decodes them
     beside = 8 * len(segmenter.preprocessing.channels) + 12 * (channels.n_classes + 1)
     # Of fp32, whatever the machine computes in: a plan is shared by machines with and without
-    # bf16, and only the larger figure keeps all of them within the memory. Blocks computed in
-    # bf16 are smaller than they might be: an eighth more is computed per pixel at 2 GiB.
+    # bf16, and only the larger figure keeps all of them within the memory.
     per_pixel = segmenter.engine.bytes_per_pixel_fp32 + beside
     most = max(0, int((options.memory * _GIB - RUNTIME_BYTES) / per_pixel))
     pixels = area((0, size[0], 0, size[1]))
