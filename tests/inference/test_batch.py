@@ -12,10 +12,10 @@ import pytest
 from skimage import data
 from tests.inference import segmenters
 
-from maskloom.errors import CheckpointError, DataError, LossRefused, WriteError
+from maskloom.errors import CheckpointError, DataError, LossRefused, UsageError, WriteError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.inference.batch import Target, predict_batch
-from maskloom.inference.items import Spread
+from maskloom.inference.items import Spread, open_journal
 from maskloom.inference.project_layer import LayerRequest, predict_layer
 from maskloom.inference.shares import assembling, said_of_share
 from maskloom.inference.sources import find_images
@@ -261,3 +261,18 @@ def test_ray_writes_the_same_bytes_though_a_worker_is_killed(source, tmp_path):
     run(source, tmp_path / "out", make, workers=2, engine="ray")
     assert (tmp_path / "killed").exists()
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_second_call_for_the_same_target_is_refused_and_disturbs_nothing(source, tmp_path):
+    partial = tmp_path / "out.partial"
+    with open_journal(partial, {"layer": "model/other"}) as items:
+        (items / "kept.npz").write_bytes(b"work")
+        before = tree(partial)
+        with pytest.raises(UsageError, match="another call of predict is at work"):
+            run(source, tmp_path / "out", segmenters.watershed)
+        assert tree(partial) == before
+    # The first call is gone; what it has done is of another model.
+    run(source, tmp_path / "out", segmenters.watershed)
+    run(source, tmp_path / "alone", segmenters.watershed)
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+    assert not partial.exists()

@@ -268,9 +268,9 @@ def test_a_worker_that_dies_on_a_tile_costs_that_image_alone(run_folder, tmp_pat
     for name, array in pixels.items():
         tifffile.imwrite(tmp_path / f"{name}.tif", array, tile=(64, 64))
         samples.append(Sample(name, ImageRef(tmp_path / f"{name}.tif")))
-    items = open_journal(tmp_path / "out.partial", {})
     make = partial(deadly.make, str(run_folder), os.getpid())
-    with open_executor(workers=2) as executor:
+    journal = open_journal(tmp_path / "out.partial", {})
+    with journal as items, open_executor(workers=2) as executor:
         found = label_items(samples, items, Spread(make, executor, tiles=TileOptions(tile=64)))
     assert [s.key for s in found.done] == ["b"]
     assert "tile" in found.failed["a"]

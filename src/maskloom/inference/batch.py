@@ -80,6 +80,7 @@ def predict_batch(
         Cancelled: the run was asked to stop; items stay.
         DataError: no image could be labelled.
         LossRefused: the format drops something and loss is not allowed; items are kept.
+        UsageError: another call is at work for the same target.
         WriteError: the target exists or cannot be written.
     """
     refuse_existing(target.path)
@@ -87,34 +88,34 @@ def predict_batch(
     share = spread.share
     partial = target.path.with_name(target.path.name + PARTIAL)
     wanted = {"layer": author.name, **settings}
-    items = open_journal(partial, wanted, shared=share is not None)
-    try:
-        labelled = label_items(images.samples, items, spread)
-    except DataError:
+    with open_journal(partial, wanted, shared=share is not None) as items:
+        try:
+            labelled = label_items(images.samples, items, spread)
+        except DataError:
+            if share is None:
+                discard_if_empty(partial)
+            raise
         if share is None:
-            discard_if_empty(partial)
-        raise
-    if share is None:
-        return _written(author, labelled, images, target, partial)
-    waiting = finish_share(partial, share, failures_of(labelled, images.samples, items))
-    left = Predicted(
-        len(labelled.done),
-        0,
-        labelled.resumed,
-        labelled.failures,
-        written=False,
-        waiting=waiting,
-        shared=labelled.shared,
-    )
-    if waiting:
-        return left
-    with assembling(partial, target.path) as mine:
-        if not mine:
+            return _written(author, labelled, images, target, partial)
+        waiting = finish_share(partial, share, failures_of(labelled, images.samples, items))
+        left = Predicted(
+            len(labelled.done),
+            0,
+            labelled.resumed,
+            labelled.failures,
+            written=False,
+            waiting=waiting,
+            shared=labelled.shared,
+        )
+        if waiting:
             return left
-        whole = label_all(images.samples, items, spread)
-        # What the other calls have labelled is no earlier, broken run.
-        whole = replace(whole, resumed=labelled.resumed)
-        return _written(author, whole, images, target, partial)
+        with assembling(partial, target.path) as mine:
+            if not mine:
+                return left
+            whole = label_all(images.samples, items, spread)
+            # What the other calls have labelled is no earlier, broken run.
+            whole = replace(whole, resumed=labelled.resumed)
+            return _written(author, whole, images, target, partial)
 
 
 def spread_of(author: Segmenter | Author, spread: Spread | None) -> Spread:

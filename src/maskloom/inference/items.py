@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
-from maskloom.errors import DataError, ImageError, MissingExtra, WriteError
+from maskloom.errors import DataError, ImageError, MissingExtra, UsageError, WriteError
 from maskloom.inference.large import Done, label_large, plans_of
 from maskloom.inference.maker import Maker, made
 from maskloom.inference.tiling.options import TileOptions
@@ -29,6 +30,7 @@ from maskloom.inference.tiling.tiled import folder_of
 from maskloom.store.files import atomic_write_bytes, claim_partial, sha256_file, writing
 from maskloom.store.images import IMAGE_SUFFIXES, is_tiff, read_image
 from maskloom.store.items import item_path, save_item
+from maskloom.store.project.lock import writer_lock
 from maskloom.store.rasters import open_raster
 from maskloom.work.executors import Executor, open_executor
 from maskloom.work.shards import EachItem, Item, Share, run_items
@@ -154,8 +156,11 @@ def _label_large(
     return found
 
 
-def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = False) -> Path:
-    """The folder of items in a partial target.
+@contextmanager
+def open_journal(
+    folder: Path, wanted: Mapping[str, Any], *, shared: bool = False
+) -> Iterator[Path]:
+    """The folder of items in a partial target, which no second call fills meanwhile but a share.
 
     Args:
         folder: the partial target.
@@ -164,11 +169,34 @@ def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = Fals
             rather than removed.
 
     Raises:
+        UsageError: another call is at work in it.
         WriteError: the folder is somebody else's, of others' items, or cannot be written.
     """
+    claim_partial(folder, keep=True)
+    with ExitStack() as stack:
+        if not shared:
+            stack.enter_context(_alone(folder))
+        yield _items(folder, wanted, shared=shared)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(writer_lock(folder, "predicting"))
+        except UsageError as error:
+            raise UsageError(
+                "another call of predict is at work for this target",
+                where=folder,
+                seen=error.seen,
+                hint="wait for it, or stop it: the next call goes on with what it has done",
+            ) from error
+        yield
+
+
+def _items(folder: Path, wanted: Mapping[str, Any], *, shared: bool) -> Path:
     journal = folder / "journal.json"
     text = json.dumps(wanted, sort_keys=True, default=str).encode()
-    claim_partial(folder, keep=True)
     with writing(folder):
         other = journal.is_file() and journal.read_bytes() != text
         if shared and other:
@@ -178,10 +206,19 @@ def open_journal(folder: Path, wanted: Mapping[str, Any], *, shared: bool = Fals
                 hint="give every --shard the same options, or remove the folder",
             )
         if other or not (shared or journal.is_file()):
-            claim_partial(folder)
+            _empty(folder)
         (folder / "items").mkdir(exist_ok=True)
     atomic_write_bytes(journal, text)
     return folder / "items"
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but what says whose the folder is and who is at work in it."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif not path.name.startswith("."):
+            path.unlink()
 
 
 def discard(partial_target: Path) -> None:

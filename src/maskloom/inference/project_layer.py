@@ -127,6 +127,7 @@ def predict_layer(
     Raises:
         CheckpointError: the model predicts categories that the project does not have.
         DataError: no image could be labelled.
+        UsageError: another call is at work for the same layer.
         WriteError: the project cannot be written.
     """
     spread = spread_of(author, spread)
@@ -142,36 +143,38 @@ def predict_layer(
         targets = _targets(author.taxonomy, project.taxonomy(), request)
         addition = _Addition(project, address, request, targets, len(known))
         share = spread.share
-        items = open_journal(partial, {"layer": layer, **request.depends}, shared=share is not None)
-        try:
-            labelled = label_items(wanted, items, spread)
-        except NothingLabelled as nothing:
+        shared = share is not None
+        depends = {"layer": layer, **request.depends}
+        with open_journal(partial, depends, shared=shared) as items:
+            try:
+                labelled = label_items(wanted, items, spread)
+            except NothingLabelled as nothing:
+                if share is None:
+                    discard_if_empty(partial)
+                if not known:
+                    raise
+                # the layer is there; only the images that are still to come are bad
+                return LayerAdded(address, len(known), failures=nothing.failures)
             if share is None:
-                discard_if_empty(partial)
-            if not known:
-                raise
-            # the layer is there; only the images that are still to come are bad
-            return LayerAdded(address, len(known), failures=nothing.failures)
-        if share is None:
-            return addition.add(labelled, items)
-        waiting = finish_share(partial, share, failures_of(labelled, wanted, items))
-        left = LayerAdded(
-            address,
-            len(known),
-            len(labelled.done),
-            resumed=labelled.resumed,
-            failures=labelled.failures,
-            written=False,
-            waiting=waiting,
-            shared=labelled.shared,
-        )
-        if waiting:
-            return left
-        with assembling(partial) as mine:
-            if not mine:
+                return addition.add(labelled, items)
+            waiting = finish_share(partial, share, failures_of(labelled, wanted, items))
+            left = LayerAdded(
+                address,
+                len(known),
+                len(labelled.done),
+                resumed=labelled.resumed,
+                failures=labelled.failures,
+                written=False,
+                waiting=waiting,
+                shared=labelled.shared,
+            )
+            if waiting:
                 return left
-            whole = label_all(wanted, items, spread)
-            return addition.add(replace(whole, resumed=labelled.resumed), items)
+            with assembling(partial) as mine:
+                if not mine:
+                    return left
+                whole = label_all(wanted, items, spread)
+                return addition.add(replace(whole, resumed=labelled.resumed), items)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
