@@ -142,39 +142,44 @@ def predict_layer(
             return LayerAdded(address, len(known))
         targets = _targets(author.taxonomy, project.taxonomy(), request)
         addition = _Addition(project, address, request, targets, len(known))
-        share = spread.share
-        shared = share is not None
         depends = {"layer": layer, **request.depends}
-        with open_journal(partial, depends, shared=shared) as items:
-            try:
-                labelled = label_items(wanted, items, spread)
-            except NothingLabelled as nothing:
-                if share is None:
-                    discard_if_empty(partial)
-                if not known:
-                    raise
-                # the layer is there; only the images that are still to come are bad
-                return LayerAdded(address, len(known), failures=nothing.failures)
-            if share is None:
-                return addition.add(labelled, items)
-            waiting = finish_share(partial, share, failures_of(labelled, wanted, items))
-            left = LayerAdded(
-                address,
-                len(known),
-                len(labelled.done),
-                resumed=labelled.resumed,
-                failures=labelled.failures,
-                written=False,
-                waiting=waiting,
-                shared=labelled.shared,
-            )
-            if waiting:
-                return left
-            with assembling(partial) as mine:
-                if not mine:
-                    return left
-                whole = label_all(wanted, items, spread)
-                return addition.add(replace(whole, resumed=labelled.resumed), items)
+        with open_journal(partial, depends, shared=spread.share is not None) as items:
+            return _label(addition, wanted, items, spread)
+
+
+def _label(
+    addition: _Addition, wanted: Sequence[Sample], items: Path, spread: Spread
+) -> LayerAdded:
+    """Label images, and add them unless other shares are to come."""
+    share, partial = spread.share, items.parent
+    before = LayerAdded(addition.address, addition.known)
+    try:
+        labelled = label_items(wanted, items, spread)
+    except NothingLabelled as nothing:
+        if share is None:
+            discard_if_empty(partial)
+        if not addition.known:
+            raise
+        # the layer is there; only the images that are still to come are bad
+        return replace(before, failures=nothing.failures)
+    if share is None:
+        return addition.add(labelled, items)
+    left = replace(
+        before,
+        new=len(labelled.done),
+        resumed=labelled.resumed,
+        failures=labelled.failures,
+        written=False,
+        waiting=finish_share(partial, share, failures_of(labelled, wanted, items)),
+        shared=labelled.shared,
+    )
+    if left.waiting:
+        return left
+    with assembling(partial) as mine:
+        if not mine:
+            return left
+        whole = label_all(wanted, items, spread)
+        return addition.add(replace(whole, resumed=labelled.resumed), items)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
