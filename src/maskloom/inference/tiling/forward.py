@@ -72,7 +72,7 @@ class Feed:
 
 
 def exact_logits(feed: Feed, plan: Plan, box: Box) -> NDArray[np.float32]:
-    """(K, h, w) logits of a box, equal to those of one pass over the padded image."""
+    """(K, h, w) logits of a box: those of one pass over the padded image, up to rounding."""
     wanted = plan.read_box(box)
     rows, columns = inside(wanted, box)
     return window_logits(feed, plan.size, wanted)[:, rows, columns]
