@@ -161,19 +161,16 @@ def compare(folder: Path, side: int, repeat: int) -> dict[str, object]:
     generate(source, side)
     print(f"-- {side} x {side}")
     ours, theirs = folder / "ours.npy", folder / "theirs.npy"
-    runs = [measured("maskloom", source, ours) for _ in range(repeat)]
-    rows: dict[str, object] = {
-        "maskloom": min(runs, key=lambda row: row["wall_s"]),
-        "maskloom runs": runs,
-    }
-    rows["cc3d whole"] = measured("cc3d whole", source, theirs)
-    rows["bijection with cc3d"] = bijection(ours, theirs)
-    theirs.unlink()
-    rows["dask-image"] = measured("dask-image", source, theirs)
-    if theirs.is_file():
-        rows["bijection with dask-image"] = bijection(ours, theirs)
-    theirs.unlink(missing_ok=True)
-    print(rows["bijection with cc3d"], rows.get("bijection with dask-image"))
+    rows: dict[str, object] = {}
+    for name in RUNS:
+        target = ours if name == "maskloom" else theirs
+        runs = [measured(name, source, target) for _ in range(repeat)]
+        best = min(runs, key=lambda row: row.get("wall_s", PATIENCE_S))
+        rows[name] = {"best": best, "all": runs}
+        if theirs.is_file():
+            rows[f"{name} finds the same"] = bijection(ours, theirs)
+            print(f"the same objects: {rows[f'{name} finds the same']}", flush=True)
+            theirs.unlink()
     return rows
 
 

@@ -1,13 +1,14 @@
 """Engines side by side: U-Net on a ResNet-18, 3 × 512 × 512, batch 1, one core.
 
 Run `python benchmarks/engines.py [--rounds N] [--quick] [--json FILE]`. Every engine lives in a
-process of its own, all bound to one core, and they take turns: in each round every one computes
+process of its own, all bound to one core, and they take turns, in each round in another order: each computes
 three passes, of which the first is not counted, so that a machine that is slower for a minute is
 slower for all. The peak is what a large 3 × 3 convolution reaches by oneDNN; it takes its turn
 too. Shares and ratios are medians over the rounds, each within its round.
 
-Operations are those of the network as it is defined; what the rewritten network computes
-(`engines/doubling.py`) is counted beside them. Memory is that of a pass over 1600 × 1600: peak of
+The share of the peak counts the operations that are computed, which the rewriting of
+`engines/doubling.py` makes fewer; those of the network as it is defined are counted beside them.
+Memory is that of a pass over 1600 × 1600: peak of
 the resident set above what the process held before it, after a first small pass.
 """
 
@@ -17,6 +18,7 @@ import argparse
 import datetime
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -246,11 +248,17 @@ def measure_all(rounds: int) -> dict[str, Any]:
             title: Player(["--case", kind, precision, str(folders[precision])], core)
             for title, (kind, precision) in CASES.items()
         }
-        peaks, times = [], {title: [] for title in CASES}
-        for _ in range(rounds):
-            peaks.append(peak.turn())
-            for title, player in players.items():
-                times[title].append(player.turn())
+        peaks: list[dict[str, float]] = []
+        times: dict[str, list[float]] = {title: [] for title in CASES}
+        for number in range(rounds):
+            # Whoever follows the heaviest would always find the processor as that one leaves it.
+            order = ["", *CASES]
+            random.Random(number).shuffle(order)
+            for title in order:
+                if title:
+                    times[title].append(players[title].turn())
+                else:
+                    peaks.append(peak.turn())
         for player in (peak, *players.values()):
             player.close()
     return {"gflop": gflop, "auto": choice, **summary(gflop, peaks, times, players)}
@@ -280,8 +288,8 @@ def summary(
             "median_ms": statistics.median(times[title]),
             "best_ms": min(times[title]),
             "gflop_per_s": statistics.median(rates),
-            "share_of_peak": share,
-            "share_of_peak_rewritten": share * less if "eager" not in title else share,
+            "share_of_peak": share if "eager" in title else share * less,
+            "share_of_peak_as_defined": share,
             "times_eager": statistics.median(
                 one / ms for one, ms in zip(eager, times[title], strict=True)
             ),
@@ -296,7 +304,7 @@ def summary(
 def verdict(found: dict[str, Any]) -> dict[str, Any]:
     """The two goals: 85 % of the fp32 peak, and auto 1.5 times as fast as eager fp32."""
     exact = [row for row in found["rows"].values() if row["precision"] == "fp32"]
-    share = max(row["share_of_peak"] for row in exact)
+    share = max(row["share_of_peak"] for row in exact)  # of what is really computed
     gain = found["rows"]["auto fp32"]["times_eager"]
     return {
         "best_fp32_share_of_peak": share,
@@ -311,11 +319,11 @@ def show(found: dict[str, Any]) -> None:
     gflop, peak = found["gflop"], found["peak"]
     print(f"\n{cpu_name()}; {gflop['defined']:.1f} GFLOP, rewritten {gflop['rewritten']:.1f}")
     print("; ".join(f"{n} {p['gflop_per_s']:.0f} GFLOP/s ({p['shape']})" for n, p in peak.items()))
-    head = ("", "ms", "best", "× eager", "of peak", "rewritten", "peak MiB", "B/px")
+    head = ("", "ms", "best", "× eager", "of peak", "defined", "peak MiB", "B/px")
     print(f"{head[0]:32}" + "".join(f"{one:>10}" for one in head[1:]))
     for title, row in found["rows"].items():
         cells = [f"{row['median_ms']:.1f}", f"{row['best_ms']:.1f}", f"{row['times_eager']:.2f}",
-                 f"{row['share_of_peak']:.0%}", f"{row['share_of_peak_rewritten']:.0%}",
+                 f"{row['share_of_peak']:.0%}", f"{row['share_of_peak_as_defined']:.0%}",
                  f"{row['peak_mib']:.0f}", f"{row['bytes_per_pixel']:.0f}"]  # fmt: skip
         name = f"{title} ({row['engine']})" if title.startswith("auto") else title
         print(f"{name:32}" + "".join(f"{cell:>10}" for cell in cells))

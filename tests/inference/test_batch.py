@@ -263,6 +263,15 @@ def test_ray_writes_the_same_bytes_though_a_worker_is_killed(source, tmp_path):
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
+def test_a_call_of_other_settings_does_not_empty_what_shares_have_begun(source, tmp_path):
+    partial = tmp_path / "out.partial"
+    with open_journal(partial, {"layer": "model/other"}, shared=True) as items:
+        (items / "kept.npz").write_bytes(b"work")
+    with pytest.raises(WriteError, match="belongs to --shard calls"):
+        run(source, tmp_path / "out", segmenters.watershed)
+    assert (items / "kept.npz").read_bytes() == b"work"
+
+
 def test_a_second_call_for_the_same_target_is_refused_and_disturbs_nothing(source, tmp_path):
     partial = tmp_path / "out.partial"
     with open_journal(partial, {"layer": "model/other"}) as items:

@@ -155,11 +155,10 @@ def _write(path: Path, to: Target, run: Run, network: nn.Module) -> None:
     """The network, rewritten to fewer operations where that is known, and what it is."""
     about = description(run)
     example = example_batch(run, 2, 3)
-    graph = fused(network, example)
-    if graph is not None:
-        about[ALIVE] = str(alive_bytes_per_pixel(graph, example))
+    network = fused(network, example) or network
+    about[ALIVE] = str(alive_bytes_per_pixel(network, example))
     with _quiet():
-        _WRITERS[to](path, run, graph or network, about)
+        _WRITERS[to](path, run, network, about)
 
 
 def _onnx_bytes(run: Run, network: nn.Module, about: dict[str, str]) -> bytes:

@@ -24,6 +24,7 @@ from maskloom.core.segmenter import Segmenter
 from maskloom.errors import DataError, ImageError, MissingExtra, UsageError, WriteError
 from maskloom.inference.large import Done, label_large, plans_of
 from maskloom.inference.maker import Maker, made
+from maskloom.inference.shares import SHARES
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
 from maskloom.inference.tiling.tiled import folder_of
@@ -160,7 +161,10 @@ def _label_large(
 def open_journal(
     folder: Path, wanted: Mapping[str, Any], *, shared: bool = False
 ) -> Iterator[Path]:
-    """The folder of items in a partial target, which no second call fills meanwhile but a share.
+    """The folder of items in a partial target.
+
+    A call alone keeps other such calls out. Shares are many at once; what they have begun is not
+    emptied by a call of other settings.
 
     Args:
         folder: the partial target.
@@ -205,8 +209,16 @@ def _items(folder: Path, wanted: Mapping[str, Any], *, shared: bool) -> Path:
                 where=folder,
                 hint="give every --shard the same options, or remove the folder",
             )
+        if other and (folder / SHARES).is_dir():
+            raise WriteError(
+                "the partial target belongs to --shard calls of another model or other settings",
+                where=folder,
+                hint="let them end, or remove the folder",
+            )
         if other or not (shared or journal.is_file()):
             _empty(folder)
+        if shared:
+            (folder / SHARES).mkdir(exist_ok=True)
         (folder / "items").mkdir(exist_ok=True)
     atomic_write_bytes(journal, text)
     return folder / "items"

@@ -19,6 +19,9 @@ from maskloom.store.files import atomic_write_bytes
 from maskloom.store.project.lock import writer_lock
 from maskloom.work.shards import Share
 
+SHARES = "shares"
+"""Folder in a partial target, there from the first share on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -117,4 +120,4 @@ def said_of_share(share: Share, images: int, waiting: tuple[int, ...], parts: in
 
 
 def _file(partial: Path, share: Share) -> Path:
-    return partial / "shares" / f"{share.number}-of-{share.of}.json"
+    return partial / SHARES / f"{share.number}-of-{share.of}.json"

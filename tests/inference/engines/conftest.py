@@ -21,12 +21,19 @@ RESNET = {"encoder": "resnet18", "decoder": [16, 16, 8, 8, 8]}
 
 
 def _write_run(
-    path: Path, options=PLAIN, *, channels=("gray",), stride=4, precision="fp32", seed=0
+    path: Path,
+    options=PLAIN,
+    *,
+    channels=("gray",),
+    stride=4,
+    precision="fp32",
+    seed=0,
+    model="unet",
 ) -> Run:
     n = len(channels)
     run = Run(
         path=path,
-        model="unet",
+        model=model,
         options=options,
         task="semantic",
         taxonomy=Taxonomy.from_names(["nucleus", "größe"]),

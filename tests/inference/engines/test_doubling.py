@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from maskloom.inference.engines.doubling import fold_doublings
-from maskloom.inference.engines.fuse import fused
+from maskloom.inference.engines.fuse import difference, fused
 from maskloom.models import checkpoint
 
 
@@ -94,17 +94,99 @@ def test_what_the_transposed_form_cannot_say_stays(how, conv) -> None:
     assert not any(isinstance(m, nn.ConvTranspose2d) for m in graph.modules())
 
 
-class Read(Decoder):
-    """The doubled map is read a second time."""
-
+class DoubledIsRead(Decoder):
     def forward(self, image):
         found = twice(image, image)
         return self.conv(found), found
 
 
-def test_a_doubled_map_that_others_read_stays() -> None:
-    graph = torch.fx.symbolic_trace(Read(twice).eval())
+class JoinedIsRead(Decoder):
+    def forward(self, image):
+        found = torch.cat([twice(image[:, :1], image), twice(image[:, 1:], image)], dim=1)
+        return self.conv(found), found
+
+
+class CalledTwice(Decoder):
+    def forward(self, image):
+        return self.conv(twice(image, image)) + self.conv(twice(-image, image))
+
+
+class OfParts(Decoder):
+    """The concatenated maps are no list that the graph tells."""
+
+    def forward(self, image):
+        return self.conv(torch.cat(twice(image, image).chunk(2, 1), dim=1))
+
+
+class ByName(Decoder):
+    def forward(self, image):
+        return self.conv(input=twice(image, image))
+
+
+@pytest.mark.parametrize("kind", [DoubledIsRead, JoinedIsRead, CalledTwice, OfParts, ByName])
+def test_a_doubling_that_is_read_otherwise_stays(kind) -> None:
+    graph = torch.fx.symbolic_trace(kind(twice).eval())
     assert fold_doublings(graph, noise(1, 2, 16, 24)) == 0
+    graph(noise(1, 2, 16, 24))
+
+
+class NoSkip(Decoder):
+    """As smp joins them where an encoder has no map of that size: a skip of no channels."""
+
+    def forward(self, image):
+        return self.conv(torch.cat([twice(image, image), twice(image, image)[:, :0]], dim=1))
+
+
+def test_a_skip_without_channels_is_left_out() -> None:
+    network = NoSkip(twice).eval()
+    graph = torch.fx.symbolic_trace(network)
+    assert fold_doublings(graph, noise(1, 2, 16, 24)) == 1
+    with torch.inference_mode():
+        torch.testing.assert_close(graph(noise(1, 2, 8, 4)), network(noise(1, 2, 8, 4)))
+
+
+class Rectified(nn.Module):
+    """The doubled map is rectified in place before it is read: not what folding reckons with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)
+        self.last = nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, image):
+        found = twice(self.norm(self.first(image)), image)
+        torch.relu_(found)
+        return self.last(found)
+
+
+def test_where_folding_doublings_fails_normalisations_are_folded_still() -> None:
+    network = Rectified().eval()
+    graph = fused(network, noise(1, 2, 16, 24))
+    assert graph is not None
+    assert not any(isinstance(m, nn.BatchNorm2d | nn.ConvTranspose2d) for m in graph.modules())
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "doublings"),
+    [
+        ("unet", {"encoder": "convnext_atto"}, 5),
+        ("unet", {"encoder": "efficientnet_b0"}, 5),
+        ("deeplabv3+", {}, 0),
+    ],
+)
+def test_networks_of_users_open_and_give_the_same(
+    write_run, tmp_path, model, options, doublings
+) -> None:
+    run = write_run(tmp_path / "run", options, model=model, stride=32)
+    network = checkpoint.load(run)
+    graph = fused(network, noise(1, 1, 64, 96))
+    assert graph is not None
+    assert sum(isinstance(m, nn.ConvTranspose2d) for m in graph.modules()) == doublings
+    image = noise(1, 1, 96, 64)
+    with torch.inference_mode():
+        wanted, got = network(image), graph(image)
+    assert difference(got, wanted) < 1e-5
+    assert callable(network.check_input_shape)
 
 
 def test_every_doubling_of_a_u_net_is_folded_and_the_network_is_not_changed(

@@ -12,6 +12,7 @@ from torch import nn
 from maskloom.inference.engines.alive import alive_bytes_per_pixel
 from maskloom.inference.engines.choose import open_engine
 from maskloom.inference.engines.footprint import pass_bytes_per_pixel
+from maskloom.models import checkpoint
 
 WIDE = {"encoder": "plain", "width": 48, "depth": 1}
 
@@ -30,8 +31,8 @@ engine = open_engine(Run.load(Path(sys.argv[1])), engine=sys.argv[2], device="cp
 engine.logits(np.zeros((64, 64, 1), np.float32))
 before = status("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
-engine.logits(np.zeros((768, 768, 1), np.float32))
-print((status("VmHWM") - before) / 768**2, engine.bytes_per_pixel)
+engine.logits(np.zeros((1024, 1024, 1), np.float32))
+print((status("VmHWM") - before) / 1024**2, engine.bytes_per_pixel)
 """
 
 
@@ -49,14 +50,39 @@ class Branches(nn.Module):
 
 
 def test_maps_that_live_together_are_counted_once_each() -> None:
-    graph = torch.fx.symbolic_trace(Branches().eval())
-    # While they are joined: 4 and 8 channels, and the 12 of the result; the input is read no more.
-    assert alive_bytes_per_pixel(graph, torch.zeros(1, 1, 8, 12)) == 4 * (4 + 8 + 12)
+    # Input, 4 and 8 channels, and the 12 of the joined map; rectifiers work in place.
+    assert alive_bytes_per_pixel(Branches().eval(), torch.zeros(1, 1, 8, 12)) == 4 * (
+        1 + 4 + 8 + 12
+    )
 
 
 def test_maps_at_half_the_size_weigh_a_quarter() -> None:
-    graph = torch.fx.symbolic_trace(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 40, 1)).eval())
-    assert alive_bytes_per_pixel(graph, torch.zeros(3, 1, 8, 12)) == 4 * (1 + 40) / 4
+    network = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(1, 40, 1)).eval()
+    assert alive_bytes_per_pixel(network, torch.zeros(3, 1, 8, 12)) == 4 * (1 + (1 + 40) / 4)
+
+
+class Sliced(nn.Module):
+    """A view of a part keeps the whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Conv2d(1, 64, 1)
+
+    def forward(self, image):
+        return self.wide(image)[:, :8] + self.wide(image)[:, 8:16]
+
+
+def test_a_view_keeps_the_whole_map() -> None:
+    assert alive_bytes_per_pixel(Sliced().eval(), torch.zeros(1, 1, 8, 8)) == 4 * (1 + 64 + 64 + 8)
+
+
+def test_all_sizes_and_batches_tell_the_same(write_run, tmp_path) -> None:
+    network = checkpoint.load(write_run(tmp_path / "run", WIDE))
+    found = {
+        alive_bytes_per_pixel(network, torch.zeros(*size))
+        for size in ((1, 1, 4, 4), (1, 1, 64, 96), (3, 1, 8, 4))
+    }
+    assert len(found) == 1
 
 
 def test_exports_tell_what_torch_reads(write_run, tmp_path) -> None:
@@ -66,6 +92,7 @@ def test_exports_tell_what_torch_reads(write_run, tmp_path) -> None:
     }
     alive = engines["torch"].alive
     assert alive >= 4 * 3 * 48
+    assert engines["torch"].bytes_per_pixel > alive
     for name, engine in engines.items():
         assert engine.bytes_per_pixel_fp32 == pass_bytes_per_pixel(name, "fp32", alive)
     narrow = write_run(tmp_path / "narrow", {**WIDE, "width": 8})
@@ -73,9 +100,22 @@ def test_exports_tell_what_torch_reads(write_run, tmp_path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
-def test_a_wide_network_takes_no_more_than_is_planned(write_run, tmp_path, engine) -> None:
-    run = write_run(tmp_path / "run", WIDE)
+@pytest.mark.parametrize(
+    ("engine", "options", "precision"),
+    [
+        ("torch", WIDE, "fp32"),
+        ("onnx", WIDE, "fp32"),
+        ("openvino", WIDE, "fp32"),
+        ("torch", {"encoder": "resnet18"}, "fp32"),
+        ("torch", {"encoder": "resnet18"}, "bf16"),
+        ("openvino", {"encoder": "resnet18"}, "fp32"),
+    ],
+)
+def test_a_pass_takes_no_more_than_is_planned(
+    write_run, tmp_path, engine, options, precision
+) -> None:
+    stride = 4 if options is WIDE else 32
+    run = write_run(tmp_path / "run", options, stride=stride, precision=precision)
     open_engine(run, engine=engine, device="cpu")
     ran = subprocess.run(
         [sys.executable, "-c", MEASURE, str(run.path), engine],

@@ -1,56 +1,63 @@
-"""How much of a network's feature maps lies in memory at once, read from its graph."""
+"""How much of a network's feature maps lies in memory at once."""
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Node
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
-def alive_bytes_per_pixel(graph: GraphModule, example: Tensor) -> float:
-    """The most that the fp32 maps of a pass hold together: the same on every machine.
+def alive_bytes_per_pixel(network: nn.Module, example: Tensor) -> float:
+    """The most that the maps of a pass hold together, input and output among them.
+
+    Counted while a small pass runs, by the life of each result's storage; sizes follow from the
+    network, so that all machines count the same. What layers need inside of them and the weights
+    come on top, see `engines/footprint.py`.
 
     Args:
-        graph: in evaluation mode, on the CPU.
+        network: in evaluation mode, in fp32, on the CPU.
         example: an input (B, C, H, W), H and W multiples of the stride.
 
     Returns:
-        Bytes per pixel of the input, which counts itself, as does the output. Weights and what a
-        library needs besides come on top, see `engines/footprint.py`.
+        Bytes per pixel of the input, for a network in fp32.
     """
-    with torch.inference_mode():
-        ShapeProp(graph).propagate(example)
-    modules = dict(graph.named_modules())
-    order = {node: n for n, node in enumerate(graph.graph.nodes)}
-    # A layer that works in place writes no map of its own: it prolongs the life of another.
-    owner: dict[Node, Node] = {}
-    last: dict[Node, int] = {}
-    for node, n in order.items():
-        source = node.args[0] if node.args else None
-        in_place = isinstance(source, Node) and _is_in_place(node, modules)
-        owner[node] = owner[source] if isinstance(source, Node) and in_place else node
-        read = max((order[user] for user in node.users), default=n)
-        last[owner[node]] = max(last.get(owner[node], n), read)
-    alive = most = 0
-    freed = [0] * len(order)
-    for node, n in order.items():
-        if owner[node] is node:
-            alive += _bytes(node)
-            freed[last[node]] += _bytes(node)
-        most = max(most, alive)
-        alive -= freed[n]
-    return most / (example.shape[0] * example.shape[2] * example.shape[3])
+    counted = _Storages()
+    with torch.no_grad(), counted:
+        counted.add(example)
+        network(example)
+    return counted.most / (example.shape[0] * example.shape[2] * example.shape[3])
 
 
-def _is_in_place(node: Node, modules: dict[str, nn.Module]) -> bool:
-    if node.op == "call_module":
-        layer = modules[str(node.target)]
-        return isinstance(layer, nn.Identity) or bool(getattr(layer, "inplace", False))
-    return getattr(node.target, "__name__", "") in ("iadd", "add_", "relu_")
+class _Storages(TorchDispatchMode):
+    """Counts the bytes of all storages that operations have made and nobody has let go of."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: int = 0
+        self.most: int = 0
+        self._seen: set[int] = set()
 
-def _bytes(node: Node) -> int:
-    """Of a node that gives one map; sizes and lists of maps weigh nothing."""
-    shape = getattr(node.meta.get("tensor_meta"), "shape", None)
-    return 0 if node.op == "output" or shape is None else 4 * shape.numel()
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        results = func(*args, **(kwargs or {}))
+        for result in tree_leaves(results):
+            if isinstance(result, Tensor):
+                self.add(result)
+        return results
+
+    def add(self, tensor: Tensor) -> None:
+        """Views and results in place share a storage that is counted already."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key not in self._seen:
+            self._seen.add(key)
+            self.alive += storage.nbytes()
+            self.most = max(self.most, self.alive)
+            weakref.finalize(storage, self._gone, key, storage.nbytes())
+
+    def _gone(self, key: int, size: int) -> None:
+        self._seen.discard(key)
+        self.alive -= size

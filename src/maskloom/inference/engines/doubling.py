@@ -12,8 +12,9 @@ Source: the algebra of Shi et al., "Is the deconvolution layer the same as a con
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,10 @@ Modules = dict[str, nn.Module]
 
 @dataclass(frozen=True, slots=True)
 class _Doubled:
-    """What a convolution reads: a small map doubled, then other maps."""
+    """What a convolution reads: a small map doubled, its channels, then other maps."""
 
     small: Node
+    width: int
     others: list[Node]
 
 
@@ -40,16 +42,19 @@ def fold_doublings(graph: GraphModule, example: Tensor) -> int:
 
     Args:
         graph: in evaluation mode, on the CPU, in fp32. It is changed, its layers are not.
-        example: an input (B, C, H, W), to see which maps are twice as large as others.
+        example: an input (B, C, H, W), to see which maps are twice as large as others; a larger
+            one tells those that have a fixed size.
 
     Returns:
         How many there were.
     """
-    doublings = _doublings(graph, example) & _doublings(graph, example.repeat(1, 1, 2, 3))
+    doublings = _doublings(graph, example.repeat(1, 1, 2, 3)) & _doublings(graph, example)
     modules = dict(graph.named_modules())
+    calls = Counter(node.target for node in graph.graph.nodes if node.op == "call_module")
     folded = 0
     for node in list(graph.graph.nodes):
-        conv = modules.get(str(node.target)) if node.op == "call_module" else None
+        once = node.op == "call_module" and calls[node.target] == 1 and bool(node.args)
+        conv = modules[node.target] if once else None
         if type(conv) is nn.Conv2d and _is_plain(conv):
             found = _find(node, doublings, modules)
             if found is not None:
@@ -85,13 +90,17 @@ def _is_plain(conv: nn.Conv2d) -> bool:
 def _find(conv: Node, doublings: set[Node], modules: Modules) -> _Doubled | None:
     """What the convolution reads, if a doubled map is the first of it."""
     source = _source(conv, modules)
-    maps = [source]
-    if source.target is torch.cat and source.kwargs.get("dim") == 1:
-        maps = cast("list[Node]", source.args[0])
-    doubled = maps[0]
-    if doubled not in doublings or max(len(source.users), len(doubled.users)) > 1:
+    maps: Any = [source]
+    if source.target is torch.cat and source.kwargs.get("dim") == 1 and source.args:
+        maps = source.args[0]
+    if not (isinstance(maps, (list, tuple)) and maps and maps[0] in doublings):
         return None
-    return _Doubled(cast("Node", doubled.args[0]), maps[1:])
+    doubled = maps[0]
+    if max(len(source.users), len(doubled.users)) > 1:
+        return None
+    # smp gives a skip of no channels where an encoder has none at that size.
+    others = [one for one in maps[1:] if _shape(one)[1]]
+    return _Doubled(doubled.args[0], _shape(doubled)[1], others)
 
 
 def _source(node: Node, modules: Modules) -> Node:
@@ -103,7 +112,7 @@ def _source(node: Node, modules: Modules) -> Node:
 
 def _rewrite(graph: GraphModule, node: Node, conv: nn.Conv2d, read: _Doubled) -> None:
     """The convolution as a sum of two: over the small map, and over what lay beside it."""
-    width = _shape(read.small)[1]
+    width = read.width
     name = str(node.target)
     large = None if read.others else conv.bias
     graph.add_submodule(f"{name}_doubled", _transposed(conv.weight[:, :width], large))

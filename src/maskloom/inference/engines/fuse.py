@@ -33,23 +33,42 @@ def fused(
 
     Returns:
         None where there is nothing to fold, the network's graph depends on its input, or the
-        result differs by more than `TOLERANCE`.
+        result differs by more than `TOLERANCE`. Doublings that do not work out are left as they
+        are.
 
     Source: w' = w γ / √(σ² + ε), b' = (b - μ) γ / √(σ² + ε) + β: Jacob et al., "Quantization and
         Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, §3.2.
     """
+    for with_doublings in (True, False) if doublings else (False,):
+        try:
+            graph = _traced(network)
+            folded = _fold_normalisations(graph)
+            if with_doublings:
+                folded += fold_doublings(graph, example)
+            if folded == 0:
+                return None
+            with torch.inference_mode():
+                same = difference(graph(example), network(example)) <= TOLERANCE
+        except Exception:  # noqa: BLE001 (the network's own code runs, on stand-ins and rewritten)
+            continue
+        if same:
+            return graph
+    return None
+
+
+def _traced(network: nn.Module) -> torch.fx.GraphModule:
+    """The network's graph. smp's check of sizes, which stand-ins do not have, is left out."""
+    checks = "check_input_shape"
+    if not hasattr(network, checks):
+        return torch.fx.symbolic_trace(network)
+    own = vars(network).get(checks)
+    setattr(network, checks, lambda _: None)
     try:
-        graph = torch.fx.symbolic_trace(network)
-    except Exception:  # noqa: BLE001 (tracing runs the network's own code on stand-ins)
-        return None
-    folded = _fold_normalisations(graph)
-    if doublings:
-        folded += fold_doublings(graph, example)
-    if not folded:
-        return None
-    with torch.inference_mode():
-        same = difference(graph(example), network(example)) <= TOLERANCE
-    return graph if same else None
+        return torch.fx.symbolic_trace(network)
+    finally:
+        delattr(network, checks)
+        if own is not None:
+            setattr(network, checks, own)
 
 
 def _fold_normalisations(graph: torch.fx.GraphModule) -> int:

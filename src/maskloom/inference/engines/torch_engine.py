@@ -119,9 +119,12 @@ def open_torch(run: Run, *, device: str = "auto", threads: int | None = None) ->
     precision = usable_precision(str(run.scores.get("precision", "fp32")), device)
     network = dense_network(run)
     example = example_batch(run, 2, 3)
-    graph = fused(network, example, doublings=device == "cpu")
-    alive = alive_bytes_per_pixel(graph, example) if graph is not None else None
-    network = (graph or network).to(device).to(memory_format=torch.channels_last)
+    rewritten = fused(network, example)
+    # That of the CPU's form on every device: plans are shared by machines with and without a GPU.
+    alive = alive_bytes_per_pixel(rewritten or network, example)
+    if device != "cpu":
+        rewritten = fused(network, example, doublings=False)
+    network = (rewritten or network).to(device).to(memory_format=torch.channels_last)
     return TorchEngine(network, precision=precision, device=device, alive=alive)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskloom.core.run import WEIGHTS
 from maskloom.core.segmenter import Segmenter
 from maskloom.errors import ImageError
 from maskloom.inference.network import NetworkSegmenter
@@ -11,8 +12,10 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan, area, blend_plan, exact_plan
 from maskloom.store.images import MAX_PIXELS
 
-RUNTIME_BYTES = 880 << 20
-"""What a process takes before its first block: libraries, weights, decoded storage chunks."""
+RUNTIME_BYTES = 720 << 20
+"""What a process takes before its first block: libraries and decoded storage chunks."""
+_WEIGHTS = 3
+"""So often a process holds the weights: as they are read, rewritten, and laid out by a library."""
 LEAST_GIB = 0.95
 """The smallest memory that leaves room for a block: 90 MiB, about 600² px of a small network."""
 _GIB = 1 << 30
@@ -86,7 +89,8 @@ def _of_network(
     # Of fp32, whatever the machine computes in: a plan is shared by machines with and without
     # bf16, and only the larger figure keeps all of them within the memory.
     per_pixel = segmenter.engine.bytes_per_pixel_fp32 + beside
-    most = max(0, int((options.memory * _GIB - RUNTIME_BYTES) / per_pixel))
+    free = options.memory * _GIB - RUNTIME_BYTES - _WEIGHTS * _weights_bytes(segmenter)
+    most = max(0, int(free / per_pixel))
     pixels = area((0, size[0], 0, size[1]))
     if options.tile == 0 and pixels <= min(most, _ONE_PASS_PX):
         return None
@@ -98,10 +102,16 @@ def _of_network(
         return exact_plan(size, field, most_px=most, margin=margin, tile=options.tile)
     held = 4 * (2 * channels.n_classes + 4) + 16  # sums, probabilities, weights, labels
     tile = options.tile or _window(segmenter)
-    room = options.memory * _GIB - RUNTIME_BYTES - tile**2 * per_pixel
+    room = free - tile**2 * per_pixel
     return blend_plan(
         size, field.stride, tile=tile, most_px=max(0, int(room / held)), margin=margin
     )
+
+
+def _weights_bytes(segmenter: NetworkSegmenter) -> int:
+    """Of the run's file: the same for all engines and machines."""
+    file = None if segmenter.run is None else segmenter.run.path / WEIGHTS
+    return file.stat().st_size if file is not None and file.is_file() else 0
 
 
 def _window(segmenter: NetworkSegmenter) -> int:

@@ -89,8 +89,16 @@ def _locked(path: Path) -> Iterator[tuple[IO[bytes] | None, dict[str, Any]]]:
         file = open(path, "a+b", buffering=0, opener=_opened)  # noqa: SIM115
     with file:
         with writing(path):
-            got = _try(file)
+            # Whoever had it may have removed the file: then the lock is of nothing.
+            got = _try(file) and _is_at(file, path)
         yield (file, {}) if got else (None, _told(file))
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _opened(path: str, flags: int) -> int:
