@@ -3,8 +3,8 @@
 Run `python benchmarks/engines.py [--rounds N] [--quick] [--json FILE]`. Every engine lives in a
 process of its own, all bound to one core, and they take turns, in each round in another order:
 each computes three passes, of which the first is not counted, so that a machine that is slower for
-a minute is slower for all. The peak is what a large 3 × 3 convolution reaches by oneDNN; it takes its turn
-too. Shares and ratios are medians over the rounds, each within its round.
+a minute is slower for all. The peak is what a large 3 × 3 convolution reaches by oneDNN; it takes
+its turn too. Shares and ratios are medians over the rounds, each within its round.
 
 The share of the peak counts the operations that are computed, which the rewriting of
 `engines/doubling.py` makes fewer; those of the network as it is defined are counted beside them.
