@@ -76,6 +76,14 @@ def test_a_view_keeps_the_whole_map() -> None:
     assert alive_bytes_per_pixel(Sliced().eval(), torch.zeros(1, 1, 8, 8)) == 4 * (1 + 64 + 64 + 8)
 
 
+def test_views_of_weights_are_no_maps() -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 50_000)).eval()
+    # A linear layer transposes its weights; of the pooled image and the 50,000 numbers little is
+    # left per pixel.
+    alive = alive_bytes_per_pixel(network, torch.zeros(1, 1, 200, 250))
+    assert alive == pytest.approx(4 + 4, rel=1e-3)
+
+
 def test_all_sizes_and_batches_tell_the_same(write_run, tmp_path) -> None:
     network = checkpoint.load(write_run(tmp_path / "run", WIDE))
     found = {

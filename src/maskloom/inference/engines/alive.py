@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def alive_bytes_per_pixel(network: nn.Module, example: Tensor) -> float:
     Returns:
         Bytes per pixel of the input, for a network in fp32.
     """
-    counted = _Storages()
+    counted = _Storages([*network.parameters(), *network.buffers()])
     with torch.no_grad(), counted:
         counted.add(example)
         network(example)
@@ -33,13 +34,17 @@ def alive_bytes_per_pixel(network: nn.Module, example: Tensor) -> float:
 
 
 class _Storages(TorchDispatchMode):
-    """Counts the bytes of all storages that operations have made and nobody has let go of."""
+    """Counts the bytes of all storages that operations have made and nobody has let go of.
 
-    def __init__(self) -> None:
+    Args:
+        others: what is not counted, nor views of it.
+    """
+
+    def __init__(self, others: Iterable[Tensor]) -> None:
         super().__init__()
         self.alive: int = 0
         self.most: int = 0
-        self._seen: set[int] = set()
+        self._seen = {tensor.untyped_storage()._cdata for tensor in others}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
