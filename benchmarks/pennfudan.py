@@ -116,7 +116,9 @@ def run_part(
         "training_seconds": trained["seconds"],
         "precision": trained["precision"],
         "commands": [
-            shlex.join(["maskloom", *words]).replace(str(work.parent), "WORK")
+            shlex.join(["maskloom", *words])
+            .replace(str(work.parent), "WORK")
+            .replace(str(data), "../shared/data/pennfudan")
             for words in (train, predict, evaluate)
         ],
         "threads": 1,

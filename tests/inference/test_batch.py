@@ -15,7 +15,8 @@ from tests.inference import segmenters
 from maskloom.errors import CheckpointError, DataError, LossRefused, UsageError, WriteError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.inference.batch import Target, predict_batch
-from maskloom.inference.items import Spread, open_journal
+from maskloom.inference.items import Spread
+from maskloom.inference.partial import open_journal
 from maskloom.inference.project_layer import LayerRequest, predict_layer
 from maskloom.inference.shares import assembling, said_of_share
 from maskloom.inference.sources import find_images

@@ -240,7 +240,8 @@ def test_an_image_that_was_mended_between_shares_is_labelled(run_folder, tmp_pat
 
 def test_a_worker_that_dies_on_a_tile_costs_that_image_alone(run_folder, tmp_path, monkeypatch):
     from maskloom.core.sample import ImageRef, Sample
-    from maskloom.inference.items import Spread, label_items, open_journal
+    from maskloom.inference.items import Spread, label_items
+    from maskloom.inference.partial import open_journal
     from maskloom.inference.tiling.options import TileOptions
     from maskloom.work.executors import open_executor
 

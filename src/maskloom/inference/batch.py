@@ -19,12 +19,10 @@ from maskloom.inference.assembly import Author, Target, assemble
 from maskloom.inference.items import (
     Labelled,
     Spread,
-    discard,
-    discard_if_empty,
     item_of,
     label_items,
-    open_journal,
 )
+from maskloom.inference.partial import discard, discard_if_empty, open_journal
 from maskloom.inference.shares import Failure, assembling, failed_in_shares, finish_share
 from maskloom.inference.sources import Images
 from maskloom.store.files import PARTIAL, refuse_existing

@@ -29,11 +29,9 @@ from maskloom.inference.items import (
     Labelled,
     NothingLabelled,
     Spread,
-    discard,
-    discard_if_empty,
     label_items,
-    open_journal,
 )
+from maskloom.inference.partial import discard, discard_if_empty, open_journal
 from maskloom.inference.shares import assembling, finish_share
 from maskloom.store.files import PARTIAL
 from maskloom.store.project import Project

@@ -60,7 +60,7 @@ def test_a_tile_larger_than_the_image_takes_no_more_than_the_image():
 @pytest.mark.parametrize("bounded", [True, False])
 def test_memory_that_holds_no_block_is_refused_alike_in_both_modes(bounded):
     with pytest.raises(ImageError, match="does not hold one block") as caught:
-        plan_for(segmenter_of(bounded=bounded), LARGE, TileOptions(memory=0.75))
+        plan_for(segmenter_of(bounded=bounded), LARGE, TileOptions(memory=0.7))
     assert "model.memory" in caught.value.hint
 
 
