@@ -1,6 +1,6 @@
 """Engines side by side: U-Net on a ResNet-18, 3 × 512 × 512, batch 1, one core.
 
-Run `python benchmarks/engines.py [--rounds N] [--quick] [--json FILE]`. Every engine lives in a
+Run `python -m benchmarks.engines [--rounds N] [--quick] [--json FILE]`. Every engine lives in a
 process of its own, all bound to one core, and they take turns, in each round in another order:
 each computes three passes, of which the first is not counted, so that a machine that is slower for
 a minute is slower for all. The peak is what a large 3 × 3 convolution reaches by oneDNN; it takes
@@ -20,7 +20,6 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.conv_peak import open_peak
+from benchmarks.turns import Player, take_turns, turn
 
 from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing, Run
@@ -49,16 +50,6 @@ CASES = {
     "auto fp32": ("auto", "fp32"),
     "auto bf16": ("auto", "bf16"),
 }
-
-
-def turn(call: Callable[[], Any]) -> float:
-    """One pass to warm the caches up, then the median of two, ms."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times[1:])
 
 
 def status(name: str) -> int:
@@ -109,31 +100,6 @@ def count_flops(folder: Path) -> dict[str, float]:
             one(torch.zeros(1, 3, SIDE, SIDE))
         found[name] = counter.get_total_flops() / 1e9
     return found
-
-
-def open_peak() -> Callable[[], dict[str, float]]:
-    """A turn: GFLOP/s of several large 3 × 3 convolutions, by name."""
-    import torch
-
-    torch.set_num_threads(1)
-    cases = {}
-    for channels, side in ((64, 128), (128, 128), (256, 64), (256, 128), (512, 64)):
-        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-            conv = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-            conv = conv.to(dtype=dtype, memory_format=torch.channels_last)
-            feature = torch.randn(1, channels, side, side, dtype=dtype)
-            feature = feature.to(memory_format=torch.channels_last)
-            gflop = 2 * 9 * channels**2 * side**2 / 1e9
-            cases[f"{name} {channels} × {side}²"] = (conv, feature, gflop)
-
-    def measure() -> dict[str, float]:
-        with torch.inference_mode():
-            return {
-                name: 1e3 * gflop / turn(lambda conv=conv, feature=feature: conv(feature))
-                for name, (conv, feature, gflop) in cases.items()
-            }
-
-    return measure
 
 
 def open_case(kind: str, precision: str, folder: Path) -> tuple[Any, Callable[[Any], Any]]:
@@ -192,46 +158,6 @@ def open_turns(kind: str, precision: str, folder: Path) -> tuple[dict[str, Any],
     return known, lambda: turn(lambda: call(image))
 
 
-def take_turns(known: Any, one: Callable[[], Any]) -> None:
-    """Say what is known, then answer every line by a turn."""
-    print(json.dumps(known), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(one()), flush=True)
-
-
-class Player:
-    """A fresh process on one core that takes turns."""
-
-    def __init__(self, words: list[str], core: int) -> None:
-        self.words = words
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, __file__, *words],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.known = self._line()
-
-    def turn(self) -> Any:
-        """What it says after its next turn."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._line()
-
-    def close(self) -> None:
-        """No more turns."""
-        self.process.communicate()
-
-    def _line(self) -> Any:
-        assert self.process.stdout is not None
-        while line := self.process.stdout.readline():
-            if line[0] in '{"0123456789':
-                return json.loads(line)
-        sys.exit(f"{' '.join(self.words)} ended with {self.process.wait()}")
-
-
 def measure_all(rounds: int) -> dict[str, Any]:
     """All in turns."""
     core = max(os.sched_getaffinity(0))
@@ -240,12 +166,14 @@ def measure_all(rounds: int) -> dict[str, Any]:
         for precision, folder in folders.items():
             write_run(folder, precision)
             # Exports and chooses before the clock runs: the later processes find both.
-            Player(["--prepare", str(folder)], core).close()
+            Player("benchmarks.engines", ["--prepare", str(folder)], core).close()
         gflop = count_flops(folders["fp32"])
         choice = json.loads((folders["fp32"] / "exports/engine.json").read_text())
-        peak = Player(["--peak"], core)
+        peak = Player("benchmarks.engines", ["--peak"], core)
         players = {
-            title: Player(["--case", kind, precision, str(folders[precision])], core)
+            title: Player(
+                "benchmarks.engines", ["--case", kind, precision, str(folders[precision])], core
+            )
             for title, (kind, precision) in CASES.items()
         }
         peaks: list[dict[str, float]] = []

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import random
 import resource
 import shutil
@@ -30,6 +29,7 @@ import numpy as np
 import tifffile
 import torch
 
+from maskloom.inference.engines.machine import cpu_name
 from maskloom.store.images import read_map, write_png
 from maskloom.store.scenes import generate
 
@@ -53,7 +53,7 @@ def main() -> None:
     sizes = [int(n) for n in options.sizes.split(",") if n]
     results: dict[str, Any] = {
         "benchmark": "tiles",
-        "machine": cpu(),
+        "machine": cpu_name(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "maskloom": code_hash(),
@@ -289,14 +289,6 @@ def blended(folder: Path) -> dict[str, object]:
         "seam_disagreement": facts["seam_disagreement"],
         "classes_that_differ_from_one_pass": differing / maps["whole"].size,
     }
-
-
-def cpu() -> str:
-    """The processor's name."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":
