@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskloom.core import coco_rle, dense, fill
+from maskloom.core import coco_rle, dense, fill, painters
 from maskloom.core.algebra import unite_groups
 from maskloom.core.components import gather
 from maskloom.core.id_maps import scan_ids
@@ -22,6 +22,7 @@ from maskloom.errors import MaskError
 Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int64]]
 """sizes, boxes, counts, offsets."""
 
+_RULES = ("coco", "edge", "centre", "center", "grid")
 _TOO_LARGE = "the tight box of a mask holds 2**32 pixels or more"
 
 
@@ -199,9 +200,12 @@ def polygons_to_columns(
     objects: Sequence[Sequence[ArrayLike]], size_hw: ArrayLike, rule: str
 ) -> Columns:
     """Columns of one mask per object; see `Masks.from_polygons`."""
-    if rule not in ("coco", "edge", "centre", "center", "grid"):
-        raise MaskError("unknown polygon rule", seen=rule, hint="use coco, edge, centre or grid")
+    if rule not in (*_RULES, *painters.PAINTERS):
+        known = ", ".join((*_RULES, *painters.PAINTERS))
+        raise MaskError("unknown polygon rule", seen=rule, hint=f"use one of {known}")
     size = checked_size(size_hw)
+    if rule in painters.PAINTERS:
+        return _painted(objects, size, rule)
     rings = [_ring(ring, i, rule) for i, object_ in enumerate(objects) for ring in object_]
     points = np.concatenate(rings) if rings else np.zeros((0, 2))
     ring_offsets = _offsets([len(ring) for ring in rings])
@@ -217,6 +221,21 @@ def polygons_to_columns(
     if code == fill.COCO:
         segments, offsets = unite_groups(segments, offsets, by_object)
     return segments_to_columns(segments, offsets, np.tile(size, (len(objects), 1)))
+
+
+def _painted(objects: Sequence[Sequence[ArrayLike]], size: Ints, rule: str) -> Columns:
+    """Columns of objects that another program paints."""
+    boxes, counts = [np.zeros((0, 4), np.int32)], [np.zeros(0, np.uint32)]
+    for i, object_ in enumerate(objects):
+        x, y, canvas = painters.paint([_ring(ring, i, rule) for ring in object_], size, rule)
+        box, runs, _, bad = dense.encode_rows(canvas[None])
+        if bad >= 0:
+            raise MaskError(_TOO_LARGE, where=f"row {i}", hint="tile the frame")
+        boxes.append(box + np.array([x, y, x, y], np.int32) if len(runs) else box)
+        counts.append(runs)
+    offsets = _offsets([len(runs) for runs in counts[1:]])
+    sizes = np.tile(size, (len(objects), 1))
+    return sizes, np.concatenate(boxes), np.concatenate(counts), offsets
 
 
 def _ring(ring: ArrayLike, row: int, rule: str) -> Points:

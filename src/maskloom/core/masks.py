@@ -117,6 +117,8 @@ class Masks:
             rule: "coco" unions rings as pycocotools fills them, bit for bit; "edge" takes
                 axis-parallel rings with whole corners, "centre" any rings, both by even-odd
                 parity at pixel centres; "grid" is "centre" on a 1/64 px grid in integers.
+                "opencv", "opencv-round", "pil", "pil-outline" and "skimage" are what those
+                programs paint; see `painters`.
 
         Raises:
             MaskError: fewer than 3 vertices, or one that is not finite or beyond 2**24.

@@ -61,19 +61,26 @@ def sample_of(
         named: whether the user named the folder of the images.
     """
     name = str(image["file_name"])
-    below = safe.get(name, name)
-    found = None
-    if below == name or named:
-        wanted = name if below == name else _last(below)
-        hits = (_file(folder, wanted) for folder in folders)
-        found = next((hit for hit in hits if hit is not None), None)
+    found = found_image(name, folders, safe, named=named)
     rest = {k: v for k, v in image.items() if k not in ("file_name", "height", "width")}
     return Sample(
-        sample_key(below),
+        sample_key(safe.get(name, name)),
         ImageRef(found, (int(image["height"]), int(image["width"]))),
         file_name=name,
         extra={"coco": rest},
     )
+
+
+def found_image(
+    name: str, folders: Sequence[Path], safe: Mapping[str, str], *, named: bool
+) -> Path | None:
+    """The file of an image in the first folder that has it; see `sample_of`."""
+    below = safe.get(name, name)
+    if below != name and not named:
+        return None
+    wanted = name if below == name else _last(below)
+    hits = (_file(folder, wanted) for folder in folders)
+    return next((hit for hit in hits if hit is not None), None)
 
 
 def _file(folder: Path, name: str) -> Path | None:

@@ -1,0 +1,92 @@
+"""Polygons filled by other programs' own rasterisers, so that their readers see what we see.
+
+pycocotools and GDAL fill by a rule that `fill` follows to the bit. OpenCV, Pillow and
+scikit-image are asked themselves: how they treat outlines is theirs to say, and changes with
+their versions. Vertices are the numbers that the program is given, verbatim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.kernel import Points
+
+Canvas = NDArray[np.uint8]
+Painter = Callable[[Sequence[Points], NDArray[np.int64], Canvas], None]
+_WHOLE = 1 << 24
+
+
+def _opencv(how: Callable[[Points], Points]) -> Painter:
+    """All rings in one call: even-odd, and every outline painted. `how` makes numbers whole."""
+
+    def paint(rings: Sequence[Points], corner: NDArray[np.int64], canvas: Canvas) -> None:
+        import cv2
+
+        cv2.fillPoly(canvas, [(how(ring) - corner).astype(np.int32) for ring in rings], 1)
+
+    return paint
+
+
+def _pillow(outline: int | None) -> Painter:
+    """Each ring on its own, one over the other; LabelMe paints the outline, Cityscapes does not."""
+
+    def paint(rings: Sequence[Points], corner: NDArray[np.int64], canvas: Canvas) -> None:
+        from PIL import Image, ImageDraw
+
+        image = Image.fromarray(canvas)
+        for ring in rings:
+            points = [(x, y) for x, y in (ring - corner).tolist()]
+            ImageDraw.Draw(image).polygon(points, 1, outline)
+        canvas[:] = np.asarray(image)
+
+    return paint
+
+
+def _skimage(rings: Sequence[Points], corner: NDArray[np.int64], canvas: Canvas) -> None:
+    """Each ring on its own; a pixel's number is its centre, and points on an edge are inside."""
+    from skimage.draw import polygon
+
+    for ring in rings:
+        x, y = (ring - corner).T
+        rows, columns = polygon(y, x, canvas.shape)  # type: ignore[no-untyped-call]
+        canvas[rows, columns] = 1
+
+
+PAINTERS: dict[str, Painter] = {
+    "opencv": _opencv(np.trunc),
+    "opencv-round": _opencv(np.rint),
+    "pil": _pillow(None),
+    "pil-outline": _pillow(1),
+    "skimage": _skimage,
+}
+"""Rule → what paints rings into a canvas of zeros, whose corner (x, y) lies in the frame."""
+
+
+def paint(rings: Sequence[Points], size: NDArray[np.int64], rule: str) -> tuple[int, int, Canvas]:
+    """The pixels of one object, on a canvas no larger than what its vertices span of the frame.
+
+    Args:
+        rings: (n, 2) arrays of (x, y), finite and within `fill.MAX_COORDINATE`.
+        size: the frame (H, W), at whose borders the program stops painting.
+        rule: one of `PAINTERS`.
+
+    Returns:
+        x and y of the canvas in the frame, and the canvas: 0 and 1, possibly without a pixel.
+    """
+    points = np.concatenate([np.zeros((0, 2)), *rings])
+    if not len(points):
+        return 0, 0, np.zeros((0, 0), np.uint8)
+    # A margin: outlines, and roundings to the next pixel.
+    low = np.maximum(np.floor(points.min(axis=0)).astype(np.int64) - 1, 0)
+    high = np.minimum(np.ceil(points.max(axis=0)).astype(np.int64) + 2, size[::-1])
+    if (high <= low).any():
+        return 0, 0, np.zeros((0, 0), np.uint8)
+    if rule.startswith("pil") and int(high.prod()) <= _WHOLE:
+        # Pillow's single precision rounds otherwise near the frame's corner than far from it.
+        low = np.zeros(2, np.int64)
+    canvas = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), np.uint8)
+    PAINTERS[rule](rings, low, canvas)
+    return int(low[0]), int(low[1]), canvas

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskloom.core.labels import RowKind
+from maskloom.core.masks import Masks
+from maskloom.errors import FormatError
+from maskloom.formats.shapes import Shape, checked_vertices, rows_of
+
+SQUARE = (np.array([[0, 0], [9, 0], [9, 9], [0, 9]], float),)
+
+
+def test_a_polygon_becomes_pixels_under_its_own_rule_and_keeps_its_vertices():
+    shapes = [Shape("a", "f", vertices=SQUARE, rule=rule) for rule in ("coco", "pil-outline")]
+    rows = rows_of(shapes, (12, 12), {"a": 0})
+    assert rows.masks.areas.tolist() == [81, 100]
+    assert [g.rule for g in rows.geometry] == ["coco", "pil-outline"]
+    np.testing.assert_array_equal(rows.geometry[0].parts[0], SQUARE[0])
+
+
+def test_parts_of_one_object_share_an_id_and_files_keep_theirs():
+    def part(instance=None, number=None):
+        return Shape("a", "f", vertices=SQUARE, rule="edge", instance=instance, number=number)
+
+    rows = rows_of(
+        [part(), part("x", 7), part(number=1), part("x", 9), part(number=1), part(number=-3)],
+        (12, 12),
+        {"a": 0},
+    )
+    assert rows.instance.tolist() == [2, 7, 1, 7, 3, 4]
+
+
+def test_a_box_has_no_pixels_and_keeps_its_corners():
+    corners = (np.array([[1.5, 2], [4, 5]]),)
+    rows = rows_of(
+        [Shape("a", "f", RowKind.BOX, corners, "box", source={"bbox": [1.5, 2, 2.5, 3]})],
+        (9, 9),
+        {"a": 0},
+    )
+    assert rows.kind.tolist() == [RowKind.BOX]
+    assert rows.masks.areas.tolist() == [0]
+    assert rows.source[0] == {"bbox": [1.5, 2, 2.5, 3]}
+
+
+def test_a_bitmap_of_another_frame_is_refused_with_its_place():
+    shape = Shape("a", "file.json: object 3", mask=Masks.empty(1, (3, 4)))
+    with pytest.raises(FormatError, match="object 3: the bitmap is for another frame"):
+        rows_of([shape], (9, 9), {"a": 0})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([[0, 0], [1, 1]], "fewer than 3 vertices"),
+        ([[0, 0], [1, float("nan")], [2, 2]], "not finite"),
+        ([[0, 0], [1, 10**400], [2, 2]], "pairs of numbers"),
+        ([0, 1, 2], "pairs of numbers"),
+        ([["a", 1]], "pairs of numbers"),
+        (None, "pairs of numbers"),
+    ],
+)
+def test_vertices_that_are_none_are_refused_with_their_place(values, said):
+    with pytest.raises(FormatError, match=f"here: .*{said}"):
+        checked_vertices(values, "here")
