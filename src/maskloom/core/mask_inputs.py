@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskloom.core import coco_rle, dense, fill, painters
+from maskloom.core import coco_rle, dense, fill, fill_gdal, painters
 from maskloom.core.algebra import unite_groups
 from maskloom.core.components import gather
 from maskloom.core.id_maps import scan_ids
@@ -22,7 +22,7 @@ from maskloom.errors import MaskError
 Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int64]]
 """sizes, boxes, counts, offsets."""
 
-_RULES = ("coco", "edge", "centre", "center", "grid")
+_RULES = ("coco", "edge", "centre", "center", "grid", "gdal")
 _TOO_LARGE = "the tight box of a mask holds 2**32 pixels or more"
 
 
@@ -212,7 +212,10 @@ def polygons_to_columns(
     by_object = _offsets([len(object_) for object_ in objects])
     code = {"coco": fill.COCO, "centre": fill.CENTRE, "center": fill.CENTRE}.get(rule, fill.GRID)
     groups = np.arange(len(rings) + 1) if code == fill.COCO else by_object
-    segments, offsets, bad = fill.fill(points, ring_offsets, groups, size, code)
+    if rule == "gdal":
+        segments, offsets, bad = fill_gdal.fill_gdal(points, ring_offsets, groups, size)
+    else:
+        segments, offsets, bad = fill.fill(points, ring_offsets, groups, size, code)
     if bad >= 0:
         raise MaskError(
             "a polygon crosses more than 2**26 column centres",

@@ -114,11 +114,10 @@ class Masks:
         Args:
             objects: vertices (x, y) in pixel-edge coordinates; rings close implicitly.
             size_hw: the frame (H, W); what lies outside it is cut off.
-            rule: "coco" unions rings as pycocotools fills them, bit for bit; "edge" takes
-                axis-parallel rings with whole corners, "centre" any rings, both by even-odd
-                parity at pixel centres; "grid" is "centre" on a 1/64 px grid in integers.
-                "opencv", "opencv-round", "pil", "pil-outline" and "skimage" are what those
-                programs paint; see `painters`.
+            rule: "coco" unions rings as pycocotools fills them; by even-odd parity at pixel
+                centres "edge" takes axis-parallel rings with whole corners, "centre" any, "grid"
+                any on a 1/64 px grid, "gdal" any with GDAL's ties. "opencv", "opencv-round", "pil",
+                "pil-outline" and "skimage" are what those programs paint; see `painters`.
 
         Raises:
             MaskError: fewer than 3 vertices, or one that is not finite or beyond 2**24.
