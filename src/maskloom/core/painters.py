@@ -8,15 +8,19 @@ their versions. Vertices are the numbers that the program is given, verbatim.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Points
+from maskloom.errors import MaskError
 
 Canvas = NDArray[np.uint8]
 Painter = Callable[[Sequence[Points], NDArray[np.int64], Canvas], None]
 _WHOLE = 1 << 24
+MAX_CANVAS = 1 << 30
+"""Pixels that one object may span: a byte each while it is painted."""
 
 
 def _opencv(how: Callable[[Points], Points]) -> Painter:
@@ -80,13 +84,37 @@ def paint(rings: Sequence[Points], size: NDArray[np.int64], rule: str) -> tuple[
     if not len(points):
         return 0, 0, np.zeros((0, 0), np.uint8)
     # A margin: outlines, and roundings to the next pixel.
-    low = np.maximum(np.floor(points.min(axis=0)).astype(np.int64) - 1, 0)
-    high = np.minimum(np.ceil(points.max(axis=0)).astype(np.int64) + 2, size[::-1])
-    if (high <= low).any():
-        return 0, 0, np.zeros((0, 0), np.uint8)
+    low, canvas = window(np.floor(points.min(axis=0)) - 1, np.ceil(points.max(axis=0)) + 2, size)
+    high = low + canvas.shape[::-1]
     if rule.startswith("pil") and int(high.prod()) <= _WHOLE:
         # Pillow's single precision rounds otherwise near the frame's corner than far from it.
-        low = np.zeros(2, np.int64)
-    canvas = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), np.uint8)
-    PAINTERS[rule](rings, low, canvas)
+        low, canvas = window(np.zeros(2), high, size)
+    if canvas.size:
+        PAINTERS[rule](rings, low, canvas)
     return int(low[0]), int(low[1]), canvas
+
+
+def window(
+    low: NDArray[Any], high: NDArray[Any], size: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Canvas]:
+    """The part of the frame that an object spans: its corner (x, y) and a canvas of zeros.
+
+    Args:
+        low: (x, y) of the first corner, whole numbers; what lies outside the frame is cut off.
+        high: likewise of the last.
+        size: the frame (H, W).
+
+    Raises:
+        MaskError: it holds more pixels than are painted at once.
+    """
+    corner = np.maximum(low.astype(np.int64), 0)
+    sides = np.minimum(high.astype(np.int64), size[::-1]) - corner
+    if (sides <= 0).any():
+        return np.zeros(2, np.int64), np.zeros((0, 0), np.uint8)
+    if int(sides.prod()) > MAX_CANVAS:
+        raise MaskError(
+            f"an object spans more than {MAX_CANVAS} px",
+            seen=f"{sides[0]} × {sides[1]}",
+            hint="check the size of the image, or cut it into tiles",
+        )
+    return corner, np.zeros((int(sides[1]), int(sides[0])), np.uint8)
