@@ -8,24 +8,27 @@ Source: VOC2012 development kit, sections 3.1 and 4 (VOCreadxml, bndbox).
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
-from xml.sax.saxutils import escape
 
-from maskloom.errors import FormatError, WriteError
+from maskloom.errors import FormatError
+from maskloom.formats import safe_xml
+from maskloom.formats.safe_xml import (
+    Bounds,
+    read_xml_tree,
+    text_of_value,
+    value_of_text,
+    xml_lines,
+)
 
 MAX_BYTES = 1 << 24
+BOUNDS = Bounds(MAX_BYTES, elements=100_000)
 FLAGS = ("truncated", "occluded", "difficult")
-_MAX_DEPTH = 32
-_MAX_ELEMENTS = 100_000
 _SWITCH = {"0": False, "1": True, "false": False, "true": True}
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 Element = list[Any]
 Box = tuple[float, float, float, float]
@@ -89,55 +92,16 @@ def xml_text(size: tuple[int, int], objects: Sequence[VocObject], head: Sequence
     if not any(e[0] == "size" for e in kept):
         kept.append(["size", "", sides])
     root = ["annotation", "", [*kept, *map(_element, objects)]]
-    return "".join(_lines(root, 0))
+    return "".join(xml_lines(_node(root)))
 
 
 def _tree(path: Path) -> Element:
-    """The root element; the parser is told to refuse what can make a small file large."""
-    stack: list[Element] = [["", "", []]]
-    count = 0
+    """The root element as [tag, text, children]; VOC uses no XML attributes."""
 
-    def refuse_doctype(*_: object) -> None:
-        raise FormatError(
-            "an annotation with a DTD or entities", where=path, hint="remove the <!DOCTYPE ...>"
-        )
+    def plain(element: safe_xml.Element) -> Element:
+        return [element.tag, element.text, [plain(child) for child in element.children]]
 
-    def start(tag: str, _: object) -> None:
-        nonlocal count
-        count += 1
-        if len(stack) > _MAX_DEPTH or count > _MAX_ELEMENTS:
-            most = f"{_MAX_ELEMENTS} elements or {_MAX_DEPTH} levels of them"
-            raise FormatError(f"an annotation of more than {most}", where=path, seen=tag)
-        stack[-1][2].append([tag, "", []])
-        stack.append(stack[-1][2][-1])
-
-    def end(_: str) -> None:
-        element = stack.pop()
-        element[1] = element[1].strip()
-
-    def text(data: str) -> None:
-        stack[-1][1] += data
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = refuse_doctype
-    parser.EntityDeclHandler = refuse_doctype
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = text
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise FormatError(
-                f"an annotation of more than {MAX_BYTES} bytes", where=path, seen=size
-            )
-        parser.Parse(path.read_bytes(), True)  # noqa: FBT003 - the last piece, by position only
-    except OSError as error:
-        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise FormatError("not valid XML", where=path, seen=error, hint="copy it again") from error
-    root: Element = stack[0][2][0]
-    return root
+    return plain(read_xml_tree(path, BOUNDS))
 
 
 def _object(element: Element, where: str) -> VocObject:
@@ -156,7 +120,7 @@ def _object(element: Element, where: str) -> VocObject:
         elif tag == "pose" and text and not below:
             attributes[tag] = text
         elif tag == "attributes":
-            attributes |= {_text(a, "name"): _value(_text(a, "value")) for a in below}
+            attributes |= {_text(a, "name"): value_of_text(_text(a, "value")) for a in below}
         elif tag not in ("name", "bndbox"):
             rest.append(child)
     return VocObject(name, _box(box, f"{where}, {name}"), attributes, rest)
@@ -195,19 +159,6 @@ def _text(element: Element, tag: str) -> str:
     return next((str(child[1]) for child in element[2] if child[0] == tag), "")
 
 
-def _value(text: str) -> Any:
-    """An attribute's value; what JSON does not know is text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _value_text(value: Any) -> str:
-    plain = isinstance(value, str) and value == value.strip() and _value(value) == value
-    return value if plain and value else json.dumps(value, ensure_ascii=False)
-
-
 def _element(one: VocObject) -> Element:
     x0, y0, x1, y1 = one.box
     others = dict(one.attributes)
@@ -221,21 +172,13 @@ def _element(one: VocObject) -> Element:
     children.append(["bndbox", "", [[side, f"{value:.10g}", []] for side, value in sides]])
     if others:
         listed = [
-            ["attribute", "", [["name", key, []], ["value", _value_text(others[key]), []]]]
+            ["attribute", "", [["name", key, []], ["value", text_of_value(others[key]), []]]]
             for key in sorted(others)
         ]
         children.append(["attributes", "", listed])
     return ["object", "", [*children, *one.rest]]
 
 
-def _lines(element: Element, depth: int) -> Iterator[str]:
+def _node(element: Element) -> safe_xml.Element:
     tag, text, children = element
-    if _FORBIDDEN.search(text):
-        raise WriteError("XML cannot hold a control character", where=tag, seen=text)
-    if not children:
-        yield f"{'  ' * depth}<{tag}>{escape(text)}</{tag}>\n"
-        return
-    yield f"{'  ' * depth}<{tag}>{escape(text)}\n"
-    for child in children:
-        yield from _lines(child, depth + 1)
-    yield f"{'  ' * depth}</{tag}>\n"
+    return safe_xml.Element(tag, {}, text, [_node(child) for child in children])
