@@ -7,7 +7,7 @@ Where images lie is `coco_images.py`, what shapes become `shapes.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,23 @@ from maskloom.errors import FormatError
 from maskloom.formats.coco_images import found_image, image_folders, safe_names
 from maskloom.formats.maps import check_size, size_of
 from maskloom.formats.shapes import Shape, rows_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """The annotations of an image as a file lists them, made one by one, so that one can be bad.
+
+    Args:
+        listed: what `make` takes.
+        make: (entry, (H, W)) → its shape; raises FormatError for an invalid one.
+    """
+
+    listed: Sequence[Any]
+    make: Callable[[Any, tuple[int, int]], Shape]
+
+    def __call__(self, size: tuple[int, int]) -> list[Shape]:
+        """All shapes, in order."""
+        return [self.make(entry, size) for entry in self.listed]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +51,7 @@ class Document:
         key: of the sample; "" is the file name without its suffix.
         coverage: of its labels.
         extra: what the format keeps of the image beyond its shapes, for its own writer.
+        sequence, index: of a frame, the sequence it belongs to and its number there.
     """
 
     file_name: str
@@ -44,6 +62,8 @@ class Document:
     key: str = ""
     coverage: Coverage = FULL
     extra: Mapping[str, Any] = field(default_factory=dict)
+    sequence: str | None = None
+    index: int | None = None
 
 
 def dataset_of_documents(
@@ -55,6 +75,7 @@ def dataset_of_documents(
     fmt: str,
     warnings: Sequence[str] = (),
     extra: Mapping[str, Any] | None = None,
+    skip_bad: bool = False,
 ) -> Dataset:
     """One data set of all documents; labels are made when asked for.
 
@@ -66,6 +87,8 @@ def dataset_of_documents(
         fmt: the format's name, under which `Document.extra` is kept in `Sample.extra`.
         warnings: of the reader.
         extra: of the data set.
+        skip_bad: leave invalid annotations out of documents whose shapes are `Entries`, and
+            count them in the warnings.
 
     Raises:
         FormatError (on reading a sample): an invalid shape, an image of another size, a size that
@@ -91,9 +114,21 @@ def dataset_of_documents(
         )
         owners[key] = one
         samples.append(
-            Sample(key, ImageRef(found, one.size), file_name=one.file_name, extra={fmt: one.extra})
+            Sample(
+                key,
+                ImageRef(found, one.size),
+                kind="image" if one.sequence is None else "frame",
+                sequence=one.sequence,
+                index=one.index,
+                file_name=one.file_name,
+                extra={fmt: one.extra},
+            )
         )
     positions = {category.name: i for i, category in enumerate(taxonomy)}
+    bad: list[str] = []
+    if skip_bad:
+        for sample in samples:
+            owners[sample.key] = _sound(owners[sample.key], sample, positions, bad)
 
     def labels_of(sample: Sample) -> Labels:
         return _labels(owners[sample.key], sample, positions)
@@ -105,7 +140,7 @@ def dataset_of_documents(
         labels_of,
         _splits(owners),
         name=path.name,
-        warnings=(*warnings, *_absent(ordered, safe)),
+        warnings=(*warnings, *_left_out(bad), *_absent(ordered, safe)),
         extra={} if extra is None else extra,
     )
 
@@ -114,6 +149,7 @@ def taxonomy_of_names(
     names: Iterable[str],
     *,
     stuff: Iterable[str] = (),
+    void: Iterable[str] = (),
     ids: Mapping[str, int] | None = None,
     fmt: str,
 ) -> Taxonomy:
@@ -122,11 +158,12 @@ def taxonomy_of_names(
     Args:
         names: as the files say them.
         stuff: those of them that are stuff.
+        void: those of them whose pixels count nowhere.
         ids: name → the format's own number.
         fmt: the format's name, for its numbers.
     """
     listed = list(dict.fromkeys(names))
-    areas = set(stuff)
+    areas, nowhere = set(stuff), set(void)
     numbers = ids or {}
     return Taxonomy(
         tuple(
@@ -134,11 +171,25 @@ def taxonomy_of_names(
                 key,
                 name,
                 "stuff" if name in areas else "thing",
+                void=name in nowhere,
                 ids=((fmt, numbers[name]),) if name in numbers else (),
             )
             for key, name in zip(unique_keys(listed), listed, strict=True)
         )
     )
+
+
+def with_names(taxonomy: Taxonomy, names: Iterable[str], *, void: Iterable[str] = ()) -> Taxonomy:
+    """A taxonomy of a side file with the categories that label files name besides."""
+    known = {category.name for category in taxonomy}
+    more = [name for name in dict.fromkeys(names) if name not in known]
+    if not more:
+        return taxonomy
+    taken = list(taxonomy.keys)
+    keys = unique_keys([*taken, *more])[len(taken) :]
+    nowhere = set(void)
+    fresh = [Category(k, n, void=n in nowhere) for k, n in zip(keys, more, strict=True)]
+    return replace(taxonomy, categories=(*taxonomy.categories, *fresh))
 
 
 def _keys(documents: Sequence[Document], safe: Mapping[str, str]) -> list[str]:
@@ -150,6 +201,15 @@ def _keys(documents: Sequence[Document], safe: Mapping[str, str]) -> list[str]:
 
 
 def _labels(document: Document, sample: Sample, positions: Mapping[str, int]) -> Labels:
+    size = _size(document, sample)
+    shapes = document.shapes(size)
+    for shape in shapes:
+        _check_category(shape, positions)
+    return Labels(size, rows=rows_of(shapes, size, positions), coverage=document.coverage)
+
+
+def _size(document: Document, sample: Sample) -> tuple[int, int]:
+    """(H, W) of the label file and the image, which must agree."""
     pixels = size_of(sample)
     size = document.size or pixels
     if size is None:
@@ -160,16 +220,42 @@ def _labels(document: Document, sample: Sample, positions: Mapping[str, int]) ->
             hint="give the images with --images ROOT",
         )
     check_size(document.path, size, pixels)
-    shapes = document.shapes(size)
-    for shape in shapes:
-        if shape.category not in positions:
-            raise FormatError(
-                "a category that the file does not declare",
-                where=shape.where,
-                seen=shape.category,
-                hint=f"declared are {', '.join(list(positions)[:10]) or 'none'}",
-            )
-    return Labels(size, rows=rows_of(shapes, size, positions), coverage=document.coverage)
+    return size
+
+
+def _check_category(shape: Shape, positions: Mapping[str, int]) -> None:
+    if shape.category not in positions:
+        raise FormatError(
+            "a category that the file does not declare",
+            where=shape.where,
+            seen=shape.category,
+            hint=f"declared are {', '.join(list(positions)[:10]) or 'none'}",
+        )
+
+
+def _sound(
+    document: Document, sample: Sample, positions: Mapping[str, int], bad: list[str]
+) -> Document:
+    """The document without its invalid entries; what is wrong with them is appended to `bad`."""
+    if not isinstance(document.shapes, Entries):
+        return document
+    size = _size(document, sample)
+    entries = document.shapes
+    kept = []
+    for entry in entries.listed:
+        try:
+            shape = entries.make(entry, size)
+            _check_category(shape, positions)
+            rows_of([shape], size, positions)
+        except FormatError as error:
+            bad.append(error.message)
+        else:
+            kept.append(entry)
+    return replace(document, shapes=Entries(kept, entries.make))
+
+
+def _left_out(bad: Sequence[str]) -> tuple[str, ...]:
+    return (f"{len(bad)} invalid annotations were left out, first: {bad[0]}",) if bad else ()
 
 
 def _splits(owners: Mapping[str, Document]) -> dict[str, tuple[str, ...]]:
