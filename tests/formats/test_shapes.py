@@ -6,6 +6,7 @@ import pytest
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
+from maskloom.formats.documents import taxonomy_of_names, with_names
 from maskloom.formats.shapes import Shape, checked_vertices, rows_of
 
 SQUARE = (np.array([[0, 0], [9, 0], [9, 9], [0, 9]], float),)
@@ -29,6 +30,29 @@ def test_parts_of_one_object_share_an_id_and_files_keep_theirs():
         {"a": 0},
     )
     assert rows.instance.tolist() == [2, 7, 1, 7, 3, 4]
+
+
+def test_a_part_names_the_object_that_it_is_part_of():
+    def one(instance, parent=None, number=None):
+        return Shape(
+            "a", "f", vertices=SQUARE, rule="edge", instance=instance, parent=parent, number=number
+        )
+
+    shapes = [one("hand", "man"), one("man", number=9), one("hat", "nobody")]
+    rows = rows_of(shapes, (12, 12), {"a": 0})
+    assert rows.instance.tolist() == [1, 9, 2]
+    assert rows.parent.tolist() == [9, -1, -1]
+
+
+def test_names_that_label_files_add_to_a_side_file_get_keys_of_their_own():
+    known = taxonomy_of_names(["Car", "nothing"], void=["nothing"], fmt="x")
+    assert [c.void for c in known] == [False, True]
+    more = with_names(known, ["Car", "new car", "ignored"], void=["ignored"])
+    assert [(c.key, c.name, c.void) for c in more][2:] == [
+        ("new-car", "new car", False),
+        ("ignored", "ignored", True),
+    ]
+    assert with_names(known, ["Car"]) is known
 
 
 def test_a_box_has_no_pixels_and_keeps_its_corners():

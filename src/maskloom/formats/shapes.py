@@ -33,6 +33,7 @@ class Shape:
         mask: one row of the image's frame, where the file holds pixels.
         instance: shapes of one object share it; None is an object of its own.
         number: the object's id where the file tells one (positive); None takes a free one.
+        parent: `instance` of the object that this one is part of.
         score: in [0, 1]; NaN none.
         source: fields that are not interpreted, and the file's own id, box and area.
     """
@@ -45,6 +46,7 @@ class Shape:
     mask: Masks | None = None
     instance: Hashable = None
     number: int | None = None
+    parent: Hashable = None
     score: float = math.nan
     crowd: bool = False
     z_order: int = 0
@@ -66,10 +68,12 @@ def rows_of(shapes: Sequence[Shape], size: tuple[int, int], names: Mapping[str, 
     """
     if not shapes:
         return Rows.make(Masks.empty(0, size), np.zeros(0, np.int32))
+    instances, parents = instances_of(shapes)
     return Rows.make(
         Masks.concatenate([_mask(shape, size) for shape in shapes]),
         np.array([names[shape.category] for shape in shapes], np.int32),
-        instance=_instances(shapes),
+        instance=instances,
+        parent=parents,
         kind=np.array([shape.kind for shape in shapes], np.uint8),
         score=np.array([shape.score for shape in shapes], np.float64),
         crowd=np.array([shape.crowd for shape in shapes], np.bool_),
@@ -133,8 +137,11 @@ def _mask(shape: Shape, size: tuple[int, int]) -> Masks:
         raise FormatError(error.what, where=shape.where, seen=error.seen) from error
 
 
-def _instances(shapes: Sequence[Shape]) -> NDArray[np.int64]:
-    """Ids of objects: the file's own where it tells one that is free, else the next free number."""
+def instances_of(shapes: Sequence[Shape]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids of objects, and of those they are part of (-1 none), one of each per shape.
+
+    An id is the file's own where it tells one that is free, else the next free number.
+    """
     taken = {shape.number for shape in shapes if shape.number is not None and shape.number > 0}
     known: dict[Hashable, int] = {}
     used: set[int] = set()
@@ -153,4 +160,5 @@ def _instances(shapes: Sequence[Shape]) -> NDArray[np.int64]:
         out[i] = own
         if shape.instance is not None:
             known[shape.instance] = own
-    return out
+    parents = [-1 if shape.parent is None else known.get(shape.parent, -1) for shape in shapes]
+    return out, np.array(parents, np.int64)
