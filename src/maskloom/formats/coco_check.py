@@ -7,6 +7,7 @@ each is one error that names file, annotation, field and value.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ def is_id(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """A finite number, which a bool is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """A finite number, which a bool is not; whole numbers may be too large for a float."""
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return good and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]
 
 
 def listed(data: Mapping[str, Any], name: str, path: Path) -> list[dict[str, Any]]:

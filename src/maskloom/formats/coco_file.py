@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskloom.errors import FormatError
-from maskloom.formats.coco_check import (
-    BadAnnotation,
-    check_annotation,
-    check_categories,
-    check_images,
-    garbled_runs,
-    listed,
-)
-from maskloom.formats.folders import read_json
+from maskloom.formats.coco_check import check_categories, check_images, listed
+from maskloom.formats.coco_index import index_annotations
+from maskloom.formats.json_outline import Entries, Outline, outline, parse
 
 TOP = frozenset({"images", "annotations", "categories"})
 _END = 1 << 16
+_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +27,7 @@ class CocoFile:
         annotations: by image id, in order of the file.
         head: what else stands at the top of the file (info, licenses, ...).
         skipped: messages about annotations that were left out.
+        used: ids of categories that annotations name.
     """
 
     path: Path
@@ -41,6 +37,7 @@ class CocoFile:
     annotations: Mapping[int, list[Mapping[str, Any]]]
     head: Mapping[str, Any]
     skipped: tuple[str, ...]
+    used: frozenset[int]
 
 
 def json_ends(path: Path) -> str:
@@ -59,7 +56,7 @@ def json_ends(path: Path) -> str:
 
 
 def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None) -> CocoFile:
-    """Parse and check one file.
+    """Check one file; its annotations are parsed when they are asked for.
 
     Args:
         path: an instances file, or a results list.
@@ -70,87 +67,48 @@ def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile |
     Raises:
         FormatError: not JSON, not COCO, or an invalid entry.
     """
-    data = read_json(path)
-    if isinstance(data, list):
-        if like is None:
-            raise FormatError(
-                "a results list names no images and categories",
-                where=path,
-                hint="give its ground truth with --set from.like=TRUTH.json",
-            )
-        data = {"annotations": data}
+    found = outline(path)
+    if "" in found.values:
+        seen = type(found.values[""]).__name__
+        raise FormatError("neither an object nor a list", where=path, seen=seen)
+    entries = found.lists.get("")
+    if entries is None:
+        images = check_images(_parsed(found, "images"), path)
+        categories = check_categories(_parsed(found, "categories"), path)
+        entries = _list(found, "annotations")
+    elif like is not None:
         images, categories = like.images, like.categories
-    elif isinstance(data, dict):
-        _refuse_panoptic(data, path)
-        images = check_images(listed(data, "images", path), path)
-        categories = check_categories(listed(data, "categories", path), path)
     else:
-        raise FormatError("neither an object nor a list", where=path, seen=type(data).__name__)
-    head = {k: v for k, v in data.items() if k not in TOP}
-    by_image, skipped = _index(
-        listed(data, "annotations", path),
-        images,
-        categories,
-        path,
-        need_id=like is None,
-        skip_bad=skip_bad,
+        raise FormatError(
+            "a results list names no images and categories",
+            where=path,
+            hint="give its ground truth with --set from.like=TRUTH.json",
+        )
+    indexed = index_annotations(
+        found, entries, images, categories, need_id=like is None, skip_bad=skip_bad
     )
-    return CocoFile(path, split, images, categories, by_image, head, skipped)
+    head = found.values | {k: _parsed(found, k) for k in found.lists if k and k not in TOP}
+    used = indexed.categories
+    return CocoFile(path, split, images, categories, indexed.by_image, head, indexed.skipped, used)
 
 
-def _refuse_panoptic(data: Mapping[str, Any], path: Path) -> None:
-    """Segments in place of masks are no invalid annotations, but another format.
+def _list(found: Outline, name: str) -> Entries:
+    """A list at the top of the file, which panoptic files have too.
 
     Raises:
-        FormatError: the file is COCO panoptic.
+        FormatError: it is not there.
     """
-    entries = data.get("annotations")
-    if isinstance(entries, list) and any(
-        isinstance(entry, dict) and "segments_info" in entry for entry in entries
-    ):
-        raise FormatError(
-            "this is a COCO panoptic file, not one of COCO instances",
-            where=path,
-            seen='"segments_info" in its annotations',
-            hint="read it with --from coco-panoptic",
-        )
+    if name in found.lists:
+        return found.lists[name]
+    listed(found.values | dict.fromkeys(found.lists), name, found.path)
+    raise AssertionError(name)
 
 
-def _index(
-    annotations: Sequence[Mapping[str, Any]],
-    images: Mapping[int, Any],
-    categories: Mapping[int, Any],
-    path: Path,
-    *,
-    need_id: bool,
-    skip_bad: bool,
-) -> tuple[dict[int, list[Mapping[str, Any]]], tuple[str, ...]]:
-    """Valid annotations by image id."""
-    by_image: dict[int, list[Mapping[str, Any]]] = {}
-    skipped: list[str] = []
-    seen: set[int] = set()
-
-    def refuse(bad: BadAnnotation, name: object) -> None:
-        error = bad.error(path, name)
-        if not skip_bad:
-            raise error
-        skipped.append(error.message)
-
-    for i, annotation in enumerate(annotations):
-        name = annotation.get("id", f"at position {i}")
-        try:
-            check_annotation(annotation, images, categories, need_id=need_id)
-            if annotation.get("id") in seen:
-                raise BadAnnotation("id", "two annotations share an id", annotation["id"])
-        except BadAnnotation as bad:
-            refuse(bad, name)
-            continue
-        if "id" in annotation:
-            seen.add(annotation["id"])
-        by_image.setdefault(annotation["image_id"], []).append(annotation)
-    for image_id, own in by_image.items():
-        garbled = {id(a): bad for a, bad in garbled_runs(own)}
-        for annotation in [a for a in own if id(a) in garbled]:
-            refuse(garbled[id(annotation)], annotation.get("id", f"of image {image_id}"))
-            own.remove(annotation)
-    return by_image, tuple(skipped)
+def _parsed(found: Outline, name: str) -> list[Any]:
+    entries = _list(found, name)
+    out: list[Any] = []
+    for _, _, text in found.chunks(entries, _CHUNK):
+        out += parse(b"[" + text + b"]", found.path)
+    if name in TOP:
+        listed({name: out}, name, found.path)
+    return out

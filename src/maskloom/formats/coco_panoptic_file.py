@@ -72,7 +72,8 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
         maps[image] = {k: v for k, v in annotation.items() if k != "segments_info"}
         messages += left_out
     head = {k: v for k, v in data.items() if k not in TOP}
-    coco = CocoFile(path, split, images, categories, segments, head, tuple(messages))
+    used = frozenset(one["category_id"] for own in segments.values() for one in own)
+    coco = CocoFile(path, split, images, categories, segments, head, tuple(messages), used)
     return PanopticFile(coco, maps)
 
 

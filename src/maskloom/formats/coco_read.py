@@ -139,7 +139,7 @@ def _taxonomy(
     categories: Mapping[int, Mapping[str, Any]], files: Sequence[CocoFile]
 ) -> tuple[Taxonomy, tuple[str, ...]]:
     """The categories, with a warning where two have one name and so one gets another."""
-    used = {a["category_id"] for f in files for own in f.annotations.values() for a in own}
+    used = frozenset[int]().union(*(f.used for f in files))
     names: dict[int, str] = {}
     taken: set[str] = set()
     # One that labels use keeps its name before one that none uses.

@@ -1,0 +1,309 @@
+"""Where the entries of a large JSON file stand, found in one pass over its bytes.
+
+Only brackets, commas and colons near the top are looked at, block by block, so that memory does
+not grow with the file. What stands between them is parsed by whoever needs it, entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.kernel import Bytes, Ints, kernel, load_word
+from maskloom.errors import FormatError
+
+_BLOCK = 1 << 22
+_DEEPEST = 2
+_BOM = b"\xef\xbb\xbf"
+_HINT = "copy it again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """The entries of a list: bytes from `starts` to `ends` of the file, (N,) int64 each."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """One JSON file.
+
+    Args:
+        path: the file.
+        stamp: its size and time, by which a file that changed is told.
+        lists: key → entries, of lists at the top of an object; "" is a file that is a list.
+        values: key → parsed value, of everything else at the top.
+    """
+
+    path: Path
+    stamp: tuple[int, int]
+    lists: dict[str, Entries]
+    values: dict[str, Any]
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes of the file.
+
+        Raises:
+            FormatError: it changed since it was outlined, or cannot be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                data = file.read(end - start)
+                stamp = _stamp(self.path)
+        except OSError as error:
+            raise FormatError(f"cannot read: {error.strerror}", where=self.path) from error
+        if stamp != self.stamp or len(data) != end - start:
+            raise FormatError(
+                "the file changed while it was being read", where=self.path, hint="start again"
+            )
+        return data
+
+    def parsed(self, entries: Entries, index: int) -> Any:
+        """One entry.
+
+        Raises:
+            FormatError: it is not valid JSON.
+        """
+        return parse(self.read(int(entries.starts[index]), int(entries.ends[index])), self.path)
+
+    def chunks(self, entries: Entries, most: int) -> Iterator[tuple[int, int, bytes]]:
+        """(first, last + 1, bytes) of runs of entries of about `most` bytes, at least one entry."""
+        first = 0
+        while first < len(entries):
+            limit = int(entries.starts[first]) + most
+            last = max(first + 1, int(np.searchsorted(entries.ends, limit, side="right")))
+            yield first, last, self.read(int(entries.starts[first]), int(entries.ends[last - 1]))
+            first = last
+
+
+def parse(text: bytes, path: Path) -> Any:
+    """A JSON text; NaN and infinities are let through, for checks that name them.
+
+    Raises:
+        FormatError: it is not valid JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    import json
+
+    try:
+        return json.loads(text)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FormatError("not valid JSON", where=path, seen=error, hint=_HINT) from error
+
+
+def outline(path: Path) -> Outline:
+    """Find the lists at the top of a JSON file, and parse what else stands there.
+
+    Raises:
+        FormatError: it cannot be read, or its brackets do not match.
+    """
+    try:
+        stamp = _stamp(path)
+        places, signs, skip = _signs(path)
+    except OSError as error:
+        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+    found = Outline(path, stamp, {}, {})
+    if not len(signs):
+        found.values[""] = parse(found.read(skip, stamp[0]), path)
+        return found
+    _refuse_around(found, skip, places)
+    if signs[0] == ord("["):
+        found.lists[""] = _entries(found, places, signs, 0, len(signs) - 1, depth=1)
+        return found
+    _members(found, places, signs)
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _signs(path: Path) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
+    """Places and kinds of the signs near the top, and where the text begins.
+
+    Raises:
+        FormatError: brackets that do not match.
+    """
+    state = np.zeros(4, np.int64)  # depth, in a string, after a backslash, fault
+    places: list[NDArray[np.int64]] = []
+    signs: list[NDArray[np.uint8]] = []
+    at = 0
+    with path.open("rb") as file:
+        skip = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+        file.seek(skip)
+        at = skip
+        while block := file.read(_BLOCK):
+            data = np.frombuffer(block, np.uint8)
+            where = _scan(data, state, _DEEPEST)
+            places.append(where + at)
+            signs.append(data[where])
+            at += len(block)
+            if state[3]:
+                break
+    if state[0] or state[1] or state[3]:
+        what = "the file ends within a value" if not state[3] else "brackets do not match"
+        raise FormatError(f"not valid JSON: {what}", where=path, seen=f"byte {at}", hint=_HINT)
+    empty = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
+    return np.concatenate(places or empty[0]), np.concatenate(signs or empty[1]), skip
+
+
+@kernel
+def _scan(block: Bytes, state: Ints, deepest: int) -> Ints:
+    """Places of brackets, commas and colons down to a depth; goes on from `state`."""
+    out = np.empty(256, np.int64)
+    k = 0
+    i = _jump(block, 0, state, deepest)
+    while i < block.size and not state[3]:
+        if _is_sign(block[i], state, deepest):
+            if k == out.size:
+                grown = np.empty(2 * k, np.int64)
+                grown[:k] = out
+                out = grown
+            out[k] = i
+            k += 1
+        i = _jump(block, i + 1, state, deepest)
+    return out[:k].copy()
+
+
+@kernel
+def _jump(block: Bytes, i: int, state: Ints, deepest: int) -> int:
+    """Over numbers and text, eight bytes at a time, while none of them matters."""
+    if state[1] and not state[2]:
+        while i + 8 <= block.size and not _ends_text(load_word(block, i)):
+            i += 8
+    elif state[0] > deepest:
+        while i + 8 <= block.size and not _ends_numbers(load_word(block, i)):
+            i += 8
+    return i
+
+
+@kernel
+def _is_sign(sign: int, state: Ints, deepest: int) -> bool:
+    """Take one byte into the state; whether it is a sign that stands near the top."""
+    if state[1]:
+        quote = sign == 34 and not state[2]
+        state[2] = sign == 92 and not state[2]  # backslash
+        state[1] = not quote
+        return False
+    if sign == 34:
+        state[1] = 1
+        return False
+    near = state[0] <= deepest
+    if sign in (91, 123):  # [ {
+        state[0] += 1
+        return state[0] <= deepest
+    if sign in (93, 125):  # ] }
+        state[0] -= 1
+        state[3] = state[0] < 0
+        return near
+    return near and sign in (44, 58)  # , :
+
+
+@kernel
+def _has(word: int, sign: int) -> bool:
+    """Whether one of eight bytes is a sign."""
+    apart = word ^ np.uint64(sign) * np.uint64(0x0101010101010101)
+    low, high = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+    return ((apart - low) & ~apart & high) != np.uint64(0)
+
+
+@kernel
+def _ends_text(word: int) -> bool:
+    """A quote or a backslash among eight bytes."""
+    return _has(word, 34) or _has(word, 92)
+
+
+@kernel
+def _ends_numbers(word: int) -> bool:
+    """A quote or anything from @ on, brackets among them; digits, commas and spaces lie below."""
+    return (word & np.uint64(0xC0C0C0C0C0C0C0C0)) != np.uint64(0) or _has(word, 34)
+
+
+def _refuse_around(found: Outline, skip: int, places: NDArray[np.int64]) -> None:
+    """Nothing but spaces stands before and after the outermost brackets."""
+    first, last, size = int(places[0]), int(places[-1]) + 1, found.stamp[0]
+    for start, end in ((skip, first), (last, size)):
+        if end - start > _BLOCK or found.read(start, end).strip():
+            raise FormatError(
+                "not valid JSON: text outside its brackets",
+                where=found.path,
+                seen=f"byte {start}",
+                hint=_HINT,
+            )
+
+
+def _members(found: Outline, places: NDArray[np.int64], signs: NDArray[np.uint8]) -> None:
+    """Sort the members of the outermost object into lists and values."""
+    opens, closes = np.isin(signs, (91, 123)), np.isin(signs, (93, 125))
+    depth = np.cumsum(opens.astype(np.int64) - closes)
+    # A closing sign belongs to the level that it closes.
+    level = depth + closes
+    top = np.flatnonzero(level == 1)
+    text_start = int(places[0]) + 1
+    colon = -1
+    for i in top[1:].tolist():
+        if signs[i] == ord(":"):
+            colon = i
+            continue
+        end = int(places[i])
+        if colon < 0:
+            if found.read(text_start, end).strip() or len(top) > 2:
+                raise FormatError(
+                    "not valid JSON: a member without a colon",
+                    where=found.path,
+                    seen=f"byte {end}",
+                    hint=_HINT,
+                )
+            continue
+        key = parse(found.read(text_start, int(places[colon])), found.path)
+        first, last = colon + 1, i - 1
+        is_list = first < last and signs[first] == ord("[") and signs[last] == ord("]")
+        if is_list:
+            found.lists[key] = _entries(found, places, signs, first, last, depth=2, level=level)
+        else:
+            found.values[key] = parse(found.read(int(places[colon]) + 1, end), found.path)
+        text_start, colon = end + 1, -1
+
+
+def _entries(
+    found: Outline,
+    places: NDArray[np.int64],
+    signs: NDArray[np.uint8],
+    first: int,
+    last: int,
+    *,
+    depth: int,
+    level: NDArray[np.int64] | None = None,
+) -> Entries:
+    """The entries between an opening and a closing bracket."""
+    inner = slice(first + 1, last)
+    commas = signs[inner] == ord(",")
+    if level is not None:
+        commas &= level[inner] == depth
+    else:
+        opens, closes = np.isin(signs, (91, 123)), np.isin(signs, (93, 125))
+        commas &= np.cumsum(opens.astype(np.int64) - closes)[inner] == depth
+    cuts = places[inner][commas]
+    starts = np.concatenate([[places[first]], cuts]) + 1
+    ends = np.concatenate([cuts, [places[last]]])
+    if len(starts) == 1 and ends[0] - starts[0] <= _BLOCK:
+        text = found.read(int(starts[0]), int(ends[0]))
+        if not text.strip():
+            return Entries(starts[:0], ends[:0])
+    return Entries(starts, ends)
