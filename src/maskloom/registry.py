@@ -59,18 +59,8 @@ FORMATS: dict[str, Entry] = {
         "Cityscapes: labelIds and instanceIds maps, polygons JSON, leftImg8bit images",
         ("semantic", "instance", "panoptic"),
     ),
-    "nifti": Entry(
-        "maskloom.formats.nifti:FORMAT",
-        "NIfTI label volumes (.nii.gz) beside image volumes, with affine",
-        ("semantic", "instance"),
-    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
-    ),
-    "geotiff": Entry(
-        "maskloom.formats.geotiff:FORMAT",
-        "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
-        ("semantic", "instance"),
     ),
 }
 
