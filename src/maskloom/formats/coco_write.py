@@ -27,6 +27,7 @@ from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
+from maskloom.formats.spool import Spool
 from maskloom.store.files import atomic_file, safe_join
 
 HOLDS = Holds(
@@ -48,7 +49,7 @@ class Write(WriteOptions):
 
 
 class CocoWriter:
-    """Collects entries and writes the files at the end."""
+    """Collects entries, annotations on disk, and writes the files at the end."""
 
     def __init__(
         self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
@@ -60,7 +61,9 @@ class CocoWriter:
         self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.entries: dict[str, dict[str, Any]] = {}
-        self.annotations: dict[str, list[dict[str, Any]]] = {}
+        self.annotations = Spool(target)
+        self.ids: dict[str, list[Any]] = {}
+        self.used: dict[str, frozenset[int]] = {}
         self.holds = Holds(
             **{
                 **{n: getattr(HOLDS, n) for n in Holds.__slots__},
@@ -83,17 +86,19 @@ class CocoWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the entries of one image and place the image."""
         image_labels_only(labels.size, self.target)
-        own = dict(sample.extra.get("coco", {}))
         name = image_name(sample)
         self.entries[sample.key] = {
-            **own,
+            **sample.extra.get("coco", {}),
             "file_name": name,
             "height": labels.size[0],
             "width": labels.size[1],
         }
         self.images.put(sample, name)
         rows = _annotation_rows(instance_rows(labels))
-        self.annotations[sample.key] = [self._annotation(rows, i) for i in range(len(rows))]
+        own = [self._annotation(rows, i) for i in range(len(rows))]
+        self.annotations.put(sample.key, own)
+        self.ids[sample.key] = [one.get("id") for one in own]
+        self.used[sample.key] = frozenset(one["category_id"] for one in own)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file, or one per split."""
@@ -143,9 +148,8 @@ class CocoWriter:
     def _write(self, file: Path, split: str, keys: list[str]) -> None:
         image_ids = kept_ids([self.entries[k].get("id") for k in keys])
         ordered = sorted(zip(image_ids, keys, strict=True))
-        listed = [(image_id, a) for image_id, k in ordered for a in self.annotations[k]]
-        ids = kept_ids([a.get("id") for _, a in listed])
-        used = {a["category_id"] for _, a in listed}
+        ids = iter(kept_ids([own for _, k in ordered for own in self.ids[k]]))
+        used = frozenset[int]().union(*(self.used[k] for k in keys))
         categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
         numbers = category_ids(self.taxonomy, categories)
         heads = self.extra.get("heads", {})
@@ -155,8 +159,14 @@ class CocoWriter:
         parts["images"] = ({**self.entries[k], "id": image_id} for image_id, k in ordered)
         parts["categories"] = [self._category(i, numbers[i]) for i in categories]
         parts["annotations"] = (
-            {**a, "id": own, "image_id": image_id, "category_id": numbers[a["category_id"]]}
-            for own, (image_id, a) in zip(ids, listed, strict=True)
+            {
+                **one,
+                "id": next(ids),
+                "image_id": image_id,
+                "category_id": numbers[one["category_id"]],
+            }
+            for image_id, k in ordered
+            for one in self.annotations.get(k)
         )
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.writelines(json_lines(parts))
@@ -203,6 +213,8 @@ def image_name(sample: Sample) -> str:
 def kept_ids(own: list[Any]) -> list[int]:
     """The ids that came along; what has none, or one that is taken, gets the next free number."""
     known = {v for v in own if type(v) is int}
+    if len(known) == len(own):
+        return own
     fresh = itertools.count(max(known, default=0) + 1)
     ids: list[int] = []
     for value in own:
