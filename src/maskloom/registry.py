@@ -62,6 +62,11 @@ FORMATS: dict[str, Entry] = {
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
+    "geotiff": Entry(
+        "maskloom.formats.geotiff:FORMAT",
+        "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
+        ("semantic", "instance"),
+    ),
 }
 
 METHODS: dict[str, Entry] = {

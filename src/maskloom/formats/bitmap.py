@@ -87,9 +87,9 @@ def detect(path: Path) -> float:
         text = side.read_text("utf-8", "replace")
         if any(f'"kind": "{kind}"' in text for kind in ("class", "instance", "binary")):
             return 0.97
-    if _parts(path):
+    if layout(path):
         return 0.8
-    first = next(iter(_bare(path)), None)
+    first = next(iter(bare_maps(path)), None)
     if first is None or (path / "images").is_dir():
         return 0.0
     try:
@@ -104,7 +104,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     Raises:
         FormatError: no maps, ids without meaning, or a damaged side file.
     """
-    pairs, n_images = _pairs(path, options, images)
+    pairs, n_images = pairs_of(path, options, images)
     if not pairs:
         raise FormatError("no label maps found", where=path, hint=LOOKS_FOR)
     by_key = {p.key: p.labels for p in pairs}
@@ -137,7 +137,7 @@ def _dataset(
     )
 
 
-def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], int]:
+def pairs_of(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], int]:
     """Maps with their images, and the number of images; -1 where none are expected."""
     if options.masks is not None or options.images is not None:
         folder = named_folder(path, options.images, "images") if options.images else None
@@ -148,7 +148,7 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
             masks = path if usual is None or usual == folder else usual
         parts: list[tuple[str | None, Path, Path | None]] = [(None, masks, folder)]
     else:
-        parts = _parts(path) or [(None, path, None)]
+        parts = layout(path) or [(None, path, None)]
     found: list[Pair] = []
     n_images = -1
     for split, masks, usual in parts:
@@ -171,7 +171,7 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
     return unique_pairs(found), n_images
 
 
-def _parts(path: Path) -> list[tuple[str | None, Path, Path | None]]:
+def layout(path: Path) -> list[tuple[str | None, Path, Path | None]]:
     """(split, maps, images) of images + masks here, in split folders, or of split sub-folders."""
     if side := _side_part(path):
         return side
@@ -247,7 +247,7 @@ def _same_folder(folder: Path, options: Read) -> tuple[dict[str, Path], dict[str
     return list_files(folder, (".jpg", ".jpeg")), list_files(folder, (".png",))
 
 
-def _bare(path: Path) -> list[Path]:
+def bare_maps(path: Path) -> list[Path]:
     """Map files directly in a folder or in its sub-folders, if nothing else lies there."""
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
     if any(p.suffix.lower() in (".jpg", ".jpeg") for p in files):

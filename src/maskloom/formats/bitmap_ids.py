@@ -6,7 +6,7 @@ and foreground; otherwise every id is a class (0 too), and 255 (65535 in 16 bit)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -51,9 +51,21 @@ class Coding:
 
 
 def coding_of(
-    options: Any, side: Mapping[str, Any], files: Sequence[Path], *, where: Path
+    options: Any,
+    side: Mapping[str, Any],
+    files: Sequence[Path],
+    *,
+    where: Path,
+    read: Callable[[Path], NDArray[Any]] = read_map,
 ) -> Coding:
     """What the maps of a data set mean, by options, side file, or the values that occur.
+
+    Args:
+        options: `kind`, `taxonomy`, `colors`, `category` and `void`, as `bitmap` has them.
+        side: what `taxonomy.json` says, or nothing.
+        files: the maps.
+        where: named in errors.
+        read: gives the values of a map that count.
 
     Raises:
         FormatError: colours without a table, or more than 65,534 classes.
@@ -76,7 +88,7 @@ def coding_of(
         return _binary(options, data, source)
     if data:
         return _classes(Taxonomy.from_json(data, where=source), options.void, data)
-    values, deep = _scan(files)
+    values, deep = _scan(files, read)
     if kind == "auto" and values <= {0, 255} and options.void is None:
         return _binary(options, {}, where)
     found = _found(values, deep=deep, void=options.void, where=where)
@@ -120,12 +132,12 @@ def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
     return values[..., 0]
 
 
-def _scan(files: Sequence[Path]) -> tuple[set[int], bool]:
+def _scan(files: Sequence[Path], read: Callable[[Path], NDArray[Any]]) -> tuple[set[int], bool]:
     """All values that occur, and whether any file has 16 bit."""
     values: set[int] = set()
     deep = False
     for file in track(files, "looking at ids", unit="maps"):
-        array = read_map(file)
+        array = read(file)
         if array.ndim == 3:
             array = _flat(array, file)
         deep |= array.dtype.itemsize > 1

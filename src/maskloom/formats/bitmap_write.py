@@ -76,30 +76,46 @@ class BitmapWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
-        return losses_of(HOLDS[self._kind(labels)], sample.key, labels, self.taxonomy)
+        return losses_of(HOLDS[self.kind_of(labels)], sample.key, labels, self.taxonomy)
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
-        image_labels_only(labels.size, self.target)
-        kind = self._kind(labels)
-        if kind == "instance":
-            values: NDArray[Any] = _object_ids(labels, self._path(sample.key))
-        elif kind == "binary":
-            values = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
-        else:
-            values = classes_to_values(
-                class_map(labels, self.taxonomy),
-                self.ids,
-                void=self.void,
-                background=self.background,
-            )
-        write_png(self._path(sample.key), values)
+        write_png(self._path(sample.key), self.values(self._path(sample.key), labels))
         self.images.put(sample)
+
+    def values(self, path: Path, labels: Labels, *, most: int = 65535) -> NDArray[Any]:
+        """The map of some labels, of the chosen kind: bool, uint8 or as wide as it must be.
+
+        Args:
+            path: of the map, named in errors.
+            labels: of an image.
+            most: how large object ids may be.
+        """
+        image_labels_only(labels.size, self.target)
+        kind = self.kind_of(labels)
+        if kind == "instance":
+            return _object_ids(labels, path, most)
+        if kind == "binary":
+            inside: NDArray[Any] = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
+            return inside
+        classes = class_map(labels, self.taxonomy)
+        return classes_to_values(classes, self.ids, void=self.void, background=self.background)
 
     def put_large(self, sample: Sample, large: LargeMap) -> None:
         """Write one map of any size as DST/masks/KEY.tif, tiled and with reduced levels.
 
         Object ids may pass 65,535 there: they are stored in 32 bit.
+        """
+        read, dtype = self.large_values(sample.key, large)
+        path = safe_join(self.folder, f"{sample.key}.tif")
+        write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
+        self.images.put(sample)
+
+    def large_values(self, key: str, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
+        """(reads windows of what is stored, its type).
+
+        Raises:
+            UsageError: object ids are asked for, and there are none.
         """
         if self.kind == "auto":
             one = len(self.taxonomy.scored) == 1
@@ -107,17 +123,12 @@ class BitmapWriter:
         if self.kind == "instance" and large.ids is None:
             raise UsageError(
                 "instance maps hold objects, and the labels are a class map",
-                where=sample.key,
+                where=key,
                 hint="leave out --set to.kind=instance",
             )
-        read, dtype = (
-            (large.ids, np.dtype(np.uint32))
-            if self.kind == "instance" and large.ids is not None
-            else self._value_reader(large)
-        )
-        path = safe_join(self.folder, f"{sample.key}.tif")
-        write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
-        self.images.put(sample)
+        if self.kind == "instance" and large.ids is not None:
+            return large.ids, np.dtype(np.uint32)
+        return self._value_reader(large)
 
     def _value_reader(self, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
         """(reads windows of what is stored for classes, its type)."""
@@ -135,9 +146,9 @@ class BitmapWriter:
             return binary, np.dtype(np.uint8)
         return values, values(0, 1, 0, 1).dtype
 
-    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-        """Write the side file."""
-        fields: dict[str, Any] = {"kind": self.kind if self.kind != "auto" else "class"}
+    def finish(self, splits: Mapping[str, tuple[str, ...]], **more: Any) -> tuple[str, ...]:
+        """Write the side file, and in it what another format adds."""
+        fields = {"kind": self.kind if self.kind != "auto" else "class", **more}
         fields["masks"] = self.masks
         taxonomy = self.taxonomy
         if fields["kind"] == "class":
@@ -146,7 +157,7 @@ class BitmapWriter:
         write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
 
-    def _kind(self, labels: Labels) -> str:
+    def kind_of(self, labels: Labels) -> str:
         """The kind of map; automatic is decided by the first sample and then kept."""
         if self.kind == "auto":
             one = len(self.taxonomy.scored) == 1
@@ -213,20 +224,21 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
     return own
 
 
-def _object_ids(labels: Labels, path: Path) -> NDArray[Any]:
-    """The map of object ids: the rows' own where they fit 16 bit, else 1..n."""
+def _object_ids(labels: Labels, path: Path, most: int) -> NDArray[Any]:
+    """The map of object ids: the rows' own where they fit, else 1..n."""
     rows = joined_parts(instance_rows(labels))
     own = rows.instance
-    if len(rows) > 65535:
+    if len(rows) > most:
         raise WriteError(
-            "an instance map holds 65535 objects",
+            f"an instance map holds {most} objects",
             where=path,
             seen=len(rows),
             hint="write --to coco or --to objects",
         )
-    if len(rows) and own.min() >= 1 and own.max() <= 65535:
+    if len(rows) and own.min() >= 1 and own.max() <= min(most, np.iinfo(np.int32).max):
         out = np.zeros(labels.size, np.int32)
         rows.masks.paint(out, own)
     else:
         out = instance_map(rows, labels.size)
-    return out.astype(np.uint8 if out.max(initial=0) <= 255 else np.uint16)
+    top = out.max(initial=0)
+    return out.astype(np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.uint32)

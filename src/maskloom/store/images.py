@@ -78,7 +78,7 @@ def read_map(path: Path) -> NDArray[Any]:
         ImageError: as for `read_image`, but that a TIFF may be as large as memory allows; or a
             TIFF of fractions or of other channels.
     """
-    _map_size(path)
+    map_size(path)
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_stored(path))
         return np.ascontiguousarray(upright(array, orientation))
@@ -103,7 +103,7 @@ def is_color(path: Path) -> bool:
     Raises:
         ImageError: missing, empty, not an image, or over `MAX_PIXELS`.
     """
-    _map_size(path)
+    map_size(path)
     if is_tiff(path):
         return int(decoding(path, lambda: tiff.channels(path))) > 1
     with _opened(path) as image:
@@ -221,8 +221,12 @@ def decoding(path: Path, work: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _map_size(path: Path) -> tuple[int, int]:
-    """(H, W) of a label map; a TIFF may be as large as memory allows."""
+def map_size(path: Path) -> tuple[int, int]:
+    """(H, W) of a label map from its header; a TIFF may be as large as memory allows.
+
+    Raises:
+        ImageError: missing, empty, not an image, or too large to be read as a whole.
+    """
     if not is_tiff(path):
         return image_size(path)
     height, width = image_size(path, most=_MAX_MAP_PIXELS)

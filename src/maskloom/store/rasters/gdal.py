@@ -190,17 +190,26 @@ def gdal_size(path: Path) -> tuple[int, int]:
 
 def _tags_of(file: Any) -> Georeference | None:
     """The GeoTIFF tags that GDAL writes for the frame of a file."""
+    if file.crs is None and file.transform.is_identity:
+        return None
+    return tags_of(file.crs, file.transform)
+
+
+def tags_of(crs: Any, transform: Any) -> Georeference | None:
+    """The GeoTIFF tags that GDAL writes.
+
+    Args:
+        crs: of rasterio, or what it makes one of; None is none.
+        transform: affine, pixel edge → map.
+    """
+    import tifffile
     from rasterio.io import MemoryFile
 
     from maskloom.store.rasters.segments import page_georeference
 
-    if file.crs is None and file.transform.is_identity:
-        return None
-    import tifffile
-
     with MemoryFile() as memory:
         profile = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
-        with memory.open(**profile, crs=file.crs, transform=file.transform):
+        with memory.open(**profile, crs=crs, transform=transform):
             pass
         memory.seek(0)
         with tifffile.TiffFile(memory) as copy:

@@ -1,0 +1,149 @@
+"""Where the pixels of a raster lie in the world: affine and coordinate reference system.
+
+Affines map pixel edges; files whose header counts from pixel centres (RasterPixelIsPoint) are
+turned by GDAL. Pixels are read elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.errors import FormatError
+from maskloom.store.images import is_tiff
+from maskloom.store.rasters.gdal import DRIVERS, GdalWindows, tags_of
+from maskloom.store.rasters.raster import Georeference
+
+Affine = tuple[tuple[float, ...], ...]
+# Headers are written with fewer digits than they were computed with.
+_SAME_GRID_PX = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What the header of a raster says beyond its pixels.
+
+    Args:
+        size: (H, W) as stored.
+        affine: 3×3 pixel edge (x, y, 1) → map coordinates; empty where there is none.
+        crs: EPSG code or WKT; None where there is none.
+        nodata: the value of pixels without data.
+        bands: how many there are.
+    """
+
+    size: tuple[int, int]
+    affine: Affine = ()
+    crs: str | None = None
+    nodata: float | None = None
+    bands: int = 1
+
+    @property
+    def placed(self) -> bool:
+        """Whether it lies anywhere in the world."""
+        return bool(self.affine) or self.crs is not None
+
+
+def placement_of(path: Path) -> Placement | None:
+    """Where a raster lies; None of a file that is none of GDAL's (PNG, JPEG).
+
+    Raises:
+        MissingExtra: rasterio is not installed.
+        ImageError: the file is damaged.
+    """
+    driver = "GTiff" if is_tiff(path) else DRIVERS.get(path.suffix.lower())
+    if driver is None:
+        return None
+    windows = GdalWindows(path, driver)
+    try:
+        file = windows.file
+        return Placement(
+            (int(file.height), int(file.width)),
+            () if file.transform.is_identity else _rows(file.transform),
+            None if file.crs is None else str(file.crs.to_string()),
+            None if file.nodata is None else float(file.nodata),
+            int(file.count),
+        )
+    finally:
+        windows.close()
+
+
+def refuse_other_place(mask: Path, one: Placement, image: Path, other: Placement) -> None:
+    """Refuse a map that lies elsewhere than its image; what says nothing agrees with anything.
+
+    Raises:
+        FormatError: another coordinate system, or another grid of pixels; names both.
+    """
+    if one.crs is not None and other.crs is not None and not same_crs(one.crs, other.crs):
+        raise FormatError(
+            "the mask and its image are in different coordinate systems",
+            where=mask,
+            seen=f"{_short(one.crs)}, image {image.name}: {_short(other.crs)}",
+            hint="warp one to the other: gdalwarp -r near -t_srs",
+        )
+    if not one.affine or not other.affine:
+        return
+    apart = _offsets_px(one, other)
+    if np.abs(apart).max() <= _SAME_GRID_PX:
+        return
+    x, y = apart[0] + 0.0
+    half = np.allclose(np.abs(apart), 0.5, atol=_SAME_GRID_PX)
+    raise FormatError(
+        "the mask lies half a pixel beside its image"
+        if half
+        else "the mask and its image have different transforms",
+        where=mask,
+        seen=f"upper left corner {x:.4g}, {y:.4g} px off that of image {image.name}",
+        hint="one of the two counts from pixel centres and the other from edges: correct its "
+        "AREA_OR_POINT or transform"
+        if half
+        else "pair it with its own image, or warp it to the image's grid",
+    )
+
+
+def same_crs(one: str, other: str) -> bool:
+    """Whether two coordinate reference systems are the same."""
+    from rasterio.crs import CRS
+
+    return one == other or bool(CRS.from_string(one) == CRS.from_string(other))
+
+
+def geo_tags(affine: Affine, crs: str | None) -> Georeference | None:
+    """GeoTIFF tags of a place; None of no place.
+
+    Args:
+        affine: 3×3 pixel edge → map, or empty.
+        crs: EPSG code or WKT.
+    """
+    if not affine and crs is None:
+        return None
+    from rasterio.transform import Affine as Transform
+
+    return tags_of(crs, Transform(*affine[0], *affine[1]) if affine else Transform.identity())
+
+
+def _rows(transform: Any) -> Affine:
+    return (
+        (float(transform.a), float(transform.b), float(transform.c)),
+        (float(transform.d), float(transform.e), float(transform.f)),
+        (0.0, 0.0, 1.0),
+    )
+
+
+def _offsets_px(one: Placement, other: Placement) -> NDArray[np.float64]:
+    """(4, 2): how far the corners of one frame lie from the same pixels of the other, in px."""
+    height, width = one.size
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float)
+    mine, yours = np.array(one.affine), np.array(other.affine)
+    try:
+        pixels: NDArray[np.float64] = np.linalg.solve(yours, mine @ corners.T).T
+    except np.linalg.LinAlgError:
+        return np.full((4, 2), np.inf)
+    return pixels[:, :2] - corners[:, :2]
+
+
+def _short(crs: str) -> str:
+    return crs if len(crs) <= 40 else f"{crs[:40]}..."
