@@ -17,6 +17,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import UsageError
 from maskloom.formats.loss import Holds, Loss
 
 ImagePlacement = Literal["copy", "link", "none"]
@@ -108,7 +109,9 @@ class Format:
         read: (path, options, images root or None) → data set.
         writer: (target, taxonomy, options, the data set's `extra`) → `Writer`.
         file_suffix: of targets that are one file; empty where a target is always a folder.
+        dims: 2 for images, 3 for volumes: the frames that its writer takes.
         large: its writer takes maps of any size in windows (`LargeWriter`).
+        written: it has a writer; False with `only_read`.
     """
 
     name: str
@@ -121,7 +124,9 @@ class Format:
     read: Callable[[Path, Any, Path | None], Dataset]
     writer: Callable[..., Writer]
     file_suffix: str = ""
+    dims: tuple[int, ...] = (2,)
     large: bool = False
+    written: bool = True
 
 
 Extra = Mapping[str, Any]
@@ -139,3 +144,18 @@ def writer_for(
     return fmt.writer(
         target, taxonomy, fmt.WriteOptions() if options is None else options, extra or {}
     )
+
+
+def only_read(name: str) -> Callable[..., Writer]:
+    """The writer of a format that is never written.
+
+    Args:
+        name: of the format.
+    """
+
+    def writer(target: Path, *_: object) -> Writer:
+        raise UsageError(
+            f"{name} is only read", where=target, hint="`maskloom list formats` names the others"
+        )
+
+    return writer

@@ -115,4 +115,5 @@ FORMAT = Format(
     detect,
     read,
     _writer,
+    written=False,
 )
