@@ -59,6 +59,11 @@ FORMATS: dict[str, Entry] = {
         "Cityscapes: labelIds and instanceIds maps, polygons JSON, leftImg8bit images",
         ("semantic", "instance", "panoptic"),
     ),
+    "labelme": Entry(
+        "maskloom.formats.labelme:FORMAT",
+        "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

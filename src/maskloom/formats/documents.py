@@ -50,6 +50,7 @@ class Document:
         split: that it belongs to.
         key: of the sample; "" is the file name without its suffix.
         coverage: of its labels.
+        image: where the image lies, if the format knows; None is looked for by its name.
         extra: what the format keeps of the image beyond its shapes, for its own writer.
         sequence, index: of a frame, the sequence it belongs to and its number there.
     """
@@ -61,6 +62,7 @@ class Document:
     split: str | None = None
     key: str = ""
     coverage: Coverage = FULL
+    image: Path | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     sequence: str | None = None
     index: int | None = None
@@ -109,7 +111,7 @@ def dataset_of_documents(
     owners: dict[str, Document] = {}
     samples = []
     for one, key in zip(listed, keys, strict=True):
-        found = found_image(
+        found = one.image or found_image(
             one.file_name, places[one.path.parent, one.split], safe, named=images is not None
         )
         owners[key] = one

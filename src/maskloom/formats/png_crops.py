@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import warnings
 import zlib
 from typing import Any
 
@@ -29,12 +30,12 @@ def text_bytes(text: object, where: str) -> bytes:
         FormatError: it is none.
     """
     if not isinstance(text, str):
-        raise FormatError("a mask is base64 text", where=where, seen=type(text).__name__)
+        raise FormatError("not a base64 text", where=where, seen=text)
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise FormatError(
-            "a mask is base64 text", where=where, seen=error, hint="export it again"
+            "not a base64 text", where=where, seen=error, hint="export it again"
         ) from error
 
 
@@ -69,7 +70,10 @@ def pixels_of(data: bytes, where: str) -> NDArray[np.bool_]:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=("PNG",))
+        with image:
             if image.size[0] * image.size[1] > MAX_PIXELS:
                 raise FormatError(
                     f"a mask that claims more than {MAX_PIXELS} pixels",
