@@ -59,6 +59,16 @@ FORMATS: dict[str, Entry] = {
         "Cityscapes: labelIds and instanceIds maps, polygons JSON, leftImg8bit images",
         ("semantic", "instance", "panoptic"),
     ),
+    "mapillary": Entry(
+        "maskloom.formats.mapillary:FORMAT",
+        "Mapillary Vistas v1.2 and v2.0: label and 16-bit instance maps with config JSON",
+        ("semantic", "instance", "panoptic"),
+    ),
+    "kitti": Entry(
+        "maskloom.formats.kitti:FORMAT",
+        "KITTI segmentation: image_2 with semantic and 16-bit instance maps",
+        ("semantic", "instance", "panoptic"),
+    ),
     "labelme": Entry(
         "maskloom.formats.labelme:FORMAT",
         "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",

@@ -15,23 +15,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import cityscapes_files, cityscapes_write
-from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.base import Format
 from maskloom.formats.cityscapes_files import ANNOTATIONS, IMAGES, LabelFiles, label_root, labelled
 from maskloom.formats.cityscapes_labels import (
     FORMAT_NAME,
     IGNORED,
     TRAIN_IDS,
     UNLABELED,
-    official_taxonomy,
+    StreetOptions,
+    street_numbering,
 )
 from maskloom.formats.cityscapes_polygons import (
     paint_polygons,
@@ -45,35 +42,26 @@ from maskloom.formats.folders import (
     Pair,
     absences,
     list_files,
-    read_json,
     read_side_file,
     samples_of,
     side_splits,
     splits_of,
     unique_pairs,
 )
-from maskloom.formats.maps import check_size, ids_to_classes, read_checked, size_of
+from maskloom.formats.maps import check_size, size_of
 from maskloom.formats.numbered import Numbering, labels_of_numbers
+from maskloom.formats.numbered_files import read_classes, read_objects
 
 LOOKS_FOR = "gtFine or gtCoarse, or *_gtFine_labelIds.png, _instanceIds.png or _polygons.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Read(ReadOptions):
+class Read(StreetOptions):
     """How to read Cityscapes."""
 
     labels: str | None = field(
         default=None,
         metadata={"help": "folder of the labels: gtFine (where it is there), gtCoarse"},
-    )
-    ignored: bool = field(
-        default=False,
-        metadata={
-            "help": "classes that the scores ignore (caravan, parking) are classes, not void"
-        },
-    )
-    taxonomy: Path | None = field(
-        default=None, metadata={"help": 'another label table: {"categories": [{"id": 1, ...}]}'}
     )
 
 
@@ -97,7 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     """
     root = label_root(path, options.labels)
     side = read_side_file(path)
-    meaning = _meaning(options, side, where=path)
+    meaning = street_numbering(options, side, PACKING, where=path / SIDE_FILE)
     found, files, n_images = _pairs(path, root, images, side)
     if not found:
         raise FormatError("no label files found", where=path, hint=LOOKS_FOR)
@@ -120,18 +108,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         name=path.name,
         warnings=notes + absences(found, n_images),
     )
-
-
-def _meaning(options: Read, side: Mapping[str, Any], *, where: Path) -> Numbering:
-    """The classes: of the option, of the side file, else the official ones."""
-    if options.taxonomy is not None:
-        taxonomy = Taxonomy.from_json(read_json(options.taxonomy), where=options.taxonomy)
-    elif side:
-        taxonomy = Taxonomy.from_json(side, where=where / SIDE_FILE)
-    else:
-        taxonomy = official_taxonomy(ignored_are_void=not options.ignored)
-    numbers = {v: p for v, p in taxonomy.ids(FORMAT_NAME).items() if v != UNLABELED}
-    return Numbering(PACKING, taxonomy, numbers, frozenset({UNLABELED}))
 
 
 def _pairs(
@@ -164,19 +140,18 @@ def _placed(sample: Sample) -> Sample:
 
 def _labels(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bool) -> Labels:
     """Of the file that says most: instance map, polygons, label map, map of train ids."""
-    data = read_polygons(files.polygons) if files.polygons is not None else None
+    if not files.objects:
+        return _class_map(files, meaning, sample, strict=strict)
+    data = None if files.polygons is None else read_polygons(files.polygons)
+    notes: tuple[str, ...] = ()
     if data is not None and files.polygons is not None:
         check_size(files.polygons, size_of_polygons(data), size_of(sample))
-    notes: tuple[str, ...] = ()
     if files.instances is not None:
-        values = read_checked(files.instances, sample)
-        labels = labels_of_numbers(values, meaning, where=files.instances, strict=strict)
-        notes = _contradictions(files, values, sample)
-    elif data is not None and files.polygons is not None:
-        values, notes = paint_polygons(data, meaning, where=files.polygons, strict=strict)
-        labels = labels_of_numbers(values, meaning, where=files.polygons)
+        labels = read_objects(files.instances, files.labels, meaning, sample, strict=strict)
     else:
-        return _class_map(files, meaning, sample, strict=strict)
+        assert data is not None
+        values, notes = paint_polygons(data, meaning, where=files.any, strict=strict)
+        labels = labels_of_numbers(values, meaning, where=files.any)
     if data is not None and files.polygons is not None:
         labels = with_geometry(labels, data, meaning, where=files.polygons, strict=strict)
         labels = labels.replace(extra={**labels.extra, FORMAT_NAME: {"polygons": data}})
@@ -184,50 +159,13 @@ def _labels(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bo
     return labels.replace(extra={**labels.extra, "notes": notes}) if notes else labels
 
 
-def _contradictions(files: LabelFiles, values: Any, sample: Sample) -> tuple[str, ...]:
-    """How many pixels have another class in the label map than in the instance map."""
-    if files.labels is None:
-        return ()
-    classes = read_checked(files.labels, sample)
-    wide = values.astype(np.int64)
-    told = np.where(wide < PACKING.step, wide, wide // PACKING.step)
-    if classes.shape != told.shape:
-        raise FormatError(
-            "the label map and the instance map differ in size",
-            where=files.labels,
-            seen=classes.shape,
-        )
-    differ = int(np.count_nonzero(classes != told))
-    return (f"{differ} px have another class in {files.labels.name}",) if differ else ()
-
-
 def _class_map(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bool) -> Labels:
-    """The class map; which void class a pixel has is kept beside it."""
-    path = files.labels or files.train_ids
-    assert path is not None
-    values = read_checked(path, sample)
-    size = (int(values.shape[0]), int(values.shape[1]))
-    if values.ndim == 3:
-        raise FormatError("a label map holds no colours", where=path, seen=values.shape)
-    numbers: dict[int, int] = {}
-    if files.labels is None:
-        numbers = {t: meaning.numbers[n] for t, n in TRAIN_IDS.items() if n in meaning.numbers}
-    ids = numbers or dict(meaning.numbers)
-    void = {v: p for v, p in ids.items() if meaning.taxonomy[p].void}
-    silent = UNLABELED if files.labels is not None else IGNORED
-    table = {**ids, **dict.fromkeys(void, -1), silent: -1}
-    unknown = () if strict else set(np.unique(values).tolist()) - set(table)
-    table |= dict.fromkeys(unknown, -1)
-    classes = ids_to_classes(values, table, len(meaning.taxonomy), where=path)
-    labels = Labels(size, class_map=classes)
-    if unknown:
-        count = int(np.isin(values, list(unknown)).sum())
-        labels = labels.replace(extra={"notes": (f"{count} px of unknown classes are left out",)})
-    masks, found = Masks.from_id_map(np.where(np.isin(values, list(void)), values, 0), background=0)
-    if not len(found):
-        return labels
-    kept = {meaning.taxonomy[void[v]].key: masks.to_coco(i) for i, v in enumerate(found.tolist())}
-    return labels.replace(extra={**labels.extra, FORMAT_NAME: {"void": kept}})
+    if files.labels is not None:
+        ids, silent, path = dict(meaning.numbers), UNLABELED, files.labels
+    else:
+        ids = {t: meaning.numbers[n] for t, n in TRAIN_IDS.items() if n in meaning.numbers}
+        silent, path = IGNORED, files.any
+    return read_classes(path, ids, silent, meaning.taxonomy, sample, strict=strict)
 
 
 FORMAT = Format(

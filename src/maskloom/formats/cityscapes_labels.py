@@ -8,10 +8,15 @@ Source: cityscapesScripts, helpers/labels.py.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.formats.base import ReadOptions
+from maskloom.formats.folders import read_json
+from maskloom.formats.numbered import Numbering, Packing
 
 FORMAT_NAME = "cityscapes"
 UNLABELED = 0
@@ -170,3 +175,30 @@ def with_numbers(taxonomy: Taxonomy, numbers: dict[int, int]) -> Taxonomy:
 def _named(category: Category) -> int | None:
     place = OFFICIAL.find(category.name)
     return None if place is None else dict(OFFICIAL[place].ids)[FORMAT_NAME]
+
+
+@dataclass(frozen=True, slots=True)
+class StreetOptions(ReadOptions):
+    """How to read maps with the numbers of Cityscapes."""
+
+    ignored: bool = field(
+        default=False,
+        metadata={"help": "classes that scores ignore (caravan, ...) are classes, not void"},
+    )
+    taxonomy: Path | None = field(
+        default=None, metadata={"help": 'another label table: {"categories": [{"id": 1, ...}]}'}
+    )
+
+
+def street_numbering(
+    options: StreetOptions, side: Mapping[str, Any], packing: Packing, *, where: Path
+) -> Numbering:
+    """The classes of a data set: those of the option, of its side file, else the official ones."""
+    if options.taxonomy is not None:
+        taxonomy = Taxonomy.from_json(read_json(options.taxonomy), where=options.taxonomy)
+    elif side:
+        taxonomy = Taxonomy.from_json(side, where=where)
+    else:
+        taxonomy = official_taxonomy(ignored_are_void=not options.ignored)
+    numbers = {v: p for v, p in taxonomy.ids(FORMAT_NAME).items() if v != UNLABELED}
+    return Numbering(packing, taxonomy, numbers, frozenset({UNLABELED}))

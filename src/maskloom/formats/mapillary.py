@@ -1,0 +1,175 @@
+"""Mapillary Vistas: SPLIT/images with SPLIT/VERSION/labels and instances, config_VERSION.json.
+
+An instance map holds label * 256 + n in 16 bit, n counted from 0. The configuration is
+`mapillary_config.py`, writing `mapillary_write.py`. Folders `panoptic` and `polygons` say the same
+of every pixel, and are not read.
+
+Source: Mapillary Vistas, README.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import FormatError, UsageError
+from maskloom.formats import mapillary_write
+from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.folders import (
+    SIDE_FILE,
+    Pair,
+    absences,
+    list_files,
+    read_side_file,
+    samples_of,
+    side_splits,
+    splits_of,
+    unique_pairs,
+)
+from maskloom.formats.mapillary_config import (
+    FORMAT_NAME,
+    MAX_LABELS,
+    read_config,
+    silent_label,
+    taxonomy_of,
+)
+from maskloom.formats.mapillary_write import CLASSES, IMAGES, OBJECTS, PACKING
+from maskloom.formats.numbered import Numbering
+from maskloom.formats.numbered_files import read_classes, read_objects
+
+LOOKS_FOR = "config.json or config_v1.2.json with labels, and SPLIT/images, SPLIT/v1.2/labels"
+_CONFIG = re.compile(r"config(?:_(v[\d.]+))?\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Read(ReadOptions):
+    """How to read Mapillary Vistas."""
+
+    version: str | None = field(
+        default=None, metadata={"help": "v1.2 or v2.0; by default the latest that is there"}
+    )
+
+
+def detect(path: Path) -> float:
+    """Known by the configuration beside folders of splits."""
+    if not path.is_dir():
+        return 0.0
+    versions = _configs(path)
+    return 0.96 if any(any(_parts(path, version)) for version in versions) else 0.0
+
+
+def read(path: Path, options: Read, images: Path | None) -> Dataset:
+    """The data set of a folder.
+
+    Raises:
+        FormatError: no maps, or a damaged configuration or side file.
+        UsageError: no such version.
+    """
+    version, notes = _version(path, options.version)
+    file = _configs(path)[version]
+    config = read_config(file)
+    side = read_side_file(path)
+    taxonomy = (
+        Taxonomy.from_json(side, where=path / SIDE_FILE) if side else taxonomy_of(config["labels"])
+    )
+    silent = silent_label(config["labels"])
+    numbers = {v: p for v, p in taxonomy.ids(FORMAT_NAME).items() if v != silent}
+    none = frozenset() if silent is None else frozenset({silent})
+    meaning = Numbering(PACKING, taxonomy, numbers, none)
+    pairs, classes, n_images = _pairs(path, version, images, side)
+    if not pairs:
+        raise FormatError("no labels or instances found", where=path, hint=LOOKS_FOR)
+    by_key = {p.key: p.labels for p in pairs}
+    strict = not options.skip_bad
+
+    def labels_of(sample: Sample) -> Labels:
+        own = by_key[sample.key]
+        if own in classes:
+            return read_objects(own, classes[own], meaning, sample, strict=strict)
+        none = MAX_LABELS if silent is None else silent
+        return read_classes(own, numbers, none, taxonomy, sample, strict=strict)
+
+    return Dataset(
+        taxonomy,
+        samples_of(pairs),
+        labels_of,
+        side_splits(side, by_key) if side.get("splits") else splits_of(pairs),
+        name=path.name,
+        warnings=notes + absences(pairs, n_images),
+        extra={FORMAT_NAME: {"config": config, "version": version}},
+    )
+
+
+def _configs(path: Path) -> dict[str, Path]:
+    """Version → configuration; the version of config.json is empty."""
+    found = {}
+    for file in sorted(path.glob("config*.json")):
+        match = _CONFIG.fullmatch(file.name)
+        if match is not None:
+            found[match[1] or ""] = file
+    return found
+
+
+def _version(path: Path, named: str | None) -> tuple[str, tuple[str, ...]]:
+    """The version to be read, and which others are there."""
+    present = [v for v in _configs(path) if any(_parts(path, v))]
+    if named is not None and named not in present:
+        known = ", ".join(present) or "none"
+        raise UsageError("no such version", where=path, seen=named, hint=f"there are: {known}")
+    if not present:
+        raise FormatError("no configuration with maps", where=path, hint=LOOKS_FOR)
+    chosen = named if named is not None else present[-1]
+    others = [v for v in present if v != chosen]
+    if not others:
+        return chosen, ()
+    said = f"read {chosen}, not {', '.join(others)}; choose with --set from.version={others[0]}"
+    return chosen, (said,)
+
+
+def _parts(path: Path, version: str) -> Iterator[tuple[str, Path, Path]]:
+    """(split, folder of maps, folder of images) of every split that has this version."""
+    for folder in sorted(p for p in path.iterdir() if p.is_dir()):
+        maps = folder / version if version else folder
+        if any((maps / name).is_dir() for name in (OBJECTS, CLASSES)):
+            yield folder.name, maps, folder / IMAGES
+
+
+def _pairs(
+    path: Path, version: str, images: Path | None, side: Mapping[str, Any]
+) -> tuple[list[Pair], dict[Path, Path | None], int]:
+    """Maps with their images, the label map beside each instance map, and the number of images."""
+    named = dict(side.get("keys", {}))
+    beside: dict[Path, Path | None] = {}
+    found: list[Pair] = []
+    n_images = 0
+    for split, folder, usual in _parts(path, version):
+        pictures = list_files(images or usual)
+        objects = list_files(folder / OBJECTS, (".png",))
+        classes = list_files(folder / CLASSES, (".png",))
+        beside |= {file: classes.get(key) for key, file in objects.items()}
+        for place, file in {**classes, **objects}.items():
+            key = str(named.get(f"{split}/{place}", place))
+            found.append(Pair(key, file, pictures.get(place), split))
+        n_images += len(pictures) if images is None else 0
+    pairs = unique_pairs(found)
+    return pairs, beside, n_images or sum(p.image is not None for p in pairs)
+
+
+FORMAT = Format(
+    FORMAT_NAME,
+    "Mapillary Vistas v1.2 and v2.0: label and 16-bit instance maps with config JSON",
+    mapillary_write.HOLDS,
+    LOOKS_FOR,
+    Read,
+    mapillary_write.Write,
+    detect,
+    read,
+    mapillary_write.writer,
+)

@@ -1,0 +1,129 @@
+"""Write Mapillary Vistas: label and instance maps by split and version, and the configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import UsageError
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.folders import image_labels_only, write_side_file
+from maskloom.formats.loss import Holds, Loss
+from maskloom.formats.mapillary_config import (
+    FORMAT_NAME,
+    configured,
+    silent_label,
+)
+from maskloom.formats.numbered import (
+    Packing,
+    losses_of_numbers,
+    numbering,
+    numbers_of_labels,
+)
+from maskloom.formats.numbered_files import IMAGE, SplitFiles, class_values, classes_of_numbers
+from maskloom.store.files import atomic_write_bytes
+from maskloom.store.images import write_png
+
+IMAGES, CLASSES, OBJECTS = "images", "labels", "instances"
+HOLDS = Holds(dense=True, instances=True, void=True, background=False, coverage=True)
+PACKING = Packing(step=256, first=0, most=256, plain=False, groups=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write Mapillary Vistas."""
+
+    version: Literal["auto", "v1.2", "v2.0"] = field(
+        default="auto", metadata={"help": "folder of the maps; auto: that of the source, else v1.2"}
+    )
+
+
+class MapillaryWriter:
+    """DST/SPLIT/VERSION/labels and instances, DST/SPLIT/images, DST/config_VERSION.json."""
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.target = target
+        said = dict(extra.get(FORMAT_NAME, {}))
+        own = str(said.get("version") or "v1.2")
+        self.version = own if options.version == "auto" else options.version
+        self.config, numbers = configured(taxonomy, said.get("config"))
+        silent = silent_label(self.config["labels"])
+        assert silent is not None
+        self.nothing = silent
+        self.taxonomy = _with_numbers(taxonomy, numbers)
+        self.meaning = numbering(PACKING, self.taxonomy, numbers, self.nothing)
+        self.palette = np.array([label["color"] for label in self.config["labels"]], np.uint8)
+        patterns = {
+            kind: f"{{split}}/{self.version}/{kind}/{{place}}.png" for kind in (CLASSES, OBJECTS)
+        }
+        self.files = SplitFiles(
+            target, {**patterns, IMAGE: f"{{split}}/{IMAGES}/{{place}}"}, options.images
+        )
+
+    def has(self, key: str) -> bool:
+        """Whether the label map is there."""
+        return self.files.exists(CLASSES, key)
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What numbers of class and object cannot hold."""
+        image_labels_only(labels.size, self.target)
+        return losses_of_numbers(sample.key, labels, self.meaning, HOLDS)
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write the maps of one image, the label map last, and place the image."""
+        image_labels_only(labels.size, self.target)
+        self.files.put_image(sample, sample.key)
+        if labels.rows is None:
+            classes = class_values(labels, self.meaning, self.nothing)
+        else:
+            nothing = PACKING.region(self.nothing)
+            values = numbers_of_labels(labels, self.meaning, nothing)
+            write_png(self.files.path(OBJECTS, sample.key), values)
+            classes = classes_of_numbers(values, PACKING)
+        path = self.files.path(CLASSES, sample.key)
+        write_png(path, classes.astype(np.uint8), palette=self.palette)
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Name the folders by split, write the configuration and the side file."""
+        listed, renamed = self.files.arrange(splits)
+        text = json.dumps(self.config, ensure_ascii=False)
+        atomic_write_bytes(self.target / f"config_{self.version}.json", text.encode())
+        write_side_file(self.target, self.taxonomy, listed, kind=FORMAT_NAME, keys=renamed)
+        return self.files.images.warnings()
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any] | None = None
+) -> MapillaryWriter:
+    """A writer into the folder `target`; `extra` may hold the configuration of the source.
+
+    Raises:
+        UsageError: a category is named as what is not labelled.
+    """
+    if any(c.name == "Unlabeled" and not c.void for c in taxonomy):
+        raise UsageError(
+            "a category that is not void is named Unlabeled, which says nothing here",
+            where=target,
+            hint="rename it with --map Unlabeled=NAME",
+        )
+    return MapillaryWriter(target, taxonomy, options, extra or {})
+
+
+def _with_numbers(taxonomy: Taxonomy, numbers: Mapping[int, int]) -> Taxonomy:
+    return replace(
+        taxonomy,
+        categories=tuple(
+            c.with_id(FORMAT_NAME, numbers[i]) if i in numbers else c
+            for i, c in enumerate(taxonomy)
+        ),
+    )
