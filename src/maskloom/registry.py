@@ -82,6 +82,11 @@ FORMATS: dict[str, Entry] = {
         "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
         ("semantic", "instance"),
     ),
+    "geojson": Entry(
+        "maskloom.formats.geojson:FORMAT",
+        "GeoJSON polygons in map coordinates beside the images in which they lie",
+        ("instance",),
+    ),
 }
 
 METHODS: dict[str, Entry] = {
