@@ -74,6 +74,11 @@ FORMATS: dict[str, Entry] = {
         "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
         ("instance",),
     ),
+    "nifti": Entry(
+        "maskloom.formats.nifti:FORMAT",
+        "NIfTI label volumes (.nii.gz) beside image volumes, with affine",
+        ("semantic", "instance"),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

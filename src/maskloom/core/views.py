@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import FULL, Labels, RowKind, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.volumes import paint_planes, volume_rows
 from maskloom.errors import DataError
 
 
@@ -25,11 +26,11 @@ def class_map(labels: Labels, taxonomy: Taxonomy) -> NDArray[Any]:
     that no row claims the background code.
 
     Args:
-        labels: of an image (H, W).
+        labels: of an image (H, W) or a volume (D, H, W), whose rows each lie in their plane.
         taxonomy: what its categories mean.
 
     Returns:
-        (H, W) uint8 or uint16 of positions, void and background codes (`labels.codes`).
+        uint8 or uint16 of that size: positions, void and background codes (`labels.codes`).
     """
     dtype = np.dtype(map_dtype(len(taxonomy)))
     void, background = codes(dtype)
@@ -42,23 +43,31 @@ def class_map(labels: Labels, taxonomy: Taxonomy) -> NDArray[Any]:
         values = np.array(
             [void if taxonomy[c].void else c for c in rows.category[order]], dtype=np.int64
         )
-        rows.masks[order].paint(out, values)
+        _paint(rows.take(order), out, values)
     return _outside_coverage(out, labels, taxonomy, void, background)
 
 
 def instance_rows(labels: Labels) -> Rows:
-    """Rows as they are, or one row per category of a class map (void and background left out)."""
+    """Rows as they are, or one row per category of a class map (void and background left out).
+
+    Of a volume it is one row per category and plane; those of one category are one object.
+    """
     if labels.rows is not None:
         return labels.rows
     assert labels.class_map is not None
-    masks, ids = Masks.from_id_map(labels.class_map, background=None)
     void, background = codes(labels.class_map.dtype)
+    if labels.class_map.ndim == 3:
+        masks, ids, planes = volume_rows(labels.class_map)
+        keep = (ids != void) & (ids != background)
+        masks, ids, planes = masks[np.flatnonzero(keep)], ids[keep], planes[keep]
+        return Rows.make(masks, ids, instance=ids + 1, plane=planes)
+    masks, ids = Masks.from_id_map(labels.class_map, background=None)
     keep = (ids != void) & (ids != background)
     return Rows.make(masks[np.flatnonzero(keep)], ids[keep])
 
 
 def instance_map(rows: Rows, size: tuple[int, ...]) -> NDArray[np.int32]:
-    """(H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere.
+    """(H, W) or (D, H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere.
 
     Later rows lie over earlier ones; parts of one object share its number.
     """
@@ -66,8 +75,16 @@ def instance_map(rows: Rows, size: tuple[int, ...]) -> NDArray[np.int32]:
     _, first, inverse = np.unique(rows.instance, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(1, len(first) + 1)
-    rows.masks.paint(out, rank[inverse])
+    _paint(rows, out, rank[inverse])
     return out
+
+
+def _paint(rows: Rows, out: NDArray[Any], values: NDArray[np.int64]) -> None:
+    """Values where rows are, in an image or each in its plane of a volume; later rows win."""
+    if out.ndim == 3:
+        paint_planes(rows.masks, rows.plane, out, values)
+    else:
+        rows.masks.paint(out, values)
 
 
 def class_areas(labels: Labels, taxonomy: Taxonomy) -> NDArray[np.int64]:

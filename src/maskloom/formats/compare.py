@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows, codes
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, instance_rows, recode
+from maskloom.core.volumes import SAME_PLACE, displacement, stacked
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.objects_write import joined_parts
 from maskloom.work.progress import track
@@ -28,6 +30,7 @@ class Difference:
     Args:
         objects, exact_objects: of the source, and those that came back the same.
         changed_pixels, changed_scores: what came back otherwise.
+        moved: volumes whose voxels came back elsewhere in space.
         first: the first sample that differs.
         labelled_pixels: pixels of the source's class maps that are not void; objects are not
             counted here.
@@ -39,6 +42,7 @@ class Difference:
     changed_scores: int = 0
     first: str = ""
     labelled_pixels: int = 0
+    moved: int = 0
 
     def __add__(self, other: Difference) -> Difference:
         """Both sums; what differs first in this one comes first."""
@@ -49,6 +53,7 @@ class Difference:
             self.changed_scores + other.changed_scores,
             self.first or other.first,
             self.labelled_pixels + other.labelled_pixels,
+            self.moved + other.moved,
         )
 
 
@@ -70,9 +75,18 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
     for key, other in track(pairs, "verifying", unit="images"):
         one, two = source.labels_of(ours[key]), back.labels_of(theirs[other])
         found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
-        differs = found.changed_pixels or found.changed_scores
+        if _moved(ours[key], theirs[other], one):
+            found = replace(found, moved=1)
+        differs = found.changed_pixels or found.changed_scores or found.moved
         total += replace(found, first=key) if differs else found
     return total
+
+
+def _moved(one: Sample, two: Sample, labels: Labels) -> bool:
+    """Whether a volume that says where it lies came back at another place."""
+    if len(labels.size) != 3 or not one.image.affine:
+        return False
+    return displacement(one.image.affine, two.image.affine, labels.size) > SAME_PLACE
 
 
 def _compare_labels(
@@ -83,12 +97,13 @@ def _compare_labels(
     *,
     scores: bool,
 ) -> Difference:
-    """Compare the labels of one sample, each in its own taxonomy.
+    """Compare the labels of one sample, each in its own taxonomy; volumes as tall images.
 
     `targets` are positions in the first taxonomy for each category of the second, or None.
     """
     if one.size != two.size:
         return Difference(0, 0, int(np.prod(one.size)))
+    one, two = stacked(one), stacked(two)
     if one.rows is None:
         pixels = class_map(one, taxonomies[0])
         labelled = int(np.count_nonzero(pixels != codes(pixels.dtype)[0]))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes, safe_join, writing
@@ -44,7 +44,7 @@ def list_files(
 
     Args:
         folder: searched with its sub-folders.
-        suffixes: in lower case, with the dot.
+        suffixes: in lower case, with the dot; may have two parts (`.nii.gz`).
         ending: only names whose stem ends so; it is cut from the key.
 
     Raises:
@@ -56,11 +56,12 @@ def list_files(
         subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if name.startswith(".") or path.suffix.lower() not in wanted:
+            suffix = _suffix(name, wanted)
+            if name.startswith(".") or not suffix:
                 continue
-            if not path.stem.endswith(ending):
+            key = path.relative_to(folder).as_posix()[: -len(suffix)]
+            if not key.endswith(ending):
                 continue
-            key = sample_key(path.relative_to(folder))
             key = key[: len(key) - len(ending)] if ending else key
             if key in found:
                 raise FormatError(
@@ -71,6 +72,15 @@ def list_files(
                 )
             found[key] = path
     return dict(sorted(found.items()))
+
+
+def _suffix(name: str, wanted: frozenset[str]) -> str:
+    """The longest of the suffixes that a name ends with."""
+    tail = Path(name).suffixes[-2:]
+    both = "".join(tail).lower()
+    return (
+        both if both in wanted else tail[-1].lower() if tail and tail[-1].lower() in wanted else ""
+    )
 
 
 def subfolder(root: Path, names: Iterable[str]) -> Path | None:

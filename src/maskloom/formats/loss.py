@@ -15,6 +15,7 @@ import numpy as np
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
+from maskloom.core.volumes import stacked
 from maskloom.formats.slabs import cut, slabs
 
 KINDS = {
@@ -33,6 +34,7 @@ KINDS = {
     "drawings": "boxes, points, lines and scribbles are dropped",
     "ids": "more objects than the format has ids",
     "coverage": "what was labelled only in part looks labelled in full",
+    "affine": "where the voxels of volumes lie in space is changed or dropped",
     "pixels": "pixels came back otherwise than they were",
     "vertices": "the author's vertices are dropped, the pixels are exact",
     "fields": "fields that maskloom does not interpret are dropped",
@@ -134,9 +136,10 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
     Args:
         holds: of the target.
         key: of the sample.
-        labels: of an image.
+        labels: of an image, or of a volume, which is counted as a tall image.
         taxonomy: what their categories mean.
     """
+    labels = stacked(labels)
     found = (
         _map_losses(holds, labels, taxonomy)
         if labels.rows is None

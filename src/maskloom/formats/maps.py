@@ -62,7 +62,7 @@ def ids_to_classes(
     """A class map from stored ids.
 
     Args:
-        values: (H, W) of ids.
+        values: (H, W) or (D, H, W) of ids.
         ids: id → position, or -1 for void, or -2 for background.
         n_categories: of the taxonomy.
         where: what to name in errors.
@@ -80,11 +80,12 @@ def ids_to_classes(
         table[place] = code.get(ids[value], ids[value])
         known[place] = True
     if not known.all() and not known[index].all():
-        y, x = (int(v) for v in np.argwhere(~known[index])[0])
+        place = np.argwhere(~known[index])[0].tolist()
+        at = ", ".join(f"{axis}={v}" for axis, v in zip("xyz", place[::-1], strict=False))
         raise FormatError(
-            f"a class id that the taxonomy does not have at x={x}, y={y}",
+            f"a class id that the taxonomy does not have at {at}",
             where=where,
-            seen=int(values[y, x]),
+            seen=int(values[tuple(place)]),
             hint=f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
         )
     classes: NDArray[Any] = table[index]
@@ -139,7 +140,7 @@ def colors_to_ids(
 def classes_to_values(
     class_map: NDArray[Any], ids: Mapping[int, int], *, void: int, background: int
 ) -> NDArray[Any]:
-    """Stored ids from a class map: uint8 where they fit, else uint16.
+    """Stored ids from a class map: uint8 where they fit, else uint16 or int32.
 
     Args:
         class_map: (H, W) of positions and codes.
@@ -153,7 +154,8 @@ def classes_to_values(
         table[position] = value
     table[codes_of[0]], table[codes_of[1]] = void, background
     top = max([*ids.values(), void, background])
-    values: NDArray[Any] = table.astype(np.uint8 if top <= 255 else np.uint16)[class_map]
+    dtype = np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.int32
+    values: NDArray[Any] = table.astype(dtype)[class_map]
     return values
 
 

@@ -18,7 +18,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
-from maskloom.errors import UsageError
+from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
@@ -105,7 +105,8 @@ def transfer(
                 fmt, partial, dataset.taxonomy, options=options, extra=dataset.extra
             )
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
-            losses, notes = _write(labelled, writer, allow_loss=allow_loss)
+            fitting = _fitting(labelled, fmt, dst)
+            losses, notes = _write(fitting, writer, allow_loss=allow_loss)
             warnings = writer.finish(dataset.splits) + notes
             difference = _verify(dataset, partial, fmt, readers)
             if not any(loss.refused for loss in losses):
@@ -136,6 +137,26 @@ def _labelled(
         return
     for sample in track(ordered, "converting", unit="images"):
         yield sample, dataset.labels_of(sample)
+
+
+def _fitting(
+    labelled: Iterator[tuple[Sample, Labels]], fmt: Format, dst: Path
+) -> Iterator[tuple[Sample, Labels]]:
+    """The same, refused where the format has no such frames.
+
+    Raises:
+        WriteError: a volume for a format of images, or an image for one of volumes.
+    """
+    for sample, labels in labelled:
+        if len(labels.size) not in fmt.dims:
+            volume = len(labels.size) == 3
+            raise WriteError(
+                f"{fmt.name} holds {'images, not volumes' if volume else 'volumes, not images'}",
+                where=dst,
+                seen=f"{sample.key} of {' × '.join(map(str, labels.size))}",
+                hint="write --to nifti, nrrd or nnunet" if volume else "write --to another format",
+            )
+        yield sample, labels
 
 
 def _write(
@@ -175,6 +196,8 @@ def _unexpected(difference: Difference) -> list[Loss]:
     if difference.changed_scores:
         detail = "scores came back otherwise than they were"
         found.append(Loss(difference.first, "score", difference.changed_scores, detail=detail))
+    if difference.moved:
+        found.append(Loss(difference.first, "affine", difference.moved))
     return found
 
 

@@ -16,12 +16,14 @@ from maskloom.core.labels import Labels, Rows, codes
 from maskloom.core.masks import Masks
 from maskloom.core.report import Report
 from maskloom.core.sample import Sample
-from maskloom.errors import ImageError
+from maskloom.core.volumes import plane_of
+from maskloom.errors import DataError, ImageError
 from maskloom.metrics.align import Comparison, Pair, compare
 from maskloom.metrics.judge import Terms
 from maskloom.metrics.segments import segment_rows
 from maskloom.report.gallery import Panel, instance_panel, semantic_panel
 from maskloom.store.images import read_image
+from maskloom.store.volumes import read_volume
 
 
 def error_panels(
@@ -61,7 +63,10 @@ def _panel(
     key = pair.truth.key
     labels = pair_up.labels(pair)
     caption = "" if pair.predicted is not None else "no prediction: scored as empty"
-    image = image_of(pair.truth, labels[0].size)
+    if len(labels[0].size) == 3:
+        labels, image, caption = _worst_plane(pair_up, pair.truth, labels, caption)
+    else:
+        image = image_of(pair.truth, labels[0].size)
     shared: dict[str, Any] = {
         "image": image, "taxonomy": pair_up.taxonomy, "score": score, "group": group
     }  # fmt: skip
@@ -85,6 +90,34 @@ def _panel(
     # What is where is plainest as classes; what was missed or extra, as outlines of segments.
     pictures = (*classes.pictures[:-1], objects.pictures[-1])
     return replace(classes, pictures=pictures, errors=objects.errors)
+
+
+def _worst_plane(
+    pair_up: Comparison, sample: Sample, labels: tuple[Labels, Labels], caption: str
+) -> tuple[tuple[Labels, Labels], NDArray[Any] | None, str]:
+    """The plane of a volume in which most voxels differ, its image if at hand, and a caption."""
+    truth = pair_up.ours.class_map(labels[0], sample.key)
+    differs = truth != pair_up.theirs.class_map(labels[1], sample.key)
+    plane = int(np.count_nonzero(differs, axis=(1, 2)).argmax())
+    flat = plane_of(labels[0], plane), plane_of(labels[1], plane)
+    said = f"plane {plane} of {len(truth)}" + (f"; {caption}" if caption else "")
+    return flat, _plane_image(sample, plane, labels[0].size), said
+
+
+def _plane_image(sample: Sample, plane: int, size: tuple[int, ...]) -> NDArray[Any] | None:
+    """A plane in grey, its values stretched from the 1st to the 99th percentile; None if absent."""
+    if sample.image.path is None or not sample.image.path.exists():
+        return None
+    try:
+        volume = read_volume(sample.image.path)
+    except DataError:
+        return None
+    if volume.size != tuple(size):
+        return None
+    pixels = volume.array[plane].reshape(*size[1:], -1)[..., 0].astype(np.float64)
+    low, high = np.nanpercentile(pixels, (1, 99))
+    shown = np.clip((pixels - low) / (high - low), 0, 1) if high > low else np.zeros_like(pixels)
+    return np.round(np.nan_to_num(shown) * 255).astype(np.uint8)[..., None]
 
 
 def _objects(pair_up: Comparison, labels: tuple[Labels, Labels], key: str) -> tuple[Rows, Rows]:

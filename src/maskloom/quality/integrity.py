@@ -16,12 +16,14 @@ from maskloom.core.labels import Labels, codes
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError, ImageError
+from maskloom.core.volumes import stacked
+from maskloom.errors import DataError, FormatError, ImageError
 from maskloom.quality.census import Census
 from maskloom.quality.findings import Finding, Ledger
 from maskloom.quality.leaks import image_findings, split_findings
 from maskloom.quality.objects import Limits, object_findings
 from maskloom.store.images import image_size, read_image
+from maskloom.store.volumes import read_volume, volume_header
 from maskloom.work.progress import step, track
 
 
@@ -60,7 +62,7 @@ def examine(dataset: Dataset, limits: Limits | None = None, *, deep: bool = Fals
     absent = ""
     for sample in track(dataset.samples, "checking", unit="images"):
         path = sample.image.path
-        if path is None or not path.is_file():
+        if path is None or not path.exists():
             missing += 1
             absent = absent or sample.key
         size, faults = _image(sample, deep=deep)
@@ -120,21 +122,26 @@ def sample_findings(
         what = f"category {value} is not one of the {len(taxonomy)} of the taxonomy"
         yield Finding("unknown-category", what, sample.key, value=value)
     if labels.rows is not None:
-        yield from object_findings(sample.key, labels.rows, limits)
+        tall = stacked(labels).rows
+        assert tall is not None
+        # One object has many parts there, and nothing of its shape can be told.
+        yield from object_findings(sample.key, tall, limits, shapes=len(labels.size) == 2)
     elif not unknown and limits.speck:
         yield from _specks(sample.key, labels, taxonomy, limits)
 
 
-def _image(sample: Sample, *, deep: bool) -> tuple[tuple[int, int] | None, list[Finding]]:
-    """(H, W) of the image file, or None, and what is wrong with it."""
+def _image(sample: Sample, *, deep: bool) -> tuple[tuple[int, ...] | None, list[Finding]]:
+    """(H, W) of the image file, (D, H, W) of a volume, or None, and what is wrong with it."""
     path = sample.image.path
-    if path is None or not path.is_file():
+    if path is None or not path.exists():
         return None, []
     try:
+        if sample.kind == "volume":
+            return (read_volume if deep else volume_header)(path).size, []
         size = image_size(path)
         if deep:
             read_image(path)
-    except ImageError as error:
+    except (ImageError, FormatError) as error:
         return None, [Finding("image", error.message, sample.key)]
     return size, []
 

@@ -61,13 +61,16 @@ class Limits:
                 )
 
 
-def object_findings(key: str, rows: Rows, limits: Limits) -> Iterator[Finding]:
+def object_findings(
+    key: str, rows: Rows, limits: Limits, *, shapes: bool = True
+) -> Iterator[Finding]:
     """All faults of the objects of one sample.
 
     Args:
         key: the sample's key.
         rows: its annotations, in one frame.
         limits: where each check begins to speak.
+        shapes: look at slivers, holes and fragments too.
     """
     yield from _outside(key, rows, limits)
     mask = rows.kind == RowKind.MASK
@@ -76,7 +79,8 @@ def object_findings(key: str, rows: Rows, limits: Limits) -> Iterator[Finding]:
         yield Finding("empty-object", "the object has no pixel", key, object_id(rows, int(i)))
     solid = rows.take(mask & (areas > 0) & ~rows.crowd)
     if len(solid):
-        yield from _shapes(key, solid, limits)
+        if shapes:
+            yield from _shapes(key, solid, limits)
         yield from _pairs(key, solid, limits)
 
 

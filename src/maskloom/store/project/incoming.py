@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskloom.core.sample import Sample
-from maskloom.errors import DataError, ImageError
+from maskloom.errors import DataError, FormatError, ImageError
 from maskloom.store.endings import has_end
 from maskloom.store.files import (
     atomic_file,
@@ -23,6 +23,7 @@ from maskloom.store.files import (
     sync_folder,
 )
 from maskloom.store.images import image_size
+from maskloom.store.volumes import volume_header, volume_suffix
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
 
@@ -94,11 +95,15 @@ class Door:
             if sample.key not in self._kept:
                 self.missing.append(sample.key)
             return Incoming(sample, missing=True)
-        fault, size = "", None
+        fault = ""
+        size: tuple[int, ...] | None = None
         try:
-            size = image_size(path)
+            if volume_suffix(path):
+                size = volume_header(path).size
+            else:
+                size = image_size(path)
             fault = "" if has_end(path) else f"{path}: the file seems to be cut off"
-        except ImageError as error:
+        except (ImageError, FormatError) as error:
             fault = error.message
         if fault:
             self.faults.append(fault)

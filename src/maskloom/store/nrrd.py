@@ -1,0 +1,299 @@
+"""NRRD files with attached voxels: header text and voxels in and out.
+
+Source: teem.sourceforge.net/nrrd/format.html (NRRD0005). Axes are stored fastest first, as voxels
+are. Three axes are space; one more, of kind list, vector or the like, holds the values of a voxel
+(layers of a Slicer segmentation, channels). LPS and LAS frames become RAS+.
+"""
+
+from __future__ import annotations
+
+import bz2
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.volumes import Affine, spacing_of
+from maskloom.errors import FormatError, WriteError
+from maskloom.store.files import atomic_write_bytes
+from maskloom.store.images import refuse_absent
+from maskloom.store.volume_header import (
+    Volume,
+    VolumeHeader,
+    check_memory,
+    checked_affine,
+    checked_sides,
+    truncated,
+)
+
+SUFFIXES = (".nrrd",)
+_MOST_HEADER = 1 << 24
+_TYPES = {
+    "i1": "signed char|int8|int8_t", "u1": "uchar|unsigned char|uint8|uint8_t",
+    "i2": "short|short int|signed short|signed short int|int16|int16_t",
+    "u2": "ushort|unsigned short|unsigned short int|uint16|uint16_t",
+    "i4": "int|signed int|int32|int32_t", "u4": "uint|unsigned int|uint32|uint32_t",
+    "i8": "longlong|long long|long long int|signed long long|signed long long int|int64|int64_t",
+    "u8": "ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t",
+    "f4": "float", "f8": "double",
+}  # fmt: skip
+_TYPE_OF = {name: code for code, names in _TYPES.items() for name in names.split("|")}
+_NAME_OF = {np.dtype(code): names.split("|")[-1] for code, names in _TYPES.items()}
+_SPACES = {
+    "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1),
+    "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
+}  # fmt: skip
+_VECTOR = re.compile(r"none|\([^()]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class NrrdText:
+    """The lines of a header: fields (`name: value`) and key/value pairs (`key:=value`)."""
+
+    fields: Mapping[str, str]
+    pairs: Mapping[str, str]
+    offset: int
+
+
+def nrrd_header(path: Path) -> VolumeHeader:
+    """What the header says; key/value pairs are kept as `kept["nrrd"]`.
+
+    Raises:
+        FormatError: not a NRRD file with its voxels, or fields that cannot be.
+        ImageError: missing or empty.
+    """
+    return _parsed(_text(path), path)[0]
+
+
+def read_nrrd(path: Path) -> Volume:
+    """All voxels: (D, H, W), or (D, H, W, C) where a voxel has several values.
+
+    Raises:
+        FormatError: as for `nrrd_header`, or cut off or damaged.
+        ImageError: missing, empty, or too large for the memory.
+    """
+    text = _text(path)
+    header, list_axis = _parsed(text, path)
+    encoding = text.fields.get("encoding", "raw").lower()
+    with path.open("rb") as file:
+        file.seek(text.offset)
+        packed = path.stat().st_size - text.offset
+        if encoding == "raw":
+            if packed < header.nbytes:
+                raise truncated(path, packed, header)
+            check_memory(header, path)
+            data = file.read(header.nbytes)
+        else:
+            ratio = {"gzip": 1032, "gz": 1032, "bzip2": 50_000, "bz2": 50_000}.get(encoding)
+            if ratio is None:
+                raise FormatError(
+                    "an encoding that is not read",
+                    where=f"{path}: encoding",
+                    seen=encoding,
+                    hint="store it raw, gzip or bzip2",
+                )
+            check_memory(header, path, packed=packed, ratio=ratio)
+            data = _unpacked(file.read(), encoding, header, path)
+    if len(data) < header.nbytes:
+        raise truncated(path, len(data), header)
+    values = np.frombuffer(data, header.dtype)
+    values = values.astype(header.dtype.newbyteorder("="))
+    if header.channels == 1 and list_axis is None:
+        return Volume(values.reshape(header.size), header)
+    # Axes in memory run backwards: the fastest is last.
+    sides = list(header.size)
+    place = 3 - (list_axis or 0)
+    sides.insert(place, header.channels)
+    return Volume(np.moveaxis(values.reshape(sides), place, -1), header)
+
+
+def write_nrrd(
+    path: Path,
+    array: NDArray[Any],
+    affine: Affine,
+    *,
+    spacing: tuple[float, ...] = (),
+    pairs: Mapping[str, str] | None = None,
+) -> None:
+    """Write a volume, packed with gzip; the same voxels are the same bytes.
+
+    Args:
+        path: .nrrd.
+        array: (D, H, W), or (D, H, W, C), whose values become a list axis, the fastest.
+        affine: voxel centre (x, y, z) → RAS+ mm; empty where it is not known.
+        spacing: mm along (D, H, W), where the affine is not known.
+        pairs: key/value pairs, in this order.
+
+    Raises:
+        WriteError: the target cannot be written, or NRRD has no such values.
+    """
+    name = _NAME_OF.get(array.dtype.newbyteorder("="))
+    if name is None:
+        raise WriteError("NRRD has no such values", where=path, seen=array.dtype)
+    depth, height, width = array.shape[:3]
+    listed = array.ndim == 4
+    sizes = [width, height, depth] if not listed else [array.shape[3], width, height, depth]
+    lines = ["NRRD0005", f"type: {name}", f"dimension: {array.ndim}"]
+    if affine:
+        lines.append("space: left-posterior-superior")
+    lines.append("sizes: " + " ".join(map(str, sizes)))
+    if affine:
+        matrix = np.array(affine)[:3] * np.array([[-1], [-1], [1]])
+        axes = [_vector(matrix[:, i]) for i in range(3)]
+        lines.append("space directions: " + " ".join([*(["none"] if listed else []), *axes]))
+    elif spacing:
+        steps = [repr(float(v)) for v in spacing[::-1]]
+        lines.append("spacings: " + " ".join([*(["nan"] if listed else []), *steps]))
+    lines.append("kinds: " + " ".join([*(["list"] if listed else []), *["domain"] * 3]))
+    lines += ["endian: little", "encoding: gzip"]
+    if affine:
+        lines.append(f"space origin: {_vector(matrix[:, 3])}")
+    lines += [f"{_escaped(k)}:={_escaped(v)}" for k, v in (pairs or {}).items()]
+    packer = zlib.compressobj(6, wbits=31)
+    body = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    data = packer.compress(body) + packer.flush()
+    atomic_write_bytes(path, ("\n".join(lines) + "\n\n").encode() + data)
+
+
+def _text(path: Path) -> NrrdText:
+    refuse_absent(path)
+    with path.open("rb") as file:
+        if not file.read(8).startswith(b"NRRD000"):
+            raise FormatError("not a NRRD file", where=path, hint="copy it again")
+        file.seek(0)
+        start = file.read(_MOST_HEADER)
+    end = re.search(rb"\r?\n\r?\n", start)
+    if end is None:
+        raise FormatError("the header has no end", where=path, hint="copy the file again")
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    for line in start[: end.start()].decode("utf-8", "replace").splitlines()[1:]:
+        pair = re.match(r"([^:]*):=(.*)", line)
+        if pair:
+            pairs[_plain(pair[1])] = _plain(pair[2])
+        elif not line.startswith("#") and ": " in line:
+            name, _, value = line.partition(": ")
+            fields[name.strip().lower()] = value.strip()
+    return NrrdText(fields, pairs, end.end())
+
+
+def _parsed(text: NrrdText, path: Path) -> tuple[VolumeHeader, int | None]:
+    """(header, which axis of the file holds the values of a voxel)."""
+    fields = text.fields
+    if any(name in fields for name in ("data file", "datafile")):
+        raise FormatError(
+            "voxels in a file of their own are not read", where=path, hint="store one .nrrd"
+        )
+    if any(fields.get(name, "0") != "0" for name in ("byte skip", "byteskip", "line skip")):
+        raise FormatError("skipped bytes or lines are not read", where=path)
+    code = _TYPE_OF.get(fields.get("type", "").lower())
+    if code is None:
+        raise FormatError("no such type", where=f"{path}: type", seen=fields.get("type"))
+    sizes = _numbers(fields.get("sizes", ""), int, path, "sizes")
+    axis = _list_axis(fields, len(sizes), path)
+    sides = [n for i, n in enumerate(sizes) if i != axis]
+    size = tuple([*sides, *[1] * (3 - len(sides))][::-1])
+    checked_sides((size[0], size[1], size[2]), path)
+    channels = 1 if axis is None else sizes[axis]
+    checked_sides((1, 1, channels), path)
+    affine = _affine(fields, axis, path)
+    steps = fields.get("spacings", "").split()
+    own = [v for i, v in enumerate(steps) if i != axis][::-1]
+    spacing = (
+        spacing_of(affine) if affine else tuple(_numbers(" ".join(own), float, path, "spacings"))
+    )
+    if not affine and (len(spacing) != 3 or not all(0 < v < np.inf for v in spacing)):
+        spacing = ()
+    header = VolumeHeader(
+        (size[0], size[1], size[2]),
+        np.dtype(code).newbyteorder(">" if fields.get("endian", "").lower() == "big" else "<"),
+        channels,
+        affine,
+        spacing,
+        kept={"nrrd": dict(text.pairs)},
+    )
+    return header, axis
+
+
+def _list_axis(fields: Mapping[str, str], rank: int, path: Path) -> int | None:
+    """The axis that is not space: by its kind, its missing direction, or as the first of four."""
+    if fields.get("dimension", str(rank)) != str(rank) or not 2 <= rank <= 4:
+        raise FormatError(
+            "a number of axes that is not read", where=f"{path}: dimension", seen=rank
+        )
+    directions = _VECTOR.findall(fields.get("space directions", ""))
+    if len(directions) == rank and directions.count("none") == 1:
+        return directions.index("none")
+    kinds = fields.get("kinds", "").lower().split()
+    other = [i for i, kind in enumerate(kinds) if kind not in ("domain", "space", "???", "none")]
+    if len(kinds) == rank and len(other) == 1:
+        return other[0]
+    return 0 if rank == 4 else None
+
+
+def _affine(fields: Mapping[str, str], axis: int | None, path: Path) -> Affine:
+    name = fields.get("space", "").lower()
+    vectors = [
+        v for i, v in enumerate(_VECTOR.findall(fields.get("space directions", ""))) if i != axis
+    ]
+    if not name or len(vectors) != 3 or "none" in vectors:
+        return ()
+    if name not in _SPACES:
+        raise FormatError(
+            "a space that is not read",
+            where=f"{path}: space",
+            seen=name,
+            hint=f"known: {', '.join(n for n in _SPACES if '-' in n)}",
+        )
+    matrix = np.eye(4)
+    for i, vector in enumerate([*vectors, fields.get("space origin", "(0,0,0)")]):
+        values = _numbers(vector.strip("() ").replace(",", " "), float, path, "space directions")
+        if len(values) != 3:
+            raise FormatError("not a vector of three", where=f"{path}: space", seen=vector)
+        matrix[:3, i] = values
+    matrix[:3] *= np.array(_SPACES[name])[:, None]
+    return checked_affine(matrix + 0.0, path, "space directions")
+
+
+def _numbers(text: str, kind: Any, path: Path, name: str) -> list[Any]:
+    try:
+        return [kind(word) for word in text.split()]
+    except (ValueError, OverflowError) as error:
+        raise FormatError("not numbers", where=f"{path}: {name}", seen=text) from error
+
+
+def _unpacked(data: bytes, encoding: str, header: VolumeHeader, path: Path) -> bytes:
+    """Unpacked voxels, one byte more than the header declares at most."""
+    unpacker: Any = bz2.BZ2Decompressor() if encoding[0] == "b" else zlib.decompressobj(wbits=47)
+    try:
+        # The byte more makes the unpacker look at the check sum behind the last one.
+        found = bytes(unpacker.decompress(data, header.nbytes + 1))
+    except (OSError, zlib.error) as error:
+        raise FormatError(
+            "the packed voxels are damaged", where=path, seen=error, hint="copy the file again"
+        ) from error
+    if len(found) >= header.nbytes and not (unpacker.eof and len(found) == header.nbytes):
+        raise FormatError(
+            "the packed voxels are more than the header declares, or lack their check sum",
+            where=path,
+            hint="copy the file again",
+        )
+    return found
+
+
+def _vector(values: NDArray[np.float64]) -> str:
+    return "(" + ",".join(repr(float(v) + 0.0) for v in values) + ")"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\([\\n])", lambda m: "\n" if m[1] == "n" else "\\", text)

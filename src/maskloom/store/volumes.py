@@ -1,0 +1,96 @@
+"""Volumes in files: which reader a file has, and files put elsewhere as they are or re-coded.
+
+NIfTI and NRRD are read here without further packages, DICOM series by `dicom.py`. Still images
+are `images.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from maskloom.errors import ImageError, WriteError
+from maskloom.store import nifti, nrrd
+from maskloom.store.files import writing
+from maskloom.store.volume_header import Volume, VolumeHeader
+
+VOLUME_SUFFIXES = frozenset({*nifti.SUFFIXES, *nrrd.SUFFIXES})
+
+
+def volume_suffix(path: Path) -> str:
+    """`.nii.gz`, `.nii` or `.nrrd`, in lower case; empty where the name has none of them."""
+    name = path.name.lower()
+    return next((s for s in (*nifti.SUFFIXES, *nrrd.SUFFIXES) if name.endswith(s)), "")
+
+
+def volume_header(path: Path) -> VolumeHeader:
+    """Size, place and type from the header alone.
+
+    Raises:
+        FormatError: the header is damaged or says what cannot be.
+        ImageError: missing, empty, or no volume.
+    """
+    suffix = _known(path)
+    return nrrd.nrrd_header(path) if suffix in nrrd.SUFFIXES else nifti.nifti_header(path)
+
+
+def read_volume(path: Path) -> Volume:
+    """All voxels as real values.
+
+    Raises:
+        FormatError: the file is damaged.
+        ImageError: missing, empty, no volume, or too large for the memory.
+    """
+    suffix = _known(path)
+    return nrrd.read_nrrd(path) if suffix in nrrd.SUFFIXES else nifti.read_nifti(path)
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write a volume in the file kind that the name says, voxels and place as they are.
+
+    Raises:
+        WriteError: the target cannot be written, or its kind has no such values.
+    """
+    header, suffix = volume.header, volume_suffix(path)
+    if suffix in nrrd.SUFFIXES:
+        nrrd.write_nrrd(path, volume.array, header.affine, spacing=header.spacing)
+    elif suffix:
+        nifti.write_nifti(path, volume.array, header.affine, spacing=header.spacing)
+    else:
+        raise WriteError("volumes are .nii.gz, .nii or .nrrd", where=path)
+
+
+def place_volume(source: Path, target: Path, how: str = "copy") -> None:
+    """Put an image volume at a target: its bytes where both are of one kind, else re-coded.
+
+    Args:
+        source: a volume file.
+        target: must not exist.
+        how: `copy`, or `link` where the bytes stay the same.
+
+    Raises:
+        DataError: the source is damaged.
+        WriteError: the target cannot be written.
+    """
+    if volume_suffix(source) != volume_suffix(target) or source.is_dir():
+        write_volume(target, read_volume(source))
+        return
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if how == "link":
+            try:
+                os.link(source.resolve(), target)
+            except OSError:
+                shutil.copyfile(source, target)
+        else:
+            shutil.copyfile(source, target)
+
+
+def _known(path: Path) -> str:
+    suffix = volume_suffix(path)
+    if not suffix:
+        raise ImageError(
+            "not a volume", where=path, seen=path.suffix, hint="volumes are .nii.gz, .nii or .nrrd"
+        )
+    return suffix
