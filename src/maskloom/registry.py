@@ -79,6 +79,11 @@ FORMATS: dict[str, Entry] = {
         "NIfTI label volumes (.nii.gz) beside image volumes, with affine",
         ("semantic", "instance"),
     ),
+    "cvat": Entry(
+        "maskloom.formats.cvat:FORMAT",
+        "CVAT XML 1.1 for images and video (polygons, masks, boxes, tracks)",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

@@ -97,35 +97,10 @@ def dataset_of_documents(
             nobody knows, or a category that the taxonomy lacks.
     """
     listed = list(documents)
-    root = images or (path if path.is_dir() else path.parent)
     safe = safe_names(one.file_name for one in listed)
-    keys = _keys(listed, safe)
-    places: dict[tuple[Path, str | None], list[Path]] = {}
-    names: dict[tuple[Path, str | None], list[str]] = {}
-    for one in listed:
-        names.setdefault((one.path.parent, one.split), []).append(one.file_name)
-    for (folder, split), own in names.items():
-        places[folder, split] = image_folders(
-            root, folder / "x", split=split, names=own, named=images is not None
-        )
-    owners: dict[str, Document] = {}
-    samples = []
-    for one, key in zip(listed, keys, strict=True):
-        found = one.image or found_image(
-            one.file_name, places[one.path.parent, one.split], safe, named=images is not None
-        )
-        owners[key] = one
-        samples.append(
-            Sample(
-                key,
-                ImageRef(found, one.size),
-                kind="image" if one.sequence is None else "frame",
-                sequence=one.sequence,
-                index=one.index,
-                file_name=one.file_name,
-                extra={fmt: one.extra},
-            )
-        )
+    root = images or (path if path.is_dir() else path.parent)
+    samples = _samples(listed, safe, root, fmt=fmt, named=images is not None)
+    owners = {sample.key: one for sample, one in zip(samples, listed, strict=True)}
     positions = {category.name: i for i, category in enumerate(taxonomy)}
     bad: list[str] = []
     if skip_bad:
@@ -145,6 +120,35 @@ def dataset_of_documents(
         warnings=(*warnings, *_left_out(bad), *_absent(ordered, safe)),
         extra={} if extra is None else extra,
     )
+
+
+def _samples(
+    documents: Sequence[Document], safe: Mapping[str, str], root: Path, *, fmt: str, named: bool
+) -> list[Sample]:
+    """One sample per document, with its image where one of the usual folders has it."""
+    names: dict[tuple[Path, str | None], list[str]] = {}
+    for one in documents:
+        names.setdefault((one.path.parent, one.split), []).append(one.file_name)
+    places = {
+        (folder, split): image_folders(root, folder / "x", split=split, names=own, named=named)
+        for (folder, split), own in names.items()
+    }
+    samples = []
+    for one, key in zip(documents, _keys(documents, safe), strict=True):
+        folders = places[one.path.parent, one.split]
+        found = found_image(one.file_name, folders, safe, named=named)
+        samples.append(
+            Sample(
+                key,
+                ImageRef(found, one.size),
+                kind="image" if one.sequence is None else "frame",
+                sequence=one.sequence,
+                index=one.index,
+                file_name=one.file_name,
+                extra={fmt: one.extra},
+            )
+        )
+    return samples
 
 
 def taxonomy_of_names(
