@@ -6,8 +6,15 @@ import pytest
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.documents import taxonomy_of_names, with_names
+from maskloom.formats.documents import (
+    Document,
+    dataset_of_documents,
+    taxonomy_of_names,
+    with_names,
+)
 from maskloom.formats.shapes import Shape, checked_vertices, rows_of
+
+from .conftest import write_photo
 
 SQUARE = (np.array([[0, 0], [9, 0], [9, 9], [0, 9]], float),)
 
@@ -87,3 +94,15 @@ def test_a_bitmap_of_another_frame_is_refused_with_its_place():
 def test_vertices_that_are_none_are_refused_with_their_place(values, said):
     with pytest.raises(FormatError, match=f"here: .*{said}"):
         checked_vertices(values, "here")
+
+
+def test_an_image_whose_place_the_format_knows_is_not_looked_for(tmp_path):
+    write_photo(tmp_path / "a.png")
+    write_photo(tmp_path / "deep/img/a.png")
+    documents = [
+        Document("a.png", tmp_path / "a.json", lambda size: [], key="x", image=place)
+        for place in (None, tmp_path / "deep/img/a.png")
+    ]
+    for one, wanted in zip(documents, ("a.png", "deep/img/a.png"), strict=True):
+        data = dataset_of_documents([one], taxonomy_of_names([], fmt="t"), tmp_path, None, fmt="t")
+        assert data.samples[0].image.path == tmp_path / wanted

@@ -136,7 +136,7 @@ def _samples(
     samples = []
     for one, key in zip(documents, _keys(documents, safe), strict=True):
         folders = places[one.path.parent, one.split]
-        found = found_image(one.file_name, folders, safe, named=named)
+        found = one.image or found_image(one.file_name, folders, safe, named=named)
         samples.append(
             Sample(
                 key,

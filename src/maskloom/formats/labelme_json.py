@@ -37,9 +37,9 @@ _RULES = {
 }
 _DRAWN = {
     "line": (RowKind.LINE, "line", 2),
-    "linestrip": (RowKind.LINE, "linestrip", 2),
+    "linestrip": (RowKind.LINE, "line", 2),
     "point": (RowKind.POINT, "point", 1),
-    "points": (RowKind.POINT, "points", 1),
+    "points": (RowKind.POINT, "point", 1),
 }
 _LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "mask": 2}
 OWN = frozenset(
@@ -133,7 +133,7 @@ def _size(data: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     height, width = data.get("imageHeight"), data.get("imageWidth")
     if height is None and width is None:
         return None
-    if type(height) is int and type(width) is int and 0 < min(height, width):
+    if type(height) is int and type(width) is int and min(height, width) > 0:
         return height, width
     raise FormatError(
         "imageHeight and imageWidth are positive whole numbers", where=path, seen=[height, width]
@@ -176,12 +176,23 @@ def _shape(
         source={k: v for k, v in entry.items() if k not in OWN},
     )
     if kind in _DRAWN:
-        shape = replace(shape, kind=_DRAWN[kind][0], rule=_DRAWN[kind][1])
-    elif kind == "rectangle" and (boxes or entry.get("kind") == "box"):
-        shape = replace(shape, kind=RowKind.BOX, rule="box")
-    elif kind == "mask":
-        return shape, _crop(entry, points, where)
-    return shape, None
+        drawn, rule, _ = _DRAWN[kind]
+        told = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}
+        return replace(shape, kind=drawn, rule=rule, source={**shape.source, **told}), None
+    if kind == "rectangle" and (boxes or entry.get("kind") == "box"):
+        low, high = points.min(axis=0), points.max(axis=0)
+        told = {"bbox": [*low.tolist(), *(high - low).tolist()]}
+        corners = (np.array([low, high]),)
+        source = {**shape.source, **told}
+        return replace(shape, kind=RowKind.BOX, vertices=corners, rule="box", source=source), None
+    return shape, _crop(entry, points, where) if kind == "mask" else None
+
+
+def type_of(kind: int, count: int) -> str:
+    """The shape_type of a line or of points that are so many."""
+    if kind == RowKind.POINT:
+        return "point" if count == 1 else "points"
+    return "line" if count == 2 else "linestrip"
 
 
 def _score(entry: Mapping[str, Any], where: str) -> float:

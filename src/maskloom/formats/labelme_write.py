@@ -20,18 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.figures import FIGURES, figure
-from maskloom.core.labels import Geometry, Labels, RowKind, Rows
+from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import MaskError, WriteError
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.folders import SIDE_FILE, ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.json_files import json_text
-from maskloom.formats.labelme_json import CIRCLE, OWN, POLYGON, RECTANGLE
+from maskloom.formats.labelme_json import CIRCLE, OWN, POLYGON, RECTANGLE, type_of
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.png_crops import crop_of, png_of, text_of
+from maskloom.formats.reader_rings import rings_for
 from maskloom.formats.shapes import Shape, instances_of
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -89,10 +91,10 @@ class LabelMeWriter:
             found.append(
                 Loss(sample.key, "drawings", len(unsaid), detail="scribbles, or no points")
             )
-        redrawn = [i for i in range(len(rows)) if _geometry(rows, i) and _figure(rows, i) is None]
+        redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
         if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        clash = sum(bool(OWN & set(source or ())) for source in rows.source)
+        clash = sum(bool((OWN - {"shape_type"}) & set(source or ())) for source in rows.source)
         if clash:
             found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
         if apart := _apart(rows, self._names(rows)):
@@ -138,10 +140,10 @@ class LabelMeWriter:
         return [self.taxonomy[int(c)].name for c in rows.category]
 
     def _shape(self, rows: Rows, i: int, label: str, group: int | None) -> dict[str, Any]:
-        attributes = dict(rows.attributes[i] or {}) if rows.attributes else {}
+        attributes = dict(attributes_of(rows, i))
         flags = {k: v for k, v in attributes.items() if isinstance(v, bool)}
         others = {k: v for k, v in attributes.items() if k not in flags}
-        source = dict(rows.source[i] or {}) if rows.source else {}
+        source = dict(source_of(rows, i))
         kind, points, mask = self._drawing(rows, i)
         out: dict[str, Any] = {
             "label": label,
@@ -156,6 +158,7 @@ class LabelMeWriter:
             out["attributes"] = others
         if rows.kind[i] == RowKind.BOX:
             out["kind"] = "box"
+            source.pop("bbox", None)
         if not math.isnan(rows.score[i]):
             out["score"] = float(rows.score[i])
         return out | {k: v for k, v in sorted(source.items()) if k not in OWN}
@@ -212,35 +215,25 @@ def _is_said(rows: Rows, i: int) -> bool:
     return rows.kind[i] == RowKind.MASK or _drawn(rows, i) is not None
 
 
-def _geometry(rows: Rows, i: int) -> Geometry | None:
-    return rows.geometry[i] if rows.geometry else None
-
-
 def _drawn(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
     """shape_type and points of a box, points or a line; None of what LabelMe has no shape for."""
-    geometry = _geometry(rows, i)
-    kind = rows.kind[i]
-    if kind == RowKind.BOX:
-        if geometry is not None and len(geometry.parts) == 1 and len(geometry.parts[0]) == 2:
-            return "rectangle", geometry.parts[0].tolist()
-        box = (rows.source[i] or {}).get("bbox") if rows.source else None
-        if box is None:
-            return None
-        x, y, w, h = (float(v) for v in box)
-        return "rectangle", [[x, y], [x + w, y + h]]
-    if geometry is None or len(geometry.parts) != 1 or kind not in (RowKind.POINT, RowKind.LINE):
+    box = box_of(rows, i)
+    if box is not None:
+        x0, y0, x1, y1 = box
+        return "rectangle", [[x0, y0], [x1, y1]]
+    kind = int(rows.kind[i])
+    rule = {RowKind.POINT: "point", RowKind.LINE: "line"}.get(RowKind(kind))
+    points = None if rule is None else points_of(rows, i, rule)
+    if points is None:
         return None
-    points = geometry.parts[0].tolist()
-    if geometry.rule in ("line", "linestrip", "point", "points"):
-        return geometry.rule, points
-    if kind == RowKind.POINT:
-        return "point" if len(points) == 1 else "points", points
-    return "line" if len(points) == 2 else "linestrip", points
+    usual = type_of(kind, len(points))
+    told = source_of(rows, i).get("shape_type")
+    return told if told in (f"{rule}s", f"{rule}strip") else usual, points.tolist()
 
 
 def _figure(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
     """The author's own figure, if LabelMe paints exactly this mask of it."""
-    geometry = _geometry(rows, i)
+    geometry = geometry_of(rows, i)
     if geometry is None or len(geometry.parts) != 1:
         return None
     points = geometry.parts[0]
@@ -253,17 +246,11 @@ def _figure(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
 
 
 def _outline(mask: Masks) -> tuple[str, list[list[float]]] | None:
-    """One polygon through the border pixels of a mask in one piece, if it makes the mask again."""
-    import cv2
-
-    x, y, pixels = crop_of(mask)
-    found, _ = cv2.findContours(
-        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y)
-    )
-    if len(found) != 1 or len(found[0]) < 3:
+    """One polygon of which LabelMe makes exactly this mask."""
+    if not int(mask.areas[0]):
         return None
-    points = found[0][:, 0].astype(np.float64)
-    return ("polygon", points.tolist()) if _makes(points, mask, POLYGON) else None
+    rings = rings_for(mask, POLYGON, single=True).exact
+    return None if rings is None else ("polygon", rings[0].tolist())
 
 
 def _makes(points: NDArray[np.float64], mask: Masks, rule: str) -> bool:
