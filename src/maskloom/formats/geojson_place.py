@@ -20,6 +20,7 @@ from maskloom.errors import FormatError, MissingExtra
 from maskloom.formats.geojson_features import PIXEL, Ring
 
 RULE = "gdal"
+_SAME_PLACE = 1e-5  # OGR's, in units of the map
 _UNIT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -157,6 +158,24 @@ def far(rings: Sequence[Ring]) -> bool:
 
 def _clockwise(ring: Ring) -> Ring:
     """A ring in the direction in which GDAL burns it: clockwise with y up."""
-    x, y = (ring - ring[:1]).T if len(ring) else ring.T
-    area = float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())
-    return ring[::-1] if area > 0 else ring
+    return ring if _is_clockwise(ring) else ring[::-1]
+
+
+def _is_clockwise(ring: Ring) -> bool:
+    """How OGR answers, which for a ring that crosses itself is not the sign of its area.
+
+    Source: GDAL 3.10 ogr/ogrcurve.cpp, OGRCurve::isClockwise: the turn at the rightmost of the
+    lowest vertices; by area where that vertex is there twice or has a neighbour in its place.
+    """
+    if len(ring) < 3:
+        return True
+    low = ring[:, 1] == ring[:, 1].min()
+    right = low & (ring[:, 0] == ring[low, 0].max())
+    at = int(np.argmax(right))
+    before, after = ring[at - 1] - ring[at], ring[(at + 1) % len(ring)] - ring[at]
+    turn = float(after[0] * before[1] - before[0] * after[1])
+    near = any(bool((np.abs(side) < _SAME_PLACE).all()) for side in (before, after))
+    if int(right.sum()) == 1 and not near and turn != 0:
+        return turn < 0
+    x, y = (ring - ring[:1]).T
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) < 0
