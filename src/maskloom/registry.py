@@ -69,6 +69,11 @@ FORMATS: dict[str, Entry] = {
         "KITTI segmentation: image_2 with semantic and 16-bit instance maps",
         ("semantic", "instance", "panoptic"),
     ),
+    "ade20k": Entry(
+        "maskloom.formats.ade20k:FORMAT",
+        "ADE20K 2017 and 2020: objects, parts and what is hidden of them (read only)",
+        ("instance", "semantic"),
+    ),
     "labelme": Entry(
         "maskloom.formats.labelme:FORMAT",
         "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
