@@ -89,6 +89,11 @@ FORMATS: dict[str, Entry] = {
         "CVAT XML 1.1 for images and video (polygons, masks, boxes, tracks)",
         ("instance",),
     ),
+    "supervisely": Entry(
+        "maskloom.formats.supervisely:FORMAT",
+        "Supervisely project: meta.json, ann/*.json (bitmaps, polygons with holes, tags), img",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

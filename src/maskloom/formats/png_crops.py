@@ -75,18 +75,16 @@ def pixels_of(data: bytes, where: str) -> NDArray[np.bool_]:
             image = Image.open(io.BytesIO(data), formats=("PNG",))
         with image:
             if image.size[0] * image.size[1] > MAX_PIXELS:
-                raise FormatError(
-                    f"a mask that claims more than {MAX_PIXELS} pixels",
-                    where=where,
-                    seen=image.size,
-                )
+                raise Image.DecompressionBombError(f"{image.size[0]} × {image.size[1]}")
             image.load()
             if "transparency" in image.info or "A" in image.mode:
                 values: NDArray[Any] = np.asarray(image.convert("RGBA"))[..., 3]
             else:
                 values = np.asarray(image)
-    except FormatError:
-        raise
+    except Image.DecompressionBombError as error:
+        raise FormatError(
+            "a mask that claims more pixels than an image may have", where=where, seen=error
+        ) from error
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise FormatError(
             "the PNG of a mask is damaged", where=where, seen=error, hint="export it again"
