@@ -94,6 +94,11 @@ FORMATS: dict[str, Entry] = {
         "Supervisely project: meta.json, ann/*.json (bitmaps, polygons with holes, tags), img",
         ("instance",),
     ),
+    "nnunet": Entry(
+        "maskloom.formats.nnunet:FORMAT",
+        "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
+        ("semantic",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
@@ -231,7 +236,7 @@ TABLES: dict[str, dict[str, Entry]] = {
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "torchvision", "timm", "segmentation_models_pytorch", "lightning"),
     "hf": ("transformers", "huggingface_hub"),
-    "medical": ("monai", "nibabel", "pydicom", "highdicom", "SimpleITK"),
+    "medical": ("nibabel", "pydicom", "highdicom", "SimpleITK"),
     "geo": ("rasterio", "pyproj"),
     "scale": ("ray",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),

@@ -108,7 +108,7 @@ def find_volumes(
     return Found(kept, headers, n_images, told)
 
 
-def samples_of(found: Found) -> tuple[Sample, ...]:
+def samples_of(found: Found, channels: tuple[str, ...] = ()) -> tuple[Sample, ...]:
     """Samples on the grids of their labels, with what the labels' headers say besides."""
     return tuple(
         Sample(
@@ -116,6 +116,7 @@ def samples_of(found: Found) -> tuple[Sample, ...]:
             ImageRef(
                 one.image,
                 size=header.size,
+                channels=channels,
                 spacing=header.spacing,
                 unit="mm" if header.spacing else "px",
                 affine=header.affine,

@@ -117,7 +117,8 @@ def _plane_image(sample: Sample, plane: int, size: tuple[int, ...]) -> NDArray[A
     pixels = volume.array[plane].reshape(*size[1:], -1)[..., 0].astype(np.float64)
     low, high = np.nanpercentile(pixels, (1, 99))
     shown = np.clip((pixels - low) / (high - low), 0, 1) if high > low else np.zeros_like(pixels)
-    return np.round(np.nan_to_num(shown) * 255).astype(np.uint8)[..., None]
+    grey: NDArray[Any] = np.round(np.nan_to_num(shown) * 255).astype(np.uint8)[..., None]
+    return grey
 
 
 def _objects(pair_up: Comparison, labels: tuple[Labels, Labels], key: str) -> tuple[Rows, Rows]:

@@ -23,9 +23,9 @@ from maskloom.store.files import (
     sync_folder,
 )
 from maskloom.store.images import image_size
-from maskloom.store.volumes import volume_header, volume_suffix
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
+from maskloom.store.volumes import volume_header, volume_suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,7 @@ class Door:
         fault = ""
         size: tuple[int, ...] | None = None
         try:
-            if volume_suffix(path):
-                size = volume_header(path).size
-            else:
-                size = image_size(path)
+            size = volume_header(path).size if volume_suffix(path) else image_size(path)
             fault = "" if has_end(path) else f"{path}: the file seems to be cut off"
         except (ImageError, FormatError) as error:
             fault = error.message
