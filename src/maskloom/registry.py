@@ -74,6 +74,16 @@ FORMATS: dict[str, Entry] = {
         "ADE20K 2017 and 2020: objects, parts and what is hidden of them (read only)",
         ("instance", "semantic"),
     ),
+    "bsds": Entry(
+        "maskloom.formats.bsds:FORMAT",
+        "BSDS500: regions that several people drew, in MATLAB files (read only)",
+        ("instance",),
+    ),
+    "crackforest": Entry(
+        "maskloom.formats.crackforest:FORMAT",
+        "CrackForest: road cracks in MATLAB files (read only)",
+        ("semantic",),
+    ),
     "labelme": Entry(
         "maskloom.formats.labelme:FORMAT",
         "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
