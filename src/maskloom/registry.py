@@ -109,6 +109,11 @@ FORMATS: dict[str, Entry] = {
         "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
         ("semantic",),
     ),
+    "nrrd": Entry(
+        "maskloom.formats.nrrd:FORMAT",
+        "NRRD label volumes and segmentations of 3D Slicer (.seg.nrrd), which may overlap",
+        ("semantic", "instance"),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

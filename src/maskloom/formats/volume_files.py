@@ -22,7 +22,6 @@ from maskloom.store.volumes import (
     VOLUME_SUFFIXES,
     place_volume,
     volume_header,
-    volume_suffix,
 )
 
 IMAGE_FOLDERS = ("imagesTr", "images", "image", "imgs", "img", "volumes")
@@ -86,7 +85,8 @@ def find_volumes(
     for split, masks, usual in _parts(path, options, suffixes):
         labels = list_files(masks, suffixes, ending=options.suffix) if masks.is_dir() else {}
         if masks.is_file():
-            labels = {masks.name[: -len(volume_suffix(masks))]: masks}
+            ends = [s for s in suffixes if masks.name.lower().endswith(s)]
+            labels = {masks.name[: -max(map(len, ends), default=0)]: masks} if ends else {}
         folder = images or usual
         found: dict[str, Path] = {}
         if folder is not None:
