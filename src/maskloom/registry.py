@@ -114,6 +114,11 @@ FORMATS: dict[str, Entry] = {
         "NRRD label volumes and segmentations of 3D Slicer (.seg.nrrd), which may overlap",
         ("semantic", "instance"),
     ),
+    "yolo": Entry(
+        "maskloom.formats.yolo:FORMAT",
+        "YOLO segments and boxes: text files, data.yaml (Ultralytics), obj.data (Darknet)",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
