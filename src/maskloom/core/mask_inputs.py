@@ -206,9 +206,11 @@ def polygons_to_columns(
     size = checked_size(size_hw)
     if rule in painters.PAINTERS:
         return _painted(objects, size, rule)
-    rings = [_ring(ring, i, rule) for i, object_ in enumerate(objects) for ring in object_]
-    points = np.concatenate(rings) if rings else np.zeros((0, 2))
-    ring_offsets = _offsets([len(ring) for ring in rings])
+    rings, points = _rings(objects)
+    if rule == "edge":
+        for i, ring in rings:
+            _check_edge_ring(ring, f"row {i}")
+    ring_offsets = _offsets([len(ring) for _, ring in rings])
     by_object = _offsets([len(object_) for object_ in objects])
     code = {"coco": fill.COCO, "centre": fill.CENTRE, "center": fill.CENTRE}.get(rule, fill.GRID)
     groups = np.arange(len(rings) + 1) if code == fill.COCO else by_object
@@ -230,7 +232,8 @@ def _painted(objects: Sequence[Sequence[ArrayLike]], size: Ints, rule: str) -> C
     """Columns of objects that another program paints."""
     boxes, counts = [np.zeros((0, 4), np.int32)], [np.zeros(0, np.uint32)]
     for i, object_ in enumerate(objects):
-        x, y, canvas = painters.paint([_ring(ring, i, rule) for ring in object_], size, rule)
+        own = [ring for _, ring in _rings([object_], first=i)[0]]
+        x, y, canvas = painters.paint(own, size, rule)
         box, runs, _, bad = dense.encode_rows(canvas[None])
         if bad >= 0:
             raise MaskError(_TOO_LARGE, where=f"row {i}", hint="tile the frame")
@@ -241,8 +244,27 @@ def _painted(objects: Sequence[Sequence[ArrayLike]], size: Ints, rule: str) -> C
     return sizes, np.concatenate(boxes), np.concatenate(counts), offsets
 
 
-def _ring(ring: ArrayLike, row: int, rule: str) -> Points:
-    """One ring as float64 (n, 2), checked."""
+def _rings(
+    objects: Sequence[Sequence[ArrayLike]], first: int = 0
+) -> tuple[list[tuple[int, Points]], Points]:
+    """(row, ring) of all rings, checked, and their points in one array."""
+    rings = [(i, _ring(ring, i)) for i, own in enumerate(objects, first) for ring in own]
+    points = np.concatenate([np.zeros((0, 2)), *(ring for _, ring in rings)])
+    # One comparison for all; it catches NaN and infinity too.
+    if not (np.abs(points) <= fill.MAX_COORDINATE).all():
+        for i, ring in rings:
+            far = ~(np.abs(ring) <= fill.MAX_COORDINATE).all(axis=1)
+            if far.any():
+                raise MaskError(
+                    "a vertex is not finite or lies more than 2**24 px from the origin",
+                    where=f"row {i}",
+                    seen=ring[far][0].tolist(),
+                )
+    return rings, points
+
+
+def _ring(ring: ArrayLike, row: int) -> Points:
+    """One ring as float64 (n, 2)."""
     where = f"row {row}"
     try:
         points = np.asarray(ring, dtype=np.float64)
@@ -257,15 +279,6 @@ def _ring(ring: ArrayLike, row: int, rule: str) -> Points:
     if len(points) < 3:
         hint = "four numbers are a box, not a polygon" if len(points) == 2 else ""
         raise MaskError("a polygon has fewer than 3 vertices", where=where, seen=ring, hint=hint)
-    # One comparison catches NaN and infinity too.
-    if not (np.abs(points) <= fill.MAX_COORDINATE).all():
-        raise MaskError(
-            "a vertex is not finite or lies more than 2**24 px from the origin",
-            where=where,
-            seen=points[~(np.abs(points) <= fill.MAX_COORDINATE).all(axis=1)][0].tolist(),
-        )
-    if rule == "edge":
-        _check_edge_ring(points, where)
     return points
 
 

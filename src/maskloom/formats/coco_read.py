@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Geometry, Labels, RowKind, Rows
@@ -180,8 +181,9 @@ def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample:
     own = file.annotations.get(image_id, [])
     if not own:
         return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))
+    geometry = [_geometry(a) for a in own]
     rows = Rows.make(
-        _masks(own, size, f"{file.path}: image {image_id}"),
+        _masks(own, geometry, size, f"{file.path}: image {image_id}"),
         np.array([positions[a["category_id"]] for a in own], np.int32),
         kind=np.array(
             [RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8
@@ -193,7 +195,7 @@ def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample:
         attributes=_optional(
             a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own
         ),
-        geometry=_optional(_geometry(a) for a in own),
+        geometry=_optional(geometry),
         source=_optional(
             {k: v for k, v in a.items() if k not in INTERPRETED or _foreign(k, v)} for a in own
         ),
@@ -218,15 +220,22 @@ def _geometry(annotation: Mapping[str, Any]) -> Geometry | None:
     return Geometry(tuple(np.array(r, np.float64).reshape(-1, 2) for r in segmentation), "coco")
 
 
-def _masks(own: Sequence[Mapping[str, Any]], size: tuple[int, int], where: str) -> Masks:
+def _parts(geometry: Geometry | None) -> tuple[NDArray[np.float64], ...]:
+    return () if geometry is None else geometry.parts
+
+
+def _masks(
+    own: Sequence[Mapping[str, Any]],
+    geometry: Sequence[Geometry | None],
+    size: tuple[int, int],
+    where: str,
+) -> Masks:
     """One mask per annotation, in order; a box without a mask is empty."""
     drawn = [i for i, a in enumerate(own) if not isinstance(a.get("segmentation"), dict)]
     coded = [i for i, a in enumerate(own) if isinstance(a.get("segmentation"), dict)]
     try:
         parts = [
-            Masks.from_polygons(
-                [own[i].get("segmentation") or [] for i in drawn], size, rule="coco"
-            ),
+            Masks.from_polygons([_parts(geometry[i]) for i in drawn], size, rule="coco"),
             Masks.from_coco([own[i]["segmentation"] for i in coded]),
         ]
     except MaskError as error:
