@@ -119,6 +119,11 @@ FORMATS: dict[str, Entry] = {
         "YOLO segments and boxes: text files, data.yaml (Ultralytics), obj.data (Darknet)",
         ("instance",),
     ),
+    "via": Entry(
+        "maskloom.formats.via:FORMAT",
+        "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.sample import sample_key
 from maskloom.errors import FormatError
 from maskloom.formats.coco_file import json_ends
 from maskloom.formats.folders import SIDE_FILE
 from maskloom.store.files import stays_below
 
 _LOOKED_AT = 8
+MAX_BYTES = 1 << 30
 SPLITS = {
     name: split
     for split, names in (
@@ -88,12 +91,47 @@ def placed_name(key: str, name: str, root: Path) -> str:
     return next((one for one in listed if is_there(root, one)), listed[0])
 
 
+def keys_of_names(names: Sequence[str]) -> list[str]:
+    """Keys of images by name: without suffix, but where two would then be one."""
+    plain = [sample_key(name) for name in names]
+    counts = Counter(plain)
+    return [
+        key if counts[key] == 1 else Path(name).as_posix()
+        for key, name in zip(plain, names, strict=True)
+    ]
+
+
 def is_there(root: Path, name: str) -> bool:
     """Whether an image of this name lies below the root, or below its `images`."""
     try:
         return stays_below(name) and any((root / p / name).is_file() for p in (".", "images"))
     except OSError:  # a name too long for the disk
         return False
+
+
+def strict_json(path: Path, *, most: int = MAX_BYTES) -> Any:
+    """A parsed JSON file without NaN and infinities, which are no JSON and cannot be written.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        FormatError: it is larger, cannot be read or does not parse.
+    """
+
+    def refused(constant: str) -> Any:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise FormatError(f"a JSON file of more than {most} bytes", where=path, seen=size)
+        return json.loads(path.read_text("utf-8-sig"), parse_constant=refused)
+    except OSError as error:
+        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
 
 
 def json_text(data: Mapping[str, Any], *, indent: int | None = 2) -> bytes:

@@ -1,0 +1,237 @@
+"""Write VIA 2: via_region_data.json beside the images, or in `train`, `val` and `test` of keys.
+
+A mask is one polygon of which the reader (scikit-image, unless another is named) makes the very
+same mask: holes and parts are joined by bridges that no pixel's centre lies on. What a reader
+would see otherwise is told. `taxonomy.json` says void, stuff, splits, sizes and the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.errors import MaskError
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.drawn import (
+    attributes_of,
+    box_of,
+    geometry_of,
+    points_of,
+    source_of,
+    whole_objects,
+)
+from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
+from maskloom.formats.json_files import json_text, split_of
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.reader_rings import rings_for
+from maskloom.formats.via_files import ATTRIBUTES, IMAGES
+from maskloom.formats.via_shapes import SKIMAGE, Rule, region_of_rings, same_shape
+from maskloom.store.files import atomic_write_bytes, safe_join
+
+ATTRIBUTE = "class"
+VERSION = "2.0.10"
+HOLDS = Holds(
+    instances=True,
+    overlap=True,
+    void=True,
+    attributes=True,
+    drawings=True,
+    vertices=True,
+    fields=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write VIA."""
+
+    form: Literal["source", "annotations", "project"] = field(
+        default="source",
+        metadata={
+            "help": "annotations: via_region_data.json; project: via_project.json, which VIA "
+            "opens; source: as it was read, else annotations"
+        },
+    )
+    rule: Rule = field(default=SKIMAGE, metadata={"help": "the reader that polygons are made for"})
+
+
+class ViaWriter:
+    """Collects entries and writes the files at the end."""
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.options = options
+        own = extra.get("via", {})
+        self.attribute = str(own.get("attribute") or ATTRIBUTE)
+        self.project = dict(own.get("project", {}))
+        wanted = "project" if self.project else "annotations"
+        self.form = wanted if options.form == "source" else options.form
+        self.images = ImagePlacer(target, options.images)
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.sizes: dict[str, list[int]] = {}
+
+    def has(self, key: str) -> bool:
+        """Whether this run has the sample; a file is written only when whole."""
+        return key in self.entries
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What regions with one ring and attributes cannot hold."""
+        image_labels_only(labels.size, self.target)
+        holds = HOLDS if labels.rows is not None else replace(HOLDS, void=False)
+        found = losses_of(holds, sample.key, labels, self.taxonomy)
+        rows = whole_objects(instance_rows(labels))
+        lost = redrawn = strange = named = 0
+        changed: list[int] = []
+        for i in range(len(rows)):
+            region = self._shape(rows, i)
+            solid = rows.kind[i] == RowKind.MASK
+            lost += region is None and not solid
+            redrawn += solid and geometry_of(rows, i) is not None and not self._own(rows, i)
+            strange += bool(set(source_of(rows, i)) - {"via", "bbox"})
+            named += self.attribute in attributes_of(rows, i)
+            if solid and region is not None and not self._own(rows, i):
+                changed.append(self._rings(rows.masks[i])[1])
+        told = {"drawings": lost, "vertices": redrawn, "fields": strange, "attributes": named}
+        found += [Loss(sample.key, kind, count) for kind, count in told.items() if count]
+        if any(changed):
+            detail = f"parts that one ring cannot join for readers by {self.options.rule}"
+            objects = sum(count > 0 for count in changed)
+            found.append(Loss(sample.key, "pixels", objects, sum(changed), detail))
+        return found
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Keep the entry of one image, and place the image."""
+        image_labels_only(labels.size, self.target)
+        image = sample.image.path
+        suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
+        name = sample.key if sample.key.endswith(suffix) else sample.key + suffix
+        self.images.put(sample, name)
+        rows = whole_objects(instance_rows(labels))
+        regions = []
+        for i in range(len(rows)):
+            shape = self._shape(rows, i)
+            if shape is not None:
+                regions.append(self._region(rows, i, shape))
+        own = dict(sample.extra.get("via", {}))
+        there = image is not None and image.is_file()
+        size = image.stat().st_size if there and image is not None else own.get("size", -1)
+        self.entries[sample.key] = {
+            "filename": name,
+            "size": size,
+            "regions": regions,
+            "file_attributes": own.get("file_attributes", {}),
+            **{k: v for k, v in sorted(own.items()) if k not in ("size", "file_attributes")},
+        }
+        self.sizes[sample.key] = list(labels.size)
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write the files and the side file."""
+        folders: dict[str, dict[str, Any]] = {}
+        for key in sorted(self.entries):
+            folder = key.partition("/")[0] if split_of(key) else ""
+            entry = dict(self.entries[key])
+            entry["filename"] = entry["filename"][len(folder) + 1 if folder else 0 :]
+            folders.setdefault(folder, {})[f"{entry['filename']}{entry['size']}"] = entry
+        name = "via_project.json" if self.form == "project" else "via_region_data.json"
+        for folder, entries in (folders or {"": {}}).items():
+            path = safe_join(self.target, f"{folder}/{name}" if folder else name)
+            data = self._project(entries) if self.form == "project" else entries
+            atomic_write_bytes(path, json_text(data, indent=1))
+        fields: dict[str, Any] = {"attribute": self.attribute, "sizes": self.sizes}
+        if self.options.rule != SKIMAGE:
+            fields["rule"] = self.options.rule
+        write_side_file(self.target, self.taxonomy, splits, kind="via", **fields)
+        return self.images.warnings()
+
+    def _project(self, entries: Mapping[str, Any]) -> dict[str, Any]:
+        known = self.project.get(ATTRIBUTES, {})
+        regions = dict(known.get("region", {}))
+        options = {category.name: "" for category in self.taxonomy}
+        regions.setdefault(
+            self.attribute,
+            {"type": "dropdown", "description": "", "options": options, "default_options": {}},
+        )
+        return {
+            "_via_settings": {},
+            IMAGES: entries,
+            **{k: v for k, v in self.project.items() if k != ATTRIBUTES},
+            ATTRIBUTES: {"file": {}, **known, "region": regions},
+            "_via_data_format_version": self.project.get("_via_data_format_version", VERSION),
+            "_via_image_id_list": list(entries),
+        }
+
+    def _region(self, rows: Rows, i: int, shape: Mapping[str, Any]) -> dict[str, Any]:
+        kept = source_of(rows, i).get("via", {})
+        name = self.taxonomy[int(rows.category[i])].name
+        others = {k: v for k, v in attributes_of(rows, i).items() if k != self.attribute}
+        more = {k: v for k, v in kept.get("shape", {}).items() if k not in shape}
+        if kept.get("shape", {}).get("name") != shape["name"]:
+            more = {}
+        return {
+            "shape_attributes": {**shape, **more},
+            "region_attributes": {self.attribute: name, **others},
+            **{k: v for k, v in sorted(kept.items()) if k != "shape"},
+        }
+
+    def _shape(self, rows: Rows, i: int) -> dict[str, Any] | None:
+        """shape_attributes of a row; None of what VIA has no shape for."""
+        kept = source_of(rows, i).get("via", {}).get("shape", {})
+        if rows.kind[i] == RowKind.MASK:
+            if same_shape(kept, rows.masks[i]):
+                return dict(kept)
+            if not int(rows.masks.areas[i]):
+                return None
+            own = self._own(rows, i)
+            geometry = geometry_of(rows, i)
+            if own and geometry is not None:
+                return region_of_rings(geometry.parts[0])
+            return region_of_rings(self._rings(rows.masks[i])[0])
+        box = box_of(rows, i)
+        if box is not None:
+            x0, y0, x1, y1 = (int(v) if v == int(v) else v for v in box)
+            return {"name": "rect", "x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+        points = points_of(rows, i, "point") if rows.kind[i] == RowKind.POINT else None
+        if points is not None and len(points) == 1:
+            x, y = (int(v) if v == int(v) else v for v in points[0].tolist())
+            return {"name": "point", "cx": x, "cy": y}
+        points = points_of(rows, i, "line") if rows.kind[i] == RowKind.LINE else None
+        return None if points is None else {**region_of_rings(points), "name": "polyline"}
+
+    def _own(self, rows: Rows, i: int) -> bool:
+        """Whether the reader makes exactly this mask of the author's polygon or figure."""
+        geometry = geometry_of(rows, i)
+        kept = source_of(rows, i).get("via", {}).get("shape", {})
+        if same_shape(kept, rows.masks[i]):
+            return True
+        if geometry is None or len(geometry.parts) != 1 or geometry.rule != self.options.rule:
+            return False
+        try:
+            made = Masks.from_polygons(
+                [list(geometry.parts)], rows.masks.sizes[i], rule=self.options.rule
+            )
+        except MaskError:
+            return False
+        return made == rows.masks[i]
+
+    def _rings(self, mask: Masks) -> tuple[np.ndarray[Any, Any], int]:
+        found = rings_for(mask, self.options.rule, single=True)
+        return found.rings[0], found.changed
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any] | None = None
+) -> ViaWriter:
+    """A writer into the folder `target`; `extra` is that of the source data set."""
+    return ViaWriter(target, taxonomy, options, extra or {})
