@@ -137,6 +137,11 @@ FORMATS: dict[str, Entry] = {
         "GeoJSON polygons in map coordinates beside the images in which they lie",
         ("instance",),
     ),
+    "parquet": Entry(
+        "maskloom.formats.parquet:FORMAT",
+        "three Parquet tables that hold everything; masks in Hugging Face's Parquet are read",
+        ("semantic", "instance", "panoptic"),
+    ),
 }
 
 METHODS: dict[str, Entry] = {

@@ -15,12 +15,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import FULL, Coverage, Labels, codes
-from maskloom.core.masks import Masks
+from maskloom.core.labels import Labels, codes
 from maskloom.core.views import recode
 from maskloom.errors import DataError
 from maskloom.store.images import png_bytes
 from maskloom.store.project import blobs
+from maskloom.store.project.covered import coverage_from_json, coverage_to_json
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
 from maskloom.store.project.parts import PartWriter, read_rows
@@ -90,7 +90,7 @@ class Snapshot:
         """
         said: dict[str, Any] = {
             "confidence": self._picture(labels.confidence),
-            "coverage": _coverage_to_json(labels.coverage, self._names),
+            "coverage": coverage_to_json(labels.coverage, self._names),
             "extra": dict(labels.extra) or None,
         }
         if labels.rows is not None:
@@ -145,7 +145,7 @@ def read_labels(
         DataError: files are missing or damaged, or a category is unknown.
     """
     said: dict[str, Any] = {
-        "coverage": _coverage_from_json(row["coverage"], vocabulary),
+        "coverage": coverage_from_json(row["coverage"], vocabulary.resolved),
         "extra": row["extra"] or {},
         "revision": row["revision"],
     }
@@ -210,39 +210,3 @@ def _read_picture(layout: Layout, name: str, size: tuple[int, ...]) -> NDArray[A
         seen = None if array is None else array.shape
         raise DataError("a stored map has another size than its sample", where=name, seen=seen)
     return np.ascontiguousarray(array).reshape(size)
-
-
-def _coverage_to_json(coverage: Coverage, names: Mapping[str, str]) -> dict[str, Any] | None:
-    """None for full coverage."""
-    if coverage.full:
-        return None
-    out: dict[str, Any] = {}
-    if coverage.nothing:
-        out["nothing"] = True
-    if coverage.categories is not None:
-        out["categories"] = sorted(names[key] for key in coverage.categories if key in names)
-    if coverage.area is not None:
-        area = coverage.area
-        out["area"] = {
-            "size": area.sizes[0].tolist(),
-            "box": area.boxes[0].tolist(),
-            "runs": area.counts.tolist(),
-        }
-    return out
-
-
-def _coverage_from_json(data: Mapping[str, Any] | None, vocabulary: Vocabulary) -> Coverage:
-    if data is None:
-        return FULL
-    area = None
-    if "area" in data:
-        runs = np.array(data["area"]["runs"], np.uint32)
-        area = Masks(
-            np.array([data["area"]["size"]], np.int64),
-            np.array([data["area"]["box"]], np.int32),
-            runs,
-            np.array([0, len(runs)], np.int64),
-        ).validate()
-    listed = data.get("categories")
-    categories = None if listed is None else frozenset(vocabulary.resolved(listed))
-    return Coverage(categories, area, bool(data.get("nothing", False)))

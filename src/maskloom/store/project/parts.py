@@ -27,6 +27,7 @@ from maskloom.errors import DataError
 from maskloom.store.files import PARTIAL, make_folder, sync_folder, writing
 from maskloom.store.project.stored_rows import StoredRows, join_rows, table_to_rows
 from maskloom.store.project.tables import SCHEMA, Lines, lines_to_table, to_json
+from maskloom.work.memory import free_bytes
 
 GROUP_ROWS = 1024
 GROUP_BYTES = 64 << 20
@@ -38,13 +39,26 @@ _SPLIT = ("runs.list.element", "vertices.list.element.list.element")
 
 
 class PartWriter:
-    """Writes one file; it appears under its name when `finish` is called."""
+    """Writes one file; it appears under its name when `finish` is called.
+
+    Args:
+        path: of the file.
+        categories: key of every category position of the rows.
+        facts: what belongs to the whole, as JSON can say it.
+        group_rows: most rows of a group; None are so many that one sample costs milliseconds.
+    """
 
     def __init__(
-        self, path: Path, categories: Sequence[str], facts: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        categories: Sequence[str],
+        facts: Mapping[str, Any] | None = None,
+        *,
+        group_rows: int | None = None,
     ) -> None:
         self.path = path
         self.rows = 0
+        self._group_rows = GROUP_ROWS if group_rows is None else group_rows
         self._partial = path.with_name(f".{path.name}{PARTIAL}")
         self._categories = tuple(categories)
         self._waiting: list[Lines] = []
@@ -76,9 +90,9 @@ class PartWriter:
             DataError: the rows cannot be stored.
         """
         first = self.rows
-        for piece, size in _pieces(Lines.of(key, rows)):
+        for piece, size in _pieces(Lines.of(key, rows), self._group_rows):
             if self._waiting and (
-                self._waiting_rows + len(piece.rows) > GROUP_ROWS
+                self._waiting_rows + len(piece.rows) > self._group_rows
                 or self._waiting_bytes + size > GROUP_BYTES
             ):
                 self._flush()
@@ -123,7 +137,7 @@ class PartWriter:
         table = lines_to_table(self._waiting, self._categories)
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
         with writing(self.path):
-            self._writer.write_table(table, row_group_size=GROUP_ROWS)
+            self._writer.write_table(table, row_group_size=self._group_rows)
 
 
 def read_rows(path: Path, first: int, count: int, positions: Mapping[str, int]) -> Rows:
@@ -140,7 +154,7 @@ def read_rows(path: Path, first: int, count: int, positions: Mapping[str, int]) 
     """
     if count == 0:
         return Rows.make(Masks.empty(0, (1, 1)), np.zeros(0, np.int32))
-    file = _opened(path)
+    file = opened(path)
     bounds = file.bounds
     if first < 0 or first + count > bounds[-1]:
         raise _damaged(path, f"{bounds[-1]} rows, wanted {first} to {first + count}")
@@ -160,32 +174,48 @@ def part_facts(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    facts: dict[str, Any] = json.loads((_opened(path).metadata.metadata or {}).get(_META, b"{}"))
+    file = opened(path)
+    with reading(path):
+        facts: dict[str, Any] = json.loads((file.metadata.metadata or {}).get(_META, b"{}"))
     return facts
 
 
-class _OpenPart:
+class OpenPart:
     """A file's footer; the file itself is open only while a group is read."""
 
     def __init__(self, path: Path, stamp: tuple[int, int]) -> None:
         self.path, self.stamp = path, stamp
-        with _reading(path), pq.ParquetFile(path) as file:
+        with reading(path), pq.ParquetFile(path) as file:
             self.metadata = file.metadata
         sizes = [self.metadata.row_group(i).num_rows for i in range(self.metadata.num_row_groups)]
         self.bounds: list[int] = np.cumsum([0, *sizes], dtype=np.int64).tolist()
 
     def group(self, number: int) -> StoredRows:
+        """All rows of a group, checked."""
         with (
-            _reading(self.path),
+            reading(self.path),
             pq.ParquetFile(
                 self.path, metadata=self.metadata, page_checksum_verification=True
             ) as file,
         ):
+            self.refuse_hostile(number)
             return table_to_rows(file.read_row_group(number, use_threads=False))
+
+    def refuse_hostile(self, number: int) -> None:
+        """A footer may claim anything: what a group asks for must fit before it is read."""
+        group = self.metadata.row_group(number)
+        values = sum(group.column(i).num_values for i in range(group.num_columns))
+        need = max(group.total_byte_size, 8 * values)
+        if need > max(GROUP_BYTES, free_bytes() // 4):
+            raise DataError(
+                "a row group does not fit into memory",
+                seen=f"{need >> 20} MiB",
+                hint="write the file again with smaller row groups",
+            )
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Whatever pyarrow says of a damaged file, as the one error for the user."""
     try:
         yield
@@ -201,7 +231,7 @@ class _Groups:
         self._held: OrderedDict[tuple[Path, tuple[int, int], int], StoredRows] = OrderedDict()
         self._bytes = 0
 
-    def get(self, part: _OpenPart, number: int) -> StoredRows:
+    def get(self, part: OpenPart, number: int) -> StoredRows:
         name = (part.path, part.stamp, number)
         with self._lock:
             if name in self._held:
@@ -220,7 +250,12 @@ class _Groups:
 _CACHE = _Groups()
 
 
-def _opened(path: Path) -> _OpenPart:
+def opened(path: Path) -> OpenPart:
+    """A file's footer, kept as long as the file stays the same.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
     try:
         stat = path.stat()
     except OSError as error:
@@ -229,8 +264,8 @@ def _opened(path: Path) -> _OpenPart:
 
 
 @lru_cache(maxsize=64)
-def _open(path: Path, stamp: tuple[int, int]) -> _OpenPart:
-    return _OpenPart(path, stamp)
+def _open(path: Path, stamp: tuple[int, int]) -> OpenPart:
+    return OpenPart(path, stamp)
 
 
 def _damaged(path: Path, seen: object) -> DataError:
@@ -242,14 +277,14 @@ def _damaged(path: Path, seen: object) -> DataError:
     )
 
 
-def _pieces(lines: Lines) -> Iterator[tuple[Lines, int]]:
+def _pieces(lines: Lines, most: int) -> Iterator[tuple[Lines, int]]:
     """The rows in pieces that fit a group, nearly always one, with their weights."""
     ends = np.cumsum(lines.weights())
     n = len(ends)
     start = taken = 0
     while start < n:
         fitting = int(np.searchsorted(ends, taken + GROUP_BYTES, side="right"))
-        stop = min(max(fitting, start + 1), start + GROUP_ROWS)
+        stop = min(max(fitting, start + 1), start + most)
         piece = lines if stop - start == n else lines.cut(start, stop)
         yield piece, int(ends[stop - 1]) - taken
         start, taken = stop, int(ends[stop - 1])

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Geometry, Rows
+from maskloom.core.labels import Geometry, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import DataError
 from maskloom.store.project.tables import BOX, NUMBERS, SCHEMA, joined
@@ -75,9 +75,9 @@ def table_to_rows(table: pa.Table) -> StoredRows:
     Raises:
         DataError: columns are missing or of another type, or runs make no mask.
     """
-    if not table.schema.equals(SCHEMA):
-        raise DataError("not the columns of stored labels", seen=table.schema.names)
+    table = _as_stored(table)
     columns = {name: table[name].combine_chunks() for name in table.schema.names}
+    _refuse_nulls(columns)
     numbers = {name: _numpy(columns[name]) for name in (*NUMBERS, *BOX, "height", "width")}
     offsets = _numpy(columns["runs"].offsets)
     counts = _numpy(columns["runs"].values)[offsets[0] : offsets[-1]] if len(table) else ()
@@ -95,6 +95,29 @@ def table_to_rows(table: pa.Table) -> StoredRows:
         {name: columns[name] for name in ("author", "rule", "vertices", "attributes", "source")},
         int(table.nbytes),
     )
+
+
+def _as_stored(table: pa.Table) -> pa.Table:
+    """The columns of labels, which other programs store in other types or among others."""
+    if table.schema.equals(SCHEMA):
+        return table
+    lacking = [name for name in SCHEMA.names if name not in table.schema.names]
+    if lacking:
+        raise DataError(f"stored labels have a column {lacking[0]!r}", seen=table.schema.names)
+    try:
+        return table.select(SCHEMA.names).cast(SCHEMA)
+    except pa.ArrowException as error:
+        raise DataError("not the types of stored labels", seen=error) from error
+
+
+def _refuse_nulls(columns: Mapping[str, Any]) -> None:
+    for name in ("sample", "category", "height", "width", *BOX, "runs", *NUMBERS):
+        values = columns[name]
+        if values.null_count or (name == "runs" and values.values.null_count):
+            raise DataError(f"a row without {name!r}", seen="null")
+    kinds = _numpy(columns["kind"])
+    if len(kinds) and kinds.max() > max(RowKind):
+        raise DataError("not a kind of annotation", seen=int(kinds.max()))
 
 
 def join_rows(parts: Sequence[Rows]) -> Rows:

@@ -22,7 +22,7 @@ from maskloom.core.masks import Masks
 from maskloom.errors import DataError
 
 _ROW_BYTES = 160
-_KEYS = pa.dictionary(pa.int32(), pa.string())
+KEYS = pa.dictionary(pa.int32(), pa.string())
 BOX = ("x0", "y0", "x1", "y1")
 NUMBERS = {
     "instance": pa.int64(),
@@ -37,15 +37,15 @@ NUMBERS = {
 }
 SCHEMA = pa.schema(
     [
-        pa.field("sample", _KEYS),
-        pa.field("category", _KEYS),
+        pa.field("sample", KEYS),
+        pa.field("category", KEYS),
         pa.field("height", pa.int32()),
         pa.field("width", pa.int32()),
         *(pa.field(name, pa.int32()) for name in BOX),
         pa.field("runs", pa.large_list(pa.uint32())),
         *(pa.field(name, kind) for name, kind in NUMBERS.items()),
-        pa.field("author", _KEYS),
-        pa.field("rule", _KEYS),
+        pa.field("author", KEYS),
+        pa.field("rule", KEYS),
         pa.field("vertices", pa.large_list(pa.large_list(pa.float64()))),
         pa.field("attributes", pa.large_string()),
         pa.field("source", pa.large_string()),

@@ -1,0 +1,247 @@
+"""Three Parquet tables that hold all that labels can say, and Parquet files of other hubs.
+
+`images`, `classes` and `annotations` are written by `parquet_write.py`; annotations are read a
+row group at a time. Files with a column of images and one of masks, as Hugging Face's datasets
+have them, are `parquet_pictures.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels, Rows, codes
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import DataError, FormatError
+from maskloom.formats import parquet_write
+from maskloom.formats.base import Format
+from maskloom.formats.folders import list_files
+from maskloom.formats.parquet_pictures import Read, has_pictures, parquet_files, read_pictures
+from maskloom.formats.parquet_tables import (
+    ANNOTATIONS,
+    CLASS_SCHEMA,
+    CLASSES,
+    IMAGE_SCHEMA,
+    IMAGES,
+    from_json,
+    rows_of_table,
+    sample_of_row,
+    taxonomy_of_rows,
+)
+from maskloom.store.files import safe_join, sha256_file
+from maskloom.store.images import read_map
+from maskloom.store.project.covered import coverage_from_json
+from maskloom.store.project.part_places import part_places
+from maskloom.store.project.parts import part_facts, read_rows
+
+LOOKS_FOR = "images.parquet + classes.parquet + annotations.parquet, or *.parquet with images"
+
+
+def detect(path: Path) -> float:
+    """Known by the names of the three tables, or by columns of images in a footer."""
+    if path.is_dir() and all((path / name).is_file() for name in (ANNOTATIONS, IMAGES, CLASSES)):
+        return 0.99
+    first = next(iter(parquet_files(path)), None)
+    return 0.9 if first is not None and has_pictures(first) else 0.0
+
+
+def read(path: Path, options: Read, images: Path | None) -> Dataset:
+    """The data set of a folder or file.
+
+    Raises:
+        FormatError: tables that are missing, damaged, or do not fit each other.
+    """
+    if not (path / ANNOTATIONS).is_file():
+        return read_pictures(path, options)
+    facts = part_facts(path / ANNOTATIONS)
+    taxonomy = taxonomy_of_rows(
+        list(rows_of_table(path / CLASSES, CLASS_SCHEMA)), facts.get("revision"), path / CLASSES
+    )
+    rows = _by_key(path)
+    places = part_places(path / ANNOTATIONS)
+    lost = [key for key in places if key not in rows]
+    if lost:
+        raise FormatError(
+            f"annotations of {len(lost)} images that {IMAGES} does not list",
+            where=path / ANNOTATIONS,
+            seen=lost[0],
+        )
+    positions = {key: i for i, key in enumerate(taxonomy.keys)}
+    own = list_files(images) if images is not None else None
+    samples = tuple(_sample(path, row, own) for row in rows.values())
+
+    def labels_of(sample: Sample) -> Labels:
+        place = places.get(sample.key, (0, 0))
+        return _labels(path, rows[sample.key], place, taxonomy, positions)
+
+    missing = [s.key for s in samples if s.image.path is None]
+    told = f"{len(missing)} of {len(samples)} images are missing, first {missing[:1]}"
+    extra = facts.get("extra")
+    return Dataset(
+        taxonomy,
+        samples,
+        labels_of,
+        _splits(rows),
+        name=path.name,
+        warnings=(told,) if missing else (),
+        extra=extra if isinstance(extra, dict) else {},
+    )
+
+
+def _by_key(path: Path) -> dict[str, dict[str, Any]]:
+    """Key → row of the table of images."""
+    out: dict[str, dict[str, Any]] = {}
+    for row in rows_of_table(path / IMAGES, IMAGE_SCHEMA):
+        if row["key"] in out:
+            raise FormatError("an image is listed twice", where=path / IMAGES, seen=row["key"])
+        out[row["key"]] = {name: value for name, value in row.items() if value is not None}
+    return out
+
+
+def _sample(path: Path, row: Mapping[str, Any], own: Mapping[str, Path] | None) -> Sample:
+    where = f"{path / IMAGES}: {row['key']}"
+    file = None
+    if own is not None:
+        file = own.get(row["key"])
+    elif "uri" in row:
+        file = safe_join(path, row["uri"])
+    return sample_of_row(row, file if file is not None and file.is_file() else None, where)
+
+
+def _labels(
+    path: Path,
+    row: Mapping[str, Any],
+    place: tuple[int, int],
+    taxonomy: Taxonomy,
+    positions: Mapping[str, int],
+) -> Labels:
+    where = f"{path / IMAGES}: {row['key']}"
+    size = sample_of_row(row, None, where).image.size
+    assert size is not None
+    said: dict[str, Any] = {
+        "layer": row.get("layer", "main"),
+        "revision": row.get("revision", 0),
+        "extra": from_json(row.get("facts"), f"{where}, facts"),
+    }
+    text = row.get("coverage")
+    if text is not None:
+        said["coverage"] = _covered(from_json(text, f"{where}, coverage"), size, where)
+    if "confidence" in row:
+        said["confidence"] = _picture(path, row, "confidence", size)
+    if "map" in row:
+        if place[1]:
+            raise FormatError("an image with a class map and annotations", where=where)
+        pixels = _picture(path, row, "map", size)
+        _check_codes(pixels, len(taxonomy), f"{where}, map")
+        return Labels(size, class_map=pixels, **said)
+    return Labels(size, rows=_rows(path, row["key"], place, size, positions), **said)
+
+
+def _covered(data: Mapping[str, Any], size: tuple[int, ...], where: str) -> Any:
+    try:
+        found = coverage_from_json(data, lambda keys: keys)
+    except (DataError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FormatError(
+            "not what was labelled", where=f"{where}, coverage", seen=error
+        ) from error
+    if found.area is not None and len(size) == 2 and found.area.sizes[0].tolist() != list(size):
+        raise FormatError(
+            "the labelled area is for another frame",
+            where=f"{where}, coverage",
+            seen=found.area.sizes[0].tolist(),
+        )
+    return found
+
+
+def _rows(
+    path: Path,
+    key: str,
+    place: tuple[int, int],
+    size: tuple[int, ...],
+    positions: Mapping[str, int],
+) -> Rows:
+    where = f"{path / ANNOTATIONS}: {key}"
+    if not place[1]:
+        return Rows.make(Masks.empty(0, size[-2:]), np.zeros(0, np.int32))
+    try:
+        rows = read_rows(path / ANNOTATIONS, *place, positions)
+    except DataError as error:
+        raise FormatError(
+            error.what, where=f"{where}, {error.where}", seen=error.seen, hint=error.hint
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError("not valid JSON or vertices", where=where, seen=error) from error
+    frames = np.unique(rows.masks.sizes, axis=0)
+    if frames.tolist() != [list(size[-2:])]:
+        raise FormatError(
+            f"masks for another frame than the image, {size[-2]} × {size[-1]}",
+            where=where,
+            seen=frames.tolist()[:3],
+        )
+    for name in ("attributes", "source"):
+        bad = [v for v in getattr(rows, name) if v is not None and not isinstance(v, dict)]
+        if bad:
+            raise FormatError("not a JSON object", where=f"{where}, {name}", seen=bad[0])
+    return rows
+
+
+def _picture(path: Path, row: Mapping[str, Any], name: str, size: tuple[int, ...]) -> NDArray[Any]:
+    """A class map or confidence, whose bytes must be those that were written."""
+    file = safe_join(path, row[name])
+    pixels = read_map(file)
+    wanted = row.get(f"{name}_sha256")
+    if wanted is not None and sha256_file(file) != wanted:
+        raise FormatError(
+            "the file is not the one that the table names",
+            where=file,
+            seen=f"sha256 is not {wanted[:12]}...",
+            hint="put the file back that belongs to the table",
+        )
+    if pixels.ndim != 2 or pixels.size != int(np.prod(size)) or pixels.shape[1] != size[-1]:
+        raise FormatError(
+            f"a map of another size than its image, {size}", where=file, seen=pixels.shape
+        )
+    if pixels.dtype not in (np.uint8, np.uint16) or (name == "confidence" and pixels.itemsize > 1):
+        raise FormatError("a map of another type", where=file, seen=pixels.dtype)
+    return np.ascontiguousarray(pixels).reshape(size)
+
+
+def _check_codes(pixels: NDArray[Any], n: int, where: str) -> None:
+    void, background = codes(pixels.dtype)
+    bad = (pixels >= n) & (pixels != void) & (pixels != background)
+    if bad.any():
+        raise FormatError(
+            f"a position that {CLASSES} with {n} rows does not have",
+            where=where,
+            seen=int(pixels[bad][0]),
+        )
+
+
+def _splits(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for key, row in rows.items():
+        for name in row.get("splits", ()):
+            found.setdefault(str(name), []).append(key)
+    order = {"train": 0, "val": 1, "test": 2}
+    return {name: tuple(found[name]) for name in sorted(found, key=lambda n: (order.get(n, 3), n))}
+
+
+FORMAT = Format(
+    "parquet",
+    "three Parquet tables that hold everything; masks in Hugging Face's Parquet are read",
+    parquet_write.HOLDS,
+    LOOKS_FOR,
+    Read,
+    parquet_write.Write,
+    detect,
+    read,
+    parquet_write.writer,
+    dims=(2, 3),
+)

@@ -1,0 +1,171 @@
+"""Write a data set as three Parquet tables; class maps and confidence are PNG files beside them.
+
+Annotations go out in row groups as they come, so that memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.folders import ImagePlacer
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.parquet_tables import (
+    ANNOTATIONS,
+    BATCH,
+    CLASS_SCHEMA,
+    CLASSES,
+    IMAGE_SCHEMA,
+    IMAGES,
+    class_rows,
+    image_row,
+)
+from maskloom.store.files import atomic_file, safe_join, sha256_file
+from maskloom.store.images import write_png
+from maskloom.store.project.covered import coverage_to_json
+from maskloom.store.project.parts import PartWriter
+from maskloom.store.project.tables import to_json
+
+HOLDS = Holds(
+    dense=True,
+    instances=True,
+    overlap=True,
+    parts=True,
+    empty=True,
+    void=True,
+    crowd=True,
+    score=True,
+    attributes=True,
+    z_order=True,
+    tracks=True,
+    drawings=True,
+    coverage=True,
+    vertices=True,
+    fields=True,
+    confidence=True,
+)
+VERSION = 1
+# 64 MiB of runs and vertices, or this many rows: what a reader decodes for one sample.
+GROUP_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write tables."""
+
+
+class ParquetWriter:
+    """DST/{images,classes,annotations}.parquet, DST/images, DST/maps, DST/confidence."""
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.images = ImagePlacer(target / "images", options.images)
+        facts = {"maskloom": VERSION, "revision": taxonomy.revision, "extra": dict(extra)}
+        self._part = PartWriter(target / ANNOTATIONS, taxonomy.keys, facts, group_rows=GROUP_ROWS)
+        self._names = {key: key for key in taxonomy.keys}
+        self._rows: list[dict[str, Any]] = []
+        self._batches: list[pa.RecordBatch] = []
+        self._seen: set[str] = set()
+
+    def has(self, key: str) -> bool:
+        """Whether this sample was written; tables of a killed run are begun again."""
+        return key in self._seen
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """Nothing: whatever labels say has its place."""
+        return losses_of(HOLDS, sample.key, labels, self.taxonomy)
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write the labels of one sample."""
+        row = image_row(sample, labels.size)
+        for name, array in (("map", labels.class_map), ("confidence", labels.confidence)):
+            if array is not None:
+                row |= self._picture(name, sample.key, array)
+        if labels.rows is not None:
+            self._part.put(sample.key, labels.rows)
+        coverage = coverage_to_json(labels.coverage, self._names)
+        row |= {
+            "layer": labels.layer,
+            "revision": labels.revision,
+            "coverage": None if coverage is None else to_json(coverage),
+            "facts": to_json(dict(labels.extra)) if labels.extra else None,
+        }
+        self.images.put(sample)
+        row |= self._placed(sample)
+        self._seen.add(sample.key)
+        self._rows.append(row)
+        if len(self._rows) >= BATCH:
+            self._pack()
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Let the tables appear."""
+        self._part.finish()
+        self._pack()
+        of: dict[str, list[str]] = {}
+        for name in sorted(splits):
+            for key in splits[name]:
+                of.setdefault(key, []).append(name)
+        with (
+            atomic_file(self.target / IMAGES) as temporary,
+            _table(temporary, IMAGE_SCHEMA) as table,
+        ):
+            at = IMAGE_SCHEMA.get_field_index("splits")
+            for batch in self._batches:
+                column = pa.array(
+                    [of.get(key) for key in batch["key"].to_pylist()], IMAGE_SCHEMA.field(at).type
+                )
+                table.write_batch(batch.set_column(at, IMAGE_SCHEMA.field(at), column))
+        with (
+            atomic_file(self.target / CLASSES) as temporary,
+            _table(temporary, CLASS_SCHEMA) as table,
+        ):
+            table.write_table(pa.Table.from_pylist(class_rows(self.taxonomy), CLASS_SCHEMA))
+        return self.images.warnings()
+
+    def _pack(self) -> None:
+        """Rows of images as Arrow, which holds them in a tenth of the memory."""
+        if self._rows:
+            self._batches.append(pa.RecordBatch.from_pylist(self._rows, IMAGE_SCHEMA))
+            self._rows = []
+
+    def _picture(self, name: str, key: str, array: NDArray[Any]) -> dict[str, str]:
+        folder = "maps" if name == "map" else name
+        path = safe_join(self.target, f"{folder}/{key}.png")
+        # Slices of a volume lie one below the other.
+        write_png(path, array.reshape(-1, array.shape[-1]))
+        return {name: f"{folder}/{key}.png", f"{name}_sha256": sha256_file(path)}
+
+    def _placed(self, sample: Sample) -> dict[str, str]:
+        """Where the image is in the target, and what bytes it has."""
+        source = sample.image.path
+        if source is None or self.images.how == "none":
+            return {}
+        relative = f"images/{sample.key}{source.suffix}"
+        path = safe_join(self.target, relative)
+        return {"uri": relative, "sha256": sha256_file(path)} if path.is_file() else {}
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+) -> ParquetWriter:
+    """A writer into the folder `target`."""
+    return ParquetWriter(target, taxonomy, replace(options), extra)
+
+
+def _table(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=3, write_page_checksum=True
+    )
