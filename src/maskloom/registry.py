@@ -124,6 +124,11 @@ FORMATS: dict[str, Entry] = {
         "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
         ("instance",),
     ),
+    "labelstudio": Entry(
+        "maskloom.formats.labelstudio:FORMAT",
+        "Label Studio JSON and JSON_MIN (brush, polygons, boxes, ellipses, key points)",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

@@ -30,6 +30,7 @@ from maskloom.formats.cvat_meta import (
 from maskloom.formats.cvat_shapes import SHAPES, shape_of
 from maskloom.formats.cvat_tracks import Entry, frames_of
 from maskloom.formats.documents import Document, Entries, dataset_of_documents
+from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.safe_xml import Bounds, Element, read_xml_tree, to_lists
 from maskloom.formats.shapes import Shape
 
@@ -84,6 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         documents += _video(root, file, images, warnings, alone=len(files) == 1)
     labels = [label for root in roots for label in labels_of_meta(root)]
     used = [name for root in roots for name in _used(root)]
+    taxonomy = taxonomy_of(labels, used, files[0])
     meta = roots[0].child("meta")
     extra = {
         "video": any(document.sequence is not None for document in documents),
@@ -93,11 +95,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     }
     return dataset_of_documents(
         documents,
-        taxonomy_of(labels, used, files[0]),
+        taxonomy,
         path,
         images,
         fmt="cvat",
-        warnings=_counted(warnings),
+        warnings=[*_counted(warnings), *spelt_otherwise(taxonomy, used)],
         extra={"cvat": extra},
         skip_bad=options.skip_bad,
     )

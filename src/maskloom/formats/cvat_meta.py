@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.documents import taxonomy_of_names
 from maskloom.formats.safe_xml import Element
 
 OWNERS = ("task", "project", "job")
@@ -54,13 +55,9 @@ def taxonomy_of(labels: Sequence[Element], used: Iterable[str], path: Path) -> T
     for name in used:
         if not declared or name == UNLABELLED:
             colors.setdefault(name, None)
-    names = list(colors)
-    return Taxonomy(
-        tuple(
-            Category(key, name, "thing", colors[name])
-            for key, name in zip(unique_keys(names), names, strict=True)
-        )
-    )
+    taxonomy = taxonomy_of_names(colors, fmt="cvat")
+    painted = tuple(replace(one, color=colors[one.name]) for one in taxonomy)
+    return replace(taxonomy, categories=painted)
 
 
 def size_of_meta(root: Element, path: Path) -> tuple[int, int] | None:

@@ -32,7 +32,7 @@ from maskloom.formats.safe_xml import Element, text_of_value, value_of_text
 from maskloom.formats.shapes import Shape, checked_vertices
 
 SHAPES = ("polygon", "mask", "box", "ellipse", "polyline", "points")
-TURNED = "cvat-rotated-box"
+TURNED = "cvat-rotated-"
 _BOX = ("xtl", "ytl", "xbr", "ybr")
 _ELLIPSE = ("cx", "cy", "rx", "ry")
 _MASK = ("rle", "left", "top", "width", "height")
@@ -75,8 +75,8 @@ def shape_of(
         names = _BOX if element.tag == "box" else _ELLIPSE
         numbers = [float_of(said.get(name, ""), f"{where}, {name}") for name in names]
         corners, rule = np.array(numbers, np.float64).reshape(2, 2), element.tag
-        if rule == "box" and "rotation" in kept:
-            rule = TURNED
+        if "rotation" in kept:
+            rule = TURNED + rule
         elif rule == "box":
             x0, y0, x1, y1 = numbers
             source["bbox"] = [x0, y0, x1 - x0, y1 - y0]
@@ -199,7 +199,11 @@ def _drawn(rows: Rows, i: int) -> tuple[str, dict[str, str], bool] | None:
     box = box_of(rows, i)
     if box is not None:
         return "box", dict(zip(_BOX, map(_number, box), strict=True)), True
-    for tag, rule, names in (("box", TURNED, _BOX), ("ellipse", "ellipse", _ELLIPSE)):
+    for tag, rule, names in (
+        ("box", f"{TURNED}box", _BOX),
+        ("ellipse", "ellipse", _ELLIPSE),
+        ("ellipse", f"{TURNED}ellipse", _ELLIPSE),
+    ):
         pair = points_of(rows, i, rule)
         if pair is not None and len(pair) == 2:
             numbers = map(_number, pair.ravel().tolist())

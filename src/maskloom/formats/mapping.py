@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels
+from maskloom.core.labels import Coverage, Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
@@ -62,10 +62,48 @@ def adopt_taxonomy(
     return _translated(dataset, taxonomy, targets)
 
 
+def translated_coverage(
+    coverage: Coverage, old: Taxonomy, targets: Sequence[int | None], new: Taxonomy
+) -> Coverage:
+    """What was labelled in full, in the categories of another taxonomy.
+
+    Args:
+        coverage: in keys of `old`.
+        old: the taxonomy translated from.
+        targets: new position for each old category, or None.
+        new: one of its categories is covered if all are that become it.
+    """
+    if coverage.categories is None:
+        return coverage
+    covered: dict[str, bool] = {}
+    for category, target in zip(old, targets, strict=True):
+        if target is not None:
+            key = new[target].key
+            covered[key] = covered.get(key, True) and category.key in coverage.categories
+    return replace(coverage, categories=frozenset(key for key, yes in covered.items() if yes))
+
+
 def _translated(dataset: Dataset, taxonomy: Taxonomy, targets: list[int | None]) -> Dataset:
-    read = dataset.labels_of
+    read, old = dataset.labels_of, dataset.taxonomy
 
     def labels_of(sample: Sample) -> Labels:
-        return translate(read(sample), targets, taxonomy, where=sample.key)
+        labels = translate(read(sample), targets, taxonomy, where=sample.key)
+        covered = translated_coverage(labels.coverage, old, targets, taxonomy)
+        return labels.replace(coverage=covered)
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
+
+
+def spelt_otherwise(taxonomy: Taxonomy, used: Iterable[str]) -> tuple[str, ...]:
+    """A warning where label files use names that count as another spelling of a category.
+
+    Args:
+        taxonomy: whose aliases are looked at.
+        used: names as the files say them.
+    """
+    said = set(used)
+    other = [(a, one.name) for one in taxonomy for a in one.aliases if a in said]
+    if not other:
+        return ()
+    pairs = ", ".join(f"{alias!r} for {name!r}" for alias, name in other[:5])
+    return (f"labels that differ in case or in -, _ and spaces alone are one class: {pairs}",)

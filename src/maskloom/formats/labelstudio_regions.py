@@ -1,0 +1,293 @@
+"""One region of Label Studio to a `Shape` and back.
+
+Places are percent of the image; pixels are rounded to 1e-9, so that what was drawn at whole
+pixels is there again. Polygons are filled as pycocotools fills them, brushes are `brush_rle.py`.
+A region is carried along whole, and written back as it was where it still says the same.
+
+Source: labelstud.io/guide/export, and label-studio-sdk converter/utils.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import RowKind, Rows
+from maskloom.core.taxonomy import folded
+from maskloom.errors import FormatError, MaskError
+from maskloom.formats.brush_rle import decode_brush, encode_brush
+from maskloom.formats.coco_check import is_number
+from maskloom.formats.drawn import (
+    Told,
+    attributes_of,
+    box_of,
+    geometry_of,
+    points_of,
+    polygon_of,
+    source_of,
+)
+from maskloom.formats.shapes import Shape, checked_vertices
+
+UNLABELLED = "unlabelled"
+FIGURES = ("brush", "polygon", "rectangle", "ellipse", "keypoint")
+TURNED = "labelstudio-rotated-"
+_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What results of one id say.
+
+    Args:
+        where: file, task and id.
+        result: the one that has the place.
+        others: those that say more of it: labels and choices of its own.
+        score: of the prediction, for regions that have none.
+    """
+
+    where: str
+    result: Mapping[str, Any]
+    others: tuple[Mapping[str, Any], ...] = ()
+    score: float = math.nan
+
+
+def figure_of(result: Mapping[str, Any]) -> str | None:
+    """The figure of a result that has a place in the image; None of any other result."""
+    kind, value = result.get("type"), result.get("value")
+    if not isinstance(kind, str) or not isinstance(value, dict):
+        return None
+    figure = kind.lower().removesuffix("labels")
+    key = {"brush": "rle", "polygon": "points", "ellipse": "radiusX"}.get(figure, "x")
+    return figure if figure in FIGURES and key in value else None
+
+
+def names_of(region: Region) -> list[str]:
+    """The labels of a region, its own first."""
+    for one in (region.result, *region.others):
+        value = one.get("value")
+        for key, listed in value.items() if isinstance(value, dict) else ():
+            if key.lower().endswith("labels") and isinstance(listed, list) and listed:
+                return [str(name) for name in listed]
+    return [UNLABELLED]
+
+
+def shape_of(region: Region, size: tuple[int, int]) -> Shape:
+    """The shape of a region.
+
+    Raises:
+        FormatError: a place that is missing or wrong, or a turned image.
+    """
+    result, where = region.result, region.where
+    if result.get("image_rotation", 0) not in (0, None):
+        raise FormatError(
+            "a region of an image that was turned in Label Studio",
+            where=f"{where}, image_rotation",
+            seen=result["image_rotation"],
+            hint="turn it back there, or leave such regions out with --skip-bad",
+        )
+    value = result["value"]
+    figure = figure_of(result)
+    source: dict[str, Any] = {"result": result}
+    if region.others:
+        source["others"] = list(region.others)
+    if not math.isnan(region.score):
+        source["score"] = region.score
+    common: dict[str, Any] = {
+        "score": _score(result.get("score", region.score), where),
+        "attributes": _attributes(region),
+        "source": {"labelstudio": source},
+    }
+    name = names_of(region)[0]
+    if figure == "brush":
+        try:
+            mask = decode_brush(value["rle"], size)
+        except MaskError as error:
+            raise FormatError(error.what, where=f"{where}, rle", seen=error.seen) from error
+        return Shape(name, where, mask=mask, **common)
+    if figure == "polygon":
+        points = in_pixels(checked_vertices(value["points"], f"{where}, points"), size)
+        return Shape(name, where, vertices=(points,), rule="coco", **common)
+    points = _corners(str(figure), value, where, size)
+    if not np.isfinite(points).all():
+        raise FormatError("a place far from the image", where=where, seen=points.tolist())
+    if figure == "keypoint":
+        return Shape(name, where, RowKind.POINT, (points[:1],), "point", **common)
+    turned = _number(value.get("rotation", 0) or 0, f"{where}, rotation") % 360 != 0
+    rule = "box" if figure == "rectangle" else "ellipse"
+    if not turned and rule == "box":
+        (x0, y0), (x1, y1) = points.tolist()
+        common["source"]["bbox"] = [x0, y0, x1 - x0, y1 - y0]
+    return Shape(name, where, RowKind.BOX, (points,), TURNED * turned + rule, **common)
+
+
+def in_pixels(percent: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Places in px, to nine decimals: more is what percent lose of a pixel."""
+    with np.errstate(over="ignore"):  # what is not finite then is refused as no place
+        return np.round(percent * [size[1], size[0]] / 100, _DECIMALS)
+
+
+def in_percent(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64] | None:
+    """Places in percent from which the same pixels come back, or None."""
+    percent = points * 100 / [size[1], size[0]]
+    return percent if np.array_equal(in_pixels(percent, size), points) else None
+
+
+def _corners(
+    figure: str, value: Mapping[str, Any], where: str, size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Corners of a box, centre and radii of an ellipse, or a point, in px."""
+    names = {"ellipse": ("x", "y", "radiusX", "radiusY"), "keypoint": ("x", "y", "x", "y")}
+    listed = names.get(figure, ("x", "y", "width", "height"))
+    a, b, c, d = (_number(value.get(name), f"{where}, {name}") for name in listed)
+    if figure == "rectangle":
+        c, d = a + c, b + d
+    return in_pixels(np.array([[a, b], [c, d]], np.float64), size)
+
+
+def _number(value: object, where: str) -> float:
+    if not is_number(value):
+        raise FormatError("not a finite number", where=where, seen=value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _score(value: object, where: str) -> float:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return math.nan
+    return _number(value, f"{where}, score")
+
+
+def _attributes(region: Region) -> dict[str, Any]:
+    """Choices, texts and numbers of a region by the name of their control; and our own."""
+    found: dict[str, Any] = {}
+    for one in region.others:
+        value, kind = one.get("value"), one.get("type")
+        if isinstance(value, dict) and kind in value and not str(kind).endswith("labels"):
+            listed = value[kind]
+            single = isinstance(listed, list) and len(listed) == 1
+            found[str(one.get("from_name", kind))] = listed[0] if single else listed
+    meta = region.result.get("meta")
+    own = meta.get("attributes") if isinstance(meta, dict) else None
+    return found | (own if isinstance(own, dict) else {})
+
+
+def results_of(
+    rows: Rows, i: int, name: str, free: str
+) -> tuple[list[dict[str, Any]] | None, Told]:
+    """The results of a row, or None for a drawing that Label Studio has no figure for.
+
+    Args:
+        rows: of one image.
+        i: which.
+        name: of its category.
+        free: an id for a region that has none of its own.
+    """
+    source = source_of(rows, i)
+    kept = source.get("labelstudio", {})
+    fields = not set(source) - {"labelstudio", "bbox"}
+    fields &= "bbox" not in source or rows.kind[i] == RowKind.BOX
+    size = (int(rows.masks.sizes[i, 0]), int(rows.masks.sizes[i, 1]))
+    told = _again(rows, i, name, kept, size)
+    if told is not None:
+        return told, Told(fields=fields)
+    drawn = _drawn(rows, i, size)
+    if drawn is None:
+        return None, Told(row=False, vertices=False, fields=False)
+    figure, place, vertices = drawn
+    own = {k: v for k, v in dict(kept.get("result", {})).items() if k not in ("meta", "score")}
+    control = f"{figure}labels"
+    result: dict[str, Any] = {
+        "id": own.pop("id", free),
+        "type": control,
+        "value": {**place, control: [] if name == UNLABELLED else [name]},
+        "origin": own.pop("origin", "manual"),
+        "to_name": own.pop("to_name", "image"),
+        "from_name": own.get("from_name", control) if own.get("type") == control else control,
+        "image_rotation": 0,
+        "original_width": size[1],
+        "original_height": size[0],
+    }
+    if not math.isnan(rows.score[i]):
+        result["score"] = float(rows.score[i])
+    attributes = dict(attributes_of(rows, i))
+    if attributes:
+        result["meta"] = {"attributes": attributes}
+    return [result], Told(vertices=vertices, fields=fields)
+
+
+def _again(
+    rows: Rows, i: int, name: str, kept: Mapping[str, Any], size: tuple[int, int]
+) -> list[dict[str, Any]] | None:
+    """The source's own results, where they still say the same but for label and score."""
+    if "result" not in kept:
+        return None
+    others = tuple(kept.get("others", ()))
+    region = Region("", kept["result"], others, kept.get("score", math.nan))
+    try:
+        shape = shape_of(region, size)
+    except FormatError:
+        return None
+    geometry = geometry_of(rows, i)
+    if shape.kind != rows.kind[i] or dict(shape.attributes) != dict(attributes_of(rows, i)):
+        return None
+    if shape.mask is not None:
+        if geometry is not None or shape.mask != rows.masks[i]:
+            return None
+    else:
+        alike = geometry is not None and geometry.rule == shape.rule
+        if not alike or not _equal(geometry.parts if geometry else (), shape.vertices):
+            return None
+        if shape.kind == RowKind.MASK and polygon_of(rows, i, "coco") is None:
+            return None
+    results = [dict(kept["result"]), *map(dict, others)]
+    score = rows.score[i]
+    if not math.isnan(score) and shape.score != score:
+        results[0]["score"] = float(score)
+    same = folded(shape.category) == folded(name)
+    return results if same else _renamed(results, name)
+
+
+def _renamed(results: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Results whose labels are one other name."""
+    for one in results:
+        for key, listed in one.get("value", {}).items():
+            if key.lower().endswith("labels") and isinstance(listed, list):
+                one["value"] = {**one["value"], key: [name]}
+    return results
+
+
+def _equal(one: Sequence[NDArray[np.float64]], two: Sequence[NDArray[np.float64]]) -> bool:
+    return len(one) == len(two) and all(map(np.array_equal, one, two))
+
+
+def _drawn(rows: Rows, i: int, size: tuple[int, int]) -> tuple[str, dict[str, Any], bool] | None:
+    """Figure and place of a row, and whether that says its vertices."""
+    if rows.kind[i] == RowKind.MASK:
+        polygon = polygon_of(rows, i, "coco")
+        if polygon is not None and len(polygon) == 1:
+            points = in_percent(polygon[0], size)
+            if points is not None:
+                return "polygon", {"points": points.tolist(), "closed": True}, True
+        return "brush", {"format": "rle", "rle": encode_brush(rows.masks[i])}, False
+    box = box_of(rows, i)
+    if box is not None:
+        corners = np.array(box).reshape(2, 2)
+        return "rectangle", {**_box_place(corners, size), "rotation": 0}, True
+    for figure, rule in (("ellipse", "ellipse"), ("keypoint", "point")):
+        points = points_of(rows, i, rule)
+        if points is None or len(points) != (2 if rule == "ellipse" else 1):
+            continue
+        places = (points * 100 / [size[1], size[0]]).ravel().tolist()
+        names = ("x", "y", "radiusX", "radiusY") if rule == "ellipse" else ("x", "y")
+        rest = {"rotation": 0} if rule == "ellipse" else {"width": 0.2}
+        return figure, {**dict(zip(names, places, strict=True)), **rest}, True
+    return None
+
+
+def _box_place(corners: NDArray[np.float64], size: tuple[int, int]) -> dict[str, float]:
+    (x, y), (x1, y1) = (corners * 100 / [size[1], size[0]]).tolist()
+    return {"x": x, "y": y, "width": x1 - x, "height": y1 - y}
