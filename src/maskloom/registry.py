@@ -129,6 +129,11 @@ FORMATS: dict[str, Entry] = {
         "Label Studio JSON and JSON_MIN (brush, polygons, boxes, ellipses, key points)",
         ("instance",),
     ),
+    "lvis": Entry(
+        "maskloom.formats.lvis:FORMAT",
+        "LVIS JSON: COCO-like, with the categories that were looked for in each image",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

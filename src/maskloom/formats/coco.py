@@ -17,7 +17,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco_file import CocoFile, json_ends, read_file
+from maskloom.formats.coco_file import CocoFile, json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
 
 _PLACES = ("annotations/*", "*")
@@ -37,7 +37,10 @@ class Read(ReadOptions):
 def detect(path: Path) -> float:
     """Known by the keys of its JSON."""
     if path.is_file():
-        return 1.0 if path.suffix.lower() == ".json" and _is_instances(path) else 0.0
+        if path.suffix.lower() != ".json" or not _is_instances(path):
+            return 0.0
+        # LVIS is COCO with more to say, and a format of its own.
+        return 0.9 if says_lvis(json_ends(path)) else 1.0
     return 0.9 if any(_is_instances(file) for file, _ in _files(path)) else 0.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,26 @@ def json_ends(path: Path) -> str:
     return ends.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
 
 
-def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile | None) -> CocoFile:
+def says_lvis(text: str) -> bool:
+    """Whether the ends of a COCO file are those of LVIS, which has no crowds.
+
+    Args:
+        text: see `json_ends`.
+    """
+    if '"iscrowd"' in text:
+        return False
+    by_image = '"neg_category_ids"' in text or '"not_exhaustive_category_ids"' in text
+    return by_image or ('"synset"' in text and '"frequency"' in text)
+
+
+def read_file(
+    path: Path,
+    split: str | None,
+    *,
+    skip_bad: bool,
+    like: CocoFile | None,
+    named: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> CocoFile:
     """Check one file; its annotations are parsed when they are asked for.
 
     Args:
@@ -63,6 +82,7 @@ def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile |
         split: the split it holds.
         skip_bad: leave invalid annotations out.
         like: gives images and categories of a results list.
+        named: gives the entry of an image its `file_name`, where files lack it.
 
     Raises:
         FormatError: not JSON, not COCO, or an invalid entry.
@@ -73,7 +93,10 @@ def read_file(path: Path, split: str | None, *, skip_bad: bool, like: CocoFile |
         raise FormatError("neither an object nor a list", where=path, seen=seen)
     entries = found.lists.get("")
     if entries is None:
-        images = check_images(_parsed(found, "images"), path)
+        listed_images = _parsed(found, "images")
+        if named is not None:
+            listed_images = [named(image) for image in listed_images]
+        images = check_images(listed_images, path)
         categories = check_categories(_parsed(found, "categories"), path)
         entries = _list(found, "annotations")
     elif like is not None:

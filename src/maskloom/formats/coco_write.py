@@ -48,12 +48,36 @@ class Write(WriteOptions):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How files of a relative of COCO differ.
+
+    Args:
+        stem: of the files' names, before the split.
+        unsaid: keys of annotations that it does not have.
+        holds: what it can say.
+    """
+
+    stem: str
+    unsaid: frozenset[str]
+    holds: Holds
+
+
+COCO = Dialect("instances", frozenset(), HOLDS)
+
+
 class CocoWriter:
     """Collects entries, annotations on disk, and writes the files at the end."""
 
     def __init__(
-        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+        self,
+        target: Path,
+        taxonomy: Taxonomy,
+        options: Write,
+        extra: Mapping[str, Any],
+        dialect: Dialect = COCO,
     ) -> None:
+        self.dialect = dialect
         self.target = target
         self.taxonomy = taxonomy
         self.options = options
@@ -66,7 +90,7 @@ class CocoWriter:
         self.used: dict[str, frozenset[int]] = {}
         self.holds = Holds(
             **{
-                **{n: getattr(HOLDS, n) for n in Holds.__slots__},
+                **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
                 "vertices": options.segmentation == "polygon",
             }
         )
@@ -111,7 +135,7 @@ class CocoWriter:
             if rest or not parts:
                 parts["rest" if parts else ""] = rest
         for name, keys in parts.items():
-            stem = f"instances_{name}" if name else "instances"
+            stem = f"{self.dialect.stem}_{name}" if name else self.dialect.stem
             file = self.target
             if not self.single:
                 file = safe_join(self.target / "annotations", f"{stem}.json")
@@ -134,7 +158,7 @@ class CocoWriter:
             out["score"] = float(rows.score[i])
         if rows.attributes and rows.attributes[i]:
             out["attributes"] = dict(rows.attributes[i] or {})
-        return out
+        return {k: v for k, v in out.items() if k not in self.dialect.unsaid}
 
     def _segmentation(self, rows: Rows, i: int, mask: Masks) -> Any:
         if rows.kind[i] == RowKind.BOX:
@@ -203,7 +227,8 @@ def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
 
 def image_name(sample: Sample) -> str:
     """The source's own name where it is the key's, so that no two images share one."""
-    if "coco" in sample.extra and sample_key(sample.file_name) == sample.key:
+    known = "coco" in sample.extra and sample.file_name
+    if known and sample_key(sample.file_name) == sample.key:
         return sample.file_name
     if sample.image.path is not None:
         return sample.key + sample.image.path.suffix

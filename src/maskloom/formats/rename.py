@@ -11,7 +11,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
 from maskloom.core.views import translate
 from maskloom.errors import UsageError
-from maskloom.formats.mapping import parse_renames
+from maskloom.formats.mapping import parse_renames, translated_coverage
 
 
 def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
@@ -32,7 +32,9 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
     taxonomy, targets = _merged(old, names)
 
     def labels_of(sample: Sample) -> Labels:
-        return translate(dataset.labels_of(sample), targets, taxonomy, sample.key)
+        labels = translate(dataset.labels_of(sample), targets, taxonomy, sample.key)
+        covered = translated_coverage(labels.coverage, old, targets, taxonomy)
+        return labels.replace(coverage=covered)
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
 
