@@ -79,3 +79,22 @@ def test_a_painter_refuses_what_the_other_rules_refuse():
             Masks.from_polygons([[[(0, 0), (float("nan"), 1), (2, 2)]]], (9, 9), rule=rule)
     with pytest.raises(MaskError, match="unknown polygon rule"):
         Masks.from_polygons([[SQUARE]], (9, 9), rule="paint")
+
+
+def test_rings_between_pixels_are_filled_as_scikit_image_fills_them():
+    """Written masks have thousands of corners, with which scikit-image takes minutes."""
+    rng = np.random.default_rng(8)
+    for share in (0.1, 0.5, 0.9):
+        for _ in range(25):
+            mask = Masks.from_dense(rng.random((14, 17)) < share)
+            rings = [ring - 0.5 for ring in mask.rings(0)]
+            start = rings[0][:1]
+            joined = [rings[0], start]
+            for ring in rings[1:]:
+                bend = np.array([[ring[0, 0], start[0, 1]]])
+                joined += [bend, ring, ring[:1], bend, start]
+            moved = np.concatenate(joined) + rng.integers(-6, 7, 2)
+            canvas = np.zeros((14, 17), bool)
+            canvas[skimage_polygon(moved[:, 1], moved[:, 0], canvas.shape)] = True
+            found = Masks.from_polygons([[moved]], canvas.shape, rule="skimage")
+            np.testing.assert_array_equal(found.dense(0), canvas)

@@ -12,20 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from maskloom.core.labels import Labels, RowKind, Rows
-from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
-from maskloom.errors import MaskError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.drawn import (
     attributes_of,
     box_of,
     geometry_of,
     points_of,
+    polygon_of,
     source_of,
     whole_objects,
 )
@@ -64,6 +61,15 @@ class Write(WriteOptions):
     rule: Rule = field(default=SKIMAGE, metadata={"help": "the reader that polygons are made for"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """shape_attributes of a row, or None; whether they are its author's; pixels seen otherwise."""
+
+    shape: dict[str, Any] | None
+    own: bool = False
+    changed: int = 0
+
+
 class ViaWriter:
     """Collects entries and writes the files at the end."""
 
@@ -81,6 +87,7 @@ class ViaWriter:
         self.images = ImagePlacer(target, options.images)
         self.entries: dict[str, dict[str, Any]] = {}
         self.sizes: dict[str, list[int]] = {}
+        self._last: tuple[Labels, Rows, list[_Drawing]] | None = None
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; a file is written only when whole."""
@@ -91,24 +98,19 @@ class ViaWriter:
         image_labels_only(labels.size, self.target)
         holds = HOLDS if labels.rows is not None else replace(HOLDS, void=False)
         found = losses_of(holds, sample.key, labels, self.taxonomy)
-        rows = whole_objects(instance_rows(labels))
+        rows, drawings = self._drawings(labels)
         lost = redrawn = strange = named = 0
-        changed: list[int] = []
-        for i in range(len(rows)):
-            region = self._shape(rows, i)
+        for i, drawing in enumerate(drawings):
             solid = rows.kind[i] == RowKind.MASK
-            lost += region is None and not solid
-            redrawn += solid and geometry_of(rows, i) is not None and not self._own(rows, i)
+            lost += drawing.shape is None and not solid
+            redrawn += solid and geometry_of(rows, i) is not None and not drawing.own
             strange += bool(set(source_of(rows, i)) - {"via", "bbox"})
             named += self.attribute in attributes_of(rows, i)
-            if solid and region is not None and not self._own(rows, i):
-                changed.append(self._rings(rows.masks[i])[1])
         told = {"drawings": lost, "vertices": redrawn, "fields": strange, "attributes": named}
         found += [Loss(sample.key, kind, count) for kind, count in told.items() if count]
-        if any(changed):
+        if changed := [drawing.changed for drawing in drawings if drawing.changed]:
             detail = f"parts that one ring cannot join for readers by {self.options.rule}"
-            objects = sum(count > 0 for count in changed)
-            found.append(Loss(sample.key, "pixels", objects, sum(changed), detail))
+            found.append(Loss(sample.key, "pixels", len(changed), sum(changed), detail))
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -118,12 +120,12 @@ class ViaWriter:
         suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
         name = sample.key if sample.key.endswith(suffix) else sample.key + suffix
         self.images.put(sample, name)
-        rows = whole_objects(instance_rows(labels))
-        regions = []
-        for i in range(len(rows)):
-            shape = self._shape(rows, i)
-            if shape is not None:
-                regions.append(self._region(rows, i, shape))
+        rows, drawings = self._drawings(labels)
+        regions = [
+            self._region(rows, i, drawing.shape)
+            for i, drawing in enumerate(drawings)
+            if drawing.shape is not None
+        ]
         own = dict(sample.extra.get("via", {}))
         there = image is not None and image.is_file()
         size = image.stat().st_size if there and image is not None else own.get("size", -1)
@@ -185,49 +187,44 @@ class ViaWriter:
             **{k: v for k, v in sorted(kept.items()) if k != "shape"},
         }
 
-    def _shape(self, rows: Rows, i: int) -> dict[str, Any] | None:
-        """shape_attributes of a row; None of what VIA has no shape for."""
-        kept = source_of(rows, i).get("via", {}).get("shape", {})
-        if rows.kind[i] == RowKind.MASK:
-            if same_shape(kept, rows.masks[i]):
-                return dict(kept)
-            if not int(rows.masks.areas[i]):
-                return None
-            own = self._own(rows, i)
-            geometry = geometry_of(rows, i)
-            if own and geometry is not None:
-                return region_of_rings(geometry.parts[0])
-            return region_of_rings(self._rings(rows.masks[i])[0])
-        box = box_of(rows, i)
-        if box is not None:
-            x0, y0, x1, y1 = (int(v) if v == int(v) else v for v in box)
-            return {"name": "rect", "x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
-        points = points_of(rows, i, "point") if rows.kind[i] == RowKind.POINT else None
-        if points is not None and len(points) == 1:
-            x, y = (int(v) if v == int(v) else v for v in points[0].tolist())
-            return {"name": "point", "cx": x, "cy": y}
-        points = points_of(rows, i, "line") if rows.kind[i] == RowKind.LINE else None
-        return None if points is None else {**region_of_rings(points), "name": "polyline"}
+    def _drawings(self, labels: Labels) -> tuple[Rows, list[_Drawing]]:
+        """Rows, one an object, and what is written of each; made once, told and then written."""
+        if self._last is None or self._last[0] is not labels:
+            rows = whole_objects(instance_rows(labels))
+            drawn = [
+                self._mask(rows, i) if rows.kind[i] == RowKind.MASK else _Drawing(_figure(rows, i))
+                for i in range(len(rows))
+            ]
+            self._last = labels, rows, drawn
+        return self._last[1:]
 
-    def _own(self, rows: Rows, i: int) -> bool:
-        """Whether the reader makes exactly this mask of the author's polygon or figure."""
-        geometry = geometry_of(rows, i)
+    def _mask(self, rows: Rows, i: int) -> _Drawing:
+        """The author's figure or polygon where the reader makes this mask of it, else rings."""
+        mask = rows.masks[i]
         kept = source_of(rows, i).get("via", {}).get("shape", {})
-        if same_shape(kept, rows.masks[i]):
-            return True
-        if geometry is None or len(geometry.parts) != 1 or geometry.rule != self.options.rule:
-            return False
-        try:
-            made = Masks.from_polygons(
-                [list(geometry.parts)], rows.masks.sizes[i], rule=self.options.rule
-            )
-        except MaskError:
-            return False
-        return made == rows.masks[i]
-
-    def _rings(self, mask: Masks) -> tuple[np.ndarray[Any, Any], int]:
+        if same_shape(kept, mask):
+            return _Drawing(dict(kept), own=True)
+        if not int(mask.areas[0]):
+            return _Drawing(None)
+        own = polygon_of(rows, i, self.options.rule)
+        if own is not None and len(own) == 1:
+            return _Drawing(region_of_rings(own[0]), own=True)
         found = rings_for(mask, self.options.rule, single=True)
-        return found.rings[0], found.changed
+        return _Drawing(region_of_rings(found.rings[0]), changed=found.changed)
+
+
+def _figure(rows: Rows, i: int) -> dict[str, Any] | None:
+    """shape_attributes of a box, a point or a line; None of what VIA has no shape for."""
+    box = box_of(rows, i)
+    if box is not None:
+        x0, y0, x1, y1 = (int(v) if v == int(v) else v for v in box)
+        return {"name": "rect", "x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+    points = points_of(rows, i, "point") if rows.kind[i] == RowKind.POINT else None
+    if points is not None and len(points) == 1:
+        x, y = (int(v) if v == int(v) else v for v in points[0].tolist())
+        return {"name": "point", "cx": x, "cy": y}
+    points = points_of(rows, i, "line") if rows.kind[i] == RowKind.LINE else None
+    return None if points is None else {**region_of_rings(points), "name": "polyline"}
 
 
 def writer(
