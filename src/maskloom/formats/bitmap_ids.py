@@ -18,8 +18,8 @@ from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
 from maskloom.errors import FormatError
-from maskloom.formats.folders import read_json
-from maskloom.formats.maps import Color, colors_to_ids, ids_to_classes, read_colors
+from maskloom.formats.bitmap_names import read_color_table, read_names
+from maskloom.formats.maps import Color, colors_to_ids, ids_to_classes
 from maskloom.store.images import read_map
 from maskloom.work.progress import track
 
@@ -82,7 +82,7 @@ def coding_of(
     data, source = (
         (side, where)
         if options.taxonomy is None
-        else (read_json(options.taxonomy), options.taxonomy)
+        else (read_names(options.taxonomy), options.taxonomy)
     )
     if kind == "binary":
         return _binary(options, data, source)
@@ -104,21 +104,61 @@ def _taken_for_classes(values: set[int]) -> str:
     return f"{text}; if they number objects, say --set from.kind=instance"
 
 
-def decode(values: NDArray[Any], coding: Coding, *, where: Path) -> Labels:
+def binarized(values: NDArray[Any], options: Any, *, where: Path) -> NDArray[Any]:
+    """Grey or inverted masks as 0 and 1; the id of void stays, and so do all other maps.
+
+    Args:
+        values: of a map.
+        options: `threshold`, `invert` and `void`.
+        where: what to name in errors.
+    """
+    if options.threshold is None and not options.invert:
+        return values
+    if values.ndim == 3:
+        values = _flat(values, where)
+    inside = values > 0 if options.threshold is None else values >= options.threshold
+    out: NDArray[Any] = (inside != options.invert).astype(np.uint8)
+    if options.void is not None:
+        out = np.where(values == options.void, np.int32(options.void), out)
+    return out
+
+
+def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = True) -> Labels:
     """Labels from stored values.
+
+    Args:
+        values: of a map.
+        coding: what they mean.
+        where: the file, for errors.
+        strict: refuse values without a meaning; else such pixels are void, and a note counts them.
 
     Raises:
         FormatError: a value has no meaning.
     """
     size = (int(values.shape[0]), int(values.shape[1]))
+    ids = dict(coding.ids)
     if coding.kind == "color":
-        values = colors_to_ids(values, coding.colors, where=where)
+        unknown = None if strict else len(coding.colors)
+        values = colors_to_ids(values, coding.colors, where=where, unknown=unknown)
     if values.ndim == 3:
         values = _flat(values, where)
     if coding.kind == "instance":
         return _objects(values, size, coding, where)
-    classes = ids_to_classes(values, coding.ids, len(coding.taxonomy), where=where)
-    return Labels(size, class_map=classes)
+    extra: dict[str, Any] = {}
+    if not strict and (odd := sorted(set(np.unique(values).tolist()) - set(ids))):
+        ids |= dict.fromkeys(odd, -1)
+        extra["notes"] = (f"{int(np.isin(values, odd).sum())} px of unknown classes are left out",)
+    classes = ids_to_classes(values, ids, len(coding.taxonomy), where=where, hint=_hint(coding))
+    return Labels(size, class_map=classes, extra=extra)
+
+
+def _hint(coding: Coding) -> str:
+    """What to do about a value without a meaning, where names of classes are no answer."""
+    return (
+        "say which values are foreground with --set threshold=128"
+        if coding.kind == "binary"
+        else ""
+    )
 
 
 def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
@@ -203,22 +243,26 @@ def _color(options: Any, where: Path) -> Coding:
             where=where,
             hint="give --set colors=FILE with lines R G B name",
         )
-    classes = read_colors(options.colors)
-    keys = unique_keys(name for name, _ in classes)
+    classes, ground = read_color_table(options.colors)
+    colors = {color: i for i, (_, color) in enumerate(classes)}
+    kept = [
+        i for i, (name, _) in enumerate(classes) if name != ground or name.lower() in VOID_NAMES
+    ]
+    keys = unique_keys(classes[i][0] for i in kept)
     taxonomy = Taxonomy(
         tuple(
             Category(key, name, "stuff", color, void=name.lower() in VOID_NAMES)
-            for key, (name, color) in zip(keys, classes, strict=True)
+            for key, (name, color) in zip(keys, (classes[i] for i in kept), strict=True)
         )
     )
-    colors = {color: i for i, (_, color) in enumerate(classes)}
-    ids = {i: -1 if c.void else i for i, c in enumerate(taxonomy)}
+    ids = dict.fromkeys(range(len(classes)), -2)
+    ids |= {i: -1 if taxonomy[place].void else place for place, i in enumerate(kept)}
     return Coding("color", taxonomy, ids, colors)
 
 
 def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:
     if options.taxonomy is not None:
-        side = read_json(options.taxonomy)
+        side = read_names(options.taxonomy)
     if side and options.category is None:
         taxonomy = Taxonomy.from_json(side, where=where)
     else:

@@ -38,7 +38,7 @@ class Pair:
 
 
 def list_files(
-    folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, *, ending: str = ""
+    folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, *, ending: str = "", start: str = ""
 ) -> dict[str, Path]:
     """Key → path of all files below a folder, by key; hidden ones are left out.
 
@@ -46,6 +46,7 @@ def list_files(
         folder: searched with its sub-folders.
         suffixes: in lower case, with the dot; may have two parts (`.nii.gz`).
         ending: only names whose stem ends so; it is cut from the key.
+        start: only names that start so; it is cut from the key.
 
     Raises:
         FormatError: two files have the same key.
@@ -63,6 +64,9 @@ def list_files(
             if not key.endswith(ending):
                 continue
             key = key[: len(key) - len(ending)] if ending else key
+            if start:
+                above, slash, last = key.rpartition("/")
+                key = above + slash + last.removeprefix(start)
             if key in found:
                 raise FormatError(
                     "two files differ only in their suffix",

@@ -19,8 +19,9 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
-from maskloom.formats import bitmap, geotiff_write
+from maskloom.formats import geotiff_write
 from maskloom.formats.base import Format
+from maskloom.formats.bitmap_files import MapOptions, bare_maps, layout, pairs_of
 from maskloom.formats.bitmap_ids import Coding, coding_of, decode
 from maskloom.formats.folders import (
     SIDE_FILE,
@@ -43,7 +44,7 @@ LOOKS_FOR = "images + masks whose maps are TIFFs with a transform or coordinate 
 
 
 @dataclass(frozen=True, slots=True)
-class Read(bitmap.Read):
+class Read(MapOptions):
     """How to read maps."""
 
     nodata: Literal["void", "value"] = field(
@@ -80,8 +81,8 @@ def detect(path: Path) -> float:
         if '"kind": "' in text:
             return 0.0
     # A bare folder of GeoTIFFs may be images as well: it is asked about as `bitmap`.
-    folders = bitmap.layout(path)
-    first = next((p for _, masks, _ in folders for p in bitmap.bare_maps(masks)), None)
+    folders = layout(path)
+    first = next((p for _, masks, _ in folders for p in bare_maps(masks)), None)
     return 0.85 if first is not None and is_tiff(first) and _is_placed(first) else 0.0
 
 
@@ -104,7 +105,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         FormatError: no maps, ids without meaning, or a damaged side file.
         MissingExtra: rasterio is not installed.
     """
-    pairs, n_images = bitmap.pairs_of(path, options, images)
+    pairs, n_images = pairs_of(path, options, images)
     if not pairs:
         raise FormatError("no label maps found", where=path, hint=LOOKS_FOR)
     places = {p.key: _place(p) for p in track(pairs, "reading headers", unit="maps")}

@@ -22,14 +22,19 @@ Color = tuple[int, int, int]
 _LONGEST_TABLE = 1 << 20
 
 
-def read_checked(path: Path, sample: Sample) -> NDArray[Any]:
+def read_checked(path: Path, sample: Sample, *, colors: bool = False) -> NDArray[Any]:
     """The stored values of a label map: (H, W) integers or (H, W, 3) colours.
+
+    Args:
+        path: of the map.
+        sample: whose map it is.
+        colors: colours of the palette, not indexes.
 
     Raises:
         ImageError: the file is damaged.
         FormatError: its size is not the image's.
     """
-    values = read_map(path)
+    values = read_map(path, colors=colors)
     if values.dtype.kind == "f":
         raise FormatError("a label map holds whole numbers", where=path, seen=values.dtype)
     check_size(path, values.shape[:2], size_of(sample))
@@ -57,7 +62,7 @@ def check_size(path: Path, size: tuple[int, ...], expected: tuple[int, int] | No
 
 
 def ids_to_classes(
-    values: NDArray[Any], ids: Mapping[int, int], n_categories: int, *, where: Path
+    values: NDArray[Any], ids: Mapping[int, int], n_categories: int, *, where: Path, hint: str = ""
 ) -> NDArray[Any]:
     """A class map from stored ids.
 
@@ -66,6 +71,7 @@ def ids_to_classes(
         ids: id → position, or -1 for void, or -2 for background.
         n_categories: of the taxonomy.
         where: what to name in errors.
+        hint: what to do about an id that is not known; else to name it.
 
     Raises:
         FormatError: an id is not known; tells the first position and its value.
@@ -86,7 +92,8 @@ def ids_to_classes(
             f"a class id that the taxonomy does not have at {at}",
             where=where,
             seen=int(values[tuple(place)]),
-            hint=f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
+            hint=hint
+            or f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
         )
     classes: NDArray[Any] = table[index]
     return classes
@@ -107,9 +114,19 @@ def _places(
 
 
 def colors_to_ids(
-    values: NDArray[Any], colors: Mapping[Color, int], *, where: Path
+    values: NDArray[Any],
+    colors: Mapping[Color, int],
+    *,
+    where: Path,
+    unknown: int | None = None,
 ) -> NDArray[np.int32]:
     """(H, W) ids from a colour map (H, W, 3) uint8.
+
+    Args:
+        values: the colours.
+        colors: their ids.
+        where: what to name in errors.
+        unknown: id of colours that are not in the table; None refuses them.
 
     Raises:
         FormatError: a colour is not in the table, or the file has no colours.
@@ -125,7 +142,7 @@ def colors_to_ids(
     table = np.empty(len(found), np.int32)
     for i, code in enumerate(found.tolist()):
         color = (code >> 16, code >> 8 & 255, code & 255)
-        if color not in colors:
+        if color not in colors and unknown is None:
             y, x = (int(v) for v in np.argwhere(inverse == i)[0])
             raise FormatError(
                 f"a colour that the colour table does not have at x={x}, y={y}",
@@ -133,7 +150,7 @@ def colors_to_ids(
                 seen=color,
                 hint="add it to label_colors.txt",
             )
-        table[i] = colors[color]
+        table[i] = colors[color] if unknown is None else colors.get(color, unknown)
     return table[inverse]
 
 

@@ -67,8 +67,12 @@ def read_image(path: Path) -> NDArray[Any]:
         return np.ascontiguousarray(upright(array, orientation))
 
 
-def read_map(path: Path) -> NDArray[Any]:
+def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
     """Read a label map as stored.
+
+    Args:
+        path: of the map.
+        colors: give the colours of a palette, for maps whose indexes mean nothing.
 
     Returns:
         (H, W) whole numbers as stored (uint8 or uint16; int32 of PNG; any up to 32 bit of
@@ -86,6 +90,8 @@ def read_map(path: Path) -> NDArray[Any]:
         decoding(path, image.load)
         if image.mode == "1":
             return np.asarray(image.convert("L"))
+        if image.mode == "P" and colors:
+            return np.asarray(image.convert("RGB"))
         if image.mode in ("L", "P"):
             return np.asarray(image)
         if image.mode in ("I;16", "I;16B"):
