@@ -181,11 +181,12 @@ def test_images_may_be_gone_or_elsewhere(nuclei, tmp_path):
     assert [s.image.path.name for s in found.samples] == ["im0.png", "im1.png", "im2.png"]
 
 
-def test_many_row_groups_are_read_one_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("maskloom.formats.parquet_write.GROUP_ROWS", 7)
+def test_many_row_groups_are_read_one_at_a_time(tmp_path):
     rng = np.random.default_rng(5)
     labels = {f"im{i:02d}": random_objects(rng, n=9, overlap=True) for i in range(12)}
-    write(dataset_of(NUCLEUS, labels), tmp_path / "out")
+    write(dataset_of(NUCLEUS, labels), tmp_path / "out", group_rows=7)
+    with pytest.raises(UsageError, match="1 to 1048576 rows"):
+        write(dataset_of(NUCLEUS, labels), tmp_path / "no", group_rows=0)
     assert pq.ParquetFile(tmp_path / "out/annotations.parquet").num_row_groups > 10
     for sample, found in read_dataset(tmp_path / "out"):
         assert found.rows.masks == labels[sample.key].rows.masks
@@ -329,6 +330,31 @@ def test_maps_that_were_exchanged_or_hold_unknown_classes_are_refused(tmp_path):
     path.write_bytes(png_bytes(values[:3]))
     with pytest.raises(FormatError, match="another size"):
         first(read_dataset(tmp_path / "out"))
+
+
+def test_volumes_are_exact_as_rows_by_plane_and_as_class_maps(tmp_path):
+    size = (5, *SIZE)
+    rng = np.random.default_rng(2)
+    values = rng.choice(np.array([0, 1, 254, 255], np.uint8), size)
+    masks = Masks.from_dense(rng.random((4, *SIZE)) < 0.5)
+    rows = Rows.make(masks, [0, 0, 1, 0], instance=[3, 3, 8, 3], plane=[0, 1, 1, 4])
+    labels = {"map": Labels(size, class_map=values), "rows": Labels(size, rows=rows)}
+    samples = tuple(
+        Sample(key, ImageRef(None, size, spacing=(2.5, 1, 1), unit="mm"), "volume")
+        for key in labels
+    )
+    data = Dataset(STREET, samples, lambda s: labels[s.key])
+    fmt = load_format("parquet")
+    assert fmt.dims == (2, 3)
+    assert write(data, tmp_path / "out").written
+    back = read_dataset(tmp_path / "out")
+    assert back.samples[0].image == samples[0].image
+    np.testing.assert_array_equal(first(back).class_map, values)
+    found = back.labels_of(back.samples[1])
+    assert found.size == size
+    assert found.rows.masks == masks
+    assert found.rows.plane.tolist() == [0, 1, 1, 4]
+    assert back.content_hash() == data.content_hash()
 
 
 # What Hugging Face's datasets store.

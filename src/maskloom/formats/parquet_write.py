@@ -6,7 +6,7 @@ Annotations go out in row groups as they come, so that memory does not grow with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import ImagePlacer
 from maskloom.formats.loss import Holds, Loss, losses_of
@@ -55,13 +56,18 @@ HOLDS = Holds(
     confidence=True,
 )
 VERSION = 1
-# 64 MiB of runs and vertices, or this many rows: what a reader decodes for one sample.
-GROUP_ROWS = 1 << 16
+# Groups end at 64 MiB of runs and vertices, or at this many rows.
+GROUP_ROWS, MOST_GROUP_ROWS = 1 << 16, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Write(WriteOptions):
     """How to write tables."""
+
+    group_rows: int = field(
+        default=GROUP_ROWS,
+        metadata={"help": "annotations a row group: what is decoded to read one image"},
+    )
 
 
 class ParquetWriter:
@@ -74,7 +80,15 @@ class ParquetWriter:
         self.taxonomy = taxonomy
         self.images = ImagePlacer(target / "images", options.images)
         facts = {"maskloom": VERSION, "revision": taxonomy.revision, "extra": dict(extra)}
-        self._part = PartWriter(target / ANNOTATIONS, taxonomy.keys, facts, group_rows=GROUP_ROWS)
+        if not 1 <= options.group_rows <= MOST_GROUP_ROWS:
+            raise UsageError(
+                f"a row group has 1 to {MOST_GROUP_ROWS} rows",
+                where="to.group_rows",
+                seen=options.group_rows,
+            )
+        self._part = PartWriter(
+            target / ANNOTATIONS, taxonomy.keys, facts, group_rows=options.group_rows
+        )
         self._names = {key: key for key in taxonomy.keys}
         self._rows: list[dict[str, Any]] = []
         self._batches: list[pa.RecordBatch] = []
