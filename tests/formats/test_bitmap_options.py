@@ -123,6 +123,7 @@ def test_names_that_start_and_end_otherwise_are_paired(tmp_path):
     for name in ("0001", "0002"):
         write_photo(tmp_path / f"x/images/image_{name}_rgb.png", (1, 2))
         save(tmp_path / f"x/masks/deep/gt_{name}_m.png", [[0, 255]])
+    save(tmp_path / "x/masks/deep/other_0001_m.png", [[0, 255]])
     data = read_dataset(tmp_path / "x", "bitmap", settings=["masks=masks/deep", "images=images", "prefix=gt_", "suffix=_m", "image_prefix=image_", "image_suffix=_rgb"])  # fmt: skip
     assert [s.key for s in data.samples] == ["0001", "0002"]
     assert all(s.image.path is not None for s in data.samples)

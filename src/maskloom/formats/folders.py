@@ -61,7 +61,7 @@ def list_files(
             if name.startswith(".") or not suffix:
                 continue
             key = path.relative_to(folder).as_posix()[: -len(suffix)]
-            if not key.endswith(ending):
+            if not (key.endswith(ending) and name.startswith(start)):
                 continue
             key = key[: len(key) - len(ending)] if ending else key
             if start:
