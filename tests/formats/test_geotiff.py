@@ -316,3 +316,18 @@ def test_labels_in_pictures_and_geotiffs_are_the_same_pixels(tmp_path):
     np.testing.assert_array_equal(
         read_map(tmp_path / "png/masks/a.png"), read_map(tmp_path / "geo/masks/a.tif")
     )
+
+
+@pytest.mark.parametrize("to", ["coco", "objects", "bitmap", "parquet"])
+def test_a_place_that_neither_labels_nor_image_keep_is_a_loss(tmp_path, to):
+    labels = {"a": objects([np.eye(*SIZE, dtype=bool)])}
+    assert write(dataset(tmp_path / "src", labels, NUCLEUS), tmp_path / "geo").written
+    data, fmt = read_dataset(tmp_path / "geo"), load_format(to)
+    # GeoTIFF images carry their place with them.
+    assert transfer(data, tmp_path / "with", fmt).written
+    options = fmt.WriteOptions(images="none")
+    done = transfer(data, tmp_path / "without", fmt, options=options)
+    assert done.written == (to == "parquet")
+    assert [(loss.kind, loss.objects) for loss in done.refused] == (
+        [] if to == "parquet" else [("affine", 1)]
+    )

@@ -20,6 +20,7 @@ from maskloom.core.views import class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.objects_write import joined_parts
+from maskloom.store.rasters.placement import lies_at
 from maskloom.work.progress import track
 
 
@@ -30,7 +31,7 @@ class Difference:
     Args:
         objects, exact_objects: of the source, and those that came back the same.
         changed_pixels, changed_scores: what came back otherwise.
-        moved: volumes whose voxels came back elsewhere in space.
+        moved: images and volumes that came back elsewhere in the world.
         first: the first sample that differs.
         labelled_pixels: pixels of the source's class maps that are not void; objects are not
             counted here.
@@ -83,9 +84,11 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
 
 
 def _moved(one: Sample, two: Sample, labels: Labels) -> bool:
-    """Whether a volume that says where it lies came back at another place."""
-    if len(labels.size) != 3 or not one.image.affine:
+    """Whether an image or volume that says where it lies came back elsewhere, or nowhere."""
+    if not one.image.affine:
         return False
+    if len(labels.size) == 2:
+        return not lies_at(two.image, one.image.affine, (labels.size[0], labels.size[1]))
     return displacement(one.image.affine, two.image.affine, labels.size) > SAME_PLACE
 
 

@@ -128,10 +128,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         place.check()
         values = _stored(file, options.band)
         check_size(file, values.shape[:2], place.size)
-        labels = decode(values, _without_data(coding, nodata.get(file)), where=file)
-        if sample.image.path is None and place.affine:
-            return labels.replace(extra={**labels.extra, "affine": place.affine})
-        return labels
+        return decode(values, _without_data(coding, nodata.get(file)), where=file)
 
     return Dataset(
         coding.taxonomy,

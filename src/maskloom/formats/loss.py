@@ -34,7 +34,7 @@ KINDS = {
     "drawings": "boxes, points, lines and scribbles are dropped",
     "ids": "more objects than the format has ids",
     "coverage": "what was labelled only in part looks labelled in full",
-    "affine": "where the voxels of volumes lie in space is changed or dropped",
+    "affine": "where pixels or voxels lie in the world is changed or dropped",
     "pixels": "pixels came back otherwise than they were",
     "vertices": "the author's vertices are dropped, the pixels are exact",
     "fields": "fields that maskloom does not interpret are dropped",

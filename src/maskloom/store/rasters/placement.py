@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.errors import FormatError
+from maskloom.core.sample import ImageRef
+from maskloom.errors import FormatError, MissingExtra
 from maskloom.store.images import is_tiff
 from maskloom.store.rasters.gdal import DRIVERS, GdalWindows, tags_of
 from maskloom.store.rasters.raster import Georeference
@@ -109,6 +110,27 @@ def same_crs(one: str, other: str) -> bool:
     from rasterio.crs import CRS
 
     return one == other or bool(CRS.from_string(one) == CRS.from_string(other))
+
+
+def lies_at(image: ImageRef, affine: Affine, size: tuple[int, int]) -> bool:
+    """Whether what is known of an image, or else its own header, puts it at a place.
+
+    Args:
+        image: of a data set.
+        affine: 3×3 pixel edge → map, where it should lie.
+        size: (H, W).
+    """
+    found = image.affine
+    if not found and image.path is not None and image.path.is_file():
+        try:
+            place = placement_of(image.path)
+        except MissingExtra:  # the header was copied with its file, whoever can read it
+            return True
+        found = () if place is None else place.affine
+    if len(found) != len(affine):
+        return False
+    apart = _offsets_px(Placement(size, affine), Placement(size, found))
+    return bool(np.abs(apart).max() <= _SAME_GRID_PX)
 
 
 def geo_tags(affine: Affine, crs: str | None) -> Georeference | None:
