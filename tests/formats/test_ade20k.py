@@ -257,6 +257,15 @@ def test_sizes_damage_colours_and_missing_levels_are_named(tmp_path):
         read_dataset(tmp_path / "3")
 
 
+def test_a_folder_of_many_data_sets_is_none_of_them(tmp_path):
+    old(tmp_path / "ade/ADE20K_2016/images")
+    assert detect_format(tmp_path / "ade").name == "ade20k"
+    assert detect_format(tmp_path / "ade/ADE20K_2016/images/training").name == "ade20k"
+    assert detect_format(tmp_path / "ade/ADE20K_2016/images/training/street").name == "ade20k"
+    (tmp_path / "other").mkdir()
+    assert load_format("ade20k").detect(tmp_path) == 0
+
+
 def test_texts_in_latin_1_are_read(tmp_path):
     text = TEXT.replace(PERSON, "café").encode("latin-1")
     assert "café" in [c.name for c in read_dataset(old(tmp_path, text=text), "ade20k").taxonomy]

@@ -9,6 +9,7 @@ Source: ADE20K (Zhou et al. 2017, 2019).
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ LOOKS_FOR = "*_seg.png beside *_atr.txt (2017) or *.json (2020)"
 _PARTS = re.compile(r"(.+)_parts_(\d+)\.png")
 _SEG = "_seg.png"
 _FOLDERS = 64
+_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,39 @@ class Read(ReadOptions):
 
 
 def detect(path: Path) -> float:
-    """Known by the files beside the first label map."""
+    """Known by the files beside a label map: here, one folder down, or in the folders of splits."""
     if not path.is_dir():
         return 0.0
-    for looked, (folder, names) in enumerate(_folders(path)):
+    root = _trunk(path)
+    splits = [folder for folder in _inside(root) if folder.name.lower() in SPLITS]
+    if root.name.lower() in SPLITS:
+        splits.append(root)
+    # A folder of many data sets must not pass for the one that lies deep in it.
+    looked = [root, *_inside(root)[:_FOLDERS]]
+    looked += [f for split in splits for f, _ in itertools.islice(_folders(split), _FOLDERS)]
+    for folder in looked:
+        names = sorted(p.name for p in folder.iterdir())
         if any(_facts(folder, name[: -len(_SEG)], names) for name in _maps(names)):
             return 0.97
-        if looked >= _FOLDERS:
-            break
     return 0.0
+
+
+def _trunk(path: Path) -> Path:
+    """The first folder that does not hold one folder alone, as `ADE20K_2021_17_01/images/ADE`."""
+    for _ in range(_DEPTH):
+        inside = _inside(path)
+        if len(inside) != 1 or inside[0].name.lower() in SPLITS or _maps(_names_in(path)):
+            break
+        path = inside[0]
+    return path
+
+
+def _inside(path: Path) -> list[Path]:
+    return [p for p in sorted(path.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+
+
+def _names_in(path: Path) -> list[str]:
+    return [p.name for p in path.iterdir()]
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
