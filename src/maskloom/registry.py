@@ -134,6 +134,11 @@ FORMATS: dict[str, Entry] = {
         "LVIS JSON: COCO-like, with the categories that were looked for in each image",
         ("instance",),
     ),
+    "openimages": Entry(
+        "maskloom.formats.openimages:FORMAT",
+        "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
