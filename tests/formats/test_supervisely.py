@@ -211,6 +211,23 @@ def test_what_a_project_says_comes_back_in_the_written_one(tmp_path):
     }  # fmt: skip
 
 
+def test_ids_of_annotations_survive_the_way_through_a_project(tmp_path):
+    masks = Masks.from_dense(hard_masks()[:3])
+    source = ({"id": 900}, {"id": 12}, None)
+    for instance, wanted in (([1, 2, 3], [900, 12, 3]), ([1, 2, 12], [1, 2, 12])):
+        rows = Rows.make(masks, [0] * 3, instance=instance, source=source)
+        target = tmp_path / str(instance[2])
+        exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), target, "supervisely")
+        back = first(read_dataset(target)).rows
+        assert back.instance.tolist() == wanted
+        assert [one["id"] for one in back.source] == wanted
+    rows = Rows.make(masks, [0] * 3, instance=[4, 4, 5], source=source)
+    exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), tmp_path / "parts", "supervisely")
+    back = first(read_dataset(tmp_path / "parts")).rows
+    assert back.instance.tolist() == [4, 4, 5]
+    assert [one.get("id") for one in back.source] == [900, 12, 5]
+
+
 def test_a_class_of_bitmaps_that_gets_polygons_takes_any_shape(tmp_path):
     src = put_project(
         tmp_path / "src", {**drawn(1, "polygon", [[1, 1], [9, 1], [9, 9]]), "classTitle": "sky"}

@@ -78,7 +78,7 @@ def shape_of(
         )
     number = entry.get("id")
     instance = entry.get("instance")
-    own: dict[str, Any] = {k: v for k, v in entry.items() if k not in OWN}
+    own: dict[str, Any] = {k: v for k, v in entry.items() if k == "id" or k not in OWN}
     if entry.get("tags"):
         own[RULE] = {"tags": entry["tags"]}
     common: dict[str, Any] = {

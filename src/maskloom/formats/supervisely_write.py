@@ -88,7 +88,7 @@ class SuperviselyWriter:
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
         if redrawn := [i for i in solid if geometry_of(rows, i) and _polygon(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        if clash := sum(bool((OWN - {RULE}) & set(source or ())) for source in rows.source):
+        if clash := sum(bool((OWN - {RULE, "id"}) & set(source or ())) for source in rows.source):
             found.append(Loss(sample.key, "fields", clash))
         return found
 
@@ -195,10 +195,25 @@ def writer(
 
 
 def identities(rows: Rows) -> list[dict[str, Any]]:
-    """`id` of each object; parts of one object share an `instance`, and have no id."""
+    """`id` per row: that of its file, else the object's own; parts of one share an `instance`.
+
+    Where two rows would then have one id, those of files are given up.
+    """
     ids = rows.instance.tolist()
     counts = Counter(ids)
-    return [{"id": own} if counts[own] == 1 else {"instance": str(own)} for own in ids]
+    told = [source_of(rows, i).get("id") for i in range(len(ids))]
+    parts = [{} if counts[own] == 1 else {"instance": str(own)} for own in ids]
+    chosen = [
+        one if type(one) is int and one > 0 else (own if counts[own] == 1 else None)
+        for one, own in zip(told, ids, strict=True)
+    ]
+    named = [one for one in chosen if one is not None]
+    if len(set(named)) < len(named):
+        chosen = [own if counts[own] == 1 else None for own in ids]
+    return [
+        {**({} if one is None else {"id": one}), **part}
+        for one, part in zip(chosen, parts, strict=True)
+    ]
 
 
 def _meta_tag(name: str, kinds: set[str]) -> dict[str, Any]:
