@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -199,15 +200,41 @@ def test_the_authors_vertices_stand_beside_the_pixels(tmp_path):
     assert rows.geometry[0].parts[0].tolist() == square
 
 
-def test_polygons_of_changed_pixels_are_left_out_and_told(tmp_path):
-    polygons = {"imgHeight": 3, "imgWidth": 4, "objects": [{"label": "car", "polygon": [[0, 0], [2, 0], [2, 2]]}]}  # fmt: skip
+def test_cityscapesscripts_29_released_maps_differ_from_their_polygons_and_both_are_kept(tmp_path):
+    # An older Pillow painted the maps of the release; they decide, the polygons stay beside them.
+    listed = [{"label": "car", "polygon": [[0, 0], [2, 0], [2, 2]]}]
+    polygons = {"imgHeight": 3, "imgWidth": 4, "objects": listed}
     put(tmp_path / "src", polygons=polygons)
-    done = write(read_dataset(tmp_path / "src"), tmp_path / "out")
+    data = read_dataset(tmp_path / "src")
+    done = write(data, tmp_path / "a")
+    assert (done.written, done.losses) == (True, ())
+    assert read_map(tmp_path / f"a/{PLACE}_instanceIds.png").tolist() == NUMBERS.tolist()
+    assert json.loads((tmp_path / f"a/{PLACE}_polygons.json").read_text()) == polygons
+    assert write(read_dataset(tmp_path / "a"), tmp_path / "b").losses == ()
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+
+
+def test_polygons_of_changed_pixels_are_left_out_and_told(tmp_path):
+    listed = [{"label": "car", "polygon": [[0, 0], [2, 0], [2, 2]]}]
+    put(tmp_path / "src", polygons={"imgHeight": 3, "imgWidth": 4, "objects": listed})
+    data = read_dataset(tmp_path / "src")
+
+    def fewer(sample):
+        labels = data.labels_of(sample)
+        rows = labels.rows.take(labels.rows.instance != 26003)
+        return labels.replace(rows=rows, coverage=Coverage(area=rows.masks.merge()))
+
+    done = write(replace(data, labels_of=fewer), tmp_path / "out")
     assert done.written
     assert [(x.kind, x.refused) for x in done.losses] == [("vertices", False)]
-    assert not list((tmp_path / "out").rglob("*.json")) or not list(
-        (tmp_path / "out").rglob("*polygons*")
-    )
+    assert not list((tmp_path / "out").rglob("*polygons*"))
+
+
+def test_cityscapesscripts_32_instance_maps_have_16_bit(tmp_path):
+    put(tmp_path / "src", np.full((3, 4), 7, np.uint16))
+    assert write(read_dataset(tmp_path / "src"), tmp_path / "a", allow_loss=True).written
+    with Image.open(tmp_path / f"a/{PLACE}_instanceIds.png") as image:
+        assert image.mode == "I;16"
 
 
 def test_what_is_written_is_the_same_bytes_twice_and_numbers_stay(tmp_path):
@@ -307,7 +334,7 @@ def test_background_overlap_and_several_crowds_are_losses_with_counts(tmp_path):
     assert {x.kind for x in done.refused} == {"crowd", "parts"}
 
 
-def test_cityscapesscripts_115_groups_are_crowds_in_coco_and_groups_again(tmp_path):
+def test_groups_are_crowds_in_coco_and_groups_again(tmp_path):
     numbers = np.array([[26, 26, 26000], [26, 26001, 7]], np.uint16)
     write_png(tmp_path / "src/gtFine/train/a/a_gtFine_instanceIds.png", numbers)
     coco = transfer(

@@ -31,6 +31,7 @@ from maskloom.formats.cityscapes_labels import (
     street_numbering,
 )
 from maskloom.formats.cityscapes_polygons import (
+    map_hash,
     paint_polygons,
     read_polygons,
     size_of_polygons,
@@ -49,7 +50,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.formats.maps import check_size, size_of
-from maskloom.formats.numbered import Numbering, labels_of_numbers
+from maskloom.formats.numbered import Numbering, labels_of_numbers, numbers_of_labels
 from maskloom.formats.numbered_files import read_classes, read_objects
 
 LOOKS_FOR = "gtFine or gtCoarse, or *_gtFine_labelIds.png, _instanceIds.png or _polygons.json"
@@ -154,7 +155,8 @@ def _labels(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bo
         labels = labels_of_numbers(values, meaning, where=files.any)
     if data is not None and files.polygons is not None:
         labels = with_geometry(labels, data, meaning, where=files.polygons, strict=strict)
-        labels = labels.replace(extra={**labels.extra, FORMAT_NAME: {"polygons": data}})
+        said = {"polygons": data, "map": map_hash(numbers_of_labels(labels, meaning, UNLABELED))}
+        labels = labels.replace(extra={**labels.extra, FORMAT_NAME: said})
     notes += tuple(labels.extra.get("notes", ()))
     return labels.replace(extra={**labels.extra, "notes": notes}) if notes else labels
 

@@ -1,7 +1,7 @@
 """Write Cityscapes: label, instance and train id maps by split and city, and a side file.
 
 Objects make instance maps, class maps label maps alone. A polygon file that came along is
-written where it still paints the same map. `taxonomy.json` says what the numbers mean.
+written as long as the map is the one that it came with. `taxonomy.json` says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import FormatError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.cityscapes_files import ANNOTATIONS, IMAGES, KINDS
 from maskloom.formats.cityscapes_labels import (
@@ -29,7 +28,7 @@ from maskloom.formats.cityscapes_labels import (
     train_ids,
     with_numbers,
 )
-from maskloom.formats.cityscapes_polygons import paint_polygons
+from maskloom.formats.cityscapes_polygons import belongs
 from maskloom.formats.folders import image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.numbered import (
@@ -107,18 +106,14 @@ class CityscapesWriter:
     def _polygons(
         self, labels: Labels, values: NDArray[np.uint16] | None = None
     ) -> Mapping[str, Any] | None:
-        """The polygon file of the source, if it paints the same map."""
-        data = labels.extra.get(FORMAT_NAME, {}).get("polygons")
-        if data is None or labels.rows is None:
+        """The polygon file of the source, if it still says the same."""
+        said = labels.extra.get(FORMAT_NAME, {})
+        if "polygons" not in said or labels.rows is None:
             return None
         if values is None:
             values = numbers_of_labels(labels, self.meaning, UNLABELED)
-        try:
-            painted, _ = paint_polygons(data, self.meaning, where=self.target)
-        except FormatError:
-            return None
-        same = painted.shape == values.shape and not (painted != values).any()
-        return data if same else None
+        same = belongs(said["polygons"], said.get("map"), values, self.meaning)
+        return said["polygons"] if same else None
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> CityscapesWriter:
