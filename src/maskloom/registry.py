@@ -139,6 +139,12 @@ FORMATS: dict[str, Entry] = {
         "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
         ("instance",),
     ),
+    "dicom-seg": Entry(
+        "maskloom.formats.dicom_seg:FORMAT",
+        "DICOM segmentations: binary with overlaps, fractional, labelmap; volumes and slides",
+        ("semantic", "instance"),
+        "medical",
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

@@ -138,7 +138,17 @@ def with_image(path: Path, header: VolumeHeader, image: Path | None) -> tuple[st
     """
     if image is None or not image.exists():
         return ()
-    other = volume_header(image)
+    return grid_notes(path, header, image, volume_header(image))
+
+
+def grid_notes(
+    path: Path, header: VolumeHeader, image: Path, other: VolumeHeader
+) -> tuple[str, ...]:
+    """`with_image` of headers that were read: of labels at `path`, and of their image.
+
+    Raises:
+        FormatError: they differ in shape, naming both.
+    """
     if other.size != header.size:
         raise FormatError(
             f"the labels are {_text(header.size)} voxels, their image {_text(other.size)}",

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from maskloom.errors import ImageError, WriteError
-from maskloom.store import nifti, nrrd
+from maskloom.store import dicom_series, nifti, nrrd
 from maskloom.store.files import writing
 from maskloom.store.volume_header import Volume, VolumeHeader
 
@@ -31,6 +31,8 @@ def volume_header(path: Path) -> VolumeHeader:
         FormatError: the header is damaged or says what cannot be.
         ImageError: missing, empty, or no volume.
     """
+    if dicom_series.is_series(path):
+        return dicom_series.series_header(path)
     suffix = _known(path)
     return nrrd.nrrd_header(path) if suffix in nrrd.SUFFIXES else nifti.nifti_header(path)
 
@@ -42,6 +44,8 @@ def read_volume(path: Path) -> Volume:
         FormatError: the file is damaged.
         ImageError: missing, empty, no volume, or too large for the memory.
     """
+    if dicom_series.is_series(path):
+        return dicom_series.read_series(path)
     suffix = _known(path)
     return nrrd.read_nrrd(path) if suffix in nrrd.SUFFIXES else nifti.read_nifti(path)
 

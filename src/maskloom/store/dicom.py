@@ -1,0 +1,207 @@
+"""DICOM files: what kind they are, their attributes, frames, and where these lie.
+
+Image series as volumes are `dicom_series.py`, segmentations `formats/dicom_seg.py`.
+
+Source: DICOM PS3.3 C.7.6.2 (image plane), C.7.6.16 (functional groups); PS3.10 (file meta).
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.volumes import Affine
+from maskloom.errors import FormatError, MissingExtra
+from maskloom.store.volume_header import (
+    VolumeHeader,
+    check_memory,
+    checked_affine,
+    checked_sides,
+)
+
+SEGMENTATIONS = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
+_META = 132
+_MOST_META = 1 << 16
+_SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".seg", ""})
+_EVEN = 0.01  # of a step: how far a slice may lie from its place
+
+
+def sop_class(path: Path) -> str:
+    """The class of a DICOM file by its file meta; empty where it is no DICOM file.
+
+    Needs no package.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(_META)[128:] != b"DICM":
+                return ""
+            start = file.read(_MOST_META)
+    except OSError:
+        return ""
+    at = start.find(b"\x02\x00\x02\x00UI")
+    if at < 0:
+        return ""
+    length = int.from_bytes(start[at + 6 : at + 8], "little")
+    return start[at + 8 : at + 8 + length].rstrip(b"\0 ").decode("ascii", "replace")
+
+
+def dicom_files(folder: Path) -> Iterator[Path]:
+    """Files below a folder whose names may be those of DICOM files, by name, one at a time."""
+    for parent, inner, names in os.walk(folder):
+        inner[:] = sorted(n for n in inner if not n.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES:
+                yield Path(parent, name)
+
+
+def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) -> Any:
+    """A pydicom data set.
+
+    Args:
+        path: a DICOM file.
+        pixels: read them, too.
+        only: attributes to read, where not all are needed.
+
+    Raises:
+        FormatError: no DICOM file, damaged or cut off.
+        MissingExtra: pydicom is not installed.
+    """
+    try:
+        import pydicom
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "DICOM needs the package 'pydicom'",
+            where=path,
+            hint="install it with: pip install 'maskloom[medical]'",
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pydicom.dcmread(
+                path, stop_before_pixels=not pixels, specific_tags=list(only) or None
+            )
+    except Exception as error:
+        raise FormatError(
+            "not a DICOM file, or damaged or cut off", where=path, seen=error, hint="copy it again"
+        ) from error
+
+
+def frames_of(data: Any, path: Path) -> NDArray[Any]:
+    """All frames (N, H, W) as stored, bits unpacked.
+
+    Raises:
+        FormatError: fewer pixels than the attributes declare, or a compression that is not read.
+        ImageError: they do not fit into memory.
+    """
+    rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
+    count = int(data.get("NumberOfFrames") or 1)
+    bits = int(data.get("BitsAllocated") or 0)
+    checked_sides((count, rows, columns), path)
+    if bits not in (1, 8, 16) or int(data.get("SamplesPerPixel") or 1) != 1:
+        raise FormatError("pixels of a kind that is not read", where=path, seen=f"{bits} bit")
+    header = VolumeHeader((count, rows, columns), np.dtype("u2" if bits == 16 else "u1"))
+    if not data.file_meta.TransferSyntaxUID.is_compressed:
+        stored = data.get("PixelData") or b""
+        wanted = (header.nbytes + 7) // 8 if bits == 1 else header.nbytes
+        if len(stored) < wanted:
+            raise FormatError(
+                "fewer pixels than the attributes declare",
+                where=path,
+                seen=f"{len(stored):,} of {wanted:,} bytes",
+                hint="copy the file again",
+            )
+    check_memory(header, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            array: NDArray[Any] = np.asarray(data.pixel_array)
+    except Exception as error:
+        raise FormatError("the pixels cannot be decoded", where=path, seen=error) from error
+    return array.reshape(count, rows, columns)
+
+
+def plane_axes(orientation: Sequence[float], spacing: Sequence[float]) -> NDArray[np.float64]:
+    """(3, 2): steps in mm (LPS) along columns x and rows y of a slice.
+
+    Args:
+        orientation: ImageOrientationPatient, six cosines.
+        spacing: PixelSpacing, between rows first.
+    """
+    cosines = np.array([float(v) for v in orientation]).reshape(2, 3)
+    return np.stack([cosines[0] * float(spacing[1]), cosines[1] * float(spacing[0])], axis=1)
+
+
+def affine_of(
+    axes: NDArray[np.float64], first: NDArray[np.float64], step: NDArray[np.float64], path: Path
+) -> Affine:
+    """RAS+ affine of planes at `first`, `first + step`, ... in LPS."""
+    matrix = np.eye(4)
+    matrix[:3, :2], matrix[:3, 2], matrix[:3, 3] = axes, step, first
+    matrix[:2] *= -1
+    return checked_affine(matrix + 0.0, path, "ImagePositionPatient")
+
+
+def normal_of(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit normal of a slice whose axes these are."""
+    normal: NDArray[np.float64] = np.cross(axes[:, 0], axes[:, 1])
+    length = float(np.linalg.norm(normal))
+    return normal / length if length else normal
+
+
+def even_steps(along: NDArray[np.float64], step: float, path: Path) -> NDArray[np.int64]:
+    """The place 0.. of each slice among evenly spaced ones.
+
+    Args:
+        along: mm along the normal.
+        step: mm between neighbours.
+        path: to name.
+
+    Raises:
+        FormatError: slices do not lie on such places.
+    """
+    places = (along - along.min()) / step
+    found: NDArray[np.int64] = np.rint(places).astype(np.int64)
+    if np.abs(places - found).max() > _EVEN * max(1, found.max()):
+        raise FormatError(
+            "slices are not evenly spaced",
+            where=path,
+            seen=f"{np.unique(np.round(np.diff(np.sort(along)), 4))[:4].tolist()} mm apart",
+            hint="resample the volume first",
+        )
+    return found
+
+
+def plane_of_frame(data: Any, frame: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """(axes, position) of a frame in LPS mm; None where the file does not say.
+
+    Args:
+        data: a file's attributes.
+        frame: from 0.
+    """
+    position = group_item(data, frame, "PlanePositionSequence") or data
+    orientation = group_item(data, frame, "PlaneOrientationSequence") or data
+    measures = group_item(data, frame, "PixelMeasuresSequence") or data
+    values = (
+        orientation.get("ImageOrientationPatient"),
+        measures.get("PixelSpacing"),
+        position.get("ImagePositionPatient"),
+    )
+    if any(value is None for value in values):
+        return None
+    place = np.array([float(v) for v in values[2]])
+    return plane_axes(values[0], values[1]), place
+
+
+def group_item(data: Any, frame: int, name: str) -> Any:
+    """The item of a functional group of a frame, its own or the shared one, or None."""
+    per_frame = data.get("PerFrameFunctionalGroupsSequence")
+    own = per_frame[frame].get(name) if per_frame and frame < len(per_frame) else None
+    shared = data.get("SharedFunctionalGroupsSequence")
+    found = own or (shared[0].get(name) if shared else None)
+    return found[0] if found else None

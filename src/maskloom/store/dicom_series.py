@@ -1,0 +1,134 @@
+"""DICOM image series as volumes: a folder of slices, or one file of several frames.
+
+Slices are ordered by where they lie, never by name or number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.volumes import spacing_of
+from maskloom.errors import FormatError, ImageError
+from maskloom.store.dicom import (
+    SEGMENTATIONS,
+    affine_of,
+    even_steps,
+    frames_of,
+    group_item,
+    normal_of,
+    plane_of_frame,
+    read_dicom,
+    sop_class,
+)
+from maskloom.store.volume_header import Volume, VolumeHeader, check_memory, checked_sides
+
+
+def series_files(folder: Path) -> list[Path]:
+    """The DICOM images (no segmentations) directly in a folder, by name; or the one file."""
+    if folder.is_file():
+        return [folder]
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    return [p for p in files if (kind := sop_class(p)) and kind not in SEGMENTATIONS]
+
+
+def is_series(path: Path) -> bool:
+    """Whether a folder or file holds DICOM images."""
+    if path.is_dir():
+        return bool(series_files(path))
+    return path.is_file() and sop_class(path) not in {"", *SEGMENTATIONS}
+
+
+def series_header(path: Path) -> VolumeHeader:
+    """Size and place of an image series.
+
+    Raises:
+        FormatError: slices of several series or sizes, or not evenly spaced.
+        ImageError: no DICOM images are there.
+        MissingExtra: pydicom is not installed.
+    """
+    return _sorted_series(path)[0]
+
+
+def read_series(path: Path) -> Volume:
+    """All voxels of an image series, rescaled.
+
+    Raises:
+        FormatError, ImageError, MissingExtra: as for `series_header`, or damaged pixels.
+    """
+    header, files = _sorted_series(path)
+    check_memory(header, path)
+    planes = []
+    for file, frame in files:
+        data = read_dicom(file, pixels=True)
+        stored = frames_of(data, file)[frame]
+        if int(data.get("PixelRepresentation") or 0):
+            stored = stored.astype(np.int16 if stored.itemsize == 2 else np.int8)
+        planes.append(_rescaled(stored, data, frame))
+    return Volume(np.stack(planes), header)
+
+
+def source_instances(path: Path) -> list[tuple[str, str, str]]:
+    """(SOP class, SOP instance, series) of each plane of a series of single slices."""
+    _, files = _sorted_series(path)
+    found = [read_dicom(file) for file, _ in files]
+    return [(str(d.SOPClassUID), str(d.SOPInstanceUID), str(d.SeriesInstanceUID)) for d in found]
+
+
+def _sorted_series(path: Path) -> tuple[VolumeHeader, list[tuple[Path, int]]]:
+    """(header, file and frame of each plane in the order of their places)."""
+    files = series_files(path)
+    if not files:
+        raise ImageError("no DICOM images", where=path, hint="check the path")
+    found = [(file, read_dicom(file)) for file in files]
+    kinds = {(str(d.get("SeriesInstanceUID")), d.get("Rows"), d.get("Columns")) for _, d in found}
+    if len(kinds) > 1:
+        raise FormatError(
+            "several series or sizes in one folder",
+            where=path,
+            seen=len(kinds),
+            hint="put each series into a folder of its own",
+        )
+    planes = [(f, i, d) for f, d in found for i in range(int(d.get("NumberOfFrames") or 1))]
+    places = [plane_of_frame(d, i) for _, i, d in planes]
+    first = found[0][1]
+    rows, columns = int(first.get("Rows") or 0), int(first.get("Columns") or 0)
+    checked_sides((len(planes), rows, columns), path)
+    signed = int(first.get("PixelRepresentation") or 0)
+    bits = int(first.get("BitsAllocated") or 16)
+    dtype = np.dtype(f"{'i' if signed else 'u'}{max(1, bits // 8)}")
+    size = (len(planes), rows, columns)
+    given = [one for one in places if one is not None]
+    if len(given) < len(places):
+        return VolumeHeader(size, dtype), [(f, i) for f, i, _ in planes]
+    axes = given[0][0]
+    if any(np.abs(one[0] - axes).max() > 1e-4 for one in given):
+        raise FormatError("slices of several orientations", where=path)
+    positions = np.array([one[1] for one in given])
+    along = positions @ normal_of(axes)
+    order = np.argsort(along, kind="stable")
+    thickness = float(first.get("SliceThickness") or 1) or 1.0
+    step = normal_of(axes) * thickness
+    if len(planes) > 1:
+        step = (positions[order[-1]] - positions[order[0]]) / (len(planes) - 1)
+        gap = float(step @ normal_of(axes))
+        if gap < 1e-6 or (np.diff(even_steps(along, gap, path)[order]) != 1).any():
+            raise FormatError("slices that lie at one place, or gaps", where=path, seen=gap)
+    affine = affine_of(axes, positions[order[0]], step, path)
+    header = VolumeHeader(size, dtype, affine=affine, spacing=spacing_of(affine))
+    return header, [planes[k][:2] for k in order.tolist()]
+
+
+def _rescaled(stored: NDArray[Any], data: Any, frame: int) -> NDArray[Any]:
+    """Stored values times the slope plus the intercept; whole numbers stay whole."""
+    item = group_item(data, frame, "PixelValueTransformationSequence") or data
+    slope = float(item.get("RescaleSlope", 1) or 1)
+    intercept = float(item.get("RescaleIntercept", 0) or 0)
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    if slope.is_integer() and intercept.is_integer():
+        return stored.astype(np.int32) * int(slope) + int(intercept)
+    return (stored * slope + intercept).astype(np.float32)
