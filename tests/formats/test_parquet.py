@@ -357,6 +357,15 @@ def test_volumes_are_exact_as_rows_by_plane_and_as_class_maps(tmp_path):
     assert back.content_hash() == data.content_hash()
 
 
+def test_what_json_cannot_say_is_refused_with_its_sample(tmp_path):
+    one = objects([np.eye(*SIZE, dtype=bool)], attributes=({"when": {1, 2}},))
+    for labels in (one, one.replace(rows=one.rows.take(slice(0, 0)), extra={"f": np.zeros(3)})):
+        fmt = load_format("parquet")
+        with pytest.raises(DataError, match=r"^k: a field has no JSON form"):
+            transfer(dataset_of(NUCLEUS, {"k": labels}), tmp_path / "out", fmt)
+        assert not (tmp_path / "out").exists()
+
+
 # What Hugging Face's datasets store.
 
 

@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.taxonomy_json import category_to_json
-from maskloom.errors import DataError, FormatError
+from maskloom.errors import FormatError
 from maskloom.store.project.tables import to_json
+from maskloom.work.memory import free_bytes
 
 ANNOTATIONS, IMAGES, CLASSES = "annotations.parquet", "images.parquet", "classes.parquet"
 BATCH = 4096
-MAX_TABLE_BYTES = 1 << 32
+LEAST_ROOM = 1 << 26
 IMAGE_SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
@@ -228,7 +229,10 @@ def refuse_large(metadata: Any, path: Path, columns: Sequence[str] | None = None
         chunks = [group.column(i) for i in range(group.num_columns)]
         asked = [c for c in chunks if columns is None or c.path_in_schema.split(".")[0] in columns]
         need = sum(max(c.total_uncompressed_size, 8 * c.num_values) for c in asked)
-        if need > MAX_TABLE_BYTES or min((c.num_values for c in asked), default=0) < 0:
+        if (
+            need > max(LEAST_ROOM, free_bytes() // 4)
+            or min((c.num_values for c in asked), default=0) < 0
+        ):
             raise FormatError(
                 "a row group claims more than memory should hold",
                 where=f"{path}: row group {number}",
@@ -238,9 +242,4 @@ def refuse_large(metadata: Any, path: Path, columns: Sequence[str] | None = None
 
 
 def _text(value: Mapping[str, Any]) -> str | None:
-    if not value:
-        return None
-    try:
-        return to_json(dict(value))
-    except DataError as error:
-        raise DataError(error.what, seen=error.seen, hint=error.hint) from error
+    return to_json(dict(value)) if value else None

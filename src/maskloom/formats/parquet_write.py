@@ -5,6 +5,7 @@ Annotations go out in row groups as they come, so that memory does not grow with
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import UsageError
+from maskloom.errors import DataError, UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import ImagePlacer
 from maskloom.formats.loss import Holds, Loss, losses_of
@@ -89,6 +90,8 @@ class ParquetWriter:
         self._part = PartWriter(
             target / ANNOTATIONS, taxonomy.keys, facts, group_rows=options.group_rows
         )
+        # A conversion that is refused half-way just forgets its writer.
+        weakref.finalize(self, self._part.__exit__, None, None, None)
         self._names = {key: key for key in taxonomy.keys}
         self._rows: list[dict[str, Any]] = []
         self._batches: list[pa.RecordBatch] = []
@@ -104,19 +107,14 @@ class ParquetWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the labels of one sample."""
-        row = image_row(sample, labels.size)
-        for name, array in (("map", labels.class_map), ("confidence", labels.confidence)):
-            if array is not None:
-                row |= self._picture(name, sample.key, array)
-        if labels.rows is not None:
-            self._part.put(sample.key, labels.rows)
-        coverage = coverage_to_json(labels.coverage, self._names)
-        row |= {
-            "layer": labels.layer,
-            "revision": labels.revision,
-            "coverage": None if coverage is None else to_json(coverage),
-            "facts": to_json(dict(labels.extra)) if labels.extra else None,
-        }
+        try:
+            row = self._row(sample, labels)
+            if labels.rows is not None:
+                self._part.put(sample.key, labels.rows)
+        except DataError as error:
+            raise DataError(
+                error.what, where=sample.key, seen=error.seen, hint=error.hint
+            ) from error
         self.images.put(sample)
         row |= self._placed(sample)
         self._seen.add(sample.key)
@@ -148,6 +146,21 @@ class ParquetWriter:
         ):
             table.write_table(pa.Table.from_pylist(class_rows(self.taxonomy), CLASS_SCHEMA))
         return self.images.warnings()
+
+    def _row(self, sample: Sample, labels: Labels) -> dict[str, Any]:
+        """The row of an image, but for where it lies."""
+        row = image_row(sample, labels.size)
+        for name, array in (("map", labels.class_map), ("confidence", labels.confidence)):
+            if array is not None:
+                row |= self._picture(name, sample.key, array)
+        coverage = coverage_to_json(labels.coverage, self._names)
+        return {
+            **row,
+            "layer": labels.layer,
+            "revision": labels.revision,
+            "coverage": None if coverage is None else to_json(coverage),
+            "facts": to_json(dict(labels.extra)) if labels.extra else None,
+        }
 
     def _pack(self) -> None:
         """Rows of images as Arrow, which holds them in a tenth of the memory."""
