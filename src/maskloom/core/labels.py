@@ -23,6 +23,8 @@ VOID = 255
 VOID_16 = 65535
 BACKGROUND = 254
 BACKGROUND_16 = 65534
+STALE = frozenset({"area", "bbox", "segmentation"})
+"""What `Rows.source` says of the pixels, and is not kept where they change."""
 
 
 def codes(dtype: np.dtype[Any]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import FULL, Labels, RowKind, Rows, codes, map_dtype
+from maskloom.core.labels import FULL, STALE, Labels, RowKind, Rows, codes, map_dtype
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.edits.document import Document, Object
@@ -21,9 +21,6 @@ from maskloom.edits.document_labels import class_keys
 from maskloom.edits.grid_polygons import geometry_to_parts
 from maskloom.edits.tiles import TILE, Tile, decode_tile, tiles_to_masks
 from maskloom.errors import DataError
-
-STALE = frozenset({"area", "bbox", "segmentation"})
-"""What a source says of the pixels."""
 
 
 def to_labels(document: Document, taxonomy: Taxonomy, layer: str) -> Labels:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.labels import STALE, Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -79,16 +79,39 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
 
 
 def joined_parts(rows: Rows) -> Rows:
-    """Mask rows only, one per object: rows that share an instance id are united."""
+    """Mask rows only, one per object: rows that share an instance id are united.
+
+    What a united object's first row says is kept, but for area and box, which were those of that
+    part alone. Vertices are put together where the rule of all parts unites rings.
+    """
     solid = rows.take(rows.kind == RowKind.MASK)
     if len(set(solid.instance.tolist())) == len(solid):
         return solid
-    _, first = np.unique(solid.instance, return_index=True)
-    first = np.sort(first)
-    masks = Masks.concatenate(
-        [solid.masks[solid.instance == solid.instance[i]].merge() for i in first]
-    )
-    kept = solid.take(first)
+    _, first, number = np.unique(solid.instance, return_index=True, return_inverse=True)
+    members = [np.flatnonzero(number == number[i]) for i in np.sort(first)]
+    kept = solid.take(np.array([own[0] for own in members], np.int64))
     columns = {name: getattr(kept, name) for name in Rows.__slots__}
-    columns["masks"] = masks
+    columns["masks"] = Masks.concatenate([solid.masks[own].merge() for own in members])
+    if solid.geometry:
+        columns["geometry"] = tuple(
+            _joined_geometry([solid.geometry[i] for i in own.tolist()]) for own in members
+        )
+    if solid.source:
+        columns["source"] = tuple(
+            source if len(own) == 1 or source is None else _without_extent(source)
+            for own, source in zip(members, kept.source, strict=True)
+        )
     return Rows(**columns)
+
+
+def _joined_geometry(parts: list[Geometry | None]) -> Geometry | None:
+    if len(parts) == 1:
+        return parts[0]
+    drawn = [part for part in parts if part is not None and part.rule == "coco"]
+    if len(drawn) < len(parts):
+        return None
+    return Geometry(tuple(ring for part in drawn for ring in part.parts), "coco")
+
+
+def _without_extent(source: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in source.items() if key not in STALE}
