@@ -145,6 +145,11 @@ FORMATS: dict[str, Entry] = {
         ("semantic", "instance"),
         "medical",
     ),
+    "datumaro": Entry(
+        "maskloom.formats.datumaro:FORMAT",
+        "Datumaro JSON: annotations/SPLIT.json with polygons, masks, boxes, lines, points",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),

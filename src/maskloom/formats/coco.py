@@ -17,7 +17,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco_file import CocoFile, json_ends, read_file, says_lvis
+from maskloom.formats.coco_file import CocoFile, is_whole, json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
 
 _PLACES = ("annotations/*", "*")
@@ -95,9 +95,21 @@ def _is_instances(path: Path) -> bool:
     text = json_ends(path)
     if text.startswith("["):
         return '"image_id"' in text
-    if not text.startswith("{") or '"segments_info"' in text:
+    if not text.startswith("{") or '"segments_info"' in text or _is_foreign(text):
         return False
-    return bool(re.search(r'"(images|annotations|categories)"\s*:\s*\[', text))
+    if re.search(r'"(images|annotations)"\s*:\s*\[', text):
+        return True
+    # Names alone are a taxonomy, such as lies beside maps; but of a file whose middle was not
+    # read they may be all that is seen.
+    return not is_whole(path) and bool(re.search(r'"categories"\s*:\s*\[', text))
+
+
+def _is_foreign(text: str) -> bool:
+    """Datumaro's items and SA-1B's image have lists of annotations, too."""
+    if re.search(r'"categories"\s*:\s*\{', text) and re.search(r'"items"\s*:\s*\[', text):
+        return True
+    alone = '"images"' not in text and '"categories"' not in text
+    return alone and re.search(r'"image"\s*:\s*\{', text) is not None
 
 
 FORMAT = Format(

@@ -21,7 +21,15 @@ from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.cvat_meta import UNLABELLED, whole
-from maskloom.formats.drawn import Told, attributes_of, box_of, points_of, polygon_of, source_of
+from maskloom.formats.drawn import (
+    Told,
+    as_singles,
+    attributes_of,
+    box_of,
+    points_of,
+    polygon_of,
+    source_of,
+)
 from maskloom.formats.row_runs import (
     counts_of_spans,
     mask_of_spans,
@@ -68,7 +76,7 @@ def shape_of(
         "track": number,
         "number": number + 1 if track is not None else None,
     }
-    source: dict[str, Any] = {"cvat": kept} if kept else {}
+    source: dict[str, Any] = {"cvat": kept}
     if element.tag == "mask":
         return Shape(label, where, mask=_mask(said, where, size), source=source, **common)
     if element.tag in ("box", "ellipse"):
@@ -173,7 +181,7 @@ def element_of(rows: Rows, i: int) -> tuple[Element | None, Told]:
     source = source_of(rows, i)
     kept = dict(source.get("cvat", {}))
     fields = not set(source) - {"cvat", "bbox"} and ("bbox" not in source or rows.kind[i] == 1)
-    drawn = _drawn(rows, i)
+    drawn = _drawn(rows, i, own="cvat" in source)
     if drawn is None:
         return None, Told(row=False, vertices=False, fields=False)
     tag, place, vertices = drawn
@@ -189,10 +197,11 @@ def element_of(rows: Rows, i: int) -> tuple[Element | None, Told]:
     return Element(tag, said, "", children), Told(vertices=vertices, fields=fields)
 
 
-def _drawn(rows: Rows, i: int) -> tuple[str, dict[str, str], bool] | None:
+def _drawn(rows: Rows, i: int, *, own: bool) -> tuple[str, dict[str, str], bool] | None:
     """Tag and place of a row, and whether that says its vertices."""
     if rows.kind[i] == RowKind.MASK:
-        polygon = polygon_of(rows, i, "coco")
+        # CVAT's exporters round vertices; those of its own files were as it had them.
+        polygon = polygon_of(rows, i, "coco", seen=None if own else as_singles)
         if polygon is not None and len(polygon) == 1:
             return "polygon", {"points": _text(polygon[0])}, True
         return "mask", _mask_place(rows.masks[i]), False

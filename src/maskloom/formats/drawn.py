@@ -6,7 +6,7 @@ same pixels. What a writer says of a row is taken away before losses are counted
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
 
 Box = tuple[float, float, float, float]
-Parts = tuple[NDArray[np.float64], ...]
+Vertices = NDArray[np.float64]
+Parts = tuple[Vertices, ...]
 
 
 def geometry_of(rows: Rows, i: int) -> Geometry | None:
@@ -39,17 +40,33 @@ def attributes_of(rows: Rows, i: int) -> Mapping[str, Any]:
     return (rows.attributes[i] if rows.attributes else None) or {}
 
 
-def polygon_of(rows: Rows, i: int, rule: str) -> Parts | None:
-    """The author's vertices of a mask where they have this rule and make its very pixels."""
+def polygon_of(
+    rows: Rows, i: int, rule: str, *, seen: Callable[[Vertices], Vertices] | None = None
+) -> Parts | None:
+    """The author's vertices of a mask where they have this rule and make its very pixels.
+
+    Args:
+        rows: of one image.
+        i: which.
+        rule: of the target's readers.
+        seen: what those readers make of vertices before they fill them, e.g. round them; the
+            pixels must be the same then, too.
+    """
     geometry = geometry_of(rows, i)
     if geometry is None or geometry.rule != rule or rows.kind[i] != RowKind.MASK:
         return None
-    mask = rows.masks[i]
+    looks = [geometry.parts] + ([] if seen is None else [tuple(map(seen, geometry.parts))])
     try:
-        again = Masks.from_polygons([list(geometry.parts)], mask.sizes[0], rule=rule)
+        again = Masks.from_polygons([list(p) for p in looks], rows.masks.sizes[i], rule=rule)
     except MaskError:
         return None
-    return geometry.parts if again == mask else None
+    same = all(again[n] == rows.masks[i] for n in range(len(again)))
+    return geometry.parts if same else None
+
+
+def as_singles(points: Vertices) -> Vertices:
+    """Vertices as Datumaro and exporters built on it have them: two decimals, single precision."""
+    return points.astype(np.float32).round(2).astype(np.float64)
 
 
 def box_of(rows: Rows, i: int) -> Box | None:

@@ -10,8 +10,9 @@ Source: labelstud.io/guide/export, and label-studio-sdk converter/utils.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,13 @@ def in_percent(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np
     return percent if np.array_equal(in_pixels(percent, size), points) else None
 
 
+def _unrounded(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Vertices as Label Studio's own tools have them, who take percent as they come."""
+    sides = np.array([size[1], size[0]])
+    whole: NDArray[np.float64] = points * 100 / sides / 100 * sides
+    return whole
+
+
 def _corners(
     figure: str, value: Mapping[str, Any], where: str, size: tuple[int, int]
 ) -> NDArray[np.float64]:
@@ -239,7 +247,9 @@ def _again(
             return None
     else:
         alike = geometry is not None and geometry.rule == shape.rule
-        if not alike or not _equal(geometry.parts if geometry else (), shape.vertices):
+        parts = geometry.parts if geometry else ()
+        alike = alike and len(parts) == len(shape.vertices)
+        if not alike or not all(map(np.array_equal, parts, shape.vertices)):
             return None
         if shape.kind == RowKind.MASK and polygon_of(rows, i, "coco") is None:
             return None
@@ -260,14 +270,10 @@ def _renamed(results: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return results
 
 
-def _equal(one: Sequence[NDArray[np.float64]], two: Sequence[NDArray[np.float64]]) -> bool:
-    return len(one) == len(two) and all(map(np.array_equal, one, two))
-
-
 def _drawn(rows: Rows, i: int, size: tuple[int, int]) -> tuple[str, dict[str, Any], bool] | None:
     """Figure and place of a row, and whether that says its vertices."""
     if rows.kind[i] == RowKind.MASK:
-        polygon = polygon_of(rows, i, "coco")
+        polygon = polygon_of(rows, i, "coco", seen=partial(_unrounded, size=size))
         if polygon is not None and len(polygon) == 1:
             points = in_percent(polygon[0], size)
             if points is not None:
