@@ -119,6 +119,21 @@ def test_ids_that_the_taxonomy_lacks_are_left_out_and_counted(tmp_path):
     assert labels.class_map.tolist() == [[0, VOID, 1]]
 
 
+def test_released_maps_of_coco_stuff_count_one_less_than_their_names(tmp_path):
+    names = table(tmp_path, "0: unlabeled", "1: person", "92: banner")
+    save(tmp_path / "maps/a.png", [[0, 91, 255]])
+    data, labels = first(tmp_path / "maps", f"taxonomy={names}", "offset=1")
+    person, banner = (data.taxonomy.find(name) for name in ("person", "banner"))
+    assert labels.class_map.tolist() == [[person, banner, VOID]]
+    bare, labels = first(tmp_path / "maps", "offset=1", "kind=class")
+    assert bare.taxonomy.keys == ("1", "92")
+    assert labels.class_map.tolist() == [[0, 1, VOID]]
+    for value, offset in ((254, 1), (0, -1)):
+        save(tmp_path / "b/a.png", [[value, 255]])
+        with pytest.raises(FormatError, match=rf"plus the offset .*\(saw {value}\)"):
+            first(tmp_path / "b", f"offset={offset}")
+
+
 def test_names_that_start_and_end_otherwise_are_paired(tmp_path):
     for name in ("0001", "0002"):
         write_photo(tmp_path / f"x/images/image_{name}_rgb.png", (1, 2))
@@ -286,6 +301,7 @@ def test_two_observers_of_chase_are_read_one_by_one(shared):
     for ending in ("_1stHO", "_2ndHO"):
         settings = ["images=.", "masks=.", f"suffix={ending}", "category=vessel"]
         data = read_dataset(shared / "chase_db1", "bitmap", settings=settings)
+        assert data.warnings == ()
         counts.append(0)
         for sample, labels in data:
             values = np.asarray(Image.open(shared / f"chase_db1/{sample.key}{ending}.png"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
@@ -22,7 +23,7 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats import bitmap_write
 from maskloom.formats.base import Format
 from maskloom.formats.bitmap_files import MapOptions, bare_maps, layout, pairs_of
-from maskloom.formats.bitmap_ids import Coding, binarized, coding_of, decode
+from maskloom.formats.bitmap_ids import Coding, coding_of, decode, flat
 from maskloom.formats.bitmap_names import META_FILE, has_colors
 from maskloom.formats.folders import (
     SIDE_FILE,
@@ -49,6 +50,12 @@ class Read(MapOptions):
     )
     invert: bool = field(
         default=False, metadata={"help": "of binary masks: 0 is foreground, the rest background"}
+    )
+    offset: int = field(
+        default=0,
+        metadata={
+            "help": "added to stored class ids but void, e.g. 1 for released COCO-stuff maps"
+        },
     )
 
 
@@ -87,13 +94,13 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     colored = told.colors is not None or told.kind == "color"
 
     def stored(file: Path) -> NDArray[Any]:
-        return binarized(read_map(file, colors=colored), told, where=file)
+        return _prepared(read_map(file, colors=colored), told, file)
 
     coding = coding_of(told, side, list(by_key.values()), where=path, read=stored)
 
     def labels_of(sample: Sample) -> Labels:
         file = by_key[sample.key]
-        values = binarized(read_checked(file, sample, colors=colored), told, where=file)
+        values = _prepared(read_checked(file, sample, colors=colored), told, file)
         return decode(values, coding, where=file, strict=not options.skip_bad)
 
     return _dataset(path, pairs, coding, side, labels_of, n_images)
@@ -118,6 +125,33 @@ def _told(options: Read, side: Mapping[str, Any], path: Path, first: Path) -> Re
     if has_colors(meta) and is_color(first):
         return replace(options, colors=meta)
     return replace(options, taxonomy=meta)
+
+
+def _prepared(values: NDArray[Any], options: Read, where: Path) -> NDArray[Any]:
+    """Grey or inverted masks as 0 and 1, shifted ids as they are meant; void stays."""
+    cut = options.threshold is not None or options.invert
+    if not (cut or options.offset):
+        return values
+    if values.ndim == 3:
+        values = flat(values, where)
+    most = int(np.iinfo(values.dtype).max)
+    if cut:
+        inside = values > 0 if options.threshold is None else values >= options.threshold
+        out = (inside != options.invert).astype(values.dtype)
+        void = options.void
+    else:
+        void = most if options.void is None else options.void
+        wide = values.astype(np.int64) + options.offset
+        lost = (values != void) & ((wide < 0) | (wide > most) | (wide == void))
+        if lost.any():
+            raise FormatError(
+                "an id plus the offset is no id, or that of void",
+                where=where,
+                seen=int(values[lost][0]),
+                hint="correct --set offset=",
+            )
+        out = wide.astype(values.dtype)
+    return out if void is None else np.where(values == void, values, out)
 
 
 def _dataset(

@@ -191,7 +191,9 @@ def _same_folder(folder: Path, options: MapOptions) -> tuple[dict[str, Path], di
         images = {
             p.relative_to(folder).with_suffix("").as_posix(): p for p in others if p not in taken
         }
-        return images, maps
+        # Masks of other observers are named as an image, too, with another ending.
+        beside = {key for key in images if key.rpartition("_")[0] in images.keys() & maps.keys()}
+        return {key: p for key, p in images.items() if key not in beside}, maps
     return list_files(folder, (".jpg", ".jpeg")), list_files(folder, (".png",))
 
 

@@ -104,25 +104,6 @@ def _taken_for_classes(values: set[int]) -> str:
     return f"{text}; if they number objects, say --set from.kind=instance"
 
 
-def binarized(values: NDArray[Any], options: Any, *, where: Path) -> NDArray[Any]:
-    """Grey or inverted masks as 0 and 1; the id of void stays, and so do all other maps.
-
-    Args:
-        values: of a map.
-        options: `threshold`, `invert` and `void`.
-        where: what to name in errors.
-    """
-    if options.threshold is None and not options.invert:
-        return values
-    if values.ndim == 3:
-        values = _flat(values, where)
-    inside = values > 0 if options.threshold is None else values >= options.threshold
-    out: NDArray[Any] = (inside != options.invert).astype(np.uint8)
-    if options.void is not None:
-        out = np.where(values == options.void, np.int32(options.void), out)
-    return out
-
-
 def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = True) -> Labels:
     """Labels from stored values.
 
@@ -141,7 +122,7 @@ def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = 
         unknown = None if strict else len(coding.colors)
         values = colors_to_ids(values, coding.colors, where=where, unknown=unknown)
     if values.ndim == 3:
-        values = _flat(values, where)
+        values = flat(values, where)
     if coding.kind == "instance":
         return _objects(values, size, coding, where)
     extra: dict[str, Any] = {}
@@ -161,7 +142,7 @@ def _hint(coding: Coding) -> str:
     )
 
 
-def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
+def flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
     """A grey map that was stored as RGB."""
     if (values != values[..., :1]).any():
         raise FormatError(
@@ -179,7 +160,7 @@ def _scan(files: Sequence[Path], read: Callable[[Path], NDArray[Any]]) -> tuple[
     for file in track(files, "looking at ids", unit="maps"):
         array = read(file)
         if array.ndim == 3:
-            array = _flat(array, file)
+            array = flat(array, file)
         deep |= array.dtype.itemsize > 1
         values.update(np.unique(array).tolist())
     return values, deep
