@@ -12,8 +12,9 @@ from maskloom.core.labels import RowKind
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats import coco_write
 from maskloom.formats.coco_rings import polygon_of
-from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
+from maskloom.store.images import write_png
 
 from .conftest import write_photo
 
@@ -402,3 +403,12 @@ def test_the_layouts_of_datumaro_are_read_and_written_back(shared, tmp_path, nam
 def test_a_new_object_without_an_id_leaves_the_ids_of_the_others_as_they_are():
     assert coco_write.kept_ids([7, None, 3, 7]) == [7, 8, 3, 9]
     assert coco_write.kept_ids([None, None]) == [1, 2]
+
+
+def test_maps_with_names_beside_them_are_no_coco_file(tmp_path):
+    write_png(tmp_path / "road.png", np.array([[0, 1], [11, 1]], np.uint8))
+    names = {"categories": [{"id": 0, "name": "sky"}, {"id": 1, "name": "road"}], "void": 11}
+    (tmp_path / "taxonomy.json").write_text(json.dumps(names))
+    assert detect_format(tmp_path).name == "bitmap"
+    data = read_dataset(tmp_path)
+    assert data.labels_of(data.samples[0]).class_map.tolist() == [[0, 1], [255, 1]]

@@ -67,6 +67,11 @@ def says_lvis(text: str) -> bool:
     return by_image or ('"synset"' in text and '"frequency"' in text)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether `json_ends` shows all of a file."""
+    return path.stat().st_size <= 2 * _END
+
+
 def read_file(
     path: Path,
     split: str | None,
