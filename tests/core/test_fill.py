@@ -124,7 +124,7 @@ def test_edge_rule_refuses_what_is_no_pixel_edge() -> None:
         with pytest.raises(MaskError, match="whole corners"):
             Masks.from_polygons([[ring]], (9, 9), rule="edge")
     with pytest.raises(MaskError, match="unknown polygon rule"):
-        Masks.from_polygons([[SQUARE]], (9, 9), rule="gdal")
+        Masks.from_polygons([[SQUARE]], (9, 9), rule="paint")
 
 
 def test_many_crossings_in_one_column_are_sorted_too() -> None:

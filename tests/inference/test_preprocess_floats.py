@@ -16,7 +16,7 @@ from maskloom.errors import ImageError, UsageError
 from maskloom.faces.cli import main
 from maskloom.inference.asked import ModelOptions
 from maskloom.inference.open_run import open_run
-from maskloom.inference.preprocess import image_moments, to_unit
+from maskloom.inference.preprocess import image_moments, normalize, to_unit
 from maskloom.models import checkpoint
 from maskloom.store.images import read_map
 
@@ -60,11 +60,24 @@ def test_floats_are_divided_by_the_white_that_is_asked(white: int, dtype: type) 
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_white_says_nothing_of_whole_numbers(dtype: type) -> None:
-    image = BYTES.astype(dtype)
-    found = to_unit(image, replace(OF_BYTES, white=3.0))
-    assert np.array_equal(found, to_unit(image, OF_BYTES))
+def test_white_says_nothing_of_8_bit() -> None:
+    assert np.array_equal(to_unit(BYTES, replace(OF_BYTES, white=3.0)), to_unit(BYTES, OF_BYTES))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_a_camera_of_fewer_bits_than_its_file_shows_the_same_picture(bits: int) -> None:
+    top = (1 << bits) - 1
+    deep = np.rint(BYTES.astype(float) * top / 255).astype(np.uint16)
+    assert deep.max() > top // 2  # by which the bits are known
+    white = to_unit(deep, replace(OF_BYTES, white=float(top)))
+    np.testing.assert_allclose(white, to_unit(BYTES, OF_BYTES), atol=1 / top)
+    pre = replace(OF_BYTES, per_image=True)
+    seen = []
+    for image in (BYTES, deep):
+        read = lambda y0, y1, x0, x1, image=image: image[y0:y1, x0:x1]  # noqa: E731
+        moments = image_moments(read, image.shape[:2], pre)
+        seen.append(normalize(to_unit(image, pre), pre, moments))
+    np.testing.assert_allclose(seen[1], seen[0], atol=0.02)
 
 
 def test_a_network_of_floats_takes_them_as_they_are() -> None:

@@ -52,8 +52,8 @@ class Preprocessing:
         mean, std: of the scaled values, per channel.
         per_image: mean and deviation are taken from each image instead.
         stride: height and width are padded to multiples of this.
-        white: what floats are divided by, as asked of one call; None: `scale`, of a run that was
-            trained on floats. It is not kept with a run.
+        white: what floats and 16-bit values are divided by, as asked of one call; None: of floats
+            `scale`, if the run was trained on floats, of 16 bit 65535. It is not kept with a run.
     """
 
     channels: tuple[str, ...]

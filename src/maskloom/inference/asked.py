@@ -43,7 +43,9 @@ class ModelOptions(Decoding):
 
     white: float | None = field(
         default=None,
-        metadata={"help": "value that is white in images of floats; none: as in the training"},
+        metadata={
+            "help": "value that is white in images of floats or 16 bit; none: as in the training"
+        },
     )
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import ImageError
 from maskloom.inference.decode import DEFAULT, Channels, Decoding
 from maskloom.inference.engines.torch_engine import autocast, to_batch
-from maskloom.inference.preprocess import normalize, to_unit
+from maskloom.inference.preprocess import image_moments, normalize, to_unit
 from maskloom.models.checkpoint import model_options
 from maskloom.models.detector import Detector
 from maskloom.models.family import DetectorFamily, thing_categories
@@ -88,7 +88,9 @@ class DetectorSegmenter:
         height, width = image.shape[:2]
         size = self.family.shrink(self.options, (height, width))
         pre = self.run.preprocessing
-        small = normalize(to_unit(at_size(image, size), pre), pre)
+        shown = at_size(image, size)
+        moments = image_moments(lambda y0, y1, x0, x1: shown[y0:y1, x0:x1], size, pre)
+        small = normalize(to_unit(shown, pre), pre, moments)
         padded, (top, left) = _pad(small, pre.stride, self.run.recipe.crop)
         try:
             with torch.inference_mode(), autocast(self.precision, self.device):

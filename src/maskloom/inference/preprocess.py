@@ -48,15 +48,15 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
 
 
 def unit_scale(dtype: np.dtype[Any], pre: Preprocessing) -> float:
-    """What values of a type are divided by: the type's range; of floats what is white in them.
+    """What values of a type are divided by: what was said to be white, else the type's range.
 
     Floats have no range of their own, and one tile does not tell that of its image: it is
-    guessed from neither the values nor the training data.
+    guessed from neither the values nor the training data. 8 bit are always 0 to 255.
 
     Raises:
         ImageError: floats for a network of whole numbers, and nobody said what is white.
     """
-    if dtype.kind == "f" and pre.white is not None:
+    if dtype != np.uint8 and pre.white is not None:
         return pre.white
     if dtype.kind == "f" and pre.scale > 1:
         raise ImageError(
@@ -77,14 +77,14 @@ def normalize(
     Args:
         unit: (H, W, C) of `to_unit`, or a crop of it.
         pre: of the network.
-        moments: (C,) mean and deviation of the whole image that a crop is of, on the scale of
-            `unit`; None takes them from `unit`.
+        moments: of the whole image that `unit` is (a crop) of, see `image_moments`; only models
+            that use them need them.
     """
-    if not pre.per_image:
-        mean, std = np.array(pre.mean), np.array(pre.std)
+    if pre.per_image:
+        assert moments is not None
+        mean, std = moments
     else:
-        mean, std = moments or (unit.mean(axis=(0, 1)), unit.std(axis=(0, 1)))
-        std = std + _FLAT
+        mean, std = np.array(pre.mean), np.array(pre.std)
     gain = (1 / std).astype(np.float32)
     scaled = unit * gain
     scaled -= (mean * gain).astype(np.float32)
@@ -116,6 +116,8 @@ def mirrored(first: int, last: int, length: int) -> NDArray[np.int64]:
 def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) -> Moments | None:
     """(C,) mean and deviation on the scale of `to_unit`; None if the model does not use them.
 
+    The deviation has `flat` added.
+
     Read in slabs. Sums of whole numbers are exact, so that any way of reading gives the same
     bits; of floats the slabs are always the same.
 
@@ -130,9 +132,11 @@ def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) ->
     if not pre.per_image:
         return None
     first = second = np.zeros(1)
-    scale = 1.0
+    scale, top = 1.0, 0.0
+    dtype = np.dtype(np.uint8)
     for pixels in _slabs(read, size):
-        scale = unit_scale(pixels.dtype, pre)  # refuses before all is read
+        dtype, top = pixels.dtype, max(top, float(pixels.max(initial=0)))
+        scale = unit_scale(dtype, pre)  # refuses before all is read
         values = pixels.reshape(-1, pixels.shape[2])
         # in double precision sums of 16-bit squares are exact up to 2^21 pixels and more
         wide = values.astype(np.float64)
@@ -142,7 +146,24 @@ def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) ->
     mean = first / pixels_all
     deviation = np.sqrt(np.maximum(second / pixels_all - mean**2, 0))
     channels = len(pre.channels)
-    return _as_many(mean / scale, channels), _as_many(deviation / scale, channels)
+    spread = deviation / scale + flat(dtype, top, scale)
+    return _as_many(mean / scale, channels), _as_many(spread, channels)
+
+
+def flat(dtype: np.dtype[Any], top: float, scale: float) -> float:
+    """What is added to an image's deviation, so that the noise of an empty one stays small.
+
+    16-bit files hold the values of cameras of 10, 12 or 14 bit as they are: by the least range of
+    whole bits that holds its brightest value, a picture is the same in any of them.
+
+    Args:
+        dtype: of the image.
+        top: its largest value.
+        scale: what its values are divided by.
+    """
+    if dtype != np.uint16:
+        return _FLAT
+    return _FLAT * max(255, (1 << int(top).bit_length()) - 1) / scale
 
 
 def _slabs(read: ReadImage, size: tuple[int, int]) -> Iterator[NDArray[Any]]:

@@ -20,7 +20,7 @@ from maskloom.core.recipe import Recipe
 from maskloom.core.run import Preprocessing
 from maskloom.inference.decode import Channels
 from maskloom.inference.engines.torch_engine import to_batch
-from maskloom.inference.preprocess import normalize, to_unit, unit_scale
+from maskloom.inference.preprocess import flat, normalize, to_unit, unit_scale
 from maskloom.training.augment import jitter, sample_map
 from maskloom.training.examples import Example, Examples
 from maskloom.training.objective import Crop, Objective
@@ -98,9 +98,8 @@ class Batches:
         unit = to_unit(moved.image(example.image), self.preprocessing)
         mean, deviation = example.moments
         scale = unit_scale(example.image.dtype, self.preprocessing)
-        image = normalize(
-            jitter(rng, unit, self.recipe), self.preprocessing, (mean / scale, deviation / scale)
-        )
+        moments = mean / scale, deviation / scale + flat(example.image.dtype, example.top, scale)
+        image = normalize(jitter(rng, unit, self.recipe), self.preprocessing, moments)
         if self.recipe.invert > 0 and rng.random() < self.recipe.invert:
             image = -image  # about the mean that normalising has made zero
         if not self.objective.mirrors:

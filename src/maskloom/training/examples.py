@@ -38,6 +38,7 @@ class Example:
         objects: (H, W) int32 instance map, 0 none; None where the task needs none.
         categories: (n + 1,) int32 category of each object, -1 at 0.
         moments: (C,) mean and deviation of the image's values.
+        top: the largest of them.
     """
 
     image: NDArray[Any]
@@ -45,6 +46,7 @@ class Example:
     objects: NDArray[np.int32] | None
     categories: NDArray[np.int32]
     moments: tuple[NDArray[np.float64], NDArray[np.float64]]
+    top: float
 
 
 class Examples(Sequence[Example]):
@@ -132,7 +134,8 @@ class Examples(Sequence[Example]):
             objects = None if objects is None else _nearest(objects, size)
         values = image.reshape(-1, image.shape[2])
         moments = (values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64))
-        return Example(image, classes, objects, categories, moments)
+        top = float(values.max(initial=0))
+        return Example(image, classes, objects, categories, moments, top)
 
 
 def _nearest(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
