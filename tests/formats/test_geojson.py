@@ -285,6 +285,8 @@ def test_one_file_serves_all_images_of_a_folder(tmp_path):
     assert boxes == [[[30, 2, 32, 8], [1, 1, 3, 3]], [[0, 2, 8, 8]]]
     assert detect_format(tmp_path).name == "geojson"
     assert len(read_dataset(tmp_path)) == 2
+    (tmp_path / "all.geojson").rename(tmp_path / "all.json")
+    assert len(read_dataset(tmp_path / "all.json")) == 2
 
 
 def test_areas_outside_are_told_and_all_outside_is_an_error(tmp_path):

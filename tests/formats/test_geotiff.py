@@ -331,3 +331,19 @@ def test_a_place_that_neither_labels_nor_image_keep_is_a_loss(tmp_path, to):
     assert [(loss.kind, loss.objects) for loss in done.refused] == (
         [] if to == "parquet" else [("affine", 1)]
     )
+
+
+def test_a_header_that_claims_what_no_memory_holds_is_refused(tmp_path):
+    photo(tmp_path / "images/a.tif")
+    size = 500_000
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": size, "width": size}
+    tiles = {"tiled": True, "blockxsize": 16384, "blockysize": 16384, "SPARSE_OK": True}
+    (tmp_path / "masks").mkdir()
+    with rasterio.open(
+        tmp_path / "masks/a.tif", "w", crs=UTM, transform=grid(), **profile, **tiles
+    ):
+        pass
+    assert (tmp_path / "masks/a.tif").stat().st_size < 1 << 20
+    for settings in ([], ["from.band=1"]):
+        with pytest.raises(DataError, match=r"a\.tif.*(memory|pixels)"):
+            first(read_dataset(tmp_path, "geotiff", settings=settings))

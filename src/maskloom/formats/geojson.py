@@ -72,9 +72,12 @@ class _Source:
 
 
 def detect(path: Path) -> float:
-    """Known by the ending .geojson and the first bytes."""
+    """Known by the ending .geojson (of one file also .json) and the first bytes."""
     if path.is_file():
-        return 0.9 if path.suffix.lower() == ".geojson" and _looks(path) else 0.0
+        named = path.suffix.lower()
+        if named == ".json":
+            return 0.9 if _looks(path, b'"FeatureCollection"') else 0.0
+        return 0.9 if named == ".geojson" and _looks(path) else 0.0
     if not path.is_dir():
         return 0.0
     side = path / SIDE_FILE
@@ -85,10 +88,10 @@ def detect(path: Path) -> float:
     return 0.9 if first is not None and _looks(first) else 0.0
 
 
-def _looks(path: Path) -> bool:
+def _looks(path: Path, *words: bytes) -> bool:
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return b'"type"' in head and (b"Feature" in head or b"Polygon" in head)
+    return b'"type"' in head and any(word in head for word in words or (b"Feature", b"Polygon"))
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:

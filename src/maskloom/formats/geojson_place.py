@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskloom.core.fill import MAX_COORDINATE
 from maskloom.core.masks import Masks
@@ -117,30 +117,15 @@ def warped(points: Ring, crs: str | None, to: str | None) -> Ring:
 
     Raises:
         FormatError: a system is not known, or a point lies outside of one.
+        MissingExtra: pyproj is not installed.
     """
-    from maskloom.store.rasters.placement import same_crs
-
     if crs is None or to is None or crs == to or not len(points):
         return points
-    try:
-        from rasterio.errors import RasterioError
-        from rasterio.warp import transform
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            "map coordinates need the package 'rasterio'",
-            hint="install it with: pip install 'maskloom[geo]'",
-        ) from error
-    try:
-        if same_crs(crs, to):
-            return points
-        x, y = transform(crs, to, points[:, 0].tolist(), points[:, 1].tolist())
-    except (RasterioError, ValueError) as error:  # rasterio's CRSError is the latter
-        raise FormatError(
-            "a coordinate system that PROJ does not know, or no way between two",
-            seen=f"{crs[:40]} to {to[:40]}: {error}",
-            hint="say which it is with --set from.crs=EPSG:CODE",
-        ) from error
-    found: NDArray[Any] = np.stack([np.asarray(x, float), np.asarray(y, float)], axis=1)
+    way = _way(crs, to)
+    if way is None:
+        return points
+    x, y = way.transform(points[:, 0], points[:, 1])
+    found: Ring = np.stack([x, y], axis=1)
     if not np.isfinite(found).all():
         bad = points[~np.isfinite(found).all(axis=1)][0].tolist()
         raise FormatError(
@@ -149,6 +134,29 @@ def warped(points: Ring, crs: str | None, to: str | None) -> Ring:
             hint="say the system of the file with --set from.crs=EPSG:CODE",
         )
     return found
+
+
+@lru_cache(maxsize=32)
+def _way(crs: str, to: str) -> Any:
+    """A transformer from one system to another; None where both are the same."""
+    try:
+        import pyproj
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "map coordinates need the package 'pyproj'",
+            hint="install it with: pip install 'maskloom[geo]'",
+        ) from error
+    try:
+        one, other = (pyproj.CRS.from_user_input(name) for name in (crs, to))
+        if one.equals(other, ignore_axis_order=True):
+            return None
+        return pyproj.Transformer.from_crs(one, other, always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise FormatError(
+            "a coordinate system that PROJ does not know, or no way between two",
+            seen=f"{crs[:40]} to {to[:40]}: {error}",
+            hint="say which it is with --set from.crs=EPSG:CODE",
+        ) from error
 
 
 def far(rings: Sequence[Ring]) -> bool:
