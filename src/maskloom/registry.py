@@ -150,6 +150,11 @@ FORMATS: dict[str, Entry] = {
         "Datumaro JSON: annotations/SPLIT.json with polygons, masks, boxes, lines, points",
         ("instance",),
     ),
+    "sa1b": Entry(
+        "maskloom.formats.sa1b:FORMAT",
+        "SA-1B: a JSON file of masks per image, without classes (read only)",
+        ("instance",),
+    ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
