@@ -277,6 +277,17 @@ def test_the_older_dataset_json_is_left_to_nifti(tmp_path):
         read_dataset(root, "nnunet")
 
 
+def test_samples_of_folders_go_into_one_folder_under_their_own_names(tmp_path):
+    labels = {f"{folder}/{name}": classes(torture()) for folder, name in (("x", "a"), ("y", "b"))}
+    splits = {"train": ("x/a",), "test": ("y/b",)}
+    exact(volumes_of(ORGANS, labels, splits=splits), tmp_path / "a", to="nnunet")
+    assert (tmp_path / "a/labelsTr/a.nii.gz").is_file()
+    assert dict(read_dataset(tmp_path / "a").splits) == {"train": ("a",), "test": ("b",)}
+    twice = {key: classes(torture()) for key in ("x/a", "y/a")}
+    with pytest.raises(WriteError, match="two samples would have one name"):
+        put(volumes_of(ORGANS, twice), tmp_path / "b", to="nnunet")
+
+
 def test_instances_become_classes_only_as_a_loss(tmp_path, nuclei):
     done = transfer(nuclei, tmp_path / "a", load_format("nnunet"))
     assert [loss.kind for loss in done.losses] == ["instances"]

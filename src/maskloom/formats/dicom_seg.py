@@ -193,11 +193,12 @@ class _Images:
         return self._named.get(key)
 
     def warnings(self, samples: list[Sample]) -> tuple[str, ...]:
-        """How many images are not at hand."""
-        absent = [s.key for s in samples if s.image.path is None]
+        """How many images of volumes are not at hand."""
+        volumes = [s for s in samples if s.kind == "volume"]
+        absent = [s.key for s in volumes if s.image.path is None]
         if not absent:
             return ()
-        return (f"{len(absent)} of {len(samples)} images are missing, first {absent[0]!r}",)
+        return (f"{len(absent)} of {len(volumes)} images are missing, first {absent[0]!r}",)
 
 
 def _key(root: Path, file: Path) -> str:

@@ -245,7 +245,7 @@ def _folds(path: Path, keys: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 FORMAT = Format(
     NAME,
-    "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; 2-D and 3-D, regions, ignore label",
+    "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
     HOLDS["class"],
     LOOKS_FOR,
     Read,

@@ -33,8 +33,8 @@ class ChannelPlacer:
         self.names: dict[str, list[str]] = {}
         self.channel_names: dict[str, str] = {"0": "image"}
 
-    def put(self, sample: Sample, ending: str) -> None:
-        """Place all channels of one image.
+    def put(self, sample: Sample, case: str, ending: str) -> None:
+        """Place all channels of one image under the name of its case.
 
         Raises:
             DataError: the image cannot be read.
@@ -49,12 +49,12 @@ class ChannelPlacer:
         more = sample.extra.get("nnunet", {}).get("channels", ())
         files = [source, *(safe_join(source.parent, name) for name in more)]
         if len(files) == 1 and ending != ".png":
-            written = self._volume(source, sample.key, ending)
+            written = self._volume(source, case, ending)
         else:
-            written = [self._name(sample.key, i, ending) for i in range(len(files))]
+            written = [self._name(case, i, ending) for i in range(len(files))]
             for file, name in zip(files, written, strict=True):
                 self._one(file, safe_join(self.folder, name), ending)
-        self.names[sample.key] = written
+        self.names[case] = written
         if len(written) > 1 or ending != ".png":
             self.channel_names = {str(i): f"channel {i}" for i in range(len(written))}
 

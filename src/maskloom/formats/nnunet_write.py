@@ -56,7 +56,7 @@ class NnunetWriter:
         self.source: Mapping[str, Any] = extra.get(NAME, {})
         self.ending: str = options.ending
         self.images = ChannelPlacer(target, options.images)
-        self.keys: list[str] = []
+        self.cases: dict[str, str] = {}
         self.void = any(c.void for c in taxonomy)
         self.combinations: dict[int, int] = {0: 0}
         known = _combinations(self.source, taxonomy)
@@ -72,7 +72,7 @@ class NnunetWriter:
     def has(self, key: str) -> bool:
         """Whether the labels are there."""
         folders = [self.target / f"labels{tail}" for tail in ("Tr", "Ts")]
-        return any(safe_join(f, key + self.ending).is_file() for f in folders)
+        return any(safe_join(f, _case(key) + self.ending).is_file() for f in folders)
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What classes or regions cannot hold."""
@@ -96,7 +96,8 @@ class NnunetWriter:
         """Write the labels, and the image with all its channels.
 
         Raises:
-            WriteError: images and volumes in one data set, or the target cannot be written.
+            WriteError: images and volumes in one data set, two samples of one name, or the target
+                cannot be written.
         """
         volume = len(labels.size) == 3
         if self.ending == "auto":
@@ -110,23 +111,35 @@ class NnunetWriter:
                 hint="nnU-Net wants one file ending: convert images and volumes apart, or leave "
                 "out --set to.ending",
             )
-        path = safe_join(self.target / "labelsTr", sample.key + self.ending)
+        case = _case(sample.key)
+        if case in self.cases.values():
+            raise WriteError(
+                "two samples would have one name; nnU-Net has no folders in imagesTr",
+                where=sample.key,
+                seen=case,
+                hint="give each file a name of its own, or convert split by split",
+            )
+        path = safe_join(self.target / "labelsTr", case + self.ending)
         put_labels(path, self._values(labels), sample)
-        self.images.put(sample, self.ending)
-        self.keys.append(sample.key)
+        self.images.put(sample, case, self.ending)
+        self.cases[sample.key] = case
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write dataset.json and the side file, and move the split test."""
-        test = [key for key in splits.get("test", ()) if key in set(self.keys)]
-        for key in test:
-            _move(self.target, "labels", key + self.ending)
-            for name in self.images.names.get(key, ()):
+        splits = {
+            name: tuple(self.cases[key] for key in keys if key in self.cases)
+            for name, keys in splits.items()
+        }
+        test = splits.get("test", ())
+        for case in test:
+            _move(self.target, "labels", case + self.ending)
+            for name in self.images.names.get(case, ()):
                 _move(self.target, "images", name)
         data = {
             **self.source,
             "channel_names": self.source.get("channel_names") or self.images.channel_names,
             "labels": self._labels(),
-            "numTraining": len(self.keys) - len(test),
+            "numTraining": len(self.cases) - len(test),
             "file_ending": self.ending if self.ending != "auto" else ".nii.gz",
         }
         if self.regions:
@@ -213,6 +226,11 @@ class NnunetWriter:
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> NnunetWriter:
     """A writer into the folder `target`; fields of a dataset.json in `extra` are kept."""
     return NnunetWriter(target, taxonomy, options, extra or {})
+
+
+def _case(key: str) -> str:
+    """The name of a sample in nnU-Net, which has no folders below imagesTr."""
+    return key.rpartition("/")[2]
 
 
 def _paint_bit(rows: Rows, i: int, out: NDArray[np.int64]) -> None:
