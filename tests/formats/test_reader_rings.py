@@ -84,3 +84,25 @@ def test_a_mask_without_pixels_or_a_rule_without_rings_is_refused():
         rings_for(Masks.empty(1, (5, 5)), "coco")
     with pytest.raises(MaskError, match="Use one of coco"):
         rings_for(Masks.from_dense(np.ones((3, 3), bool)), "grid")
+
+
+def test_centre_and_gdal_are_the_rule_of_rasterio_for_polygons_with_holes():
+    features = pytest.importorskip("rasterio.features")
+    rng = np.random.default_rng(1)
+    differ = dict.fromkeys(("centre", "gdal"), 0)
+    for i in range(2000):
+        size = int(rng.integers(10, 70))
+        centre = rng.uniform(0, size, 2)
+        rings = []
+        for scale in (2, 4)[: 1 + i % 2]:
+            angle = np.sort(rng.random(int(rng.integers(3, 12)))) * 2 * np.pi
+            radius = rng.uniform(1, size / scale, len(angle))
+            rings.append(centre + np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None])
+        closed = [np.concatenate([ring, ring[:1]]).tolist() for ring in rings]
+        shape = {"type": "Polygon", "coordinates": closed}
+        theirs = features.rasterize([(shape, 1)], out_shape=(size, size), dtype="uint8")
+        for rule in differ:
+            ours = Masks.from_polygons([rings], (size, size), rule=rule).dense(0)
+            differ[rule] += int((ours != (theirs > 0)).sum())
+    # Rings have no centres of pixels on their edges: there GDAL's ties decide, and its turns.
+    assert differ == {"centre": 0, "gdal": 0}

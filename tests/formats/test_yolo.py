@@ -413,7 +413,8 @@ def test_a_bad_line_is_one_error_with_its_place_or_is_left_out(tmp_path, line, s
         ("names: {x: a}\ntrain: images/train\n", "class number"),
         ("names: 5\ntrain: images/train\n", "no names"),
         ("names: [a\ntrain: images/train\n", "not valid YAML"),
-        ("names: !!python/object/apply:os.system ['true']\ntrain: x\n", "not valid YAML"),
+        ("a: &a [x, x]\nnames: [*a, *a]\ntrain: images/train\n", "aliases are not read"),
+        ("names: [[a], b]\ntrain: images/train\n", "a name is not text"),
         ("names: [a]\nkpt_shape: [17, 3]\ntrain: images/train\n", "poses"),
         ("names: [" + "[" * 5000 + "]" * 5000 + "]\ntrain: x\n", "not valid YAML|names"),
     ],
@@ -423,6 +424,18 @@ def test_a_bad_config_is_one_error(tmp_path, text, said):
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(FormatError, match=said):
         read_dataset(tmp_path, "yolo")
+
+
+def test_names_are_the_text_that_stands_there(tmp_path):
+    put(tmp_path, f"1 {SQUARE}", config=False)
+    tag = "!!python/object/apply:os.system"
+    (tmp_path / "data.yaml").write_text(f"names: [no, 007, {tag} x, 1.50]\ntrain: images/train\n")
+    data = read_dataset(tmp_path)
+    assert [c.name for c in data.taxonomy] == ["no", "007", "x", "1.50"]
+    write(data, tmp_path / "y")
+    assert list(yaml.safe_load((tmp_path / "y/data.yaml").read_text())["names"].values()) == [
+        "no", "007", "x", "1.50",
+    ]  # fmt: skip
 
 
 def test_lists_and_splits_that_lead_outside_are_not_followed(tmp_path):

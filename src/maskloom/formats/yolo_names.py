@@ -93,12 +93,12 @@ def read_names(path: Path) -> dict[int, str]:
 
 
 def _read_yaml(path: Path) -> YoloConfig:
-    data = read_yaml(path)
+    data = read_yaml(path, texts=True)
     if "kpt_shape" in data:
         raise FormatError(
             "labels of poses, not of masks or boxes",
             where=path,
-            seen=f"kpt_shape: {data['kpt_shape']}",
+            seen="kpt_shape",
             hint="maskloom reads YOLO boxes and segments",
         )
     names = _names(data, path)
@@ -110,35 +110,44 @@ def _read_yaml(path: Path) -> YoloConfig:
         if listed and isinstance(split, str):
             splits[split] = tuple(listed)
     base = data.get("path")
-    skip = data.get("skip_if_label_file_missing") is True
+    skip = data.get("skip_if_label_file_missing") in ("true", "True")
     return YoloConfig(path, names, base if isinstance(base, str) else "", splits, skip)
 
 
-def _names(data: Mapping[str, Any], path: Path) -> dict[int, str] | None:
-    names, count = data.get("names"), data.get("nc")
+def _names(data: Mapping[str, Any], path: Path) -> dict[int, str]:
+    names = data.get("names")
+    count = _number(data.get("nc"))
     if isinstance(names, list):
-        names = dict(enumerate(names))
-    if names is None and isinstance(count, int) and 0 < count < MAX_BYTES:
+        names = {str(i): name for i, name in enumerate(names)}
+    if names is None and count is not None and 0 < count < MAX_BYTES:
         return {i: f"class_{i}" for i in range(count)}
     if not isinstance(names, dict):
         raise FormatError("no names of classes", where=f"{path}: names", seen=names)
     table: dict[int, str] = {}
     for key, name in names.items():
-        number = int(key) if isinstance(key, str) and key.isdecimal() else key
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        number = _number(key)
+        if number is None:
             raise FormatError(
                 "a class number is a whole number from 0", where=f"{path}: names", seen=key
             )
         if number in table:
             raise FormatError("a class is named twice", where=f"{path}: names", seen=key)
-        table[number] = str(name)
-    if isinstance(count, int) and count != len(table):
+        if not isinstance(name, str):
+            raise FormatError("a name is not text", where=f"{path}: names", seen=f"class {key}")
+        table[number] = name
+    if count is not None and count != len(table):
         raise FormatError(
             f"nc says {count} classes, names has {len(table)}",
             where=f"{path}: nc",
             hint="correct one of them",
         )
     return _checked(table, path)
+
+
+def _number(text: object) -> int | None:
+    """A whole number from 0 that text says, or None."""
+    digits = isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 10
+    return int(str(text)) if digits else None
 
 
 def _checked(names: dict[int, str], path: Path) -> dict[int, str]:
