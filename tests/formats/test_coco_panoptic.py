@@ -282,7 +282,8 @@ def test_overlap_is_refused_and_else_goes_to_the_front(tmp_path):
     refused = write(data, tmp_path / "x")
     assert not refused.written
     assert [(loss.kind, loss.objects, loss.pixels) for loss in refused.refused] == [
-        ("overlap", 3, 8)
+        ("overlap", 3, 8),
+        ("covered", 1, 4),
     ]
     assert not (tmp_path / "x").exists()
     assert write(data, tmp_path / "score", allow_loss=True).written

@@ -75,3 +75,13 @@ def test_no_rows_are_no_segments():
     nothing = labels.replace(rows=labels.rows.take(slice(0, 0)))
     assert len(flat_rows(nothing, TAXONOMY)) == 0
     assert flat_losses(nothing.rows, TAXONOMY) == []
+
+
+def test_objects_of_which_nothing_is_seen_are_told_by_number_and_name():
+    labels = objects([row(0, 1), row(0, 1, 2), row(4), row(3, 4, 5)], [0, 0, 1, 0])
+    assert pixels(flat_rows(labels, TAXONOMY)) == [[0, 1, 2], [3, 4, 5]]
+    (found,) = flat_losses(labels.rows, TAXONOMY)
+    assert (found.kind, found.objects, found.pixels, found.refused) == ("covered", 2, 3, True)
+    assert found.detail == "2 objects lie wholly under others and vanish, first one of cat"
+    apart = objects([row(0, 1), row(1, 2)], [0, 0])
+    assert flat_losses(apart.rows, TAXONOMY) == []

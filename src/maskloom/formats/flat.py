@@ -41,8 +41,29 @@ def flat_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
 
 
 def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
-    """Regions of one class of stuff that become one; overlap and parts are told by `Holds`."""
+    """Objects of which nothing is seen, and regions of one class of stuff that become one.
+
+    Pixels that objects share, and parts of one object, are told by `Holds`.
+    """
     rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
+    return [*_covered(rows, taxonomy), *_regions(rows, taxonomy)]
+
+
+def _covered(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
+    """Objects that lie wholly under others."""
+    rows = _united(rows, taxonomy)
+    rows = rows.take(rows.masks.areas > 0)
+    if len(rows) < 2 or int(rows.masks.areas.sum()) == int(rows.masks.merge().areas[0]):
+        return []
+    gone = np.flatnonzero(_apart(rows).masks.areas == 0)
+    if not len(gone):
+        return []
+    first = taxonomy[int(rows.category[gone[0]])].name
+    detail = f"{len(gone)} objects lie wholly under others and vanish, first one of {first}"
+    return [Loss("", "covered", len(gone), int(rows.masks.areas[gone].sum()), detail)]
+
+
+def _regions(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     regions = Counter(
         category
         for category, _ in set(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))

@@ -34,7 +34,7 @@ from maskloom.store.files import safe_join
 from maskloom.work.progress import track
 
 _BOUNDS = Bounds(1 << 26, elements=2_000_000)
-_MARKS = (b"<polygon", b"<segm>", b"<imagesize", b"LabelMe")
+_MARKS = (b"<polygon", b"<segm>", b"<imagesize", b"LabelMe Webtool")
 _OWN = ("name", "deleted", "occluded", "attributes", "parts", "id", "polygon", "segm", "type")
 _LOOKED_AT = 4
 
@@ -82,6 +82,8 @@ def looks_like_xml(path: Path) -> bool:
     for file in itertools.islice(_xml_below(folder), _LOOKED_AT):
         with file.open("rb") as opened:
             head = opened.read(1 << 14)
+        if b"<bndbox" in head:  # VOC's
+            return False
         if b"<annotation" in head and any(mark in head for mark in _MARKS):
             return True
     return False

@@ -22,6 +22,7 @@ KINDS = {
     "instances": "objects merged into their class",
     "dense": "areas of things, which no label tells apart, become one object each",
     "overlap": "pixels that several objects claim keep one of them",
+    "covered": "objects that lie wholly under others vanish",
     "parts": "several rows of one object become one",
     "empty": "objects without a pixel vanish",
     "void": "void pixels or objects cannot be told from background",
