@@ -347,3 +347,26 @@ def test_a_header_that_claims_what_no_memory_holds_is_refused(tmp_path):
     for settings in ([], ["from.band=1"]):
         with pytest.raises(DataError, match=r"a\.tif.*(memory|pixels)"):
             first(read_dataset(tmp_path, "geotiff", settings=settings))
+
+
+def test_world_files_place_images_as_gdal_reads_them(tmp_path):
+    labels = {"a": Labels(SIZE, class_map=classes())}
+    assert write(dataset(tmp_path / "src", labels), tmp_path / "out").written
+    from tifffile import imwrite
+
+    root, image = tmp_path / "out", tmp_path / "out/images/a.tif"
+    image.unlink()
+    imwrite(image, np.zeros(SIZE, np.uint8))
+    sidecar = image.with_suffix(".tfw")
+    sidecar.write_text("0.5\n0\n0\n-0.5\n733601.25\n3725138.75\n")
+    with rasterio.open(image) as file:
+        assert file.transform == grid()
+    np.testing.assert_array_equal(first(read_dataset(root)).class_map, classes())
+    assert read_dataset(root).samples[0].image.affine[0] == (0.5, 0.0, 733601.0)
+    sidecar.write_text("0.5\n0\n0\n-0.5\n733601\n3725139\n")
+    with pytest.raises(FormatError, match="half a pixel"):
+        first(read_dataset(root))
+    for text in ("", "1 2 3", "a b c d e f", "0 0 0 0 0 0", "nan 0 0 1 0 0", "1 " * 5000):
+        sidecar.write_text(text)
+        with pytest.raises(FormatError, match=r"a\.tfw: a world file has six numbers"):
+            read_dataset(root)

@@ -7,6 +7,7 @@ turned by GDAL. Pixels are read elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from maskloom.store.rasters.raster import Georeference
 Affine = tuple[tuple[float, ...], ...]
 # Headers are written with fewer digits than they were computed with.
 _SAME_GRID_PX = 0.05
+_WORLD_FILES = (".tfw", ".tifw", ".TFW", ".wld")
+_WORLD_FILE_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def placement_of(path: Path) -> Placement | None:
     Raises:
         MissingExtra: rasterio is not installed.
         ImageError: the file is damaged.
+        FormatError: the world file beside it is.
     """
     driver = "GTiff" if is_tiff(path) else DRIVERS.get(path.suffix.lower())
     if driver is None:
@@ -63,7 +67,7 @@ def placement_of(path: Path) -> Placement | None:
         file = windows.file
         return Placement(
             (int(file.height), int(file.width)),
-            () if file.transform.is_identity else _rows(file.transform),
+            _world_file(path) if file.transform.is_identity else _rows(file.transform),
             None if file.crs is None else str(file.crs.to_string()),
             None if file.nodata is None else float(file.nodata),
             int(file.count),
@@ -142,9 +146,41 @@ def geo_tags(affine: Affine, crs: str | None) -> Georeference | None:
     """
     if not affine and crs is None:
         return None
-    from rasterio.transform import Affine as Transform
+    try:
+        from rasterio.transform import Affine as Transform
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "GeoTIFF tags need the package 'rasterio'",
+            hint="install it with: pip install 'maskloom[geo]'",
+        ) from error
 
     return tags_of(crs, Transform(*affine[0], *affine[1]) if affine else Transform.identity())
+
+
+def _world_file(path: Path) -> Affine:
+    """The affine of a world file beside an image without one of its own, or nothing.
+
+    Source: Esri's world files: A, D, B, E and the centre C, F of the upper left pixel, a line each.
+    """
+    names = [path.with_suffix(suffix) for suffix in _WORLD_FILES]
+    found = next((name for name in names if name.is_file()), None)
+    if found is None:
+        return ()
+    with found.open("rb") as file:
+        words = file.read(_WORLD_FILE_BYTES).split()
+    try:
+        a, d, b, e, x, y = (float(word) for word in words)
+        good = all(map(isfinite, (a, d, b, e, x, y))) and a * e - b * d != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise FormatError(
+            "a world file has six numbers, one a line",
+            where=found,
+            seen=words[:7],
+            hint="remove it if it does not belong to the image",
+        )
+    return ((a, b, x - a / 2 - b / 2), (d, e, y - d / 2 - e / 2), (0.0, 0.0, 1.0))
 
 
 def _rows(transform: Any) -> Affine:
@@ -164,7 +200,8 @@ def _offsets_px(one: Placement, other: Placement) -> NDArray[np.float64]:
         pixels: NDArray[np.float64] = np.linalg.solve(yours, mine @ corners.T).T
     except np.linalg.LinAlgError:
         return np.full((4, 2), np.inf)
-    return pixels[:, :2] - corners[:, :2]
+    apart: NDArray[np.float64] = pixels[:, :2] - corners[:, :2]
+    return apart
 
 
 def _short(crs: str) -> str:
