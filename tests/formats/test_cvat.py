@@ -8,6 +8,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
@@ -309,6 +310,14 @@ def test_what_cvat_cannot_hold_is_told(tmp_path):
         "crowd": 3, "score": 12, "tracks": 11,
     }  # fmt: skip
     assert not (tmp_path / "a").exists()
+
+
+def test_void_and_stuff_are_kept_beside_the_file_and_refused_in_it_alone(tmp_path):
+    taxonomy = Taxonomy((Category("sky", "sky", "stuff"), Category("v", "nothing", void=True)))
+    data = dataset_of(taxonomy, {"a": objects([np.eye(8, dtype=bool)] * 2, [0, 1])})
+    back = twice(data, tmp_path)
+    assert [(c.kind, c.void) for c in back.taxonomy] == [("stuff", False), ("thing", True)]
+    assert [loss.kind for loss in write(data, tmp_path / "a.xml").refused] == ["void"]
 
 
 def test_images_of_projects_lie_in_folders_of_their_subsets(tmp_path):

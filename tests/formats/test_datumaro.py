@@ -8,6 +8,7 @@ from pycocotools import mask as coco
 
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
@@ -213,13 +214,17 @@ def test_a_single_file_finds_its_images(tmp_path):
 
 
 def test_what_datumaro_cannot_hold_is_told(tmp_path):
-    from maskloom.core.taxonomy import Category, Taxonomy
-
-    void = Taxonomy((Category("v", "nothing", void=True),))
-    data = dataset_of(void, {"a": objects([np.eye(8, dtype=bool)], parent=[3])})
+    data = dataset_of(NUCLEUS, {"a": objects([np.eye(8, dtype=bool)], parent=[3])})
     done = write(data, tmp_path / "a")
-    assert {loss.kind for loss in done.refused} == {"void", "tracks"}
+    assert [loss.kind for loss in done.refused] == ["tracks"]
     assert not (tmp_path / "a").exists()
+
+
+def test_void_and_stuff_are_kept_beside_the_files(tmp_path):
+    taxonomy = Taxonomy((Category("sky", "sky", "stuff"), Category("v", "nothing", void=True)))
+    data = dataset_of(taxonomy, {"a": objects([np.eye(8, dtype=bool)] * 2, [0, 1])})
+    back = twice(data, tmp_path)
+    assert [(c.kind, c.void) for c in back.taxonomy] == [("stuff", False), ("thing", True)]
 
 
 RLE = Masks.empty(1, SIZE).to_coco(0)

@@ -16,6 +16,7 @@ from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import FULL, Coverage
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import cvat_write
 from maskloom.formats.base import Format, ReadOptions
@@ -29,7 +30,8 @@ from maskloom.formats.cvat_meta import (
 )
 from maskloom.formats.cvat_shapes import SHAPES, shape_of
 from maskloom.formats.cvat_tracks import Entry, frames_of
-from maskloom.formats.documents import Document, Entries, dataset_of_documents
+from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
+from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.safe_xml import Bounds, Element, read_xml_tree, to_lists
 from maskloom.formats.shapes import Shape
@@ -85,7 +87,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         documents += _video(root, file, images, warnings, alone=len(files) == 1)
     labels = [label for root in roots for label in labels_of_meta(root)]
     used = [name for root in roots for name in _used(root)]
+    side = {} if path.is_file() else read_side_file(path)
     taxonomy = taxonomy_of(labels, used, files[0])
+    if side:
+        names = (name for one in taxonomy for name in (one.name, *one.aliases))
+        taxonomy = with_names(Taxonomy.from_json(side, where=path / SIDE_FILE), names)
     meta = roots[0].child("meta")
     extra = {
         "video": any(document.sequence is not None for document in documents),

@@ -2,7 +2,8 @@
 
 Masks are written as <mask>, which is always exact; the author's polygon where pycocotools makes
 the very same mask of it. Parts of one object share a group. A row of a video without a track is
-a track of one frame, as CVAT itself writes shapes.
+a track of one frame, as CVAT itself writes shapes. In folders `taxonomy.json` says what CVAT has
+no place for: void and stuff.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from maskloom.formats.drawn import (
     source_of,
     whole_objects,
 )
-from maskloom.formats.folders import ImagePlacer
+from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.safe_xml import Element, from_lists, xml_lines
 from maskloom.store.files import atomic_file
@@ -41,6 +42,7 @@ HOLDS = Holds(
     overlap=True,
     parts=True,
     empty=True,
+    void=True,
     attributes=True,
     z_order=True,
     tracks=True,
@@ -93,7 +95,7 @@ class CvatWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What CVAT cannot hold; images have no tracks, videos no parts."""
-        holds = replace(HOLDS, tracks=self.video, parts=not self.video)
+        holds = replace(HOLDS, tracks=self.video, parts=not self.video, void=not self.single)
         rows = labels.rows
         told = [] if rows is None else [_told(rows, i) for i in range(len(rows))]
         found = losses_of_told(holds, sample.key, labels, self.taxonomy, told)
@@ -146,6 +148,8 @@ class CvatWriter:
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.write('<?xml version="1.0" encoding="utf-8"?>\n')
             out.writelines(xml_lines(root))
+        if not self.single:
+            write_side_file(self.target, self.taxonomy, {}, kind="cvat")
         return self.images.warnings()
 
     def _name(self, sample: Sample) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.core.dataset import Dataset
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import datumaro_write
 from maskloom.formats.base import Format, ReadOptions
@@ -23,7 +24,8 @@ from maskloom.formats.coco_file import json_ends
 from maskloom.formats.coco_images import data_root
 from maskloom.formats.datumaro_labels import names_of, taxonomy_of
 from maskloom.formats.datumaro_shapes import SHAPES, UNLABELLED, Entry, shape_of
-from maskloom.formats.documents import Document, Entries, dataset_of_documents
+from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
+from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.json_files import strict_json
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.files import stays_below
@@ -92,6 +94,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     taxonomy = taxonomy_of(
         [(f.path, f.data["categories"]) for f in files], unlabelled=UNLABELLED in used
     )
+    side = {} if path.is_file() else read_side_file(path)
+    if side:
+        names = (name for one in taxonomy for name in (one.name, *one.aliases))
+        taxonomy = with_names(Taxonomy.from_json(side, where=path / SIDE_FILE), names)
     heads = {
         f.subset: {k: v for k, v in f.data.items() if k not in ("categories", "items")}
         for f in files

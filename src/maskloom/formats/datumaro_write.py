@@ -2,7 +2,8 @@
 
 Masks are COCO runs, or the author's polygon where pycocotools makes the very same mask of it.
 Scores, crowds and tracks are the attributes `score`, `is_crowd` and `track_id`, as Datumaro's own
-readers of other formats have them; `is_crowd` stands at crowds alone.
+readers of other formats have them; `is_crowd` stands at crowds alone. `taxonomy.json` says what
+Datumaro has no place for: void and stuff.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
 from maskloom.formats.drawn import losses_of_told, source_of
-from maskloom.formats.folders import ImagePlacer
+from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.loss import Holds, Loss
 from maskloom.store.files import atomic_file, safe_join, stays_below
 
@@ -31,6 +32,7 @@ HOLDS = Holds(
     overlap=True,
     parts=True,
     empty=True,
+    void=True,
     crowd=True,
     score=True,
     attributes=True,
@@ -113,6 +115,7 @@ class DatumaroWriter:
                 for n, key in enumerate(sorted(keys)):
                     out.write((",\n" if n else "\n") + _dumps(self.items[key]))
                 out.write("\n]}\n")
+        write_side_file(self.target, self.taxonomy, {}, kind="datumaro")
         return self.images.warnings()
 
 
