@@ -3,51 +3,13 @@ from __future__ import annotations
 import io
 
 from maskloom.core.outcome import Outcome, Table
-from maskloom.faces.console import BarSink, LineSink, cell_text, plain_table, printable, show
+from maskloom.faces.console import BarSink, LineSink, show
 from maskloom.work.progress import bar, step, using
 
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
-
-
-def test_control_characters_of_a_file_name_are_spelled_out():
-    assert printable("a\x1b[31mb\n") == "a\\x1b[31mb\n"
-
-
-def test_cells_are_short_and_none_is_a_dash():
-    cells = [None, float("nan"), True, 0.123456, 1234.56, 7, "a\nb"]
-    assert [cell_text(cell) for cell in cells] == ["-", "-", "yes", "0.1235", "1234.6", "7", "a b"]
-
-
-def test_numbers_stand_right_and_text_left():
-    table = Table("", ("name", "n"), [("a", 10), ("long", None), ("b", 5)])
-    assert plain_table(table) == "name   n\na     10\nlong   -\nb      5"
-
-
-def test_a_wide_table_goes_on_in_further_lines_and_parts_no_word():
-    rows = [("alpha", "one two three four five", 1), ("a/very/long/path@0123456789", "six", 22)]
-    text = plain_table(Table("", ("name", "about", "n"), rows), 43)
-    assert text.splitlines() == [
-        "name                         about        n",
-        "alpha                        one two      1",
-        "                             three four",
-        "                             five",
-        "a/very/long/path@0123456789  six         22",
-    ]
-    narrow = plain_table(Table("", ("name", "about", "n"), rows), 10)
-    assert "a/very/long/path@0123456789" in narrow
-
-
-def test_a_table_that_goes_to_a_file_keeps_to_the_width_of_a_page(monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
-    table = Table("", ("a", "b"), [("x", "word " * 100)])
-    assert max(map(len, plain_table(table).splitlines())) <= 100
-
-
-def test_an_empty_table_is_its_heading():
-    assert plain_table(Table("T", ("a", "b"), [])) == "T\na  b"
 
 
 def test_a_terminal_gets_a_drawn_table_with_its_brackets_intact():

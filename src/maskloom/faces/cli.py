@@ -25,9 +25,10 @@ import click
 from maskloom.core.outcome import envelope
 from maskloom.errors import UsageError
 from maskloom.faces.arguments import VerbCommand
-from maskloom.faces.console import printable, progress_sink, show
+from maskloom.faces.console import progress_sink, show
 from maskloom.faces.explain import explain
 from maskloom.faces.signature import Signature, load_verb
+from maskloom.faces.tables import printable
 from maskloom.store.files import atomic_write_bytes
 from maskloom.verbs import VERBS
 from maskloom.version import __version__

@@ -5,29 +5,17 @@ Plain aligned text wherever the stream is not a terminal; rich is imported only 
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING, TextIO
 
-from maskloom.core.outcome import Cell, Outcome, Table
+from maskloom.core.outcome import Outcome, Table
+from maskloom.faces.tables import drawn_table, plain_table, printable
 from maskloom.work.progress import Sink
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_WIDTH = 100
-"""How wide a table is that goes elsewhere than to a terminal."""
-# A file name may hold escape sequences that would move the cursor or recolour the terminal.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
-
-
-def printable(text: str) -> str:
-    """The text with control characters spelled out, except tab and newline."""
-    return text.translate(_CONTROLS)
 
 
 def show(outcome: Outcome, out: TextIO, err: TextIO) -> None:
@@ -43,106 +31,30 @@ def show(outcome: Outcome, out: TextIO, err: TextIO) -> None:
     err.flush()
 
 
-def plain_table(table: Table, width: int | None = None) -> str:
-    """Aligned columns two spaces apart; numbers to the right; no trailing blanks.
-
-    Args:
-        table: what to draw.
-        width: how wide it may be: cells of text go on in further lines, but a word is never
-            parted, so that what is copied from it is whole. None is $COLUMNS, else 100.
-    """
-    numeric = [
-        any(_number(row[at]) for row in table.rows)
-        and all(_number(row[at]) or row[at] is None for row in table.rows)
-        for at in range(len(table.columns))
-    ]
-    body = [[cell_text(cell) for cell in row] for row in table.rows]
-    grid = [list(table.columns), *body]
-    limit = shutil.get_terminal_size((_WIDTH, 24)).columns if width is None else width
-    widths = _fitted(grid, limit)
-    lines = [
-        "  ".join(
-            text.rjust(wide) if right else text.ljust(wide)
-            for text, wide, right in zip(parts, widths, numeric, strict=True)
-        ).rstrip()
-        for row in grid
-        for parts in zip_longest(*map(_wrapped, row, widths), fillvalue="")
-    ]
-    ends = [printable(table.title)] * bool(table.title), [printable(table.note)] * bool(table.note)
-    return "\n".join([*ends[0], *lines, *ends[1]])
-
-
-def _fitted(grid: list[list[str]], limit: int) -> list[int]:
-    """Widths of columns that together keep to a limit, as far as their longest words let them."""
-    columns = list(zip(*grid, strict=True))
-    widths = [max(map(len, cells)) for cells in columns]
-    least = [max(len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
-    excess = sum(widths) + 2 * (len(widths) - 1) - limit
-    while excess > 0:
-        room = [at for at in range(len(widths)) if widths[at] > least[at]]
-        if not room:
-            break
-        widths[max(room, key=lambda at: widths[at])] -= 1
-        excess -= 1
-    return widths
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    if len(text) <= width:
-        return [text]
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def cell_text(cell: Cell) -> str:
-    """A cell as people read it: None and NaN are "-", floats have four digits."""
-    if cell is None or (isinstance(cell, float) and cell != cell):  # noqa: PLR0124 (NaN)
-        return "-"
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, float):
-        return f"{cell:.4f}" if abs(cell) < 1000 else f"{cell:.1f}"
-    return printable(str(cell)).replace("\n", " ").replace("\t", " ")
-
-
 def progress_sink(err: TextIO) -> Sink:
     """Bars with the time left on a terminal; now and then a line elsewhere."""
     return BarSink(err) if err.isatty() else LineSink(err)
 
 
-def _number(cell: Cell) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
-
-
 def _table(table: Table, out: TextIO) -> str:
-    return _rich_table(table, out) if out.isatty() else plain_table(table)
+    if not out.isatty():
+        return plain_table(table)
+    from rich.text import Text
+
+    console = _console(out)
+
+    def strong(text: str) -> str:
+        with console.capture() as capture:
+            console.print(Text(text, style="bold"), end="", soft_wrap=True)
+        return capture.get()
+
+    return drawn_table(table, console.width, strong)
 
 
 def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
     return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False)
-
-
-def _rich_table(table: Table, out: TextIO) -> str:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
-
-    drawn = RichTable(
-        title=printable(table.title) or None,
-        caption=printable(table.note) or None,
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-    )
-    for at, name in enumerate(table.columns):
-        right = any(_number(row[at]) for row in table.rows)
-        drawn.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    for row in table.rows:
-        drawn.add_row(*(cell_text(cell) for cell in row))
-    console = _console(out)
-    with console.capture() as capture:
-        console.print(drawn)
-    return capture.get().rstrip("\n")
 
 
 class BarSink:
@@ -204,6 +116,12 @@ class BarSink:
         return False
 
 
+_AT_ONCE = 0.2
+"""Seconds in which a bar is told what an earlier run had done."""
+_FEW = 3
+"""Units that tell a pace."""
+
+
 @dataclass(slots=True)
 class _Line:
     label: str
@@ -214,6 +132,8 @@ class _Line:
     done: int = 0
     note: str = ""
     unsaid: bool = False
+    steady: tuple[float, int] | None = None
+    """When the first unit of this run was over, and how many were: starting up is behind."""
 
 
 class LineSink:
@@ -248,6 +168,8 @@ class LineSink:
         line.note = note or line.note
         line.unsaid = True
         now = self._clock()
+        if line.steady is None and now - line.began >= _AT_ONCE:
+            line.steady = now, line.done
         if now - line.said >= self._every:
             line.said, line.unsaid = now, False
             self._say(line, now)
@@ -272,7 +194,16 @@ class LineSink:
         if line.total:
             text += f"/{line.total}"
         text += f" {line.unit}".rstrip()
-        if line.total and 0 < line.done < line.total:
-            left = (now - line.began) / line.done * (line.total - line.done)
+        left = self._left(line, now)
+        if left is not None:
             text += f", {left:.0f} s left"
         self.step(f"{text}  {line.note}".rstrip())
+
+    def _left(self, line: _Line, now: float) -> float | None:
+        """Seconds that are left, at the pace since the start-up; None while that is not known."""
+        if not line.total or line.steady is None or line.done >= line.total:
+            return None
+        took, units = now - line.steady[0], line.done - line.steady[1]
+        if units < _FEW and (units < 1 or took < self._every):
+            return None
+        return took / units * (line.total - line.done)

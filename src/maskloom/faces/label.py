@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import click
 
 from maskloom.errors import UsageError
-from maskloom.faces.console import printable
 from maskloom.faces.loopback import HOST, listen, serve_until_stopped
+from maskloom.faces.tables import printable
 from maskloom.labelling import PORT
 
 if TYPE_CHECKING:
