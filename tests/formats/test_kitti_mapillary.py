@@ -164,12 +164,10 @@ def test_other_taxonomies_and_keys_come_back(tmp_path, name):
     data = dataset_of(
         taxonomy, {"im0": labels, "deep/er/im1": labels}, tmp_path / "photos", {"fold-1": ("im0",)}
     )
-    done = write(data, tmp_path / "a", name)
-    assert (done.written, done.exact_objects, done.changed_pixels) == (True, 2 * count, 0) or {
-        x.kind for x in done.refused
-    } == {"parts"}
+    # Of six objects two are regions of stuff, which become one, and two of blur likewise.
+    assert {x.kind: x.objects for x in write(data, tmp_path / "a", name).refused} == {"parts": 4}
     done = write(data, tmp_path / "b", name, allow_loss=True)
-    assert done.changed_pixels == 0
+    assert (done.written, done.changed_pixels) == (True, 0)
     back = read_dataset(tmp_path / "b")
     assert [s.key for s in back.samples] == ["deep/er/im1", "im0"]
     assert back.splits == {"fold-1": ("im0",), "rest": ("deep/er/im1",)}
