@@ -32,11 +32,19 @@ def test_parts_of_one_object_share_an_id_and_files_keep_theirs():
         return Shape("a", "f", vertices=SQUARE, rule="edge", instance=instance, number=number)
 
     rows = rows_of(
-        [part(), part("x", 7), part(number=1), part("x", 9), part(number=1), part(number=-3)],
+        [
+            part(),
+            part("x", 7),
+            part(number=1),
+            part("x", 9),
+            part(number=1),
+            part(number=-3),
+            part(number=2**70),
+        ],
         (12, 12),
         {"a": 0},
     )
-    assert rows.instance.tolist() == [2, 7, 1, 7, 3, 4]
+    assert rows.instance.tolist() == [2, 7, 1, 7, 3, 4, 5]
 
 
 def test_a_part_names_the_object_that_it_is_part_of():

@@ -347,6 +347,7 @@ def test_damaged_files_and_projects_of_other_kinds_are_refused(tmp_path):
         ("{}", 'no list "objects"'),
         (whole.replace("40", "-40"), "a height and a width"),
         (whole.replace('"height": 40', '"height": 20'), "its image 56 × 40 px"),
+        (whole.replace('"tags": []', '"tags": 1.5', 1), "tags are a list"),
     ):
         file.write_text(text)
         with pytest.raises(FormatError, match=rf"a\.png\.json: .*{said}"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.core.sample import sample_key
-from maskloom.errors import FormatError
+from maskloom.errors import FormatError, WriteError
 from maskloom.formats.coco_file import json_ends
 from maskloom.formats.folders import SIDE_FILE
 from maskloom.store.files import stays_below
@@ -135,5 +135,15 @@ def strict_json(path: Path, *, most: int = MAX_BYTES) -> Any:
 
 
 def json_text(data: Mapping[str, Any], *, indent: int | None = 2) -> bytes:
-    """Bytes of a JSON file that depend on the content alone; keys stay in their order."""
-    return (json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """Bytes of a JSON file that depend on the content alone; keys stay in their order.
+
+    Raises:
+        WriteError: it holds NaN, or what is no JSON.
+    """
+    try:
+        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WriteError(
+            "JSON cannot say a value", seen=error, hint="look for NaN in attributes and fields"
+        ) from error

@@ -150,7 +150,7 @@ def _shape(
         raise FormatError("a shape without a label", where=where, seen=label)
     where = f"{where}, {label}"
     kind = entry.get("shape_type") or "polygon"
-    if kind not in _RULES and kind not in _DRAWN:
+    if not isinstance(kind, str) or (kind not in _RULES and kind not in _DRAWN):
         known = ", ".join([*_RULES, *_DRAWN])
         raise FormatError(
             "an unknown shape_type", where=where, seen=kind, hint=f"known are {known}"
@@ -177,13 +177,12 @@ def _shape(
     )
     if kind in _DRAWN:
         drawn, rule, _ = _DRAWN[kind]
-        told = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}
-        return replace(shape, kind=drawn, rule=rule, source={**shape.source, **told}), None
+        own = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}
+        return replace(shape, kind=drawn, rule=rule, source={**shape.source, **own}), None
     if kind == "rectangle" and (boxes or entry.get("kind") == "box"):
         low, high = points.min(axis=0), points.max(axis=0)
-        told = {"bbox": [*low.tolist(), *(high - low).tolist()]}
         corners = (np.array([low, high]),)
-        source = {**shape.source, **told}
+        source = {**shape.source, "bbox": [*low.tolist(), *(high - low).tolist()]}
         return replace(shape, kind=RowKind.BOX, vertices=corners, rule="box", source=source), None
     return shape, _crop(entry, points, where) if kind == "mask" else None
 

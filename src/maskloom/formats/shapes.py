@@ -142,7 +142,7 @@ def instances_of(shapes: Sequence[Shape]) -> tuple[NDArray[np.int64], NDArray[np
 
     An id is the file's own where it tells one that is free, else the next free number.
     """
-    taken = {shape.number for shape in shapes if shape.number is not None and shape.number > 0}
+    taken = {number for shape in shapes if (number := _id(shape.number)) is not None}
     known: dict[Hashable, int] = {}
     used: set[int] = set()
     out = np.zeros(len(shapes), np.int64)
@@ -151,8 +151,8 @@ def instances_of(shapes: Sequence[Shape]) -> tuple[NDArray[np.int64], NDArray[np
         if shape.instance is not None and shape.instance in known:
             out[i] = known[shape.instance]
             continue
-        own = shape.number
-        if own is None or own <= 0 or own in used:
+        own = _id(shape.number)
+        if own is None or own in used:
             while fresh in taken or fresh in used:
                 fresh += 1
             own = fresh
@@ -162,3 +162,8 @@ def instances_of(shapes: Sequence[Shape]) -> tuple[NDArray[np.int64], NDArray[np
             known[shape.instance] = own
     parents = [-1 if shape.parent is None else known.get(shape.parent, -1) for shape in shapes]
     return out, np.array(parents, np.int64)
+
+
+def _id(number: int | None) -> int | None:
+    """A number that can be an id: positive, and of 64 bit."""
+    return number if number is not None and 0 < number < 2**63 else None

@@ -25,7 +25,12 @@ from maskloom.formats.documents import Document, Entries, dataset_of_documents, 
 from maskloom.formats.folders import SIDE_FILE, read_json, read_side_file
 from maskloom.formats.json_files import split_of
 from maskloom.formats.shapes import Shape
-from maskloom.formats.supervisely_json import Rectangles, shape_of, title_of
+from maskloom.formats.supervisely_json import (
+    Rectangles,
+    attributes_of_tags,
+    shape_of,
+    title_of,
+)
 from maskloom.store.images import IMAGE_SUFFIXES
 from maskloom.work.progress import track
 
@@ -222,7 +227,7 @@ def _annotation(path: Path) -> tuple[dict[str, Any], list[Any]]:
     """What a file says of the image, and its objects; their ids are checked.
 
     Raises:
-        FormatError: it is no annotation, or two objects share an id.
+        FormatError: it is no annotation, its tags are none, or two objects share an id.
     """
     data = read_json(path)
     if not isinstance(data, dict) or not isinstance(data.get("objects"), list):
@@ -232,6 +237,7 @@ def _annotation(path: Path) -> tuple[dict[str, Any], list[Any]]:
         sides = [size.get(n) for n in ("height", "width")] if isinstance(size, dict) else []
         if len(sides) != 2 or not all(type(v) is int and 0 < v < 2**31 for v in sides):
             raise FormatError("a size is a height and a width", where=path, seen=size)
+    attributes_of_tags(data.get("tags"), str(path))
     ids = [entry.get("id") for entry in data["objects"] if isinstance(entry, dict)]
     told = [own for own in ids if own is not None]
     if len(set(map(str, told))) < len(told):

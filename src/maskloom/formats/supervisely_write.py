@@ -107,11 +107,11 @@ class SuperviselyWriter:
         said = [i for i in range(len(rows)) if _is_said(rows, i)]
         rows = rows.take(np.array(said, np.int64))
         own = dict(sample.extra.get("supervisely", {}))
-        for tag in own.get("tags", []):
+        for tag in own.get("tags") or []:
             self._note_tag(tag)
         data = {
             "description": own.pop("description", ""),
-            "tags": own.pop("tags", []),
+            "tags": own.pop("tags", None) or [],
             "size": {"height": labels.size[0], "width": labels.size[1]},
             "objects": [self._object(rows, i, e) for i, e in enumerate(identities(rows))],
             **dict(sorted(own.items())),

@@ -24,7 +24,10 @@ _STILL = 2
 
 @dataclass(frozen=True, slots=True)
 class ViaImage:
-    """One image: its name, its regions as VIA 2 lists them, and other fields of its entry."""
+    """One image: its name, its regions, and other fields of its entry.
+
+    Regions are those of VIA 2, but that VIA 3 says `xy` in place of `shape_attributes`.
+    """
 
     name: str
     regions: Sequence[Any]
@@ -121,8 +124,7 @@ def _third(path: Path, data: Mapping[str, Any]) -> ViaFile:
             continue
         values = _named(entry.get("av"), attributes, where)
         if entry.get("xy"):
-            shape = _shape(entry["xy"], where)
-            regions[view].append({"shape_attributes": shape, "region_attributes": values})
+            regions[view].append({"xy": entry["xy"], "region_attributes": values})
         else:
             of_files[view] |= values
     images = [ViaImage(names[v], regions[v], {"file_attributes": of_files[v]}) for v in names]
@@ -150,9 +152,13 @@ def _named(values: object, attributes: Mapping[str, Any], where: str) -> dict[st
     return out
 
 
-def _shape(xy: object, where: str) -> dict[str, Any]:
-    """shape_attributes of VIA 2 from the numbers of VIA 3: kind, then coordinates."""
-    if not isinstance(xy, list) or any(isinstance(v, bool) for v in xy):
+def shape_of_numbers(xy: object, where: str) -> dict[str, Any]:
+    """shape_attributes of VIA 2 from the numbers of VIA 3: kind, then coordinates.
+
+    Raises:
+        FormatError: not numbers, or of no shape.
+    """
+    if not isinstance(xy, list) or not xy or any(type(v) not in (int, float) for v in xy):
         raise FormatError("xy is a list of numbers", where=where, seen=xy)
     kind, *values = xy
     if kind in _FIELDS and len(values) == len(_FIELDS[kind]) + (kind == 4 and len(values) == 5):

@@ -19,11 +19,13 @@ from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.shapes import Shape, checked_vertices
+from maskloom.formats.via_files import shape_of_numbers
 
 Rectangles = Literal["mask", "box"]
 Rule = Literal["skimage", "opencv", "opencv-round", "pil", "pil-outline", "coco", "centre"]
 SKIMAGE: Rule = "skimage"
 DISK, ELLIPSE = "skimage-disk", "skimage-ellipse"
+_READ = ("shape_attributes", "region_attributes", "xy")
 _LISTED = ("all_points_x", "all_points_y")
 
 
@@ -51,14 +53,17 @@ def shape_of(
     Raises:
         FormatError: it is invalid.
     """
-    own = region.get("shape_attributes") if isinstance(region, dict) else None
+    if isinstance(region, dict) and "xy" in region:
+        own: Any = shape_of_numbers(region["xy"], where)
+    else:
+        own = region.get("shape_attributes") if isinstance(region, dict) else None
     if not isinstance(region, dict) or not isinstance(own, dict):
         raise FormatError("a region without shape_attributes", where=where, seen=region)
     attributes = dict(_attributes(region, where))
     name = category_of(region, category, where) or other
     attributes.pop(category or "", None)
     where = f"{where}, {name}"
-    rest = {k: v for k, v in region.items() if k not in ("shape_attributes", "region_attributes")}
+    rest = {k: v for k, v in region.items() if k not in _READ}
     kept = {k: v for k, v in own.items() if k not in _LISTED}
     common: dict[str, Any] = {"attributes": attributes, "source": {"via": {**rest, "shape": kept}}}
     kind = own.get("name")

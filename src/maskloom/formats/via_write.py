@@ -202,10 +202,10 @@ class ViaWriter:
         """The author's figure or polygon where the reader makes this mask of it, else rings."""
         mask = rows.masks[i]
         kept = source_of(rows, i).get("via", {}).get("shape", {})
-        if same_shape(kept, mask):
-            return _Drawing(dict(kept), own=True)
         if not int(mask.areas[0]):
             return _Drawing(None)
+        if same_shape(kept, mask):
+            return _Drawing(dict(kept), own=True)
         own = polygon_of(rows, i, self.options.rule)
         if own is not None and len(own) == 1:
             return _Drawing(region_of_rings(own[0]), own=True)
