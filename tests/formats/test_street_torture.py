@@ -57,7 +57,7 @@ def test_what_the_maps_cannot_hold_is_refused_with_its_counts(tmp_path, name):
     done = transfer(data, tmp_path / "a", load_format(name))
     told = {loss.kind: loss for loss in done.refused}
     ids = {} if name == "cityscapes" else {"ids"}
-    assert set(told) == {"overlap", "attributes", "score", "empty", *ids}
+    assert set(told) == {"overlap", "covered", "attributes", "score", "empty", *ids}
     assert told["attributes"].objects == 1
     assert told["score"].objects == 2
     assert told["empty"].objects >= 1
