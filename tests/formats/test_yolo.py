@@ -202,8 +202,17 @@ def test_ultralytics_14858_authors_rows_of_one_class_and_box_are_told_apart(tmp_
     put(tmp_path / "src", f"0 {SQUARE}", f"0 {other}")
     assert len(ultralytics(tmp_path / "src/labels/train/a.txt", SIZE)) == 1
     data = read_dataset(tmp_path / "src")
-    assert write(data, tmp_path / "y").written
+    done = write(data, tmp_path / "y")
+    assert any("1 lines equal others in class and box" in w for w in done.warnings)
     assert len(ultralytics(tmp_path / "y/labels/a.txt", SIZE)) == 2
+    assert write(read_dataset(tmp_path / "y"), tmp_path / "z").warnings == ()
+
+
+def test_boxes_beside_polygons_are_read_and_told(tmp_path):
+    put(tmp_path, f"0 {SQUARE}", "0 0.5 0.5 0.2 0.2")
+    data = read_dataset(tmp_path)
+    (note,) = data.labels_of(data.samples[0]).extra["notes"]
+    assert note.startswith("1 boxes stand beside polygons")
 
 
 def test_equal_boxes_are_kept_and_told(tmp_path):

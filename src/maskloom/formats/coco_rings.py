@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
 from maskloom.core.labels import Geometry
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
+from maskloom.formats.reader_rings import changed_pixels, rings_for
 
 
 def polygon_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | None:
@@ -24,30 +20,14 @@ def polygon_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | No
     """
     if int(mask.areas[0]) == 0:
         return None
-    candidates: list[Sequence[NDArray[np.float64]]] = []
-    if geometry is not None and geometry.rule == "coco":
-        candidates.append(geometry.parts)
-    rings = [ring.astype(np.float64) for ring in mask.rings(0)]
-    candidates.append(rings)
-    if len(rings) > 1:
-        candidates.append([keyholed(rings)])
-    for rings_xy in candidates:
-        if _makes(rings_xy, mask):
-            return [ring.ravel().tolist() for ring in rings_xy]
-    return None
+    if geometry is not None and geometry.rule == "coco" and _makes(geometry, mask):
+        return [ring.ravel().tolist() for ring in geometry.parts]
+    rings = rings_for(mask, "coco").exact
+    return None if rings is None else [ring.ravel().tolist() for ring in rings]
 
 
-def keyholed(rings: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """One ring (n, 2) that visits all rings and returns to the first one's start in between."""
-    start = rings[0][:1]
-    parts = [rings[0], start]
-    for ring in rings[1:]:
-        parts += [ring, ring[:1], start]
-    return np.concatenate(parts)
-
-
-def _makes(rings: Sequence[NDArray[np.float64]], mask: Masks) -> bool:
+def _makes(geometry: Geometry, mask: Masks) -> bool:
     try:
-        return Masks.from_polygons([list(rings)], mask.sizes[0], rule="coco") == mask
+        return changed_pixels(mask, geometry.parts, "coco") == 0
     except MaskError:
         return False

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from maskloom.core.contours import contours_of, one_ring, part_rings, straightened
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
-from maskloom.formats.coco_rings import keyholed
 
 Ring = NDArray[np.float64]
 HALF_PX = 0.5
@@ -90,7 +89,13 @@ def _edges(mask: Masks) -> list[Ring]:
 
 
 def _one_edge(mask: Masks) -> list[Ring]:
-    return [keyholed(_edges(mask))]
+    """Bridges of no width, all to the start of the first ring: they cancel by parity."""
+    rings = _edges(mask)
+    start = rings[0][:1]
+    parts = [rings[0], start]
+    for ring in rings[1:]:
+        parts += [ring, ring[:1], start]
+    return [np.concatenate(parts)]
 
 
 def _centred(mask: Masks) -> list[Ring]:

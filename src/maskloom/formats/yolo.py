@@ -14,13 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import RowKind
-from maskloom.core.masks import Masks
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import FormatError, MaskError
+from maskloom.errors import FormatError
 from maskloom.formats import yolo_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.documents import (
@@ -31,7 +29,6 @@ from maskloom.formats.documents import (
     with_names,
 )
 from maskloom.formats.folders import SIDE_FILE, read_side_file, side_splits
-from maskloom.formats.shapes import Shape
 from maskloom.formats.yolo_layout import (
     Item,
     first_labels,
@@ -48,7 +45,11 @@ from maskloom.formats.yolo_names import (
     read_config,
     read_names,
 )
-from maskloom.formats.yolo_text import LabelLines, Line, parse_line, seen_vertices
+from maskloom.formats.yolo_shapes import misread_lines, shape_maker
+from maskloom.formats.yolo_text import (
+    LabelLines,
+    parse_line,
+)
 
 LOOKS_FOR = "data.yaml or obj.data, or text files of lines `class x y x y ...` with their images"
 
@@ -171,7 +172,9 @@ def _dataset(
         Document(
             item.name,
             item.label or root,
-            Entries(LabelLines(item.label), _maker(names, options)),
+            Entries(
+                LabelLines(item.label), shape_maker(names, options.rule, scores=options.scores)
+            ),
             size=_size(sizes.get(item.key)),
             split=None if side else item.split,
             key=item.key,
@@ -188,6 +191,16 @@ def _dataset(
         warnings=notes,
         skip_bad=options.skip_bad,
     )
+    plain = dataset.labels_of
+    numbers = {name: number for number, name in names.items()}
+    classes = [numbers.get(category.name, -1) for category in dataset.taxonomy]
+
+    def labels_of(sample: Sample) -> Labels:
+        labels = plain(sample)
+        notes = tuple(misread_lines(labels, classes))
+        return labels.replace(extra={"notes": notes}) if notes else labels
+
+    dataset = replace(dataset, labels_of=labels_of)
     if not side:
         return dataset
     return replace(dataset, splits=side_splits(side, [s.key for s in dataset.samples]))
@@ -229,41 +242,6 @@ def _used_numbers(items: Sequence[Item], options: Read) -> list[int]:
 
 def _size(told: object) -> tuple[int, int] | None:
     return (int(told[0]), int(told[1])) if isinstance(told, list) and len(told) == 2 else None
-
-
-def _maker(names: Mapping[int, str], options: Read) -> Any:
-    """(line, (H, W)) → its shape."""
-
-    def shape_of(line: Line, size: tuple[int, int]) -> Shape:
-        row = parse_line(line, scores=options.scores)
-        if row.number not in names:
-            raise FormatError(
-                "a class that has no name",
-                where=line.where,
-                seen=row.number,
-                hint=f"known are {', '.join(map(str, sorted(names)[:20]))}",
-            )
-        height, width = size
-        sides = np.array([width, height], np.float64)
-        if row.box:
-            middle, extent = row.values[:2] * sides, row.values[2:] * sides
-            corners = np.stack([middle - extent / 2, middle + extent / 2])
-            box = [*corners[0].tolist(), *extent.tolist()]
-            return Shape(
-                names[row.number], line.where, RowKind.BOX, (corners,), "box",
-                score=row.score, source={"bbox": box},
-            )  # fmt: skip
-        try:
-            mask = Masks.from_polygons([[seen_vertices(row.values, size)]], size, rule=options.rule)
-        except MaskError as error:
-            raise FormatError(error.what, where=line.where, seen=error.seen) from error
-        vertices = row.values.reshape(-1, 2) * sides
-        return Shape(
-            names[row.number], line.where, vertices=(vertices,), rule=options.rule, mask=mask,
-            score=row.score,
-        )  # fmt: skip
-
-    return shape_of
 
 
 FORMAT = Format(
