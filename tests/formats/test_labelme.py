@@ -408,6 +408,20 @@ def test_the_old_xml_gives_parts_attributes_and_no_deleted_objects(tmp_path):
     assert (done.changed_pixels, [loss.kind for loss in done.refused]) == (0, ["tracks"])
 
 
+def test_xml_of_voc_with_polygons_is_not_that_of_the_old_tool(tmp_path):
+    """Some exporters put polygons as <x1>, <y1>, ... into the XML of VOC."""
+    from maskloom.formats.labelme_xml import looks_like_xml
+
+    put_xml(tmp_path / "old", xml_object(0))
+    assert looks_like_xml(tmp_path / "old")
+    (tmp_path / "voc/Annotations").mkdir(parents=True)
+    (tmp_path / "voc/Annotations/a.xml").write_text(
+        "<annotation><segmented>0</segmented><object><name>cat</name><polygon><x1>1</x1><y1>2</y1>"
+        "</polygon></object></annotation>"
+    )
+    assert not looks_like_xml(tmp_path / "voc")
+
+
 def test_damaged_xml_is_refused_or_left_out(tmp_path):
     put_xml(tmp_path, xml_object(0).replace("<x>4</x>", "<x>four</x>"))
     with pytest.raises(FormatError, match=r"a\.xml: object 0, cat: x of a point"):
@@ -416,7 +430,7 @@ def test_damaged_xml_is_refused_or_left_out(tmp_path):
     file.write_text(XML.format(body=xml_object(0)).replace("40</nrows>", "-4</nrows>"))
     with pytest.raises(FormatError, match="two whole numbers"):
         read_dataset(tmp_path)
-    file.write_text("<annotation><polygon>")
+    file.write_text("<annotation><imagesize>")
     with pytest.raises(FormatError, match="not valid XML"):
         read_dataset(tmp_path)
 

@@ -278,6 +278,16 @@ def test_any_mask_is_exact_for_scikit_image(tmp_path_factory, seed, share):
         np.testing.assert_array_equal(balloons_mask(one["shape_attributes"]), mask)
 
 
+def test_scikit_image_7271_masks_do_not_lean_to_one_side(tmp_path):
+    """Vertices on pixels' centres are taken in on two sides and left out on the others."""
+    disc = np.hypot(*(np.mgrid[: SIZE[0], : SIZE[1]] - np.array([17, 25])[:, None, None])) < 9.3
+    turned = [disc, disc[::-1], disc[:, ::-1], disc[::-1, ::-1]]
+    exact(dataset_of(NUCLEUS, {"a": objects(turned)}), tmp_path / "a", "via")
+    seen = [balloons_mask(one["shape_attributes"]) for one in said(tmp_path / "a")[0]["regions"]]
+    for back, mask in zip(seen, turned, strict=True):
+        np.testing.assert_array_equal(back, mask)
+
+
 def test_polygons_are_made_for_another_reader_where_one_is_named(tmp_path):
     import cv2
 

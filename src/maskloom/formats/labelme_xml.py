@@ -34,7 +34,8 @@ from maskloom.store.files import safe_join
 from maskloom.work.progress import track
 
 _BOUNDS = Bounds(1 << 26, elements=2_000_000)
-_MARKS = (b"<polygon", b"<segm>", b"<imagesize", b"LabelMe Webtool")
+# VOC of other tools has polygons, too, but none of <pt>.
+_MARKS = (b"<pt>", b"<segm>", b"<imagesize", b"LabelMe Webtool")
 _OWN = ("name", "deleted", "occluded", "attributes", "parts", "id", "polygon", "segm", "type")
 _LOOKED_AT = 4
 
