@@ -6,9 +6,7 @@ import pytest
 from maskloom.core.labels import VOID, Coverage, Labels, RowKind
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.formats import bitmap_write
-from maskloom.formats.detect import load_format
-from maskloom.formats.loss import KINDS, Holds, losses_of, total
+from maskloom.formats.loss import Holds, losses_of, total
 
 from .conftest import objects
 
@@ -108,18 +106,6 @@ def test_void_rows_empty_rows_ids_and_partial_coverage_are_told():
     }
     partly = objects([box(0, 1)]).replace(coverage=Coverage(area=Masks.from_dense(box(0, 3))))
     assert list(told(OBJECTS, partly)) == ["coverage"]
-
-
-def test_the_table_in_the_docs_says_what_the_formats_hold(checkout):
-    kinds = ["instance", "class", "binary"]
-    holds = [load_format(name).holds for name in ("coco", "coco-panoptic", "voc", "objects")]
-    holds += [bitmap_write.HOLDS[kind] for kind in kinds] + [load_format("camvid").holds]
-    text = (checkout / "docs/formats.md").read_text(encoding="utf-8")
-    for kind in KINDS:
-        if kind in ("ids", "pixels", "affine", "covered"):
-            continue
-        cells = " | ".join("yes" if getattr(h, kind) else "-" for h in holds)
-        assert f"| {kind} | {cells} |" in text
 
 
 def test_totals_add_samples_and_know_what_is_refused():

@@ -41,12 +41,15 @@ def flat_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
 
 
 def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
-    """Objects of which nothing is seen, and regions of one class of stuff that become one.
+    """Objects of which nothing is seen, void ones, and regions of a class that become one.
 
     Pixels that objects share, and parts of one object, are told by `Holds`.
     """
-    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
-    return [*_covered(rows, taxonomy), *_regions(rows, taxonomy)]
+    void = void_rows(rows, taxonomy)
+    area = int(rows.masks.areas[void].sum())
+    ignored = [Loss("", "ignored", int(void.sum()), area)] if void.any() else []
+    rows = rows.take((rows.kind == RowKind.MASK) & ~void)
+    return [*_covered(rows, taxonomy), *_regions(rows, taxonomy), *ignored]
 
 
 def _covered(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:

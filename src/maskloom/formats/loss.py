@@ -37,11 +37,12 @@ KINDS = {
     "coverage": "what was labelled only in part looks labelled in full",
     "affine": "where pixels or voxels lie in the world is changed or dropped",
     "pixels": "pixels came back otherwise than they were",
+    "ignored": "objects of void classes become void pixels",
     "vertices": "the author's vertices are dropped, the pixels are exact",
     "fields": "fields that maskloom does not interpret are dropped",
     "confidence": "the confidence map is dropped",
 }
-FACTS = frozenset({"vertices", "fields", "confidence"})
+FACTS = frozenset({"ignored", "vertices", "fields", "confidence"})
 
 
 @dataclass(frozen=True, slots=True)

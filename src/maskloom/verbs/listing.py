@@ -53,8 +53,18 @@ def list_(what: What, project: Path | None = None, *, options: str | None = None
         note = "set with --set KEY=VALUE" if cells else "nothing here can be set"
         heads = ("option", "type", "default", "meaning")
         out.append(Table(f"Options of {options}", heads, cells, note=note))
+    elif what == "formats":
+        out.append(_losses())
     lines = () if rows else (f"There are no {what} yet.",)
     return Outcome(results={"what": what, "rows": rows}, tables=tuple(out), lines=lines)
+
+
+def _losses() -> Table:
+    """The loss matrix, as tests found it."""
+    from maskloom.formats.matrix import narrow
+
+    head, rows, note = narrow()
+    return Table("What written formats hold", ("format", head), rows, note=note)
 
 
 def _of_project(what: What, project: Path | None) -> Outcome:
@@ -96,9 +106,12 @@ def _row(what: What, name: str, entry: Any, *, asked: bool) -> dict[str, Any]:
 def _format(name: str) -> dict[str, Any]:
     """What a format holds, and the options of its reader and writer."""
     from maskloom.formats.detect import load_format
+    from maskloom.formats.matrix import matrix
 
     fmt = load_format(name)
     return {
+        "written": fmt.written,
+        "matrix": dict(matrix().get(name, {})) if fmt.written else None,
         "holds": {item.name: getattr(fmt.holds, item.name) for item in fields(fmt.holds)},
         "looks_for": fmt.looks_for,
         "options": [*_described(fmt.ReadOptions, "from."), *_described(fmt.WriteOptions, "to.")],

@@ -1,0 +1,99 @@
+"""Pictures that lie on their side: labels are of the upright picture, in every format.
+
+label-studio#6608, coco-annotator#228, ultralytics#19222: masks of turned pictures were stored
+for the picture as it lies in the file, and shown on the upright one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskloom import registry
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.maps import size_of
+from maskloom.formats.transfer import transfer
+from maskloom.store.images import read_image
+
+from .matrix_probes import GROUND, grounded, rows
+
+WRITTEN = [
+    name for name in registry.FORMATS if load_format(name).written and 2 in load_format(name).dims
+]
+SIZE = (24, 36)  # upright
+UNDO = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+"""Orientation → Pillow's transposition of the upright picture to the stored one."""
+
+
+def upright_picture():
+    """A red corner and a green one, the rest blue: only upright is it itself."""
+    pixels = np.zeros((*SIZE, 3), np.uint8)
+    pixels[..., 2] = 255
+    pixels[:8, :8] = 255, 0, 0
+    pixels[-8:, :8] = 0, 255, 0
+    return pixels
+
+
+def object_mask():
+    """The red corner."""
+    mask = np.zeros(SIZE, bool)
+    mask[:8, :8] = True
+    return mask
+
+
+def turned(path, orientation, suffix):
+    picture = Image.fromarray(upright_picture())
+    if UNDO[orientation] is not None:
+        picture = picture.transpose(Image.Transpose(UNDO[orientation]))
+    exif = Image.Exif()
+    exif[274] = orientation
+    more = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    picture.save(path, exif=exif, **more)
+
+
+def data_of(form, path):
+    mask = object_mask()
+    labels = Labels(SIZE, rows=rows([mask]))
+    categories = (Category("cell", "cell", "thing"),)
+    if form != "objects":
+        labels, categories = grounded(labels), (*categories, GROUND)
+    sample = Sample("a", ImageRef(path, SIZE))
+    return Dataset(Taxonomy(categories), (sample,), lambda _: labels, name="turned")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_every_format_labels_the_upright_picture(tmp_path, orientation, suffix):
+    path = tmp_path / f"a.{suffix}"
+    turned(path, orientation, suffix)
+    if suffix == "jpg":
+        with Image.open(path) as picture:
+            assert picture.size[::-1] == (SIZE if orientation < 5 else SIZE[::-1])
+    seen = 0
+    for name in WRITTEN:
+        fmt = load_format(name)
+        for form in ("objects", "objects on ground"):
+            target = tmp_path / f"{name} {form}"
+            done = transfer(data_of(form, path), target, fmt, allow_loss=form != "objects")
+            if done.written:
+                break
+        back = read_dataset(target, name)
+        (sample,) = back.samples
+        labels = back.labels_of(sample)
+        assert labels.size == SIZE, name
+        found = instance_rows(labels)
+        masks = [found.masks.dense(i) for i in range(len(found))]
+        assert any(np.array_equal(mask, object_mask()) for mask in masks), name
+        if sample.image.path is not None:
+            seen += 1
+            assert size_of(sample) == SIZE, name
+            pixels = read_image(sample.image.path)[..., :3].astype(int)
+            assert pixels[object_mask()][:, 0].min() > 200, name
+            assert pixels[~object_mask()][:, 0].max() < 60, name
+    assert seen > len(WRITTEN) / 2
