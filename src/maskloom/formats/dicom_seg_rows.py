@@ -1,8 +1,8 @@
-"""Pixels of the frames of a DICOM segmentation as objects, one per segment."""
+"""Pixels of the frames of a DICOM segmentation as objects, one per segment, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from maskloom.formats.dicom_seg_frames import SegFrames
 
 def rows_of_frames(
     info: SegFrames,
-    frames: NDArray[Any],
+    frames: Iterable[NDArray[Any]],
     positions: Mapping[int, int],
     threshold: float,
     path: Path,
@@ -26,7 +26,7 @@ def rows_of_frames(
 
     Args:
         info: of the file.
-        frames: (N, h, w) as stored.
+        frames: each (h, w), as stored.
         positions: segment number → category.
         threshold: from which share of the maximum a FRACTIONAL pixel is inside.
         path: to name.
@@ -55,6 +55,25 @@ def rows_of_frames(
         instance=[number for number, _ in order],
         plane=[plane for _, plane in order],
     )
+
+
+def packed_bits(
+    masks: Masks, frames: Sequence[Sequence[int]], size: tuple[int, int]
+) -> Iterator[bytes]:
+    """Bits of frames, as BINARY frames are stored; eight of them at a time are whole bytes.
+
+    Args:
+        masks: of one frame each.
+        frames: which masks each frame is the union of.
+        size: (H, W).
+    """
+    for first in range(0, len(frames), 8):
+        part = frames[first : first + 8]
+        pixels = np.zeros((len(part), *size), bool)
+        for k, members in enumerate(part):
+            for i in members:
+                pixels[k] |= masks.dense(i)
+        yield np.packbits(pixels.ravel(), bitorder="little").tobytes()
 
 
 def _parts(

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.sample import Sample
@@ -34,6 +33,7 @@ from maskloom.formats.dicom_seg_groups import (
     segment_item,
     shared_groups,
 )
+from maskloom.formats.dicom_seg_rows import packed_bits
 from maskloom.formats.folders import write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.volume_files import VolumePlacer
@@ -246,20 +246,16 @@ def _frames(
         found[1, plane] = []
     affine = np.array(sample.image.affine) * np.array([[-1], [-1], [1], [1]])
     positions = plane_positions(affine, depth)
-    frames: list[NDArray[np.bool_]] = []
-    groups = []
-    for (number, plane), members in sorted(found.items()):
-        frame = np.zeros((height, width), bool)
-        for i in members:
-            frame |= rows.masks.dense(i)
-        frames.append(frame)
-        groups.append(frame_groups(number, plane, positions[plane], sample.extra.get(NAME, {})))
-    data.Rows, data.Columns, data.NumberOfFrames = height, width, len(frames)
-    packed = np.packbits(np.stack(frames).ravel(), bitorder="little").tobytes()
+    order = sorted(found)
+    data.PerFrameFunctionalGroupsSequence = [
+        frame_groups(number, plane, positions[plane], sample.extra.get(NAME, {}))
+        for number, plane in order
+    ]
+    data.Rows, data.Columns, data.NumberOfFrames = height, width, len(order)
+    packed = b"".join(packed_bits(rows.masks, [found[one] for one in order], (height, width)))
     data.PixelData = packed + b"\0" * (len(packed) % 2)
     data["PixelData"].VR = "OB"
     data.SharedFunctionalGroupsSequence = [shared_groups(affine, spacing_of(sample.image.affine))]
-    data.PerFrameFunctionalGroupsSequence = groups
     organization = Dataset()
     organization.DimensionOrganizationUID = _uid(
         hashlib.sha256(sample.key.encode()).digest(), "dimensions"

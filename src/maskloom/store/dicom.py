@@ -92,12 +92,12 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
         ) from error
 
 
-def frames_of(data: Any, path: Path) -> NDArray[Any]:
-    """All frames (N, H, W) as stored, bits unpacked.
+def frames_of(data: Any, path: Path) -> Iterator[NDArray[Any]]:
+    """The frames (H, W) as stored, bits unpacked, one at a time.
 
     Raises:
         FormatError: fewer pixels than the attributes declare, or a compression that is not read.
-        ImageError: they do not fit into memory.
+        ImageError: a frame does not fit into memory.
     """
     rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
     count = int(data.get("NumberOfFrames") or 1)
@@ -105,25 +105,43 @@ def frames_of(data: Any, path: Path) -> NDArray[Any]:
     checked_sides((count, rows, columns), path)
     if bits not in (1, 8, 16) or int(data.get("SamplesPerPixel") or 1) != 1:
         raise FormatError("pixels of a kind that is not read", where=path, seen=f"{bits} bit")
-    header = VolumeHeader((count, rows, columns), np.dtype("u2" if bits == 16 else "u1"))
-    if not data.file_meta.TransferSyntaxUID.is_compressed:
-        stored = data.get("PixelData") or b""
-        wanted = (header.nbytes + 7) // 8 if bits == 1 else header.nbytes
-        if len(stored) < wanted:
-            raise FormatError(
-                "fewer pixels than the attributes declare",
-                where=path,
-                seen=f"{len(stored):,} of {wanted:,} bytes",
-                hint="copy the file again",
-            )
-    check_memory(header, path)
+    syntax = data.file_meta.TransferSyntaxUID
+    dtype = np.dtype("u2" if bits == 16 else "u1")
+    check_memory(VolumeHeader((1, rows, columns), dtype), path)
+    if syntax.is_compressed:
+        yield from _decoded(data, path)
+        return
+    stored = data.get("PixelData") or b""
+    wanted = (count * rows * columns * bits + 7) // 8
+    if len(stored) < wanted:
+        raise FormatError(
+            "fewer pixels than the attributes declare",
+            where=path,
+            seen=f"{len(stored):,} of {wanted:,} bytes",
+            hint="copy the file again",
+        )
+    pixels = rows * columns
+    order = dtype.newbyteorder("<" if syntax.is_little_endian else ">")
+    for i in range(count):
+        if bits == 1:
+            first = i * pixels
+            part = np.frombuffer(stored[first // 8 : (first + pixels + 7) // 8], np.uint8)
+            frame = np.unpackbits(part, bitorder="little")[first % 8 : first % 8 + pixels]
+        else:
+            frame = np.frombuffer(stored, order, pixels, i * pixels * dtype.itemsize).astype(dtype)
+        yield frame.reshape(rows, columns)
+
+
+def _decoded(data: Any, path: Path) -> Iterator[NDArray[Any]]:
+    """Frames of compressed pixels."""
+    from pydicom.pixels.utils import iter_pixels
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array: NDArray[Any] = np.asarray(data.pixel_array)
-    except Exception as error:
+            yield from iter_pixels(data)
+    except Exception as error:  # decoders raise many kinds
         raise FormatError("the pixels cannot be decoded", where=path, seen=error) from error
-    return array.reshape(count, rows, columns)
 
 
 def plane_axes(orientation: Sequence[float], spacing: Sequence[float]) -> NDArray[np.float64]:

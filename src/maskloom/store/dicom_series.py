@@ -61,14 +61,15 @@ def read_series(path: Path) -> Volume:
     """
     header, files = _sorted_series(path)
     check_memory(header, path)
-    planes = []
-    for file, frame in files:
+    planes: dict[int, NDArray[Any]] = {}
+    for file in dict.fromkeys(file for file, _ in files):
         data = read_dicom(file, pixels=True)
-        stored = frames_of(data, file)[frame]
-        if int(data.get("PixelRepresentation") or 0):
-            stored = stored.astype(np.int16 if stored.itemsize == 2 else np.int8)
-        planes.append(_rescaled(stored, data, frame))
-    return Volume(np.stack(planes), header)
+        wanted = {frame: place for place, (own, frame) in enumerate(files) if own == file}
+        for frame, stored in enumerate(frames_of(data, file)):
+            signed = int(data.get("PixelRepresentation") or 0)
+            values = stored.view(f"i{stored.itemsize}") if signed else stored
+            planes[wanted[frame]] = _rescaled(values, data, frame)
+    return Volume(np.stack([planes[place] for place in range(len(files))]), header)
 
 
 def source_instances(path: Path) -> list[tuple[str, str, str]]:
