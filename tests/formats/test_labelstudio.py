@@ -174,13 +174,13 @@ def test_supervision_of_masks_with_holes_and_parts(tmp_path):
     np.testing.assert_array_equal(rows.score, np.linspace(0, 1, 12))
 
 
-def test_polygons_of_other_tools_stay_polygons_where_percent_give_their_vertices(tmp_path):
+def test_polygons_of_other_tools_stay_polygons_and_it_is_said_where_vertices_change(tmp_path):
     entry = {
         "images": [{"id": 1, "file_name": "a.png", "height": 333, "width": 777}],
         "categories": [{"id": 5, "name": "cat"}],
         "annotations": [
             {"id": 1, "image_id": 1, "category_id": 5, "segmentation": [[1.25, 3, 700.5, 9, 5, 301]]},
-            {"id": 2, "image_id": 1, "category_id": 5, "segmentation": [[9, 9, 700, 9, 5, 1 / 3]]},
+            {"id": 2, "image_id": 1, "category_id": 5, "segmentation": [[9, 9, 700, 9, 5, 301 / 3]]},
         ],
     }  # fmt: skip
     (tmp_path / "c.json").write_text(json.dumps(entry))
@@ -189,7 +189,7 @@ def test_polygons_of_other_tools_stay_polygons_where_percent_give_their_vertices
     facts = {loss.kind: loss.objects for loss in done.losses}
     assert facts == {"fields": 2, "vertices": 1}
     kinds = [one["type"] for one in tasks_in(tmp_path / "a")[0]["annotations"][0]["result"]]
-    assert kinds == ["polygonlabels", "brushlabels"]
+    assert kinds == ["polygonlabels", "polygonlabels"]
 
 
 def test_what_label_studio_cannot_hold_is_told(tmp_path):
@@ -277,6 +277,23 @@ def test_json_min_is_read(tmp_path):
     assert [data.taxonomy[c].name for c in rows.category] == ["cat", "dog", "cat"]
     twice(data, tmp_path)
     assert tasks_in(tmp_path / "a")[0]["data"]["choice"] == "day"
+
+
+def test_json_min_is_written_and_says_what_it_has_no_place_for(tmp_path):
+    data = torture.dataset()
+    done = write(data, tmp_path / "a", form="min")
+    assert (done.written, done.losses, done.exact_objects) == (True, (), 312)
+    first = tasks_in(tmp_path / "a")[0]
+    assert len(first["brushlabels"]) == 12
+    assert "annotations" not in first
+    back = read_dataset(tmp_path / "a")
+    assert back.splits == data.splits
+    assert write(back, tmp_path / "b", form="min").written
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+    facts = torture.dataset(score=np.ones(12), attributes=[{"a": 1}] * 12)
+    assert {loss.kind for loss in write(facts, tmp_path / "c", form="min").refused} == {
+        "score", "attributes",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from maskloom.formats.drawn import (
     as_singles,
     attributes_of,
     box_of,
+    geometry_of,
     points_of,
     polygon_of,
     source_of,
@@ -176,12 +177,15 @@ def _mask(said: Mapping[str, str], where: str, size: tuple[int, int]) -> Masks:
     return crop.place(left, top, size)
 
 
-def element_of(rows: Rows, i: int) -> tuple[Element | None, Told]:
-    """The shape of a row, without its label and group, or None; and what it says of the row."""
+def element_of(rows: Rows, i: int, *, asked: bool = False) -> tuple[Element | None, Told]:
+    """The shape of a row, without its label and group, or None; and what it says of the row.
+
+    `asked` leaves the runs of masks out, for those who want to know what would be said.
+    """
     source = source_of(rows, i)
     kept = dict(source.get("cvat", {}))
     fields = not set(source) - {"cvat", "bbox"} and ("bbox" not in source or rows.kind[i] == 1)
-    drawn = _drawn(rows, i, own="cvat" in source)
+    drawn = _drawn(rows, i, own="cvat" in source, asked=asked)
     if drawn is None:
         return None, Told(row=False, vertices=False, fields=False)
     tag, place, vertices = drawn
@@ -197,14 +201,16 @@ def element_of(rows: Rows, i: int) -> tuple[Element | None, Told]:
     return Element(tag, said, "", children), Told(vertices=vertices, fields=fields)
 
 
-def _drawn(rows: Rows, i: int, *, own: bool) -> tuple[str, dict[str, str], bool] | None:
+def _drawn(
+    rows: Rows, i: int, *, own: bool, asked: bool
+) -> tuple[str, dict[str, str], bool] | None:
     """Tag and place of a row, and whether that says its vertices."""
     if rows.kind[i] == RowKind.MASK:
         # CVAT's exporters round vertices; those of its own files were as it had them.
         polygon = polygon_of(rows, i, "coco", seen=None if own else as_singles)
         if polygon is not None and len(polygon) == 1:
             return "polygon", {"points": _text(polygon[0])}, True
-        return "mask", _mask_place(rows.masks[i]), False
+        return "mask", {} if asked else _mask_place(rows.masks[i]), geometry_of(rows, i) is None
     box = box_of(rows, i)
     if box is not None:
         return "box", dict(zip(_BOX, map(_number, box), strict=True)), True

@@ -26,7 +26,6 @@ from maskloom.formats.cvat_meta import UNLABELLED, meta_for
 from maskloom.formats.cvat_shapes import element_of
 from maskloom.formats.cvat_track_write import Drawn, tracks_of
 from maskloom.formats.drawn import (
-    Told,
     attributes_of,
     losses_of_told,
     source_of,
@@ -97,7 +96,8 @@ class CvatWriter:
         """What CVAT cannot hold; images have no tracks, videos no parts."""
         holds = replace(HOLDS, tracks=self.video, parts=not self.video, void=not self.single)
         rows = labels.rows
-        told = [] if rows is None else [_told(rows, i) for i in range(len(rows))]
+        count = 0 if rows is None else len(rows)
+        told = [element_of(rows, i, asked=True)[1] for i in range(count)] if rows else []
         found = losses_of_told(holds, sample.key, labels, self.taxonomy, told)
         if self.video and rows is not None:
             linked = int(((rows.parent >= 0) | (rows.amodal_of >= 0)).sum())
@@ -217,10 +217,6 @@ def writer(
 ) -> CvatWriter:
     """A writer into an .xml file or a folder; `extra` is that of the source data set."""
     return CvatWriter(target, taxonomy, options, extra or {})
-
-
-def _told(rows: Rows, i: int) -> Told:
-    return element_of(rows, i)[1]
 
 
 def _image_ids(images: list[_Image], subsets: list[str | None]) -> list[int]:

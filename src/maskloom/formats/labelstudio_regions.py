@@ -1,8 +1,8 @@
-"""One region of Label Studio to a `Shape` and back.
+"""One region of Label Studio to a `Shape`; the way back is `labelstudio_results.py`.
 
 Places are percent of the image; pixels are rounded to 1e-9, so that what was drawn at whole
 pixels is there again. Polygons are filled as pycocotools fills them, brushes are `brush_rle.py`.
-A region is carried along whole, and written back as it was where it still says the same.
+A region is carried along whole.
 
 Source: labelstud.io/guide/export, and label-studio-sdk converter/utils.py.
 """
@@ -12,26 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import RowKind, Rows
-from maskloom.core.taxonomy import folded
+from maskloom.core.labels import RowKind
 from maskloom.errors import FormatError, MaskError
-from maskloom.formats.brush_rle import decode_brush, encode_brush
+from maskloom.formats.brush_rle import decode_brush
 from maskloom.formats.coco_check import is_number
-from maskloom.formats.drawn import (
-    Told,
-    attributes_of,
-    box_of,
-    geometry_of,
-    points_of,
-    polygon_of,
-    source_of,
-)
 from maskloom.formats.shapes import Shape, checked_vertices
 
 UNLABELLED = "unlabelled"
@@ -132,19 +121,6 @@ def in_pixels(percent: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np
         return np.round(percent * [size[1], size[0]] / 100, _DECIMALS)
 
 
-def in_percent(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64] | None:
-    """Places in percent from which the same pixels come back, or None."""
-    percent = points * 100 / [size[1], size[0]]
-    return percent if np.array_equal(in_pixels(percent, size), points) else None
-
-
-def _unrounded(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Vertices as Label Studio's own tools have them, who take percent as they come."""
-    sides = np.array([size[1], size[0]])
-    whole: NDArray[np.float64] = points * 100 / sides / 100 * sides
-    return whole
-
-
 def _corners(
     figure: str, value: Mapping[str, Any], where: str, size: tuple[int, int]
 ) -> NDArray[np.float64]:
@@ -181,119 +157,3 @@ def _attributes(region: Region) -> dict[str, Any]:
     meta = region.result.get("meta")
     own = meta.get("attributes") if isinstance(meta, dict) else None
     return found | (own if isinstance(own, dict) else {})
-
-
-def results_of(
-    rows: Rows, i: int, name: str, free: str
-) -> tuple[list[dict[str, Any]] | None, Told]:
-    """The results of a row, or None for a drawing that Label Studio has no figure for.
-
-    Args:
-        rows: of one image.
-        i: which.
-        name: of its category.
-        free: an id for a region that has none of its own.
-    """
-    source = source_of(rows, i)
-    kept = source.get("labelstudio", {})
-    fields = not set(source) - {"labelstudio", "bbox"}
-    fields &= "bbox" not in source or rows.kind[i] == RowKind.BOX
-    size = (int(rows.masks.sizes[i, 0]), int(rows.masks.sizes[i, 1]))
-    told = _again(rows, i, name, kept, size)
-    if told is not None:
-        return told, Told(fields=fields)
-    drawn = _drawn(rows, i, size)
-    if drawn is None:
-        return None, Told(row=False, vertices=False, fields=False)
-    figure, place, vertices = drawn
-    own = {k: v for k, v in dict(kept.get("result", {})).items() if k not in ("meta", "score")}
-    control = f"{figure}labels"
-    result: dict[str, Any] = {
-        "id": own.pop("id", free),
-        "type": control,
-        "value": {**place, control: [] if name == UNLABELLED else [name]},
-        "origin": own.pop("origin", "manual"),
-        "to_name": own.pop("to_name", "image"),
-        "from_name": own.get("from_name", control) if own.get("type") == control else control,
-        "image_rotation": 0,
-        "original_width": size[1],
-        "original_height": size[0],
-    }
-    if not math.isnan(rows.score[i]):
-        result["score"] = float(rows.score[i])
-    attributes = dict(attributes_of(rows, i))
-    if attributes:
-        result["meta"] = {"attributes": attributes}
-    return [result], Told(vertices=vertices, fields=fields)
-
-
-def _again(
-    rows: Rows, i: int, name: str, kept: Mapping[str, Any], size: tuple[int, int]
-) -> list[dict[str, Any]] | None:
-    """The source's own results, where they still say the same but for label and score."""
-    if "result" not in kept:
-        return None
-    others = tuple(kept.get("others", ()))
-    region = Region("", kept["result"], others, kept.get("score", math.nan))
-    try:
-        shape = shape_of(region, size)
-    except FormatError:
-        return None
-    geometry = geometry_of(rows, i)
-    if shape.kind != rows.kind[i] or dict(shape.attributes) != dict(attributes_of(rows, i)):
-        return None
-    if shape.mask is not None:
-        if geometry is not None or shape.mask != rows.masks[i]:
-            return None
-    else:
-        alike = geometry is not None and geometry.rule == shape.rule
-        parts = geometry.parts if geometry else ()
-        alike = alike and len(parts) == len(shape.vertices)
-        if not alike or not all(map(np.array_equal, parts, shape.vertices)):
-            return None
-        if shape.kind == RowKind.MASK and polygon_of(rows, i, "coco") is None:
-            return None
-    results = [dict(kept["result"]), *map(dict, others)]
-    score = rows.score[i]
-    if not math.isnan(score) and shape.score != score:
-        results[0]["score"] = float(score)
-    same = folded(shape.category) == folded(name)
-    return results if same else _renamed(results, name)
-
-
-def _renamed(results: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Results whose labels are one other name."""
-    for one in results:
-        for key, listed in one.get("value", {}).items():
-            if key.lower().endswith("labels") and isinstance(listed, list):
-                one["value"] = {**one["value"], key: [name]}
-    return results
-
-
-def _drawn(rows: Rows, i: int, size: tuple[int, int]) -> tuple[str, dict[str, Any], bool] | None:
-    """Figure and place of a row, and whether that says its vertices."""
-    if rows.kind[i] == RowKind.MASK:
-        polygon = polygon_of(rows, i, "coco", seen=partial(_unrounded, size=size))
-        if polygon is not None and len(polygon) == 1:
-            points = in_percent(polygon[0], size)
-            if points is not None:
-                return "polygon", {"points": points.tolist(), "closed": True}, True
-        return "brush", {"format": "rle", "rle": encode_brush(rows.masks[i])}, False
-    box = box_of(rows, i)
-    if box is not None:
-        corners = np.array(box).reshape(2, 2)
-        return "rectangle", {**_box_place(corners, size), "rotation": 0}, True
-    for figure, rule in (("ellipse", "ellipse"), ("keypoint", "point")):
-        points = points_of(rows, i, rule)
-        if points is None or len(points) != (2 if rule == "ellipse" else 1):
-            continue
-        places = (points * 100 / [size[1], size[0]]).ravel().tolist()
-        names = ("x", "y", "radiusX", "radiusY") if rule == "ellipse" else ("x", "y")
-        rest = {"rotation": 0} if rule == "ellipse" else {"width": 0.2}
-        return figure, {**dict(zip(names, places, strict=True)), **rest}, True
-    return None
-
-
-def _box_place(corners: NDArray[np.float64], size: tuple[int, int]) -> dict[str, float]:
-    (x, y), (x1, y1) = (corners * 100 / [size[1], size[0]]).tolist()
-    return {"x": x, "y": y, "width": x1 - x, "height": y1 - y}

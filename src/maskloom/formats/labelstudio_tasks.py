@@ -95,9 +95,37 @@ def _from_min(task: Mapping[str, Any]) -> dict[str, Any]:
             results.append({**name, "value": rest, **size})
     kept = {k: task[k] for k in _MIN_FIELDS if k in task}
     annotation = {"id": kept.pop("annotation_id", None), "result": results}
+    meta = {"meta": data.pop("meta")} if isinstance(data.get("meta"), dict) else {}
     if "annotator" in kept:
         annotation["completed_by"] = kept.pop("annotator")
-    return {"id": task.get("id"), "data": data, "annotations": [{**annotation, **kept}]}
+    return {"id": task.get("id"), "data": data, **meta, "annotations": [{**annotation, **kept}]}
+
+
+def min_of(task: Mapping[str, Any], layer: str) -> dict[str, Any]:
+    """The JSON_MIN form of a task: places by the name of their control, of one entry alone.
+
+    Args:
+        task: of the full form.
+        layer: which list; its ground truth, else its last entry is taken.
+    """
+    out = {**task["data"], "id": task.get("id")}
+    if isinstance(task.get("meta"), dict):
+        out["meta"] = task["meta"]
+    found = _entries(task, layer, "")
+    entries = task.get(layer) or [{}]
+    best = max(found, key=lambda i: (bool(entries[i].get("ground_truth")), i), default=0)
+    entry = entries[best]
+    for one in entry.get("result", ()):
+        if figure_of(one) is None:
+            continue
+        size = {k: one[k] for k in ("original_width", "original_height") if k in one}
+        name = str(one.get("from_name", "label"))
+        # A control named as a field of the task would hide it.
+        name = name if isinstance(out.get(name, []), list) else f"{name}_regions"
+        out.setdefault(name, []).append({**one["value"], **size})
+    told = {k: entry.get(k) for k in _MIN_FIELDS}
+    told |= {"annotation_id": entry.get("id"), "annotator": entry.get("completed_by")}
+    return out | {k: v for k, v in told.items() if v is not None}
 
 
 def _is_place(value: object) -> bool:

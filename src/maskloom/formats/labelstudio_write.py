@@ -22,7 +22,8 @@ from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco_check import is_id
 from maskloom.formats.drawn import losses_of_told, source_of, whole_objects
 from maskloom.formats.folders import ImagePlacer, write_side_file
-from maskloom.formats.labelstudio_regions import results_of
+from maskloom.formats.labelstudio_results import results_of
+from maskloom.formats.labelstudio_tasks import min_of
 from maskloom.formats.loss import Holds, Loss
 from maskloom.store.files import atomic_file
 
@@ -47,6 +48,10 @@ class Write(WriteOptions):
         default="auto",
         metadata={"help": "write annotations or predictions; auto is the layer of the source"},
     )
+    form: Literal["json", "min"] = field(
+        default="json",
+        metadata={"help": "whole tasks, or JSON_MIN, which has places and labels alone"},
+    )
 
 
 class LabelStudioWriter:
@@ -60,7 +65,10 @@ class LabelStudioWriter:
         source = extra.get("labelstudio", {}).get("layer", "annotations")
         self.layer = source if options.layer == "auto" else options.layer
         self.single = target.suffix.lower() == ".json"
-        self.holds = replace(HOLDS, void=not self.single)
+        self.min = options.form == "min"
+        self.holds = replace(
+            HOLDS, void=not self.single, score=not self.min, attributes=not self.min
+        )
         self.images = ImagePlacer(target, "none" if self.single else options.images)
         self.tasks: dict[str, dict[str, Any]] = {}
 
@@ -71,9 +79,13 @@ class LabelStudioWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What Label Studio cannot hold; that nobody looked at an image it can."""
         rows = labels.rows
-        if rows is not None and not len(rows) and labels.coverage.nothing:
+        if rows is not None and not len(rows) and labels.coverage.nothing and not self.min:
             return []
-        told = [] if rows is None else [results_of(rows, i, "", "")[1] for i in range(len(rows))]
+        told = []
+        for i in range(0 if rows is None else len(rows)):
+            assert rows is not None
+            one = results_of(rows, i, "", "", asked=True)[1]
+            told.append(replace(one, fields=False) if self.min else one)
         return losses_of_told(self.holds, sample.key, labels, self.taxonomy, told)
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -111,7 +123,8 @@ class LabelStudioWriter:
             number = task.get("id")
             if key in split:
                 task["data"] = {**task["data"], "split": split[key]}
-            listed.append({**task, "id": number if is_id(number) else next(fresh)})
+            task = {**task, "id": number if is_id(number) else next(fresh)}
+            listed.append(min_of(task, self.layer) if self.min else task)
         file = self.target if self.single else self.target / "tasks.json"
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.write("[")
