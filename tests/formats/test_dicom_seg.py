@@ -383,6 +383,16 @@ def test_frames_that_lie_where_none_can_are_refused(tmp_path):
         one(tmp_path / "bad.dcm")
 
 
+def test_deflated_and_implicit_files_are_read(tmp_path):
+    good = written(volumes_of(TWO, {"x": overlapping()}), tmp_path / "a")
+    for name, syntax in (("deflated", "1.2.840.10008.1.2.1.99"), ("implicit", "1.2.840.10008.1.2")):
+        data = pydicom.dcmread(good)
+        data.file_meta.TransferSyntaxUID = syntax
+        path = tmp_path / f"{name}.dcm"
+        data.save_as(path, implicit_vr=name == "implicit", little_endian=True)
+        assert one(path)[1].rows.masks == one(good)[1].rows.masks
+
+
 def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):
     good = written(volumes_of(TWO, {"x": overlapping()}), tmp_path / "a")
     monkeypatch.setitem(sys.modules, "pydicom", None)

@@ -17,16 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.volumes import Affine
-from maskloom.errors import FormatError, MissingExtra
+from maskloom.errors import FormatError, ImageError, MissingExtra
 from maskloom.store.volume_header import (
     VolumeHeader,
     check_memory,
     checked_affine,
     checked_sides,
 )
+from maskloom.work.memory import free_bytes
 
 SEGMENTATIONS = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
 _META = 132
+_SOP_CLASS, _SYNTAX = b"\x02\x00\x02\x00", b"\x02\x00\x10\x00"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_META = 1 << 16
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".seg", ""})
 _EVEN = 0.01  # of a step: how far a slice may lie from its place
@@ -37,6 +40,11 @@ def sop_class(path: Path) -> str:
 
     Needs no package.
     """
+    return _meta_uid(path, _SOP_CLASS)
+
+
+def _meta_uid(path: Path, tag: bytes) -> str:
+    """A UID of the file meta, which is explicit and little-endian in every DICOM file."""
     try:
         with path.open("rb") as file:
             if file.read(_META)[128:] != b"DICM":
@@ -44,7 +52,7 @@ def sop_class(path: Path) -> str:
             start = file.read(_MOST_META)
     except OSError:
         return ""
-    at = start.find(b"\x02\x00\x02\x00UI")
+    at = start.find(tag + b"UI")
     if at < 0:
         return ""
     length = int.from_bytes(start[at + 6 : at + 8], "little")
@@ -70,6 +78,7 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
 
     Raises:
         FormatError: no DICOM file, damaged or cut off.
+        ImageError: deflated, and it may unpack to more than the memory.
         MissingExtra: pydicom is not installed.
     """
     try:
@@ -80,6 +89,13 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
             where=path,
             hint="install it with: pip install 'maskloom[medical]'",
         ) from error
+    if _meta_uid(path, _SYNTAX) == _DEFLATED and path.stat().st_size * 1032 > free_bytes():
+        raise ImageError(
+            "the deflated file may not fit into memory",
+            where=path,
+            seen=f"{path.stat().st_size:,} bytes",
+            hint="store it without deflate",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
