@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,14 @@ def test_elements_come_back_with_attributes_and_text(tmp_path):
 def test_what_makes_a_small_file_large_is_refused(tmp_path, text, said):
     with pytest.raises(FormatError, match=said):
         read(tmp_path, text)
+
+
+def test_a_long_text_takes_no_square_of_its_length(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text("<a>" + "word\n" * 4_000_000 + "</a>")
+    started = time.perf_counter()
+    assert len(read_xml_tree(path, Bounds(1 << 26, 2)).text) == 5 * 4_000_000 - 1
+    assert time.perf_counter() - started < 10
 
 
 def test_control_characters_cannot_be_written():

@@ -165,9 +165,11 @@ def _mask(said: Mapping[str, str], where: str, size: tuple[int, int]) -> Masks:
             where=where,
             seen=f"left {left}, top {top}, width {width}, height {height}",
         )
+    text = said.get("rle", "")
+    if text.count(",") > width * height:
+        raise FormatError("more runs than pixels", where=f"{where}, rle", seen=text.count(",") + 1)
     try:
-        # No comma is no number: an empty text is no run.
-        counts = np.array([int(text) for text in said.get("rle", "").split(",")], np.int64)
+        counts = np.array([int(number) for number in text.split(",")], np.int64)
     except (ValueError, OverflowError):
         raise FormatError("rle is not a list of whole numbers", where=where) from None
     try:

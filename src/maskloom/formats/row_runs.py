@@ -33,8 +33,9 @@ def spans_of_counts(counts: NDArray[np.int64], pixels: int) -> Spans:
     if counts.size and (int(counts.min()) < 0 or int(counts.max()) > pixels):
         bad = next(int(c) for c in counts if not 0 <= c <= pixels)
         raise MaskError("a run is negative or too long", seen=bad)
-    # Python's sum cannot overflow; 2**32 pixels in runs of at most as many can.
-    total = sum(counts.tolist())
+    # Python's sum cannot overflow.
+    top = int(counts.max(initial=0))
+    total = int(counts.sum()) if top * counts.size < 2**63 else sum(counts.tolist())
     if total != pixels:
         raise MaskError(f"the runs do not sum to the {pixels} pixels of their box", seen=total)
     ends = np.cumsum(counts)

@@ -70,6 +70,8 @@ def read_xml_tree(path: Path, bounds: Bounds) -> Element:
         FormatError: not XML, with a DTD or entities, or larger than the bounds.
     """
     stack = [Element("")]
+    # Pieces are joined once: adding each to a text takes the square of its length.
+    pieces: list[list[str]] = [[]]
     count = 0
 
     def refuse_doctype(*_: object) -> None:
@@ -86,13 +88,13 @@ def read_xml_tree(path: Path, bounds: Bounds) -> Element:
         element = Element(tag, attributes)
         stack[-1].children.append(element)
         stack.append(element)
+        pieces.append([])
 
     def end(_: str) -> None:
-        element = stack.pop()
-        element.text = element.text.strip()
+        stack.pop().text = "".join(pieces.pop()).strip()
 
     def text(data: str) -> None:
-        stack[-1].text += data
+        pieces[-1].append(data)
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
