@@ -435,3 +435,23 @@ def test_labels_of_volumes_are_whole(tmp_path):
     data = volumes_of(ORGANS, {"../x": labels})
     with pytest.raises(DataError, match="leads out"):
         put(data, tmp_path / "a")
+
+
+def test_evaluate_checks_and_pictures_take_volumes(tmp_path):
+    from maskloom.verbs.check import check
+    from maskloom.verbs.evaluate import evaluate
+
+    truth, worse = torture(), torture()
+    worse[4, :6] = 254
+    image = save(tmp_path / "scan.nii.gz", np.arange(7 * 12 * 9, dtype=np.int16).reshape(7, 12, 9))
+    for name, pixels in (("truth", truth), ("worse", worse)):
+        data = volumes_of(ORGANS, {"a": classes(pixels)}, images={"a": image})
+        exact(data, tmp_path / name)
+    page = tmp_path / "report.html"
+    found = evaluate(tmp_path / "truth", tmp_path / "worse", report=page).results
+    agreed = np.count_nonzero(truth == worse) / truth.size
+    assert found["metrics"]["pixel_accuracy"] == pytest.approx(agreed)
+    assert "plane 4 of 7" in page.read_text()
+    looked = check(tmp_path / "truth", deep=True).results
+    assert (looked["errors"], looked["missing_images"]) == (0, 0)
+    assert looked["sizes"] == [{"size": [7, 12, 9], "images": 1}]
