@@ -18,8 +18,12 @@ A message says what, where (file, id, field), the value seen and what to do next
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
+
+_WORD = re.compile(r"(?!maskloom\b)[a-z]+:?(?= |$)")
+"""A plain word at the beginning: no path, name with signs, list of names or command."""
 
 
 class MaskloomError(Exception):
@@ -49,7 +53,10 @@ class MaskloomError(Exception):
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.seen is not None:
             text += f" (saw {_short(self.seen)})"
-        return f"{text}. {self.hint[0].upper()}{self.hint[1:]}." if self.hint else f"{text}."
+        if not self.hint:
+            return _ended(text)
+        hint = self.hint[0].upper() + self.hint[1:] if _WORD.match(self.hint) else self.hint
+        return f"{_ended(text)} {_ended(hint)}"
 
 
 class UsageError(MaskloomError):
@@ -115,6 +122,11 @@ class LossRefused(MaskloomError):
     """The target format cannot hold what the source says, and loss was not allowed."""
 
     exit_code = 1
+
+
+def _ended(text: str) -> str:
+    """A sentence with one sign at its end."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _short(value: object) -> str:

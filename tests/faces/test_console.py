@@ -29,8 +29,38 @@ def test_a_log_gets_a_line_per_interval_and_a_last_one():
         one.advance(note="last.png")
     assert out.getvalue().splitlines() == [
         "begin",
-        "read: 2/4 images, 12 s left",
+        "read: 2/4 images",
         "read: 4/4 images  last.png",
+    ]
+
+
+def test_the_time_that_is_left_is_told_by_the_pace_after_the_start_up():
+    # 12 s until the first of 12 units is done, then one every 4 s
+    now = iter([0.0, *range(12, 100, 4)])
+    out = io.StringIO()
+    with using(LineSink(out, every=10, clock=lambda: next(now))), bar("read", 12, "images") as one:
+        for _ in range(12):
+            one.advance()
+    assert out.getvalue().splitlines() == [
+        "read: 1/12 images",
+        "read: 4/12 images, 32 s left",
+        "read: 7/12 images, 20 s left",
+        "read: 10/12 images, 8 s left",
+        "read: 12/12 images",
+    ]
+
+
+def test_what_an_earlier_run_had_done_is_no_pace():
+    now = iter([0.0, 0.0, 20.0, 25.0, 30.0, 35.0, 40.0])
+    out = io.StringIO()
+    with using(LineSink(out, every=10, clock=lambda: next(now))), bar("tiles", 50, "tiles") as one:
+        one.advance(40)
+        for _ in range(4):
+            one.advance()
+    assert out.getvalue().splitlines() == [
+        "tiles: 41/50 tiles",
+        "tiles: 43/50 tiles, 35 s left",
+        "tiles: 44/50 tiles, 40 s left",
     ]
 
 
