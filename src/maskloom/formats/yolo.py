@@ -191,6 +191,14 @@ def _dataset(
         warnings=notes,
         skip_bad=options.skip_bad,
     )
+    dataset = _with_notes(dataset, names)
+    if not side:
+        return dataset
+    return replace(dataset, splits=side_splits(side, [s.key for s in dataset.samples]))
+
+
+def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
+    """The labels with what Ultralytics makes of their lines otherwise."""
     plain = dataset.labels_of
     numbers = {name: number for number, name in names.items()}
     classes = [numbers.get(category.name, -1) for category in dataset.taxonomy]
@@ -200,10 +208,7 @@ def _dataset(
         notes = tuple(misread_lines(labels, classes))
         return labels.replace(extra={"notes": notes}) if notes else labels
 
-    dataset = replace(dataset, labels_of=labels_of)
-    if not side:
-        return dataset
-    return replace(dataset, splits=side_splits(side, [s.key for s in dataset.samples]))
+    return replace(dataset, labels_of=labels_of)
 
 
 def _unique(items: Sequence[Item], *, by_key: bool) -> list[Item]:
