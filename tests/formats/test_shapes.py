@@ -114,3 +114,22 @@ def test_an_image_whose_place_the_format_knows_is_not_looked_for(tmp_path):
     for one, wanted in zip(documents, ("a.png", "deep/img/a.png"), strict=True):
         data = dataset_of_documents([one], taxonomy_of_names([], fmt="t"), tmp_path, None, fmt="t")
         assert data.samples[0].image.path == tmp_path / wanted
+
+
+def test_shapes_of_several_rules_stay_in_order_and_the_wrong_one_is_named():
+    rules = ["coco", "pil-outline", "edge", "coco", "pil-outline"]
+    listed = [
+        Shape("a", f"shape {i}", vertices=(SQUARE[0] / (i + 1),) if rule == "coco" else SQUARE,
+              rule=rule)
+        for i, rule in enumerate(rules)
+    ]  # fmt: skip
+    listed.insert(2, Shape("a", "f", RowKind.BOX, SQUARE, "box"))
+    bitmap = Masks.from_dense(np.eye(12, dtype=bool))
+    listed.insert(4, Shape("a", "f", mask=bitmap))
+    rows = rows_of(listed, (12, 12), {"a": 0})
+    alone = [rows_of([one], (12, 12), {"a": 0}).masks for one in listed]
+    assert rows.masks == Masks.concatenate(alone)
+    far = (np.array([[0, 0], [1e9, 0], [3, 3]], float),)
+    listed.append(Shape("a", "shape 9", vertices=far, rule="coco"))
+    with pytest.raises(FormatError, match="shape 9"):
+        rows_of(listed, (12, 12), {"a": 0})

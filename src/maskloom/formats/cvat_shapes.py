@@ -149,11 +149,16 @@ def float_of(text: str, where: str) -> float:
 
 
 def _points(text: str, where: str, least: int) -> NDArray[np.float64]:
-    pairs = [pair.split(",") for pair in text.split(";")] if text else []
-    if any(len(pair) != 2 for pair in pairs):
-        bad = next(pair for pair in pairs if len(pair) != 2)
-        raise FormatError("points are pairs x,y;x,y", where=where, seen=",".join(bad))
-    return checked_vertices([[float_of(v, where) for v in p] for p in pairs], where, least=least)
+    pairs = text.split(";") if text else []
+    bad = next((pair for pair in pairs if pair.count(",") != 1), None)
+    if bad is not None:
+        raise FormatError("points are pairs x,y;x,y", where=where, seen=bad)
+    listed = text.replace(";", ",").split(",") if text else []
+    try:
+        values = np.array([float(one) for one in listed])
+    except ValueError:
+        values = np.array([float_of(one, where) for one in listed])
+    return checked_vertices(values.reshape(-1, 2), where, least=least)
 
 
 def _mask(said: Mapping[str, str], where: str, size: tuple[int, int]) -> Masks:

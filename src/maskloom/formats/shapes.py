@@ -70,7 +70,7 @@ def rows_of(shapes: Sequence[Shape], size: tuple[int, int], names: Mapping[str, 
         return Rows.make(Masks.empty(0, size), np.zeros(0, np.int32))
     instances, parents = instances_of(shapes)
     return Rows.make(
-        Masks.concatenate([_mask(shape, size) for shape in shapes]),
+        _masks(shapes, size),
         np.array([names[shape.category] for shape in shapes], np.int32),
         instance=instances,
         parent=parents,
@@ -120,21 +120,44 @@ def checked_vertices(values: object, where: str, *, least: int = 3) -> NDArray[n
     return points
 
 
-def _mask(shape: Shape, size: tuple[int, int]) -> Masks:
-    if shape.mask is not None:
-        if tuple(shape.mask.sizes[0].tolist()) != tuple(size):
-            raise FormatError(
-                f"the bitmap is for another frame than the image, {size[1]} × {size[0]} px",
-                where=shape.where,
-                seen=shape.mask.sizes[0].tolist(),
-            )
-        return shape.mask
-    if shape.kind != RowKind.MASK:
+def _masks(shapes: Sequence[Shape], size: tuple[int, int]) -> Masks:
+    """One row per shape; polygons of one rule are filled in one call."""
+    parts: list[Masks] = []
+    order: list[int] = []
+    by_rule: dict[str, list[int]] = {}
+    for i, shape in enumerate(shapes):
+        if shape.mask is None and shape.kind == RowKind.MASK:
+            by_rule.setdefault(shape.rule, []).append(i)
+            continue
+        parts.append(_bitmap(shape, size))
+        order.append(i)
+    for rule, listed in by_rule.items():
+        parts.append(_filled([shapes[i] for i in listed], size, rule))
+        order += listed
+    return Masks.concatenate(parts)[np.argsort(np.array(order, np.int64))]
+
+
+def _bitmap(shape: Shape, size: tuple[int, int]) -> Masks:
+    """The pixels of a shape that has them, or none for a drawing."""
+    if shape.mask is None:
         return Masks.empty(1, size)
+    if tuple(shape.mask.sizes[0].tolist()) != tuple(size):
+        raise FormatError(
+            f"the bitmap is for another frame than the image, {size[1]} × {size[0]} px",
+            where=shape.where,
+            seen=shape.mask.sizes[0].tolist(),
+        )
+    return shape.mask
+
+
+def _filled(shapes: Sequence[Shape], size: tuple[int, int], rule: str) -> Masks:
     try:
-        return Masks.from_polygons([list(shape.vertices)], size, rule=shape.rule)
+        return Masks.from_polygons([list(shape.vertices) for shape in shapes], size, rule=rule)
     except MaskError as error:
-        raise FormatError(error.what, where=shape.where, seen=error.seen) from error
+        if len(shapes) == 1:
+            raise FormatError(error.what, where=shapes[0].where, seen=error.seen) from error
+    # One of them is wrong: which, is told.
+    return Masks.concatenate([_filled([shape], size, rule) for shape in shapes])
 
 
 def instances_of(shapes: Sequence[Shape]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
