@@ -97,6 +97,8 @@ def read_file(
         seen = type(found.values[""]).__name__
         raise FormatError("neither an object nor a list", where=path, seen=seen)
     entries = found.lists.get("")
+    images: Mapping[int, Mapping[str, Any]]
+    categories: Mapping[int, Mapping[str, Any]]
     if entries is None:
         listed_images = _parsed(found, "images")
         if named is not None:

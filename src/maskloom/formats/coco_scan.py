@@ -32,8 +32,8 @@ _KEYS = tuple(
 )
 _WIDEST = 13
 _TABLE = np.zeros((len(_KEYS), _WIDEST), np.uint8)
-for _row, _key in zip(_TABLE, _KEYS, strict=True):
-    _row[: len(_key)] = _key
+for _row, _name in zip(_TABLE, _KEYS, strict=True):
+    _row[: len(_name)] = _name
 _LENGTHS = np.array([len(key) for key in _KEYS])
 _NEAR = 7
 """Digits before the point of a coordinate: less than `coco_check.FAR_PX`."""

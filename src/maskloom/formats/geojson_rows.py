@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, Rows
 from maskloom.errors import FormatError
@@ -154,11 +155,10 @@ def _shape(feature: Feature, rings: tuple[Ring, ...], naming: Naming) -> Shape:
 
 
 def _with_links(rows: Rows, features: Sequence[Feature]) -> Rows:
-    columns = {
-        name: np.array([_link(_own(f), name, -1) for f in features], np.int64)
-        for name in ("parent", "amodal_of")
-    }
-    return replace(rows, **columns)
+    def links(name: str) -> NDArray[np.int64]:
+        return np.array([_link(_own(f), name, -1) for f in features], np.int64)
+
+    return replace(rows, parent=links("parent"), amodal_of=links("amodal_of"))
 
 
 def _own(feature: Feature) -> Mapping[str, Any]:

@@ -196,12 +196,13 @@ def _geometry(
         if geometry is not None and _reads_as(_plain(geometry), mask, frame, crs):
             return geometry, True
     for places in (digits, None):
-        geometry = {"type": "MultiPolygon", "coordinates": _exact(mask, frame, crs, places)}
-        if _reads_as(_plain(geometry), mask, frame, crs):
+        areas = _exact(mask, frame, crs, places)
+        exact = {"type": "MultiPolygon", "coordinates": areas}
+        if _reads_as(_plain(exact), mask, frame, crs):
             break
-    if len(geometry["coordinates"]) == 1:
-        geometry = {"type": "Polygon", "coordinates": geometry["coordinates"][0]}
-    return geometry, drawn is None
+    if len(areas) == 1:
+        exact = {"type": "Polygon", "coordinates": areas[0]}
+    return exact, drawn is None
 
 
 def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:

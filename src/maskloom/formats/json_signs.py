@@ -58,12 +58,12 @@ def _is_sign(sign: int, state: Ints, deepest: int) -> bool:
     near = state[0] <= deepest
     if sign in (91, 123):  # [ {
         state[0] += 1
-        return state[0] <= deepest
+        return bool(state[0] <= deepest)
     if sign in (93, 125):  # ] }
         state[0] -= 1
         state[3] = state[0] < 0
-        return near
-    return near and sign in (44, 58)  # , :
+        return bool(near)
+    return bool(near and sign in (44, 58))  # , :
 
 
 @kernel

@@ -188,7 +188,8 @@ def fresh_fractions(
         nudge: of x and y, at most 0.2 px, to tell apart rows of one class and box.
     """
     shifted = ring + INTO_PIXEL + np.array(nudge)
-    return np.round((shifted / np.array(size[::-1], np.float64)).ravel(), _FRESH_DECIMALS)
+    shares: NDArray[np.float64] = shifted / np.array(size[::-1], np.float64)
+    return shares.ravel().round(_FRESH_DECIMALS)
 
 
 def line_text(row: YoloRow) -> str:
