@@ -71,7 +71,7 @@ def _has(word: int, sign: int) -> bool:
     """Whether one of eight bytes is a sign."""
     apart = word ^ np.uint64(sign) * np.uint64(0x0101010101010101)
     low, high = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-    return ((apart - low) & ~apart & high) != np.uint64(0)
+    return bool(((apart - low) & ~apart & high) != np.uint64(0))
 
 
 @kernel
