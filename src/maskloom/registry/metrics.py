@@ -1,0 +1,40 @@
+"""Names of metrics."""
+
+from __future__ import annotations
+
+from maskloom.registry.entry import Entry
+
+# Scores carry the names that reports carry; they are computed together, not loaded by name.
+_ALL = ("semantic", "instance", "panoptic")
+_PIXELS = "maskloom.metrics.pixels:PixelMetrics"
+_INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
+_PANOPTIC = "maskloom.metrics.panoptic:PanopticMetrics"
+_ONE, _SEGMENTS = ("instance",), ("panoptic",)
+
+METRICS: dict[str, Entry] = {
+    "miou": Entry(_PIXELS, "intersection over union, mean over classes", _ALL),
+    "fwiou": Entry(_PIXELS, "intersection over union, weighted by pixels per class", _ALL),
+    "pixel_accuracy": Entry(_PIXELS, "share of valid pixels with the right class", _ALL),
+    "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _ALL),
+    "dice": Entry(_PIXELS, "Dice, mean over classes", _ALL),
+    "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _ALL),
+    "ap": Entry(_INSTANCES, "average precision, mean over IoU 0.50 to 0.95 and classes", _ONE),
+    "ap50": Entry(_INSTANCES, "average precision at IoU 0.50", _ONE),
+    "ap75": Entry(_INSTANCES, "average precision at IoU 0.75", _ONE),
+    "ap_small": Entry(_INSTANCES, "average precision of objects below 32² px", _ONE),
+    "ap_medium": Entry(_INSTANCES, "average precision of objects of 32² to 96² px", _ONE),
+    "ap_large": Entry(_INSTANCES, "average precision of objects above 96² px", _ONE),
+    "ar1": Entry(_INSTANCES, "average recall with 1 prediction per image and class", _ONE),
+    "ar10": Entry(_INSTANCES, "average recall with 10 predictions per image and class", _ONE),
+    "ar100": Entry(_INSTANCES, "average recall with 100 predictions per image and class", _ONE),
+    "f1_50": Entry(_INSTANCES, "F1 of objects at IoU 0.50", _ONE),
+    "pq": Entry(_PANOPTIC, "panoptic quality: rq × sq of segments, mean over classes", _SEGMENTS),
+    "sq": Entry(_PANOPTIC, "mean IoU of matched segments, mean over classes", _SEGMENTS),
+    "rq": Entry(_PANOPTIC, "F1 of segments at IoU above 0.5, mean over classes", _SEGMENTS),
+    "pq_things": Entry(_PANOPTIC, "panoptic quality over classes of things", _SEGMENTS),
+    "sq_things": Entry(_PANOPTIC, "mean IoU of matched segments of things", _SEGMENTS),
+    "rq_things": Entry(_PANOPTIC, "F1 of segments of things", _SEGMENTS),
+    "pq_stuff": Entry(_PANOPTIC, "panoptic quality over classes of stuff", _SEGMENTS),
+    "sq_stuff": Entry(_PANOPTIC, "mean IoU of matched segments of stuff", _SEGMENTS),
+    "rq_stuff": Entry(_PANOPTIC, "F1 of segments of stuff", _SEGMENTS),
+}
