@@ -97,6 +97,7 @@ def test_maps_are_painted_over_the_ground_in_the_colours_of_their_classes():
     assert len(np.unique(pictures["Truth"].reshape(-1, 3), axis=0)) == 2
     assert len(np.unique(pictures["Prediction"].reshape(-1, 3), axis=0)) == 1
     assert pictures["Truth"].shape[:2] == view.size
+    assert np.array_equal(pictures["Prediction"], view.ground)  # background is left as it is
 
 
 def test_the_frame_is_drawn_inside_the_picture_at_any_border():

@@ -15,7 +15,8 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import ImageError
 from maskloom.report.display import data_uri, fit, to_rgb
 from maskloom.report.drawing import EXTRA, MISSED, error_map, paint_map
-from maskloom.report.gallery import instance_panel, match_objects, semantic_panel
+from maskloom.report.gallery import instance_panel, semantic_panel
+from maskloom.report.pairing import match_objects
 
 TWO = Taxonomy.from_names(["road", "car"])
 
@@ -115,6 +116,11 @@ def test_void_and_background_have_their_own_colours():
     painted = paint_map(np.array([[0, 1, VOID, BACKGROUND]], np.uint8), TWO)
     assert len({tuple(pixel) for pixel in painted[0].tolist()}) == 4
     assert tuple(painted[0, 1].tolist()) == TWO.colors()[1]
+
+
+def test_void_is_striped_so_that_a_grey_class_is_told_apart():
+    painted = paint_map(np.full((12, 12), VOID, np.uint8), TWO)
+    assert len(np.unique(painted.reshape(-1, 3), axis=0)) == 2
 
 
 @given(

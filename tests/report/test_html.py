@@ -11,7 +11,7 @@ import pytest
 from maskloom.core.outcome import Table
 from maskloom.core.report import Confusion, Report
 from maskloom.errors import WriteError
-from maskloom.report.gallery import Panel
+from maskloom.report.gallery import VOID_NAME, Panel
 from maskloom.report.html import render, write_html
 
 
@@ -145,13 +145,97 @@ def test_ten_thousand_samples_make_less_than_five_megabytes():
     assert "scene/09999" in text
 
 
+def many_classes(**scores):
+    """Eight classes that occur and two that occur nowhere."""
+    rows = {
+        f"k{i}": {"name": f"class {i}", "iou": i / 10, "truth_pixels": 9, **scores}
+        for i in range(8)
+    }
+    empty = {"iou": None, "truth_pixels": 0, "predicted_pixels": 0, **dict.fromkeys(scores)}
+    return {**rows, "k8": {"name": "class 8", **empty}, "k9": {"name": "class 9", **empty}}
+
+
+def test_classes_on_neither_side_are_left_out_and_counted():
+    names = tuple(f"class {i}" for i in range(10))
+    matrix = np.diag([5] * 8 + [0] * 2)
+    matrix = np.hstack([matrix, np.zeros((10, 1), np.int64)])
+    confusion = Confusion(matrix, names, (*names, "void"))
+    page = Page(render(Report("t", "semantic", {}, per_class=many_classes(), confusion=confusion)))
+    assert {"class 7", "class 0"} <= set(page.words)
+    assert not {"class 8", "class 9", "void"} & set(page.words)
+    text = " ".join(page.words)
+    assert "2 classes that occur on neither side are left out" in text
+    assert "2 classes on neither side left out" in text
+    cells = [v for t, name, v in page.attributes if t == "td" and name == "class" and v[0] == "h"]
+    assert len(cells) == 64
+
+
+def test_every_class_has_its_colour_whatever_the_pictures_show():
+    colors = {f"k{i}": (i, 2, 3) for i in range(10)}
+    page = Page(render(Report("t", "semantic", {}, per_class=many_classes(), colors=colors)))
+    swatches = [v for t, n, v in page.attributes if t == "i" and n == "style"]
+    assert swatches == [f"background:#{i:02x}0203" for i in range(8)]
+
+
+def test_equals_at_the_bottom_are_counted_not_named():
+    rows = {f"k{i}": {"name": f"class {i}", "pq": float(i > 2)} for i in range(5)}
+    text = render(Report("t", "panoptic", {"pq": 0.4}, per_class=rows))
+    assert "3 of 5 classes share the lowest score (0.000)" in text
+    rows = {f"k{i}": {"name": f"class {i}", "pq": i / 5} for i in range(5)}
+    words = Page(render(Report("t", "panoptic", {"pq": 0.4}, per_class=rows))).words
+    assert any("the weakest class is class 0 (0.000)" in word for word in words)
+    assert words[words.index("Class") :].index("class 0") < words[words.index("Class") :].index(
+        "class 1"
+    )
+
+
+def test_a_wide_class_table_keeps_its_main_scores_and_folds_the_rest():
+    more = dict.fromkeys(("ap", "ap50", "ap_small", "ap_medium", "f1_50", "dice", "accuracy"), 0.5)
+    words = Page(render(Report("t", "instance", {}, per_class=many_classes(**more)))).words
+    head = words[words.index("Class") :]
+    assert head[:6] == ["Class", "AP", "AP50", "Object F1", "IoU", "Dice"]
+    assert "4 more scores of each class" in words
+    assert "AP at 0.50" not in words
+
+
+def test_one_class_has_its_scores_below_one_another():
+    row = {"name": "cell", "ap": 0.5, "ap50": 0.75, "iou": 0.6, "dice": 0.7}
+    words = Page(render(Report("t", "instance", {}, per_class={"cell": row}))).words
+    at = words.index("Scores of cell")
+    assert words[at + 1 : at + 6] == ["Score", "cell", "AP", "0.500", "AP50"]
+
+
+def test_numbers_as_text_stand_right_and_commands_keep_their_words():
+    table = Table(
+        "", ("method", "AP", "command"),
+        [("a", "0.612", "maskloom predict X --out Y"), ("b", "-", "make")],
+    )  # fmt: skip
+    page = Page(render(Report("t", "instance", {}), tables=[table]))
+    assert [v for t, n, v in page.attributes if t == "th" and n == "class"] == ["t"]
+    assert page.tags.count("code") == 2
+    assert {"maskloom", "predict", "--out"} <= set(page.words)
+
+
+def test_links_say_what_they_need(panel):
+    assert "maskloom label PROJECT" not in render(Report("t", "instance", {}), panels=[panel])
+    linked = replace(panel, link="http://127.0.0.1:8471/#/review/1")
+    assert "maskloom label PROJECT" in render(Report("t", "instance", {}), panels=[linked])
+
+
+def test_void_is_striped_in_the_legend_and_no_class_is(panel):
+    grey = replace(panel, legend=(("Sky", (128, 128, 128)), (VOID_NAME, (128, 128, 128))))
+    page = Page(render(Report("t", "semantic", {}), panels=[grey]))
+    sky, void = [v for t, n, v in page.attributes if t == "i" and n == "style"][:2]
+    assert sky == "background:#808080"
+    assert "repeating-linear-gradient" in void
+
+
 @pytest.mark.browser
 def test_a_table_wider_than_the_page_says_so_and_fades_until_its_end_is_seen(report, tmp_path):
     from playwright.sync_api import sync_playwright
 
-    many = {f"score {i}": 0.5 for i in range(24)}
-    rows = {key: {**row, **many} for key, row in report.per_class.items()}
-    write_html(replace(report, per_class=rows, confusion=None, curves=()), tmp_path / "page.html")
+    wide = Table("Many", ("row", *(f"score {i}" for i in range(24))), [("a", *[0.5] * 24)])
+    write_html(replace(report, curves=()), tmp_path / "page.html", tables=[wide])
     state = "s => [s.classList.contains('wide'), s.classList.contains('more')]"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -160,7 +244,7 @@ def test_a_table_wider_than_the_page_says_so_and_fades_until_its_end_is_seen(rep
         for width in (1440, 820):
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.goto((tmp_path / "page.html").as_uri())
-            table = page.get_by_role("region", name="Class table")
+            table = page.get_by_role("region", name="row table")
             assert table.evaluate(state) == [True, True]
             assert "linear-gradient" in table.evaluate("s => getComputedStyle(s).maskImage")
             table.evaluate("s => { s.scrollLeft = 1e6 }")
@@ -168,3 +252,21 @@ def test_a_table_wider_than_the_page_says_so_and_fades_until_its_end_is_seen(rep
             assert table.evaluate(state) == [True, False]
             assert page.evaluate("document.documentElement.scrollWidth") <= width
         browser.close()
+
+
+@pytest.mark.browser
+def test_headings_of_a_small_confusion_matrix_stand_apart(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    names = ("nucleus", "background")
+    report = Report("t", "semantic", {}, confusion=Confusion(np.eye(2, dtype=int), names, names))
+    write_html(report, tmp_path / "page.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto((tmp_path / "page.html").as_uri())
+        boxes = [span.bounding_box() for span in page.locator(".heat thead span").all()]
+        browser.close()
+    assert boxes[0]["x"] + boxes[0]["width"] + 8 <= boxes[1]["x"]

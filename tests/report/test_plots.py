@@ -10,6 +10,7 @@ from PIL import Image
 
 from maskloom.core.report import Curve
 from maskloom.report.plots import charts, nice_ticks, write_curves_png
+from maskloom.report.words import curve_name
 
 
 def points(svg):
@@ -45,6 +46,18 @@ def test_a_long_curve_keeps_its_extremes():
     drawn = [at for line in points(chart.svg) for _, at in line]
     assert len(drawn) < 1000
     assert max(drawn) - min(drawn) > 150
+
+
+def test_lines_of_one_chart_never_look_alike():
+    many = [Curve(str(i), (0.0, 1.0), (0.0, 1.0), "step", "loss") for i in range(12)]
+    (chart,) = charts(many)
+    assert len(set(chart.styles)) == 12
+
+
+def test_logged_columns_have_plain_names():
+    assert [curve_name(n) for n in ("lr", "ce", "val_miou", "own_loss")] == [
+        "learning rate", "classes of pixels (cross-entropy)", "Mean IoU", "own loss",
+    ]  # fmt: skip
 
 
 def test_curves_without_values_draw_nothing(tmp_path):

@@ -119,12 +119,12 @@ def test_the_verdict_is_on_the_score_that_chooses_runs_and_a_worse_run_warns() -
     compared = {"metrics": metrics, "labels": labels, "parent": parent, "notes": []}
     after = Report("t", "instance", {"ap": 0.196, "ap50": 0.330}, per_sample=({"key": "a"},))
     assert comparison_verdict(compared, after) == (
-        "AP at 0.50 fell from 0.370 to 0.330 (-0.040) on the same 1 validation image. "
+        "AP50 fell from 0.370 to 0.330 (-0.040) on the same 1 validation image. "
         "1 of 40 labelled images was changed since unet-1@ab12 was trained, 2 were added, "
         "1 was removed."
     )
     warned = comparison_warning(compared, after, "runs/2")
-    assert warned.startswith("runs/2 is worse than runs/1, which it began from: AP at 0.50")
+    assert warned.startswith("runs/2 is worse than runs/1, which it began from: AP50")
     assert "runs/1 is still there" in warned
     metrics["ap50"]["change"] = 0.0
     assert comparison_warning(compared, after, "runs/2") == ""

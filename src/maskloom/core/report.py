@@ -61,6 +61,7 @@ class Report:
         provenance: data hashes, model hash, conventions, versions, command.
         notes: sentences that a reader must know.
         ranked_by: the per-sample score that orders `worst`.
+        colors: category key → RGB, for drawing; no part of the machine form.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Report:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ranked_by: str = "miou"
+    colors: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def worst(self, n: int) -> list[Mapping[str, Any]]:
         """The n samples with the lowest score, worst first; undefined scores come last."""

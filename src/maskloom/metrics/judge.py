@@ -136,6 +136,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         provenance=_provenance(terms, task, len(pair_up.pairs)),
         notes=(*pair_up.notes, *whole.notes(task)),
         ranked_by=RANKED_BY[task],
+        colors=dict(zip(pair_up.taxonomy.keys, pair_up.taxonomy.colors(), strict=True)),
     )
 
 

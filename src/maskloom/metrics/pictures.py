@@ -20,10 +20,14 @@ from maskloom.core.volumes import plane_of
 from maskloom.errors import DataError, ImageError
 from maskloom.metrics.align import Comparison, Pair, compare
 from maskloom.metrics.judge import Terms
+from maskloom.metrics.large_pictures import LargeSides, is_large, large_panels
 from maskloom.metrics.segments import segment_rows
 from maskloom.report.gallery import Panel, instance_panel, semantic_panel
 from maskloom.store.images import read_image
 from maskloom.store.volumes import read_volume
+
+_WINDOWS = 3
+"""Parts of the first large image that are shown at full resolution; of the others, one."""
 
 
 def error_panels(
@@ -51,45 +55,63 @@ def error_panels(
     taken = {row["key"] for row in low}
     high = [row for row in report.best(best + len(low)) if row["key"] not in taken][:best]
     chosen = [("Worst images", row) for row in low] + [("Best images", row) for row in high]
-    return [
-        _panel(pair_up, pairs[row["key"]], report, row[report.ranked_by], group)
-        for group, row in chosen
-    ]
+    panels: list[Panel] = []
+    windows = _WINDOWS
+    for group, row in chosen:
+        shared = {"taxonomy": pair_up.taxonomy, "score": row[report.ranked_by], "group": group}
+        drawn = _panels(pair_up, pairs[row["key"]], report.task, shared, windows)
+        # The first of the large images has most parts: the page must stay small.
+        windows = 1 if len(drawn) > 1 else windows
+        panels += drawn
+    return panels
 
 
-def _panel(
-    pair_up: Comparison, pair: Pair, report: Report, score: float | None, group: str
-) -> Panel:
+def _panels(
+    pair_up: Comparison, pair: Pair, task: str, shared: dict[str, Any], windows: int
+) -> list[Panel]:
     key = pair.truth.key
     labels = pair_up.labels(pair)
     caption = "" if pair.predicted is not None else "no prediction: scored as empty"
+    if is_large(labels[0].size):
+        sides = LargeSides(
+            _maps(pair_up, labels, key), _rows(pair_up, labels, key, task), task == "panoptic"
+        )
+        return large_panels(pair.truth, caption, sides, windows, shared)
     if len(labels[0].size) == 3:
         labels, image, caption = _worst_plane(pair_up, pair.truth, labels, caption)
     else:
         image = image_of(pair.truth, labels[0].size)
-    shared: dict[str, Any] = {
-        "image": image, "taxonomy": pair_up.taxonomy, "score": score, "group": group
-    }  # fmt: skip
     objects = None
-    if report.task != "semantic":
-        rows = (_objects if report.task == "instance" else _segments)(pair_up, labels, key)
-        # without an object and an image there is no frame to draw in
-        if image is not None or len(rows[0]) or len(rows[1]):
-            objects = instance_panel(key, caption, truth=rows[0], predicted=rows[1], **shared)
-    if objects is not None and report.task == "instance":
-        return objects
-    classes = semantic_panel(
-        key,
-        caption,
-        truth=pair_up.ours.class_map(labels[0], key),
-        predicted=pair_up.theirs.class_map(labels[1], key),
-        **shared,
-    )
+    rows = _rows(pair_up, labels, key, task)
+    # without an object and an image there is no frame to draw in
+    if rows is not None and (image is not None or len(rows[0]) or len(rows[1])):
+        objects = instance_panel(
+            key, caption, image=image, truth=rows[0], predicted=rows[1], **shared
+        )
+    if objects is not None and task == "instance":
+        return [objects]
+    truth, predicted = _maps(pair_up, labels, key)
+    classes = semantic_panel(key, caption, image=image, truth=truth, predicted=predicted, **shared)
     if objects is None:
-        return classes
+        return [classes]
     # What is where is plainest as classes; what was missed or extra, as outlines of segments.
     pictures = (*classes.pictures[:-1], objects.pictures[-1])
-    return replace(classes, pictures=pictures, errors=objects.errors)
+    return [replace(classes, pictures=pictures, errors=objects.errors)]
+
+
+def _maps(
+    pair_up: Comparison, labels: tuple[Labels, Labels], key: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    return pair_up.ours.class_map(labels[0], key), pair_up.theirs.class_map(labels[1], key)
+
+
+def _rows(
+    pair_up: Comparison, labels: tuple[Labels, Labels], key: str, task: str
+) -> tuple[Rows, Rows] | None:
+    """Objects or segments of both sides; None where classes of pixels are judged."""
+    if task == "semantic":
+        return None
+    return (_objects if task == "instance" else _segments)(pair_up, labels, key)
 
 
 def _worst_plane(

@@ -17,6 +17,8 @@ from maskloom.metrics.align import Comparison, Pair
 from maskloom.metrics.count import surest_on_top
 from maskloom.metrics.pictures import image_of
 from maskloom.report.crops import (
+    FAINT,
+    FRAME,
     PREDICTED_COLOR,
     TRUTH_COLOR,
     Closeup,
@@ -27,11 +29,16 @@ from maskloom.report.crops import (
 )
 from maskloom.report.display import RGB
 from maskloom.report.drawing import Color
-from maskloom.report.gallery import Panel, map_legend
+from maskloom.report.gallery import UNPAINTED, Panel, map_legend
 from maskloom.work.progress import track
 
 GROUP = "Worst regions"
-OUTLINES = (("truth", TRUTH_COLOR), ("prediction", PREDICTED_COLOR))
+OUTLINES = (
+    ("truth", TRUTH_COLOR),
+    ("prediction", PREDICTED_COLOR),
+    ("other objects of either side", FAINT),
+)
+FRAMED = ("frame: the region", FRAME)
 
 
 def region_panels(
@@ -82,11 +89,13 @@ class _Scene:
 
     def legend(self, view: Closeup) -> tuple[tuple[str, Color], ...]:
         """What the colours of a close-up mean."""
+        framed_too = () if self.image is None else (FRAMED,)
         if self.maps is None:
-            return OUTLINES
+            return (*OUTLINES, *framed_too)
         x0, y0, x1, y1 = view.window
         seen = tuple(codes_map[y0:y1, x0:x1] for codes_map in self.maps)
-        return map_legend(seen, self.pair_up.taxonomy)
+        painted = (e for e in map_legend(seen, self.pair_up.taxonomy) if e != UNPAINTED)
+        return (*painted, *framed_too)
 
 
 def _panel(scene: _Scene, region: Region, place: int, link: str) -> Panel:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import RowKind, Rows
+from maskloom.core.labels import RowKind, Rows, codes
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.report.display import RGB, shrink, shrink_map, to_rgb
@@ -23,7 +23,8 @@ SIDE = 288
 MARGIN = 0.4
 LEAST = 48
 TRUTH_COLOR, PREDICTED_COLOR = MISSED, EXTRA
-_FAINT: Color = (150, 155, 160)
+FAINT: Color = (150, 155, 160)
+FRAME: Color = (245, 245, 245)
 _DARK = 40
 _PAINT = 0.6
 _GAIN, _WORTHWHILE = 8.0, 1.5
@@ -104,7 +105,7 @@ def object_pictures(
         near = _cropped(rows, view.window)
         concerned = _meet(near.masks, box, view.window)
         picture = outlined(
-            view.ground, near.take(~concerned), [_FAINT] * int((~concerned).sum()), view.scale,
+            view.ground, near.take(~concerned), [FAINT] * int((~concerned).sum()), view.scale,
             fill=0.0,
         )  # fmt: skip
         picture = outlined(
@@ -117,7 +118,7 @@ def object_pictures(
 def map_pictures(
     view: Closeup, truth: NDArray[Any], predicted: NDArray[Any], taxonomy: Taxonomy
 ) -> list[tuple[str, RGB]]:
-    """Both class maps in the taxonomy's colours over the image.
+    """Both class maps in the taxonomy's colours over the image; background is left as it is.
 
     Args:
         view: of `closeup`.
@@ -129,8 +130,11 @@ def map_pictures(
     pictures = []
     for label, codes_map in (("Truth", truth), ("Prediction", predicted)):
         crop = codes_map[y0:y1, x0:x1]
-        painted = _resized(paint_map(shrink_map(crop, _reduced(view)), taxonomy), view.size)
-        mixed = view.ground * (1 - _PAINT) + painted * _PAINT
+        small = shrink_map(crop, _reduced(view))
+        painted = _resized(paint_map(small, taxonomy), view.size)
+        classed = np.repeat((small != codes(small.dtype)[1])[..., None], 3, axis=2)
+        share = _resized(classed.astype(np.uint8) * np.uint8(255), view.size) / 255 * _PAINT
+        mixed = view.ground * (1 - share) + painted * share
         pictures.append((label, np.rint(mixed).astype(np.uint8)))
     return pictures
 
@@ -145,7 +149,7 @@ def framed(view: Closeup, box: tuple[int, int, int, int]) -> RGB:
     height, width = view.size
     x0, y0, x1, y1 = max(x0, 1), max(y0, 1), min(x1, width - 1), min(y1, height - 1)
     out = view.ground.copy()
-    for inset, color in ((-1, (20, 20, 20)), (0, (245, 245, 245)), (1, (245, 245, 245))):
+    for inset, color in ((-1, (20, 20, 20)), (0, FRAME), (1, FRAME)):
         corner, opposite = (x0 + inset, y0 + inset), (x1 - 1 - inset, y1 - 1 - inset)
         cv2.rectangle(out, corner, opposite, color, thickness=1)
     return out

@@ -5,6 +5,7 @@ Which pixels and objects are shown together is `gallery.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ MISSED: Color = (86, 180, 233)
 EXTRA: Color = (230, 159, 0)
 WRONG: Color = (224, 110, 170)
 MATCHED: Color = (30, 190, 140)
-VOID_COLOR: Color = (128, 128, 128)
+VOID_COLOR: Color = (200, 200, 200)
+"""The light stripes of void: classes may be grey, but none is striped."""
+_VOID_DARK: Color = (90, 90, 90)
+_STRIPE = 3
 BACKGROUND_COLOR: Color = (24, 26, 30)
 ERRORS: tuple[tuple[str, Color], ...] = (
     ("missed", MISSED),
@@ -46,13 +50,24 @@ def error_map(truth: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.uint8]
 
 
 def paint_map(codes_map: NDArray[Any], taxonomy: Taxonomy) -> RGB:
-    """A class map in the taxonomy's colours: (H, W, 3)."""
+    """A class map in the taxonomy's colours, void hatched: (H, W, 3)."""
     void, background = codes(codes_map.dtype)
     table = np.zeros((np.iinfo(codes_map.dtype).max + 1, 3), np.uint8)
     table[: len(taxonomy)] = np.array(taxonomy.colors(), np.uint8).reshape(-1, 3)
-    table[void], table[background] = VOID_COLOR, BACKGROUND_COLOR
+    table[background] = BACKGROUND_COLOR
     painted: RGB = table[codes_map]
+    uncounted = codes_map == void
+    if uncounted.any():
+        painted[uncounted] = hatching((codes_map.shape[0], codes_map.shape[1]))[uncounted]
     return painted
+
+
+def hatching(size: tuple[int, int]) -> RGB:
+    """(H, W, 3) of diagonal stripes, light and dark grey: the look of void."""
+    rows, columns = np.arange(size[0])[:, None], np.arange(size[1])[None]
+    light = (rows + columns) // _STRIPE % 2 == 0
+    striped: RGB = np.where(light[..., None], VOID_COLOR, _VOID_DARK).astype(np.uint8)
+    return striped
 
 
 def dimmed(base: RGB | None, size: tuple[int, int]) -> RGB:
@@ -79,6 +94,7 @@ def outlined(
 
     out = picture.copy()
     line = 2 if min(picture.shape[:2]) >= 200 else 1
+    height, width = out.shape[:2]
     for i, color in enumerate(colors):
         # OpenCV's frame has pixel centres at whole numbers; 4 bits of the integer are fraction.
         rings = [
@@ -86,10 +102,41 @@ def outlined(
         ]
         if not rings:
             continue
-        tint = out.copy()
+        # Only the surroundings of the row are copied: there may be thousands of rows.
+        every = np.concatenate(rings) // 16
+        x0, y0 = np.maximum(every.min(axis=0) - 4, 0)
+        x1, y1 = np.minimum(every.max(axis=0) + 6, (width, height))
+        part = np.ascontiguousarray(out[y0:y1, x0:x1])
+        if not part.size:
+            continue
+        rings = [ring - np.array([x0, y0], np.int32) * 16 for ring in rings]
+        tint = part.copy()
         cv2.fillPoly(tint, rings, color, lineType=cv2.LINE_AA, shift=4)
-        out = np.asarray(cv2.addWeighted(tint, fill, out, 1 - fill, 0), np.uint8)
+        part = np.asarray(cv2.addWeighted(tint, fill, part, 1 - fill, 0), np.uint8)
         cv2.polylines(
-            out, rings, isClosed=True, color=color, thickness=line, lineType=cv2.LINE_AA, shift=4
+            part, rings, isClosed=True, color=color, thickness=line, lineType=cv2.LINE_AA, shift=4
         )
+        out[y0:y1, x0:x1] = part
+    return out
+
+
+def marked(picture: RGB, boxes: Sequence[tuple[int, int, int, int]], scale: float) -> RGB:
+    """A copy with numbered frames, light beside dark.
+
+    Args:
+        picture: (h, w, 3), the frame of the boxes times `scale`.
+        boxes: (x0, y0, x1, y1) px.
+        scale: picture pixels per frame pixel.
+    """
+    import cv2
+
+    out = picture.copy()
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.9
+    for number, box in enumerate(boxes, 1):
+        x0, y0, x1, y1 = (round(edge * scale) for edge in box)
+        at = (min(x1 + 4, out.shape[1] - 20), max(y0 + 20, 22))
+        for color, inset, line in (((20, 20, 20), 1, 5), ((245, 245, 245), 0, 2)):
+            corner = (x0 - inset, y0 - inset), (x1 - 1 + inset, y1 - 1 + inset)
+            cv2.rectangle(out, *corner, color, thickness=1)
+            cv2.putText(out, str(number), at, font, size, color, line, cv2.LINE_AA)
     return out

@@ -27,11 +27,16 @@ from maskloom.report.drawing import (
     Color,
     dimmed,
     error_map,
+    hatching,
     outlined,
     paint_map,
 )
+from maskloom.report.pairing import UNCOUNTED, States, match_objects
+from maskloom.report.windows import shrunk_in_bands
 
-UNCOUNTED = 3
+VOID_NAME = "void (not counted)"
+UNPAINTED: tuple[str, Color] = ("background", BACKGROUND_COLOR)
+"""In close-ups background is left as it is, and in no legend."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +52,7 @@ class Panel:
         errors: (meaning, RGB) of the colours in the error picture.
         group: heading under which panels are gathered, e.g. "Worst images".
         link: address of a page that shows more, or empty.
+        full: the pictures are parts of a large image, shown pixel by pixel.
         close: the pictures are close-ups, shown small, side by side with those of other panels.
     """
 
@@ -59,6 +65,7 @@ class Panel:
     group: str = ""
     link: str = ""
     close: bool = False
+    full: bool = False
 
 
 def semantic_panel(
@@ -77,7 +84,8 @@ def semantic_panel(
     Args:
         key: the sample's key.
         caption: one line below.
-        image: (H, W[, C]) of any number type; None leaves it out.
+        image: (H, W[, C]) of any number type, or already of the size of the pictures; None
+            leaves it out.
         truth: (H, W) class map with void and background codes.
         predicted: (H, W) class map; void there, on a valid pixel, is a miss.
         taxonomy: of both maps.
@@ -87,9 +95,12 @@ def semantic_panel(
     Raises:
         ImageError: the sizes differ.
     """
-    _same_size(key, truth.shape, image=image, predicted=predicted)
-    size = fit((truth.shape[0], truth.shape[1]))
-    kinds = error_map(truth, predicted)
+    whole = truth.shape[0], truth.shape[1]
+    size = fit(whole)
+    _same_size(key, whole, predicted=predicted)
+    if image is None or image.shape[:2] != size:
+        _same_size(key, whole, image=image)
+    layer, seen = _error_layer(truth, predicted, size)
     truth, predicted = shrink_map(truth, size), shrink_map(predicted, size)
     base = None if image is None else shrink(to_rgb(image), size)
     pictures = [] if base is None else [("Image", base)]
@@ -97,15 +108,12 @@ def semantic_panel(
         ("Truth", paint_map(truth, taxonomy)),
         ("Prediction", paint_map(predicted, taxonomy)),
     ]
-    # Averaging an RGB error layer keeps errors one pixel wide visible, sampling would drop them.
-    layer = np.array([(0, 0, 0), MISSED, EXTRA, WRONG, (0, 0, 0)], np.uint8)[kinds]
-    weight = np.repeat(((kinds > 0) & (kinds < 4))[..., None], 3, axis=2).astype(np.uint8) * 255
-    alpha = shrink(weight, size).astype(np.float64) / 255
     ground = dimmed(base, size)
-    ground[shrink_map(kinds == 4, size)] = VOID_COLOR
-    mixed = np.clip(ground * (1 - alpha) + shrink(layer, size), 0, 255)
+    uncounted = truth == codes(truth.dtype)[0]
+    ground[uncounted] = hatching(size)[uncounted]
+    mixed = np.clip(ground * (1 - layer[..., 3:] / 255) + layer[..., :3], 0, 255)
     pictures.append(("Errors", mixed.astype(np.uint8)))
-    shown = tuple(ERRORS[i - 1] for i in (1, 2, 3) if (kinds == i).any())
+    shown = tuple(ERRORS[i - 1] for i in (1, 2, 3) if i in seen)
     return Panel(
         key,
         caption,
@@ -115,6 +123,27 @@ def semantic_panel(
         shown,
         group,
     )
+
+
+def _error_layer(
+    truth: NDArray[Any], predicted: NDArray[Any], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], set[int]]:
+    """(h, w, 4) colours of the errors and how much they cover, and which kinds there are.
+
+    Averaging a layer of colours keeps errors one pixel wide visible, sampling would drop them.
+    """
+    table = np.array(
+        [(0, 0, 0, 0), (*MISSED, 255), (*EXTRA, 255), (*WRONG, 255), (0, 0, 0, 0)], np.uint8
+    )
+    seen: set[int] = set()
+
+    def band(y0: int, y1: int) -> NDArray[np.uint8]:
+        kinds = error_map(truth[y0:y1], predicted[y0:y1])
+        seen.update(np.unique(kinds).tolist())
+        colors: NDArray[np.uint8] = table[kinds]
+        return colors
+
+    return shrunk_in_bands(band, (truth.shape[0], truth.shape[1]), size), seen
 
 
 def instance_panel(
@@ -136,7 +165,8 @@ def instance_panel(
     Args:
         key: the sample's key.
         caption: one line below.
-        image: (H, W[, C]) of any number type; None draws on black.
+        image: (H, W[, C]) of any number type, or already of the size of the pictures; None
+            draws on black.
         truth: objects of the sample.
         predicted: objects of the same frame.
         taxonomy: of both; with a single category every object gets a colour of its own.
@@ -147,6 +177,36 @@ def instance_panel(
         ImageError: the image has another size than the masks.
     """
     truth, predicted = (rows.take(rows.kind == RowKind.MASK) for rows in (truth, predicted))
+    return matched_panel(
+        key, caption, image=image, sides=(truth, predicted),
+        states=match_objects(truth, predicted), taxonomy=taxonomy, score=score, group=group,
+    )  # fmt: skip
+
+
+def matched_panel(
+    key: str,
+    caption: str,
+    *,
+    image: NDArray[Any] | None,
+    sides: tuple[Rows, Rows],
+    states: States,
+    taxonomy: Taxonomy,
+    score: float | None = None,
+    group: str = "",
+) -> Panel:
+    """As `instance_panel`, of objects that were matched before, e.g. as wholes before a cut.
+
+    Args:
+        key: the sample's key.
+        caption: one line below.
+        image: as there.
+        sides: masks of truth and prediction.
+        states: of both by `match_objects`.
+        taxonomy: of both.
+        score: shown beside the key.
+        group: heading of the panels it belongs to.
+    """
+    truth, predicted = sides
     frame = _frame(key, image, (truth, predicted))
     size = fit(frame)
     scale = size[1] / frame[1]
@@ -154,7 +214,7 @@ def instance_panel(
     pictures = [] if image is None else [("Image", base)]
     for label, rows in (("Truth", truth), ("Prediction", predicted)):
         pictures.append((label, outlined(base, rows, _row_colors(rows, taxonomy), scale)))
-    true_state, state = match_objects(truth, predicted)
+    true_state, state = states
     lost, counted = (true_state == 0) | (true_state == 2), state != UNCOUNTED
     pen = {0: MISSED, 1: MATCHED, 2: WRONG}
     errors = dimmed(None if image is None else base, size)
@@ -169,35 +229,9 @@ def instance_panel(
     return Panel(key, caption, score, tuple(pictures), legend, shown, group)
 
 
-def match_objects(truth: Rows, predicted: Rows) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """State of each object on both sides: 0 alone, 1 matched, 2 wrong class, 3 not counted.
-
-    Predictions are taken by falling score, unscored ones by falling area, first among truth of
-    their category, then among the rest; a match needs an IoU of 0.5. Crowds, and predictions
-    left alone of which half and more lies in a crowd, are not counted.
-    """
-    true_state = np.where(truth.crowd, UNCOUNTED, 0).astype(np.int8)
-    state = np.zeros(len(predicted), np.int8)
-    if not len(truth) or not len(predicted):
-        return true_state, state
-    iou = truth.masks.iou(predicted.masks)
-    order = np.lexsort((-predicted.masks.areas, -np.nan_to_num(predicted.score, nan=-1.0)))
-    for code in (1, 2):
-        for p in order[state[order] == 0]:
-            same = truth.category == predicted.category[p]
-            free = np.where((true_state == 0) & (same if code == 1 else ~same), iou[:, p], 0.0)
-            best = int(free.argmax())
-            if free[best] >= 0.5:
-                true_state[best] = state[p] = code
-    if truth.crowd.any():
-        shared = truth.masks[truth.crowd].intersections(predicted.masks).max(axis=0)
-        state[(state == 0) & (2 * shared >= np.maximum(predicted.masks.areas, 1))] = UNCOUNTED
-    return true_state, state
-
-
 def _frame(key: str, image: NDArray[Any] | None, sides: tuple[Rows, Rows]) -> tuple[int, int]:
     frames = {(int(h), int(w)) for rows in sides for h, w in rows.masks.sizes}
-    if image is not None:
+    if image is not None and image.shape[:2] not in {fit(frame) for frame in frames}:
         frames.add((image.shape[0], image.shape[1]))
     if len(frames) != 1:
         raise ImageError(
@@ -234,9 +268,9 @@ def map_legend(maps: tuple[NDArray[Any], ...], taxonomy: Taxonomy) -> tuple[tupl
         void, background = codes(array.dtype)
         for value in np.unique(array).tolist():
             if value == void:
-                names[-1] = ("void (not counted)", VOID_COLOR)
+                names[-1] = (VOID_NAME, VOID_COLOR)
             elif value == background:
-                names[-2] = ("background", BACKGROUND_COLOR)
+                names[-2] = UNPAINTED
             elif value < len(taxonomy):
                 used.add(value)
     colors = taxonomy.colors()

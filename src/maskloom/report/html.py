@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -22,9 +24,10 @@ from maskloom.core.report import Report
 from maskloom.report import pagedata
 from maskloom.report.display import data_uri
 from maskloom.report.gallery import Panel
+from maskloom.report.heat import heat
 from maskloom.report.pagedata import PageCell, PageRow, PageTable
 from maskloom.report.plots import charts
-from maskloom.report.words import ranking
+from maskloom.report.words import meaning, ranking
 from maskloom.report.words import verdict as verdict_of
 from maskloom.store.files import atomic_write_bytes
 from maskloom.version import __version__
@@ -44,6 +47,11 @@ _SCRIPT = (
     "addEventListener('scroll',edges,{capture:true,passive:true});"
     "addEventListener('resize',edges);addEventListener('toggle',edges,true);edges()"
 )
+
+
+_NUMBER = re.compile(r"[-–]|[-+–]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?")
+_CODE = frozenset({"command"})
+"""Columns whose cells are to be copied into a terminal."""
 
 
 def write_html(
@@ -84,18 +92,20 @@ def render(
     """The text that `write_html` writes."""
     legend = pagedata.legend(panels, report)
     large, rest = pagedata.scores(report)
+    by = ranking(report)
     digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     page: str = _template().render(
         title=report.title,
         verdict=verdict or verdict_of(report),
         facts=list((facts or {}).items()),
         large=large,
-        ranked=ranking(report) is not None,
+        ranked=None if by is None else meaning(by).label,
+        absent=pagedata.left_out(report),
         rest=rest,
-        classes=pagedata.class_table(report, dict(legend)),
+        classes=pagedata.class_tables(report, dict(legend)),
         slices=pagedata.named_table((str(k), v) for k, v in report.per_slice.items()),
         samples=pagedata.named_table((str(row["key"]), row) for row in report.per_sample),
-        heat=None if report.confusion is None else pagedata.heat(report.confusion),
+        heat=None if report.confusion is None else heat(report.confusion),
         charts=charts(report.curves),
         tables=[_page_table(table) for table in tables],
         groups=[_group(name, list(part)) for name, part in groupby(panels, lambda p: p.group)],
@@ -131,11 +141,15 @@ def _style() -> str:
 
 
 def _page_table(table: Table) -> dict[str, object]:
+    columns = [str(column) for column in table.columns] or [""]
     rows = []
     for row in table.rows:
         first, *others = [pagedata.cell(value) for value in row] or [PageCell("")]
-        rows.append(PageRow(first.text, tuple(others)))
-    columns = [str(column) for column in table.columns] or [""]
+        cells = (
+            replace(cell, words=cell.words and not _NUMBER.fullmatch(cell.text), code=name in _CODE)
+            for cell, name in zip(others, columns[1:], strict=False)
+        )
+        rows.append(PageRow(first.text, tuple(cells)))
     body = PageTable(tuple((column, "") for column in columns[1:]), tuple(rows))
     return {"title": table.title, "head": columns[0], "body": body, "note": table.note}
 
@@ -157,8 +171,10 @@ def _group(name: str, panels: list[Panel]) -> dict[str, object]:
             ],
             "errors": [(text, pagedata.css(color)) for text, color in panel.errors],
             "link": panel.link,
+            "full": panel.full,
         }
         for panel in panels
     ]
     close = all(panel.close for panel in panels)
-    return {"name": name or "Images", "panels": shown, "close": close}
+    linked = any(panel.link for panel in panels)
+    return {"name": name or "Images", "panels": shown, "close": close, "linked": linked}

@@ -8,41 +8,57 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from maskloom.core.report import Confusion, Report
+from maskloom.core.report import Report
 from maskloom.report.drawing import Color
-from maskloom.report.gallery import Panel
-from maskloom.report.words import Meaning, headline, meaning, ranking
+from maskloom.report.gallery import VOID_NAME, Panel
+from maskloom.report.words import Meaning, headline, meaning, ranked_classes, ranking
 
 _NAMED = ("key", "name", "kind", "color", "void", "reason")
-_FIRST = (
-    *("miou", "iou", "dice", "precision", "recall", "accuracy"),
-    *("ap", "ap50", "ap75", "pq", "sq", "rq"),
+_FAMILIES = (
+    ("miou", "iou", "dice", "precision", "recall", "accuracy"),
+    ("ap", "ap50", "ap75", "f1_50"),
+    ("pq", "sq", "rq"),
 )
-_CONFUSED = 12
+_MAIN = frozenset({
+    "iou", "dice", "ap", "ap50", "ap75", "f1_50", "pq", "sq", "rq",
+    "truth_objects", "predicted_objects", "tp", "fp", "fn",
+})  # fmt: skip
+_COUNTS = (
+    *("truth_pixels", "predicted_pixels", "truth_objects", "predicted_objects"),
+    *("tp", "fp", "fn"),
+)
+_FITTING = 8
+"""Columns of scores that a page has room for."""
+_TURNED = 3
+"""Up to so many classes stand side by side, with their scores below one another."""
+VOID_CSS = "repeating-linear-gradient(135deg, #5a5a5a 0 2px, #c8c8c8 2px 4px)"
 
 
 @dataclass(frozen=True, slots=True)
 class PageCell:
-    """One cell: its text, the share of its bar (None: no bar), what hovering says, if words."""
+    """One cell: its text, the share of its bar (None: no bar), hover text; if words, if code."""
 
     text: str
     share: float | None = None
     title: str = ""
     words: bool = False
+    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """One row of a table: its name, its class colour if there is one, its cells."""
+    """One row of a table: its name, its cells, its class colour and hover text if there are any."""
 
     name: str
     cells: tuple[PageCell, ...]
     color: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +88,6 @@ class PageScore:
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HeatCell:
-    """Share of the row in tenths (0..10), its percentage as text, its count as hover text."""
-
-    level: int
-    text: str
-    title: str
-    diagonal: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Heat:
-    """A confusion matrix for the page; `mixed` lists its largest confusions."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    mixed: PageTable
-    tall: bool
-    dense: bool
-
-
 def scores(report: Report) -> tuple[list[PageScore], list[PageScore]]:
     """The scores to print large, and the others."""
     large = headline(report)
@@ -100,20 +95,57 @@ def scores(report: Report) -> tuple[list[PageScore], list[PageScore]]:
     return [_score(report, n) for n in large], [_score(report, n) for n in rest]
 
 
-def class_table(report: Report, colors: Mapping[str, str]) -> PageTable | None:
-    """Per-class scores, lowest first; undefined ones come last."""
-    if not report.per_class:
-        return None
+def class_tables(report: Report, colors: Mapping[str, str]) -> list[PageTable]:
+    """Per-class scores, lowest first; classes that occur on neither side are left out.
+
+    Args:
+        report: whose classes.
+        colors: class name → CSS colour, of classes for which the report has none.
+
+    Returns:
+        no table without classes; one of few classes is turned, so that it fits the page; the
+        less important columns of a wide one come as a second table.
+    """
     by = ranking(report)
-    rows = sorted(report.per_class.items(), key=lambda item: _rank(item[1].get(by) if by else None))
-    columns = sorted(_columns(row for _, row in rows), key=lambda name: name != by)
-    return PageTable(
-        tuple((meaning(c).label, meaning(c).sentence) for c in columns),
-        tuple(
-            _row(str(row.get("name", key)), row, columns, _class_color(row, key, colors))
-            for key, row in rows
-        ),
-    )
+    rows = [item for item in ranked_classes(report) if not absent(item[1])]
+    if not rows:
+        return []
+    columns = _columns((row for _, row in rows), by)
+    if len(rows) <= _TURNED and len(columns) > _TURNED:
+        return [_turned(rows, columns)]
+    parts = [columns]
+    if len(columns) > _FITTING:
+        parts = [[c for c in columns if c in _MAIN], [c for c in columns if c not in _MAIN]]
+    shown = {key: _class_color(report, row, key, colors) for key, row in rows}
+    return [
+        PageTable(
+            tuple((meaning(c).label, meaning(c).sentence) for c in part),
+            tuple(_row(str(row.get("name", key)), row, part, shown[key]) for key, row in rows),
+        )
+        for part in parts
+        if part
+    ]
+
+
+def absent(row: Mapping[str, Any]) -> bool:
+    """Whether a class has pixels or objects on neither side."""
+    counts = [row[name] for name in _COUNTS if name in row]
+    return bool(counts) and not any(counts)
+
+
+def left_out(report: Report) -> int:
+    """How many classes occur on neither side."""
+    return sum(absent(row) for row in report.per_class.values())
+
+
+def _turned(rows: Sequence[tuple[str, Mapping[str, Any]]], columns: Sequence[str]) -> PageTable:
+    """A row per score, a column per class."""
+    body = []
+    for column in columns:
+        about = meaning(column)
+        cells = tuple(cell(r.get(column), about, str(r.get("reason", ""))) for _, r in rows)
+        body.append(PageRow(about.label, cells, title=about.sentence))
+    return PageTable(tuple((str(row.get("name", key)), "") for key, row in rows), tuple(body))
 
 
 def named_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> PageTable | None:
@@ -128,25 +160,14 @@ def named_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> PageTable | No
     )
 
 
-def heat(confusion: Confusion) -> Heat:
-    """Rows as shares of the truth, with counts for hovering."""
-    matrix = np.asarray(confusion.matrix, dtype=np.int64)
-    totals = matrix.sum(axis=1)
-    rows = []
-    for i, name in enumerate(confusion.rows):
-        cells = tuple(
-            _heat_cell(int(matrix[i, j]), int(totals[i]), (name, confusion.columns[j]))
-            for j in range(len(confusion.columns))
-        )
-        rows.append((name, cells))
-    n = len(confusion.columns)
-    return Heat(confusion.columns, tuple(rows), _mixed(confusion), n > 6, n > 12)
-
-
 def legend(panels: Sequence[Panel], report: Report) -> list[tuple[str, str]]:
     """(name, CSS colour) of every class that a picture shows, in the report's order of classes."""
     order = {str(row.get("name", key)): i for i, (key, row) in enumerate(report.per_class.items())}
-    shown = {name: css(color) for panel in panels for name, color in panel.legend}
+    shown = {
+        name: VOID_CSS if name == VOID_NAME else css(color)
+        for panel in panels
+        for name, color in panel.legend
+    }
     return sorted(shown.items(), key=lambda item: order.get(item[0], len(order)))
 
 
@@ -203,14 +224,16 @@ def _score(report: Report, name: str) -> PageScore:
 _LONG = frozenset({"ar1", "ar10"})
 
 
-def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def _columns(rows: Iterable[Mapping[str, Any]], by: str | None = None) -> list[str]:
+    """The scores of some rows, that which ranks them first, then its relatives."""
     present = list(
         dict.fromkeys(
             name for row in rows for name in row if name not in _NAMED and name not in _LONG
         )
     )
-    first = [name for name in _FIRST if name in present]
-    return [*first, *(name for name in present if name not in first)]
+    kin = next((family for family in _FAMILIES if by in family), ())
+    first = [name for name in (*kin, *chain(*_FAMILIES)) if name in present]
+    return list(dict.fromkeys((*first, *present)))
 
 
 def _row(name: str, row: Mapping[str, Any], columns: Sequence[str], color: str = "") -> PageRow:
@@ -218,42 +241,8 @@ def _row(name: str, row: Mapping[str, Any], columns: Sequence[str], color: str =
     return PageRow(name, tuple(cell(row.get(c), meaning(c), why) for c in columns), color)
 
 
-def _rank(value: Any) -> tuple[bool, float]:
-    return value is None, 0.0 if value is None else float(value)
-
-
-def _class_color(row: Mapping[str, Any], key: str, colors: Mapping[str, str]) -> str:
-    own = row.get("color")
-    if isinstance(own, list | tuple) and len(own) == 3:
-        return css((own[0], own[1], own[2]))
-    return colors.get(str(row.get("name", key)), "")
-
-
-def _heat_cell(count: int, total: int, names: tuple[str, str]) -> HeatCell:
-    share = count / total if total else 0.0
-    percent = 100 * share
-    text = "" if count == 0 else "<1" if percent < 0.5 else f"{percent:.0f}"
-    title = f"{names[0]} → {names[1]}: {count:,} px, {percent:.2f} % of {names[0]}"
-    return HeatCell(round(10 * share), text, title, names[0] == names[1])
-
-
-def _mixed(confusion: Confusion) -> PageTable:
-    matrix = np.asarray(confusion.matrix, dtype=np.int64)
-    wrong = [
-        (int(matrix[i, j]), i, j)
-        for i, j in zip(*np.nonzero(matrix), strict=True)
-        if confusion.rows[i] != confusion.columns[j]
-    ]
-    totals = matrix.sum(axis=1)
-    rows = tuple(
-        PageRow(
-            confusion.rows[i],
-            (
-                PageCell(confusion.columns[j], words=True),
-                PageCell(f"{count:,}"),
-                PageCell(f"{count / totals[i]:.3f}", count / int(totals[i])),
-            ),
-        )
-        for count, i, j in sorted(wrong, key=lambda w: (-w[0], w[1], w[2]))[:_CONFUSED]
-    )
-    return PageTable((("Predicted as", ""), ("Pixels", ""), ("Share of truth", "")), rows)
+def _class_color(
+    report: Report, row: Mapping[str, Any], key: str, colors: Mapping[str, str]
+) -> str:
+    own = report.colors.get(key)
+    return css(own) if own else colors.get(str(row.get("name", key)), "")

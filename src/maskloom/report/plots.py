@@ -18,7 +18,7 @@ from maskloom.store.files import atomic_write_bytes
 WIDTH, HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 38
 _MAX_POINTS = 400
-COLORS = 6
+COLORS = 8
 
 Point = tuple[float, float]
 Place = Callable[[Point], Point]
@@ -30,14 +30,16 @@ class Chart:
 
     Args:
         title: what the y axis shows.
-        lines: names in the order of their colours 1, 2, ...; the colours repeat after `COLORS`.
+        lines: names in their order.
         svg: inline markup, `currentColor` and CSS classes only.
+        styles: CSS classes of each line: its colour, and dashes after the first `COLORS`.
         last: the last finite value of each line, as text.
     """
 
     title: str
     lines: tuple[str, ...]
     svg: Markup
+    styles: tuple[str, ...]
     last: tuple[str, ...]
 
 
@@ -130,7 +132,7 @@ def _chart(group: list[Curve]) -> Chart:
         return round(x, 1), round(HEIGHT - _BOTTOM - y * (HEIGHT - _TOP - _BOTTOM), 1)
 
     parts = [_grid(x_ticks, y_ticks, place, left), _axis_name(group[0].x_label)]
-    parts += [_line(curve, i % COLORS + 1, place) for i, curve in enumerate(group)]
+    parts += [_line(curve, _look(i), place) for i, curve in enumerate(group)]
     names = tuple(curve.name for curve in group)
     label = escape(f"{title}: {', '.join(names)}")
     svg = (
@@ -139,7 +141,7 @@ def _chart(group: list[Curve]) -> Chart:
         + "</svg>"
     )
     last = tuple(_number(_points(curve)[-1][1]) for curve in group)
-    return Chart(title, names, Markup(svg), last)
+    return Chart(title, names, Markup(svg), tuple(map(_look, range(len(group)))), last)
 
 
 def _grid(x_ticks: list[float], y_ticks: list[float], place: Place, left: float) -> str:
@@ -163,11 +165,16 @@ def _axis_name(text: str) -> str:
     return f'<text class="axis" x="{x}" y="{HEIGHT - 5}" text-anchor="middle">{escape(text)}</text>'
 
 
-def _line(curve: Curve, color: int, place: Place) -> str:
+def _look(place: int) -> str:
+    """CSS classes that tell a line from every other of its chart."""
+    return f"k{place % COLORS + 1}" + (" dashed" if place // COLORS % 2 else "")
+
+
+def _line(curve: Curve, look: str, place: Place) -> str:
     points = _points(curve)
     if len(points) == 1:
         x, y = place(points[0])
-        return f'<circle class="dot k{color}" cx="{x}" cy="{y}" r="3"/>'
+        return f'<circle class="dot {look}" cx="{x}" cy="{y}" r="3"/>'
     pieces: list[list[Point]] = [[]]
     for x, y in _thinned(curve):
         if math.isfinite(x) and math.isfinite(y):
@@ -175,7 +182,7 @@ def _line(curve: Curve, color: int, place: Place) -> str:
         elif pieces[-1]:
             pieces.append([])
     return "".join(
-        f'<polyline class="line k{color}" points="'
+        f'<polyline class="line {look}" points="'
         + " ".join(f"{x},{y}" for x, y in map(place, piece))
         + '"/>'
         for piece in pieces

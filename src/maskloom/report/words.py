@@ -6,8 +6,9 @@ entry here is still shown, under its own name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from maskloom.core.report import Report
 
@@ -75,8 +76,8 @@ MEANINGS: dict[str, Meaning] = {
         "Precision of ranked objects over all recalls, averaged over overlap "
         "thresholds from 0.50 to 0.95.",
     ),
-    "ap50": Meaning("AP at 0.50", "As AP, but an overlap of one half already counts as found."),
-    "ap75": Meaning("AP at 0.75", "As AP, for objects that overlap by at least three quarters."),
+    "ap50": Meaning("AP50", "As AP, but an overlap of one half already counts as found."),
+    "ap75": Meaning("AP75", "As AP, for objects that overlap by at least three quarters."),
     "ap_small": Meaning("AP, small objects", "AP of objects below 32 × 32 pixels."),
     "ap_medium": Meaning("AP, medium objects", "AP of objects from 32 × 32 to 96 × 96 pixels."),
     "ap_large": Meaning("AP, large objects", "AP of objects above 96 × 96 pixels."),
@@ -132,6 +133,21 @@ MEANINGS: dict[str, Meaning] = {
     "extra": Meaning("Extra", "", "count", "low"),
 }
 
+CURVES: dict[str, str] = {
+    "lr": "learning rate",
+    "loss": "sum of all",
+    "ce": "classes of pixels (cross-entropy)",
+    "dice": "overlap of classes (Dice)",
+    "distance": "distance to the objects' rims",
+    "object": "object or not, of proposals",
+    "anchor": "boxes of proposals",
+    "class": "classes of objects",
+    "box": "boxes of objects",
+    "mask": "masks of objects",
+    "semantic": "classes of pixels (cross-entropy)",
+}
+"""What the logged columns of a training are called; of `val_...` it is the name of the score."""
+
 HEADLINES: dict[str, tuple[str, ...]] = {
     "semantic": ("miou", "dice", "pixel_accuracy", "boundary_iou", "mean_accuracy"),
     "instance": ("ap", "ap50", "ap75", "f1_50", "aji", "pq"),
@@ -145,6 +161,13 @@ def meaning(name: str) -> Meaning:
     return MEANINGS.get(name) or Meaning(name.replace("_", " "))
 
 
+def curve_name(column: str) -> str:
+    """What a logged column of a training is called."""
+    if column.startswith("val_"):
+        return meaning(column.removeprefix("val_")).label
+    return CURVES.get(column, column.replace("_", " "))
+
+
 def headline(report: Report, n: int = 4) -> list[str]:
     """Names of the up to `n` scores to show large, the task's own first."""
     first = [m for m in HEADLINES.get(report.task, ()) if m in report.metrics]
@@ -155,6 +178,17 @@ def ranking(report: Report) -> str | None:
     """The score that orders the class table: the task's own or `iou`, if any class has it."""
     names = (*HEADLINES.get(report.task, ())[:1], *RANKING)
     return next((n for n in names if any(n in row for row in report.per_class.values())), None)
+
+
+def ranked_classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
+    """(key, row) of the classes, lowest score first, equals by name, undefined ones last."""
+    by = ranking(report)
+
+    def order(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, float, str]:
+        score = item[1].get(by) if by else None
+        return score is None, float(score or 0.0), str(item[1].get("name", item[0]))
+
+    return sorted(report.per_class.items(), key=order) if by else list(report.per_class.items())
 
 
 def verdict(report: Report) -> str:
@@ -170,17 +204,24 @@ def verdict(report: Report) -> str:
     counted = len(report.per_sample)
     if counted:
         parts[0] += f" over {counted:,} {'image' if counted == 1 else 'images'}"
-    by = ranking(report)
-    scored = [
-        (r[by], str(r.get("name", k)))
-        for k, r in report.per_class.items()
-        if by and r.get(by) is not None
-    ]
-    if len(scored) > 1:
-        score, name = min(scored)
-        parts.append(f"the weakest class is {name} ({score:.3f})")
+    parts += _weakest(report)
     low = report.worst(1)[0].get(report.ranked_by) if counted > 1 else None
     if low is not None and low < 1:
         unit = "" if report.ranked_by == names[0] else f"{meaning(report.ranked_by).label} "
         parts.append(f"the weakest image is {report.worst(1)[0]['key']} ({unit}{low:.3f})")
     return "; ".join(parts) + "."
+
+
+def _weakest(report: Report) -> list[str]:
+    """What to say of the class at the top of the table, if there are several."""
+    by = ranking(report)
+    scored = [(k, row) for k, row in ranked_classes(report) if by and row.get(by) is not None]
+    if by is None or len(scored) < 2:
+        return []
+    key, row = scored[0]
+    equals = sum(other[by] == row[by] for _, other in scored)
+    if equals == len(scored):
+        return []
+    if equals > 1:
+        return [f"{equals} of {len(scored)} classes share the lowest score ({row[by]:.3f})"]
+    return [f"the weakest class is {row.get('name', key)} ({row[by]:.3f})"]

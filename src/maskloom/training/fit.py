@@ -20,6 +20,7 @@ from maskloom.core.run import Run
 from maskloom.errors import CheckpointError, UsageError
 from maskloom.models import checkpoint
 from maskloom.report.plots import write_curves_png
+from maskloom.report.words import curve_name
 from maskloom.store.files import atomic_file, atomic_write_bytes
 from maskloom.training.beginning import Beginning
 from maskloom.training.loop import Loop, Sinks
@@ -32,7 +33,7 @@ from maskloom.work import progress
 _UNDRAWN = frozenset({
     "step", "seconds", "val_score", "val_tie", "val_fwiou", "val_mean_accuracy",
     "val_dice_per_sample", "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1",
-    "val_ar10", "val_ar100",
+    "val_ar10", "val_ar100", "val_sq_things", "val_rq_things", "val_sq_stuff", "val_rq_stuff",
 })  # fmt: skip
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -96,7 +97,7 @@ def training_curves(columns: dict[str, list[float]]) -> tuple[Curve, ...]:
         points = [(x, y) for x, y in zip(steps, values, strict=True) if math.isfinite(y)]
         if points:
             x, y = zip(*points, strict=True)
-            curves.append(Curve(name, x, y, x_label="step", y_label=_y_label(name)))
+            curves.append(Curve(curve_name(name), x, y, "step", _y_label(name)))
     return tuple(curves)
 
 
