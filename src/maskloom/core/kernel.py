@@ -52,3 +52,14 @@ def _load_word(_context: Any, line: Any, _index: Any) -> Any:
 
 load_word = cast("Callable[[Bytes, int], int]", intrinsic(_load_word))
 """Eight bytes of a byte line from an index on as one uint64; a numpy view must be aligned."""
+
+
+def _first_bit(_context: Any, word: Any) -> Any:  # noqa: ARG001
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+first_bit = cast("Callable[[Any], int]", intrinsic(_first_bit))
+"""Place of the lowest bit of a uint64 that is set; 64 where none is."""

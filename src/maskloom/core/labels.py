@@ -76,6 +76,19 @@ class Geometry:
     rule: str
 
 
+_DEFAULTS: dict[str, tuple[Any, Any]] = {
+    "kind": (np.uint8, 0),
+    "score": (np.float64, np.nan),
+    "crowd": (np.bool_, False),
+    "z_order": (np.int32, 0),
+    "plane": (np.int32, 0),
+    "track": (np.int64, -1),
+    "parent": (np.int64, -1),
+    "amodal_of": (np.int64, -1),
+}
+"""Columns of `Rows` that need not be given, but for `instance`, which counts from 1."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """N annotations as columns; make them with `Rows.make`.
@@ -126,21 +139,17 @@ class Rows:
             DataError: a column has another length than the masks.
         """
         n = len(masks)
-        defaults: dict[str, tuple[Any, Any]] = {
-            "instance": (np.int64, np.arange(1, n + 1)),
-            "kind": (np.uint8, np.zeros(n)),
-            "score": (np.float64, np.full(n, np.nan)),
-            "crowd": (np.bool_, np.zeros(n)),
-            "z_order": (np.int32, np.zeros(n)),
-            "plane": (np.int32, np.zeros(n)),
-            "track": (np.int64, np.full(n, -1)),
-            "parent": (np.int64, np.full(n, -1)),
-            "amodal_of": (np.int64, np.full(n, -1)),
-        }
         values: dict[str, Any] = {
-            name: np.ascontiguousarray(columns.pop(name, default), dtype=dtype)
-            for name, (dtype, default) in defaults.items()
+            name: np.ascontiguousarray(columns.pop(name), dtype=dtype)
+            if name in columns
+            else np.full(n, default, dtype)
+            for name, (dtype, default) in _DEFAULTS.items()
         }
+        values["instance"] = (
+            np.ascontiguousarray(columns.pop("instance"), np.int64)
+            if "instance" in columns
+            else np.arange(1, n + 1, dtype=np.int64)
+        )
         lists: dict[str, Any] = {name: tuple(value) for name, value in columns.items()}
         rows = cls(masks, np.ascontiguousarray(category, np.int32), **values, **lists)
         for name in ("category", *values, *(k for k, v in lists.items() if v)):

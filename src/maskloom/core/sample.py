@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+_PLAIN = re.compile(r"((?:[\w-]+/)*[\w-]+)\.\w+")
 SampleKind = Literal["image", "frame", "slide", "raster", "volume"]
 
 
@@ -64,5 +66,8 @@ class Sample:
 
 def sample_key(relative: Path | str) -> str:
     """The key of an image: its path below the data's root, without suffix, `/` between folders."""
+    # The usual name of a hundred thousand images needs no path to be taken apart.
+    if isinstance(relative, str) and (plain := _PLAIN.fullmatch(relative)):
+        return plain[1]
     path = Path(relative)
     return path.with_suffix("").as_posix()

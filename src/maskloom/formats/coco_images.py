@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -85,11 +86,9 @@ def found_image(
 
 def _file(folder: Path, name: str) -> Path | None:
     """The file of a name below a folder; a name too long for the disk is no file."""
-    path = folder / name.replace("\\", "/")
-    try:
-        return path if path.is_file() else None
-    except OSError:
-        return None
+    name = name.replace("\\", "/")
+    # Text is tested before a path is made of it: most folders do not have the image.
+    return folder / name if os.path.isfile(f"{folder}/{name}") else None  # noqa: PTH113
 
 
 def _parts(name: str) -> list[str]:

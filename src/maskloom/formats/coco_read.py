@@ -24,7 +24,8 @@ from maskloom.formats.maps import check_size, size_of
 INTERPRETED = frozenset(
     {"image_id", "category_id", "segmentation", "iscrowd", "score", "attributes"}
 )
-
+# An enumeration is slow to name a hundred thousand times.
+_MASK, _BOX = int(RowKind.MASK), int(RowKind.BOX)
 
 Decode = Callable[[CocoFile, int, Mapping[int, int], Sample], Labels]
 
@@ -185,13 +186,9 @@ def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample:
     rows = Rows.make(
         _masks(own, geometry, size, f"{file.path}: image {image_id}"),
         np.array([positions[a["category_id"]] for a in own], np.int32),
-        kind=np.array(
-            [RowKind.MASK if a.get("segmentation") else RowKind.BOX for a in own], np.uint8
-        ),
-        score=np.array(
-            [math.nan if a.get("score") is None else a["score"] for a in own], np.float64
-        ),
-        crowd=np.array([bool(a.get("iscrowd", 0)) for a in own]),
+        kind=[_MASK if a.get("segmentation") else _BOX for a in own],
+        score=[math.nan if a.get("score") is None else a["score"] for a in own],
+        crowd=[bool(a.get("iscrowd", 0)) for a in own],
         attributes=_optional(
             a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own
         ),
@@ -233,14 +230,18 @@ def _masks(
     """One mask per annotation, in order; a box without a mask is empty."""
     drawn = [i for i, a in enumerate(own) if not isinstance(a.get("segmentation"), dict)]
     coded = [i for i, a in enumerate(own) if isinstance(a.get("segmentation"), dict)]
+    parts = []
     try:
-        parts = [
-            Masks.from_polygons([_parts(geometry[i]) for i in drawn], size, rule="coco"),
-            Masks.from_coco([own[i]["segmentation"] for i in coded]),
-        ]
+        if drawn:
+            polygons = [_parts(geometry[i]) for i in drawn]
+            parts.append(Masks.from_polygons(polygons, size, rule="coco"))
+        if coded:
+            parts.append(Masks.from_coco([own[i]["segmentation"] for i in coded]))
     except MaskError as error:
         raise FormatError(error.what, where=where, seen=error.seen) from error
-    both = Masks.concatenate([p for p in parts if len(p)])
+    if len(parts) == 1:
+        return parts[0]
+    both = Masks.concatenate(parts)
     order = np.empty(len(own), np.int64)
     order[drawn + coded] = np.arange(len(own))
     return both[order]

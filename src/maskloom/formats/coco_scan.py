@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskloom.core.kernel import Bytes, Ints, kernel, wide
+from maskloom.core.kernel import Bytes, Ints, first_bit, kernel, load_word, wide
 
 IMAGE, CATEGORY, ID, CROWD = 0, 1, 2, 3
 """Columns of whole numbers that are told for each annotation."""
@@ -179,8 +179,31 @@ def _digits(text: Bytes, i: int) -> int:
 
 
 @kernel
+def _short_number(text: Bytes, i: int) -> int:
+    """Behind a number of up to seven digits and point, all looked at once; i for any other."""
+    if i + 8 > text.size:
+        return i
+    apart = load_word(text, i) ^ np.uint64(0x3030303030303030)
+    low, high = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
+    # A byte's high bit is set where it is no digit: ten and more after the subtraction.
+    other = (((apart & low) + np.uint64(0x7676767676767676)) | apart) & high
+    end = first_bit(other) >> 3
+    if end in (0, 8) or (text[i] == 48 and end > 1):
+        return i
+    if text[i + end] == 46:
+        point = end
+        end = first_bit(other & (other - np.uint64(1))) >> 3
+        if end in (point + 1, 8):
+            return i
+    return i if text[i + end] in (69, 101) else i + end
+
+
+@kernel
 def _number(text: Bytes, i: int, most: int) -> int:
     """Behind a number with up to `most` digits before the point, exponent of 2 digits; else -1."""
+    end = _short_number(text, i)
+    if end > i:
+        return end
     if i < text.size and text[i] == 45:
         i += 1
     end = _digits(text, i)
