@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from maskloom.errors import DataError, ImageError, WriteError
+from maskloom.store import images
 from maskloom.store.files import (
     atomic_file,
     atomic_folder,
@@ -20,7 +22,7 @@ from maskloom.store.files import (
     claim_partial,
     safe_join,
 )
-from maskloom.store.images import image_size, is_color, read_image, read_map, write_png
+from maskloom.store.images import image_bytes, image_size, is_color, read_image, read_map, write_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3)).astype(np.uint8)
 
@@ -36,6 +38,35 @@ def test_a_map_comes_back_as_written(tmp_path: Path, array: np.ndarray) -> None:
     back = read_map(tmp_path / "m.png")
     assert back.dtype == array.dtype
     assert np.array_equal(back, array)
+
+
+@pytest.mark.parametrize("strip", [1, 16, 1 << 22])
+def test_a_picture_is_the_same_in_strips_of_any_height(tmp_path: Path, monkeypatch, strip) -> None:
+    monkeypatch.setattr(images, "_STRIP_BYTES", strip)
+    write_png(tmp_path / "c.png", RGB)
+    write_png(tmp_path / "g.png", RGB[:, :, 0])
+    assert np.array_equal(read_image(tmp_path / "c.png"), RGB)
+    assert np.array_equal(read_image(tmp_path / "g.png"), RGB[:, :, :1])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
+def test_the_bytes_of_a_picture_are_told_by_its_header(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("i.jpg" if mode == "CMYK" else "i.png")
+    shown = Image.fromarray(RGB[:, :, 0].astype(np.uint16)) if mode == "I;16" else None
+    (shown or Image.fromarray(RGB).convert(mode)).save(path)
+    assert image_bytes(path) == read_image(path).nbytes
+
+
+def test_reading_a_picture_holds_little_beside_it(tmp_path: Path) -> None:
+    """What Pillow decodes is not seen here; of what numpy is given there is one."""
+    write_png(tmp_path / "c.png", np.zeros((4000, 3000, 3), np.uint8))
+    tracemalloc.start()
+    try:
+        pixels = read_image(tmp_path / "c.png")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * pixels.nbytes
 
 
 def test_palette_indexes_stay_indexes_in_maps_and_become_colours_in_images(tmp_path: Path) -> None:

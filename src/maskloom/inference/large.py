@@ -19,7 +19,7 @@ from maskloom.inference.tiling.plan import Plan
 from maskloom.inference.tiling.run import label_tiled
 from maskloom.inference.tiling.tiled import is_complete
 from maskloom.store.images import MAX_PIXELS
-from maskloom.store.rasters import raster_size
+from maskloom.store.rasters import held_bytes, raster_size
 from maskloom.work.executors import Executor
 from maskloom.work.shards import Item, Share
 
@@ -66,7 +66,7 @@ def plans_of(
         if options.tile == 0 and size[0] * size[1] <= _SURELY_SMALL:
             continue
         try:
-            plan = plan_for(make(), size, options)
+            plan = plan_for(make(), size, options, held=held_bytes(sample.image.path))
         except ImageError as error:
             out[sample.key] = f"{sample.key}: {error.message}"
             continue

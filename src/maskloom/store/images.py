@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import ImageError, MaskloomError
-from maskloom.store import tiff
+from maskloom.store import deep_png, tiff
 from maskloom.store.files import atomic_write_bytes
 from maskloom.store.orientation import upright, upright_size
 from maskloom.work.memory import free_bytes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 MAX_PIXELS = 1 << 28
+_GRAY = ("1", "L", "LA", "La")
+_STRIP_BYTES = 1 << 22
 _MAX_MAP_PIXELS = 1 << 33
 _MAP_BYTES = 8  # a pixel, while it is read and its numbers become classes
 _ORIENTATION_TAG = 274
@@ -53,16 +55,17 @@ def read_image(path: Path) -> NDArray[Any]:
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_pixels(path))
         return np.ascontiguousarray(upright(array, orientation))
-    if _deep_png_color(path):
-        return _read_deep_png(path)
+    if deep_png.is_color(path):
+        return deep_png.read(path)
     with _opened(path) as image:
         orientation = _orientation(path, image)
         decoding(path, image.load)
         if image.mode in ("I;16", "I;16B", "I"):
             array = np.asarray(image).astype(np.uint16)
         else:
-            gray = image.mode in ("1", "L", "LA", "La")
-            array = np.asarray(decoding(path, lambda: image.convert("L" if gray else "RGB")))
+            mode = "L" if image.mode in _GRAY else "RGB"
+            shown = image if image.mode == mode else decoding(path, lambda: image.convert(mode))
+            array = _by_strips(shown)
         array = array.reshape(*array.shape[:2], -1)
         return np.ascontiguousarray(upright(array, orientation))
 
@@ -138,6 +141,23 @@ def image_size(path: Path, *, most: int = MAX_PIXELS) -> tuple[int, int]:
     return upright_size((height, width), orientation)
 
 
+def image_bytes(path: Path) -> int:
+    """Bytes of what `read_image` gives of a PNG or JPEG, from the header alone.
+
+    Raises:
+        ImageError: as for `image_size`.
+    """
+    height, width = image_size(path)
+    with _opened(path) as image:
+        if image.mode in ("I;16", "I;16B", "I"):
+            pixel = 2
+        elif deep_png.is_color(path):
+            pixel = 6
+        else:
+            pixel = 1 if image.mode in _GRAY else 3
+    return height * width * pixel
+
+
 def refuse_absent(path: Path) -> None:
     """Raise ImageError if there is no such file, or nothing in it."""
     if not path.is_file():
@@ -205,6 +225,18 @@ def _opened(path: Path) -> Any:
         raise ImageError("the image cannot be opened", where=path, seen=error) from error
 
 
+def _by_strips(image: Any) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, 3) of a picture; all at once, Pillow would hold it two times more."""
+    width, height = image.size
+    bands = len(image.getbands())
+    out = np.empty((height, width) if bands == 1 else (height, width, bands), np.uint8)
+    rows = max(1, _STRIP_BYTES // (width * bands))
+    for y in range(0, height, rows):
+        end = min(height, y + rows)
+        out[y:end] = np.asarray(image.crop((0, y, width, end)))
+    return out
+
+
 def _orientation(path: Path, image: Any) -> int:
     """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it."""
     if image.format == "PNG" and "exif" not in image.info:
@@ -254,28 +286,3 @@ def _refuse_huge(path: Path, height: int, width: int, most: int) -> None:
             seen=f"{width} × {height}",
             hint="check the file, or cut it into tiles",
         )
-
-
-def _deep_png_color(path: Path) -> bool:
-    """A PNG of 16 bit with more than one channel, which Pillow would cut to 8 bit."""
-    with path.open("rb") as file:
-        head = file.read(26)
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in (
-        b"\x10\x02",
-        b"\x10\x06",
-        b"\x10\x04",
-    )
-
-
-def _read_deep_png(path: Path) -> NDArray[Any]:
-    import cv2
-
-    data = path.read_bytes()
-    if b"IEND" not in data[-12:]:  # libpng would give back a partly grey picture
-        raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
-    if array.ndim == 2 or array.shape[2] == 2:
-        return np.ascontiguousarray(array.reshape(*array.shape[:2], -1)[:, :, :1])
-    return np.ascontiguousarray(array[:, :, 2::-1])

@@ -51,6 +51,17 @@ def test_a_tile_that_the_memory_does_not_hold_is_refused(bounded):
     assert ("4144 × 4144" if bounded else "4096 × 4096") in caught.value.seen
 
 
+def test_pixels_that_are_held_leave_less_room_for_blocks():
+    segmenter, options = segmenter_of(), TileOptions(memory=2.0)
+    usual = plan_for(segmenter, LARGE, options)
+    less = plan_for(segmenter, LARGE, options, held=256 << 20)
+    assert usual is not None
+    assert less is not None
+    assert np.prod(less.core) < np.prod(usual.core)
+    with pytest.raises(ImageError, match="does not hold one block"):
+        plan_for(segmenter, LARGE, options, held=2 << 30)
+
+
 def test_a_tile_larger_than_the_image_takes_no_more_than_the_image():
     plan = plan_for(segmenter_of(), (90, 120), TileOptions(tile=4096))
     assert plan is not None

@@ -22,7 +22,9 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.run import label_tiled
 from maskloom.inference.tiling.tiled import block_file
 from maskloom.inference.tiling.whole import Blocks, whole_labels
-from maskloom.store.images import read_image
+from maskloom.store.images import read_image, write_png
+from maskloom.store.rasters import whole
+from maskloom.store.rasters.whole import WholePicture
 from maskloom.work.executors import open_executor
 
 from .conftest import save_run, write_image
@@ -49,6 +51,27 @@ def test_blocks_put_together_are_one_pass(maker, image_file, tmp_path):
     assert np.abs(found.confidence.astype(int) - wanted.confidence).max() <= 1
     assert len(tiled.plan) == 4 * 5
     assert tiled.resumed == 0
+
+
+def test_a_picture_is_held_once(maker, image_file, tmp_path, monkeypatch):
+    """A PNG has no windows: its pixels are the largest thing in memory."""
+    write_png(tmp_path / "a.png", read_image(image_file)[:, :, 0])
+    held, most = set(), []
+
+    class Counted(WholePicture):
+        def __init__(self, path, *, stored):
+            super().__init__(path, stored=stored)
+            held.add(id(self))
+            most.append(len(held))
+
+        def close(self):
+            held.discard(id(self))
+            super().close()
+
+    monkeypatch.setattr(whole, "WholePicture", Counted)
+    assert tiled_of(maker, tmp_path / "a.png", tmp_path / "blocks").seams.pixels
+    assert most == [1, 1]  # for the blocks, and for the second reading at seams
+    assert not held
 
 
 def test_per_image_normalisation_is_of_the_whole_image(tmp_path):

@@ -22,7 +22,9 @@ _GIB = 1 << 30
 _ONE_PASS_PX = 1 << 22
 
 
-def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) -> Plan | None:
+def plan_for(
+    segmenter: Segmenter, size: tuple[int, int], options: TileOptions, *, held: int = 0
+) -> Plan | None:
     """How an image of this size is cut; None if it is labelled in one pass.
 
     For a bounded field, cutting changes nothing, and the memory alone decides. For another it
@@ -35,6 +37,7 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
         segmenter: any; only networks are cut.
         size: (H, W).
         options: of the user.
+        held: bytes of the image that stay in memory while its blocks are computed.
 
     Raises:
         ImageError: the segmenter cannot be cut and the image is not read as a whole; or see
@@ -43,7 +46,7 @@ def plan_for(segmenter: Segmenter, size: tuple[int, int], options: TileOptions) 
     """
     inner = segmenter.inner if isinstance(segmenter, PanopticSegmenter) else segmenter
     if isinstance(inner, NetworkSegmenter):
-        return _of_network(inner, size, options)
+        return _of_network(inner, size, options, held)
     pixels = area((0, size[0], 0, size[1]))
     if getattr(inner, "run", None) is not None and options.tile:
         return exact_plan(size, Field(1), most_px=pixels, margin=options.margin, tile=options.tile)
@@ -80,7 +83,7 @@ def _measured(segmenter: NetworkSegmenter) -> Field:
 
 
 def _of_network(
-    segmenter: NetworkSegmenter, size: tuple[int, int], options: TileOptions
+    segmenter: NetworkSegmenter, size: tuple[int, int], options: TileOptions, held: int
 ) -> Plan | None:
     channels = segmenter.channels
     # beside the network's own: its input as read and as scaled, logits, probabilities, and what
@@ -89,7 +92,7 @@ def _of_network(
     # Of fp32, whatever the machine computes in: a plan is shared by machines with and without
     # bf16, and only the larger figure keeps all of them within the memory.
     per_pixel = segmenter.engine.bytes_per_pixel_fp32 + beside
-    free = options.memory * _GIB - RUNTIME_BYTES - _WEIGHTS * _weights_bytes(segmenter)
+    free = options.memory * _GIB - RUNTIME_BYTES - _WEIGHTS * _weights_bytes(segmenter) - held
     most = max(0, int(free / per_pixel))
     pixels = area((0, size[0], 0, size[1]))
     if options.tile == 0 and pixels <= min(most, _ONE_PASS_PX):
@@ -100,11 +103,11 @@ def _of_network(
     margin = max(1, options.margin) if channels.distance else 0
     if field.bounded:
         return exact_plan(size, field, most_px=most, margin=margin, tile=options.tile)
-    held = 4 * (2 * channels.n_classes + 4) + 16  # sums, probabilities, weights, labels
+    summed = 4 * (2 * channels.n_classes + 4) + 16  # sums, probabilities, weights, labels
     tile = options.tile or _window(segmenter)
     room = free - tile**2 * per_pixel
     return blend_plan(
-        size, field.stride, tile=tile, most_px=max(0, int(room / held)), margin=margin
+        size, field.stride, tile=tile, most_px=max(0, int(room / summed)), margin=margin
     )
 
 

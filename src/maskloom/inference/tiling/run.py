@@ -72,7 +72,7 @@ def label_tiled(
     moments = _moments(make, image)
     if mine:
         work = partial(_compute, make, image, folder, plan, moments)
-        with progress.bar(f"tiles of {image.name}", len(plan), "tile") as bar:
+        with progress.bar(f"tiles of {image.name}", len(plan), "tiles") as bar:
             bar.advance(resumed)
             for index, size, found in _computed(work, mine, executor, image):
                 journal.add(str(index), bytes=size, seams=found)
@@ -81,10 +81,10 @@ def label_tiled(
         return None
     seams = sum((Seams(*journal[str(i)]["seams"]) for i in range(len(plan))), Seams())
     tiled = Tiled(folder, plan, resumed, journal.damaged, seams, *_rules(make))
+    close_rasters()  # pictures are held as a whole: never twice
     if plan.mode == "exact":
         with open_raster(image) as raster:
             tiled = replace(tiled, seams=checked_seams(made(make), raster.read, tiled, moments))
-    close_rasters()
     save_tiled(tiled)
     return tiled
 

@@ -5,7 +5,7 @@ rasterio reads, `whole.py` small pictures) gives chunks, `raster.py` puts window
 Writing large maps is in `store/pyramid.py`.
 """
 
-from maskloom.store.rasters.opening import Kind, open_raster, raster_size
+from maskloom.store.rasters.opening import Kind, held_bytes, open_raster, raster_size
 from maskloom.store.rasters.raster import Raster
 
-__all__ = ["Kind", "Raster", "open_raster", "raster_size"]
+__all__ = ["Kind", "Raster", "held_bytes", "open_raster", "raster_size"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from maskloom.errors import ImageError
-from maskloom.store.images import IMAGE_SUFFIXES, image_size, is_tiff
+from maskloom.store.images import IMAGE_SUFFIXES, image_bytes, image_size, is_tiff
 from maskloom.store.rasters.gdal import DRIVERS
 from maskloom.store.rasters.raster import CACHE_BYTES, Chunks, Raster
 
@@ -56,6 +56,15 @@ def raster_size(path: Path) -> tuple[int, int]:
 
         return gdal_size(path)
     return image_size(path)
+
+
+def held_bytes(path: Path) -> int:
+    """What an open raster holds in memory whatever is read of it: a picture without windows.
+
+    Raises:
+        ImageError: missing, empty, or not an image.
+    """
+    return image_bytes(path) if _backend(path) == "whole" else 0
 
 
 def _chunks(path: Path, *, stored: bool) -> Chunks:
