@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 
 from maskloom.core.outcome import plain
 from maskloom.errors import DataError, FormatError, MaskloomError, TaxonomyError, UsageError
+from maskloom.formats.detect import read_dataset
 from maskloom.store.images import write_png
 from maskloom.verbs.evaluate import evaluate
 from maskloom.verbs.import_ import import_
+from maskloom.verbs.sides import side_warnings
 
 
 def folder(path, maps):
@@ -216,6 +219,18 @@ def test_the_report_is_one_file_with_the_scores(pair, tmp_path):
     assert outcome.results["report"] == file
     assert "pred against truth" in text
     assert "data:image" in text
+
+
+def test_pictures_are_missed_on_the_side_that_shows_them_alone(pair):
+    truth, predicted = (replace(read_dataset(path), warnings=()) for path in pair)
+    absent = ("2 of 2 images are missing, first 'a'", "odd")
+    ours, theirs = (replace(side, warnings=absent) for side in (truth, predicted))
+    assert side_warnings((truth, theirs), pictures=True) == ["predicted: odd"]
+    assert side_warnings((ours, predicted), pictures=False) == ["truth: odd"]
+    assert side_warnings((ours, predicted), pictures=True) == [
+        "truth: 2 of 2 pictures are missing, first 'a'",
+        "truth: odd",
+    ]
 
 
 @pytest.fixture

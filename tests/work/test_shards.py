@@ -8,6 +8,7 @@ from tests.work import chores
 
 from maskloom.errors import UsageError
 from maskloom.work.executors import open_executor, worker_count
+from maskloom.work.progress import Silent, using
 from maskloom.work.shards import EachItem, Share, cut, key_hash, run_items
 
 
@@ -93,3 +94,12 @@ def test_workers_are_counted_as_users_mean_them():
         worker_count(-1)
     with pytest.raises(UsageError, match="Say local or ray"):
         open_executor("spark", 2)  # type: ignore[arg-type]
+
+
+def test_no_items_have_no_bar():
+    class Loud(Silent):
+        def open(self, label, total, unit):
+            raise AssertionError(label)
+
+    with open_executor("local", 1) as executor, using(Loud()):
+        assert not list(run_items(executor, EachItem(partial(int)), [], "doing"))

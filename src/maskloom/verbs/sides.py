@@ -11,6 +11,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+_ABSENT = "images are missing"
+"""In the warnings of data sets (`formats/folders.py`)."""
+
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.formats.base import Format
@@ -220,10 +223,15 @@ def trained_on_note(predicted: Path, keys: Collection[str]) -> str:
 
 
 def side_warnings(sides: tuple[Dataset, Dataset], *, pictures: bool) -> list[str]:
-    """What reading both sides noticed; absent images only where pictures are wanted."""
-    return [
-        f"{name}: {text}"
-        for name, dataset in zip(("truth", "predicted"), sides, strict=True)
-        for text in dataset.warnings
-        if pictures or "images are missing" not in text
-    ]
+    """What reading both sides noticed; absent pictures only where they are wanted.
+
+    Pictures are those of the truth: a prediction needs none of its own.
+
+    Args:
+        sides: truth and prediction.
+        pictures: whether they are to be shown.
+    """
+    shown = [text for text in sides[0].warnings if pictures or _ABSENT not in text]
+    said = [*(("truth", text) for text in shown)]
+    said += [("predicted", text) for text in sides[1].warnings if _ABSENT not in text]
+    return [f"{name}: {text.replace(_ABSENT, 'pictures are missing')}" for name, text in said]

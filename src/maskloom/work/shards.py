@@ -168,6 +168,8 @@ def run_items(
         Cancelled: the run was asked to stop.
         MaskloomError: what `work.make` raised, or what an item raised that is not caught.
     """
+    if not items:
+        return
     shards = cut(items, lambda item: item[0], executor.workers)
     with progress.bar(label, len(items), unit) as bar:
         for part in executor.parts(work, shards, ticked=bar.advance):
