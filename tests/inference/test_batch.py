@@ -183,7 +183,10 @@ def test_a_share_of_another_model_is_refused_and_removes_nothing(source, tmp_pat
     run(source, tmp_path / "out", segmenters.watershed, share=Share(1, 2))
     before = tree(tmp_path / "out.partial")
     images, where = find_images(str(source)), target(tmp_path / "out")
-    with open_executor() as executor, pytest.raises(WriteError, match="of other settings"):
+    with (
+        open_executor() as executor,
+        pytest.raises(WriteError, match=r"of other settings.*Give every --shard"),
+    ):
         spread = Spread(segmenters.otsu, executor, Share(2, 2))
         predict_batch(segmenters.otsu(), images, where, {}, spread=spread)
     assert tree(tmp_path / "out.partial") == before
@@ -268,7 +271,7 @@ def test_a_call_of_other_settings_does_not_empty_what_shares_have_begun(source, 
     partial = tmp_path / "out.partial"
     with open_journal(partial, {"layer": "model/other"}, shared=True) as items:
         (items / "kept.npz").write_bytes(b"work")
-    with pytest.raises(WriteError, match="belongs to --shard calls"):
+    with pytest.raises(WriteError, match=r"unfinished work.*Give every --shard"):
         run(source, tmp_path / "out", segmenters.watershed)
     assert (items / "kept.npz").read_bytes() == b"work"
 
@@ -282,6 +285,10 @@ def test_a_second_call_for_the_same_target_is_refused_and_disturbs_nothing(sourc
             run(source, tmp_path / "out", segmenters.watershed)
         assert tree(partial) == before
     # The first call is gone; what it has done is of another model.
+    with pytest.raises(WriteError, match="model/other, now"):
+        run(source, tmp_path / "out", segmenters.watershed)
+    assert (items / "kept.npz").read_bytes() == b"work"
+    (items / "kept.npz").unlink()  # without work it is begun anew
     run(source, tmp_path / "out", segmenters.watershed)
     run(source, tmp_path / "alone", segmenters.watershed)
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")

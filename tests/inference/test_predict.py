@@ -149,13 +149,40 @@ def test_a_killed_predict_leaves_no_target_and_goes_on_to_the_same_bytes(
     assert not (tmp_path / "out.partial").exists()
 
 
-def test_a_partial_target_of_other_settings_is_begun_anew(images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "seen"),
+    [
+        ({"model": "watershed", "set_": ("depth=3",)}, r"depth .*, now 3"),
+        ({"model": "otsu"}, "watershed.*, now .*otsu"),
+    ],
+)
+def test_unfinished_work_of_another_model_or_of_other_settings_is_refused_and_kept(
+    images: Path, tmp_path: Path, other, seen
+) -> None:
     with pytest.raises(LossRefused):
         predict(str(images), model="watershed", out=tmp_path / "out", format="camvid")
-    done = predict(
-        str(images), model="watershed", out=tmp_path / "out", format="coco", set_=("depth=3",)
-    )
-    assert done.results["resumed"] == 0
+    before = tree(tmp_path / "out.partial")
+    with pytest.raises(WriteError, match=f"unfinished work.*{seen}.*remove the folder"):
+        predict(str(images), out=tmp_path / "out", format="coco", **other)
+    assert tree(tmp_path / "out.partial") == before
+    done = predict(str(images), model="watershed", out=tmp_path / "out", format="coco")
+    assert done.results["resumed"] == 3
+    assert done.lines[0] == f"3 of 3 images were there already ({tmp_path / 'out.partial'})"
+    assert not done.warnings
+
+
+def test_a_repaired_image_is_labelled_alone_and_its_map_copied(
+    images: Path, tmp_path: Path
+) -> None:
+    """What docs/inference.md says of images that were left out."""
+    whole = (images / "a.png").read_bytes()
+    predict(str(images), model="otsu", out=tmp_path / "whole")
+    (images / "a.png").write_bytes(whole[: len(whole) // 2])
+    assert predict(str(images), model="otsu", out=tmp_path / "out").exit_code == 1
+    (images / "a.png").write_bytes(whole)
+    predict(str(images / "a.png"), model="otsu", out=tmp_path / "more")
+    shutil.copytree(tmp_path / "more/masks", tmp_path / "out/masks", dirs_exist_ok=True)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_a_changed_image_is_labelled_again(images: Path, tmp_path: Path) -> None:

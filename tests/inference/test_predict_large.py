@@ -171,7 +171,10 @@ def test_options_that_cannot_be_are_refused(run_folder, tmp_path, options, messa
     given = [text for option in options for text in ("--set", option)]
     said = refused("predict", image, "--model", run_folder, "--out", tmp_path / "out", *given)
     assert message in said
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+    refused("predict", image, "--model", run_folder, "--out", tmp_path / "out", *given,
+            "--shard", "1/2")  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
 def test_a_method_does_not_take_images_it_cannot_hold(tmp_path):

@@ -14,8 +14,10 @@ from skimage import data
 
 from maskloom.core.run import Run
 from maskloom.errors import CheckpointError, UsageError
+from maskloom.inference.project_layer import LayerAdded
+from maskloom.inference.said import said_of_layer
 from maskloom.store.images import write_png
-from maskloom.store.project import Project
+from maskloom.store.project import Address, Project
 from maskloom.verbs.evaluate import evaluate
 from maskloom.verbs.import_ import import_
 from maskloom.verbs.predict import predict
@@ -187,3 +189,36 @@ def test_a_run_that_is_not_there_is_answered_with_those_that_are(coins: Path) ->
         predict(str(coins), model="runs/7")
     with pytest.raises(UsageError, match=r"Did you mean watershed\?"):
         predict(str(coins), model="watershd")
+
+
+def test_a_project_without_categories_takes_those_of_the_model(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from tests.inference.tiling.conftest import save_run
+
+    images, root = tmp_path / "images", tmp_path / "project"
+    for i in range(2):
+        write_png(images / f"{i}.png", np.roll(data.coins()[:48, :48], 7 * i, 0))
+    import_(images, root, from_="images")
+    run = save_run(tmp_path / "classes")
+    done = predict(str(root), model=str(run.path))
+    assert any("categories and has the model's now: " in line for line in done.lines)
+    with Project.open(root) as project:
+        assert project.taxonomy().categories == run.taxonomy.categories
+        assert {one.name: one.form for one in project.layers()}["main"] == "map"
+    assert taxonomy(root).results["history"][-1]["kind"] == "add"
+    # what came later finds the categories there
+    write_png(images / "2.png", data.coins()[60:108, :48])
+    import_(images / "2.png", root, from_="images")
+    again = predict(str(root), model=str(run.path))
+    assert again.results["new_images"] == 1
+    assert not any("categories" in line for line in again.lines)
+
+
+def test_hints_score_and_review_what_a_run_was_not_trained_on(coins: Path) -> None:
+    run = coins / "runs/1"
+    run.mkdir(parents=True)
+    (run / "val.txt").write_text("1\n")
+    address = Address(coins, "model/x@0123456789ab")
+    lines = said_of_layer(LayerAdded(address, 3, new=3), run)
+    assert [line.split()[0] for line in lines[-2:]] == ["evaluate", "review"]
+    assert all(line.endswith("--split @runs/1/val.txt") for line in lines[-2:])

@@ -96,7 +96,7 @@ def assemble(
         whole.parent.mkdir(parents=True)
     assembly = _Assembly(author, target, whole)
     done = labelled.done
-    for sample in progress.track(done, f"writing {target.fmt.name}", unit="image"):
+    for sample in progress.track(done, f"writing {target.fmt.name}", unit="images"):
         assembly.add(sample, load(labelled.items[sample.key], sample, author.name))
     if assembly.refuses:
         raise _refusal(target, assembly.refused)

@@ -14,11 +14,13 @@ from typing import Any
 
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
-from maskloom.errors import DataError
+from maskloom.errors import MaskloomError
 from maskloom.inference.assembly import Author, Target, assemble
 from maskloom.inference.items import (
     Labelled,
+    Plans,
     Spread,
+    cut_of,
     item_of,
     label_items,
 )
@@ -71,25 +73,27 @@ def predict_batch(
         author: whose labels they are; without a spread, the segmenter itself.
         images: what to label.
         target: where to.
-        settings: whatever else the items depend on; a partial target of others is begun anew.
+        settings: whatever else the items depend on; a partial target of others is refused.
         spread: which workers label; None is this process.
 
     Raises:
         Cancelled: the run was asked to stop; items stay.
         DataError: no image could be labelled.
         LossRefused: the format drops something and loss is not allowed; items are kept.
-        UsageError: another call is at work for the same target.
-        WriteError: the target exists or cannot be written.
+        UsageError: an option that does not fit the model, or another call is at work for the
+            same target.
+        WriteError: the target exists, cannot be written, or has unfinished work of others.
     """
     refuse_existing(target.path)
     spread = spread_of(author, spread)
     share = spread.share
     partial = target.path.with_name(target.path.name + PARTIAL)
     wanted = {"layer": author.name, **settings}
+    plans = cut_of(images.samples, spread)
     with open_journal(partial, wanted, shared=share is not None) as items:
         try:
-            labelled = label_items(images.samples, items, spread)
-        except DataError:
+            labelled = label_items(images.samples, items, spread, plans)
+        except MaskloomError:
             if share is None:
                 discard_if_empty(partial)
             raise
@@ -110,7 +114,7 @@ def predict_batch(
         with assembling(partial, target.path) as mine:
             if not mine:
                 return left
-            whole = label_all(images.samples, items, spread)
+            whole = label_all(images.samples, items, spread, plans)
             # What the other calls have labelled is no earlier, broken run.
             whole = replace(whole, resumed=labelled.resumed)
             return _written(author, whole, images, target, partial)
@@ -135,7 +139,7 @@ def failures_of(labelled: Labelled, samples: Sequence[Sample], items: Path) -> d
     return {s.key: Failure(labelled.failed[s.key], item_of(items, s).name) for s in bad}
 
 
-def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelled:
+def label_all(samples: Sequence[Sample], items: Path, spread: Spread, plans: Plans) -> Labelled:
     """What all shares have labelled; an image that came later, or was mended, is labelled now.
 
     An image that failed as it is now is not tried again: it may have ended the worker.
@@ -151,7 +155,7 @@ def label_all(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelle
         if s.key in recorded and recorded[s.key].item == item_of(items, s).name
     }
     good = [sample for sample in samples if sample.key not in known]
-    labelled = label_items(good, items, replace(spread, share=None))
+    labelled = label_items(good, items, replace(spread, share=None), plans)
     failed = {**known, **labelled.failed}
     return replace(labelled, failed={s.key: failed[s.key] for s in samples if s.key in failed})
 

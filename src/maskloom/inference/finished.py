@@ -54,7 +54,8 @@ class Large:
         tiled, plan = self.blocks.tiled, self.blocks.plan
         out: dict[str, Any] = {
             "mode": plan.mode,
-            "tiles": len(plan),
+            "tiles": len(plan) if plan.mode == "exact" else plan.windows,
+            "blocks": len(plan),
             "tile": list(plan.core if plan.mode == "exact" else (plan.tile, plan.tile)),
             "computed_per_pixel": round(plan.overhead, 3),
             "resumed": tiled.resumed,

@@ -31,6 +31,9 @@ from maskloom.store.rasters import open_raster
 from maskloom.work.executors import Executor, open_executor
 from maskloom.work.shards import EachItem, Item, Share, run_items
 
+Plans = Mapping[str, Plan | str]
+"""Key → how an image is cut, or why it cannot be; others are labelled whole."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
@@ -95,13 +98,30 @@ class Labelled:
         return tuple(self.failed.values())
 
 
-def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Labelled:
+def cut_of(samples: Sequence[Sample], spread: Spread) -> Plans:
+    """Which images are cut, and how: asked before anything is made, for it tells bad options.
+
+    Args:
+        samples: each with an image path.
+        spread: how they are labelled.
+
+    Raises:
+        MaskloomError: options that cannot be, or a segmenter that cannot be made.
+    """
+    make = partial(made, spread.make)
+    return plans_of(samples, make, spread.tiles, large_maps=spread.large_maps)
+
+
+def label_items(
+    samples: Sequence[Sample], items: Path, spread: Spread, plans: Plans | None = None
+) -> Labelled:
     """Label every sample of the spread's share that has no item yet.
 
     Args:
         samples: each with an image path.
         items: folder of an open journal.
         spread: how, and where.
+        plans: of `cut_of`, of these samples and perhaps of others; None asks.
 
     Raises:
         Cancelled: the run was asked to stop; items stay.
@@ -109,12 +129,10 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
         WriteError: the folder cannot be written.
     """
     mine = [s for s in samples if spread.share is None or spread.share.has(s.key)]
-    plans = plans_of(
-        samples, partial(made, spread.make), spread.tiles, large_maps=spread.large_maps
-    )
+    plans = cut_of(samples, spread) if plans is None else plans
     work = EachItem(partial(_labeller, spread.make, items), there=partial(_there, items))
     named = [(s.key, (s.key, s.image.path)) for s in mine if s.key not in plans]
-    results = run_items(spread.executor, work, named, "predicting", unit="image")
+    results = run_items(spread.executor, work, named, "predicting", unit="images")
     found = {item.key: item for item in results} | _label_large(samples, plans, items, spread)
     done = [sample for sample in mine if not found[sample.key].failure]
     failed = {s.key: found[s.key].failure for s in mine if found[s.key].failure}
@@ -131,7 +149,7 @@ def label_items(samples: Sequence[Sample], items: Path, spread: Spread) -> Label
 
 
 def _label_large(
-    samples: Sequence[Sample], plans: Mapping[str, Plan | str], items: Path, spread: Spread
+    samples: Sequence[Sample], plans: Plans, items: Path, spread: Spread
 ) -> dict[str, Item[Done]]:
     """Label the images that are cut, one after the other, each by all workers and all shares."""
     found: dict[str, Item[Done]] = {}

@@ -26,18 +26,18 @@ def open_journal(
 ) -> Iterator[Path]:
     """The folder of items in a partial target.
 
-    A call alone keeps other such calls out. Shares are many at once; what they have begun is not
-    emptied by a call of other settings.
+    A call alone keeps other such calls out; shares are many at once. Finished items of another
+    model or of other settings are refused, not removed.
 
     Args:
         folder: the partial target.
         wanted: what the items depend on, the model and its settings.
-        shared: other calls may be at work in the folder: what is of other models is refused
-            rather than removed.
+        shared: other calls may be at work in the folder.
 
     Raises:
         UsageError: another call is at work in it.
-        WriteError: the folder is somebody else's, of others' items, or cannot be written.
+        WriteError: the folder is somebody else's, holds finished items of another model or of
+            other settings, or cannot be written.
     """
     claim_partial(folder, keep=True)
     with ExitStack() as stack:
@@ -66,18 +66,9 @@ def _items(folder: Path, wanted: Mapping[str, Any], *, shared: bool) -> Path:
     text = json.dumps(wanted, sort_keys=True, default=str).encode()
     with writing(folder):
         other = journal.is_file() and journal.read_bytes() != text
-        if shared and other:
-            raise WriteError(
-                "the partial target is of another model or of other settings",
-                where=folder,
-                hint="give every --shard the same options, or remove the folder",
-            )
-        if other and (folder / SHARES).is_dir():
-            raise WriteError(
-                "the partial target belongs to --shard calls of another model or other settings",
-                where=folder,
-                hint="let them end, or remove the folder",
-            )
+        shares = (folder / SHARES).is_dir()
+        if other and (shared or shares or holds_work(folder)):
+            _refuse(folder, wanted, shares=shares)
         if other or not (shared or journal.is_file()):
             _empty(folder)
         if shared:
@@ -85,6 +76,44 @@ def _items(folder: Path, wanted: Mapping[str, Any], *, shared: bool) -> Path:
         (folder / "items").mkdir(exist_ok=True)
     atomic_write_bytes(journal, text)
     return folder / "items"
+
+
+def _refuse(folder: Path, wanted: Mapping[str, Any], *, shares: bool) -> None:
+    """Raise WriteError: what lies in the folder is of another model or of other settings."""
+    begun = _begun(folder / "journal.json")
+    named = [str(one.get("layer", "")) for one in (begun, wanted)]
+    models = len(set(named)) > 1
+    raise WriteError(
+        "unfinished work of another model or of other settings is there",
+        where=folder,
+        seen=f"{named[0]}, now {named[1]}" if models and named[0] else _differing(begun, wanted),
+        hint="give every --shard the same options, or remove the folder"
+        if shares
+        else "go on with the call that began it, remove the folder, or choose another target",
+    )
+
+
+def _begun(journal: Path) -> dict[str, Any]:
+    """What a journal says; nothing if it is damaged."""
+    try:
+        said = json.loads(journal.read_bytes())
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _differing(begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """The settings that are not alike, as `name was, now is`."""
+    flat = [_flat(json.loads(json.dumps(one, default=str))) for one in (begun, wanted)]
+    names = sorted({*flat[0], *flat[1]})
+    changed = [n for n in names if flat[0].get(n) != flat[1].get(n)]
+    return ", ".join(f"{n} {flat[0].get(n)}, now {flat[1].get(n)}" for n in changed) or None
+
+
+def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their own names, those of a table in its place."""
+    tables = [value if isinstance(value, dict) else {name: value} for name, value in said.items()]
+    return {name: value for table in tables for name, value in table.items()}
 
 
 def _empty(folder: Path) -> None:
@@ -102,7 +131,12 @@ def discard(partial_target: Path) -> None:
 
 
 def discard_if_empty(partial_target: Path) -> None:
-    """Remove a partial target that holds no work: no item, and no block of one."""
-    items = partial_target / "items"
-    if not items.is_dir() or not any(path.suffix == ".npz" for path in items.rglob("*")):
+    """Remove a partial target that holds no work."""
+    if not holds_work(partial_target):
         discard(partial_target)
+
+
+def holds_work(partial_target: Path) -> bool:
+    """Whether a partial target has an item, or a block of one."""
+    items = partial_target / "items"
+    return items.is_dir() and any(path.suffix == ".npz" for path in items.rglob("*"))

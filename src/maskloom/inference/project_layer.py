@@ -16,28 +16,28 @@ from shlex import quote
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import translate
-from maskloom.errors import CheckpointError
+from maskloom.errors import CheckpointError, MaskloomError
 from maskloom.inference.assembly import Author
 from maskloom.inference.batch import failures_of, label_all, spread_of
 from maskloom.inference.finished import load
 from maskloom.inference.items import (
     Labelled,
     NothingLabelled,
+    Plans,
     Spread,
+    cut_of,
     label_items,
 )
 from maskloom.inference.partial import discard, discard_if_empty, open_journal
 from maskloom.inference.shares import assembling, finish_share
 from maskloom.store.files import PARTIAL
-from maskloom.store.project import Project
-from maskloom.store.project.address import Address
+from maskloom.store.project import Project, database, layers
+from maskloom.store.project.address import DEFAULT_LAYER, Address
 from maskloom.store.project.layout import Layout, safe_name
-from maskloom.store.project.runs import held_out
 from maskloom.version import __version__
 
 
@@ -50,7 +50,7 @@ class LayerRequest:
         name: of the model, for people; `hash` tells what made the labels.
         renames: category of the project → name that the model has for it.
         confidence: keep how sure the model is of each pixel.
-        depends: what else the labels depend on; a broken call of others is not gone on with.
+        depends: what else the labels depend on; a broken call of others is refused.
     """
 
     root: Path
@@ -79,6 +79,8 @@ class LayerAdded:
         warnings: what was odd.
         written: whether the layer has them; a share leaves that to the last one.
         waiting: numbers of the shares that are not done yet.
+        shared: large images that the share made its part of.
+        adopted: keys of the model's categories that a project without any has now.
     """
 
     address: Address
@@ -91,6 +93,7 @@ class LayerAdded:
     written: bool = True
     waiting: tuple[int, ...] = ()
     shared: int = 0
+    adopted: tuple[str, ...] = ()
 
 
 def settings_hash(weights: str | None, settings: Mapping[str, object]) -> str:
@@ -138,28 +141,33 @@ def predict_layer(
         if not wanted:
             discard(partial)
             return LayerAdded(address, len(known))
-        targets = _targets(author.taxonomy, project.taxonomy(), request)
-        addition = _Addition(project, address, request, targets, len(known))
+        ours = project.taxonomy()
+        adopts = not len(ours)  # then the project's categories are to be the model's
+        taxonomy = author.taxonomy if adopts else ours
+        targets = _targets(author.taxonomy, taxonomy, request)
+        addition = _Addition(project, address, request, taxonomy, targets, len(known), adopts)
         depends = {"layer": layer, **request.depends}
+        plans = cut_of(wanted, spread)
         with open_journal(partial, depends, shared=spread.share is not None) as items:
-            return _label(addition, wanted, items, spread)
+            return _label(addition, wanted, items, (spread, plans))
 
 
 def _label(
-    addition: _Addition, wanted: Sequence[Sample], items: Path, spread: Spread
+    addition: _Addition, wanted: Sequence[Sample], items: Path, how: tuple[Spread, Plans]
 ) -> LayerAdded:
     """Label images, and add them unless other shares are to come."""
+    spread, plans = how
     share, partial = spread.share, items.parent
     before = LayerAdded(addition.address, addition.known)
     try:
-        labelled = label_items(wanted, items, spread)
-    except NothingLabelled as nothing:
+        labelled = label_items(wanted, items, spread, plans)
+    except MaskloomError as error:
         if share is None:
             discard_if_empty(partial)
-        if not addition.known:
+        if not isinstance(error, NothingLabelled) or not addition.known:
             raise
         # the layer is there; only the images that are still to come are bad
-        return replace(before, failures=nothing.failures)
+        return replace(before, failures=error.failures)
     if share is None:
         return addition.add(labelled, items)
     left = replace(
@@ -176,7 +184,7 @@ def _label(
     with assembling(partial) as mine:
         if not mine:
             return left
-        whole = label_all(wanted, items, spread)
+        whole = label_all(wanted, items, spread, plans)
         return addition.add(replace(whole, resumed=labelled.resumed), items)
 
 
@@ -188,19 +196,23 @@ class _Addition:
         project: open.
         address: of the layer.
         request: its terms.
-        targets: position in the project's taxonomy of each category of the model.
+        taxonomy: of the project; of one without categories, the model's, which it adopts.
+        targets: position in the taxonomy of each category of the model.
         known: images that the layer has.
+        adopts: whether the project takes the taxonomy over with the labels, in one transaction.
     """
 
     project: Project
     address: Address
     request: LayerRequest
+    taxonomy: Taxonomy
     targets: list[int | None]
     known: int
+    adopts: bool = False
 
     def add(self, labelled: Labelled, items: Path) -> LayerAdded:
         """Add the items to the layer in one transaction and remove them."""
-        taxonomy, layer = self.project.taxonomy(), self.address.layer
+        taxonomy, layer = self.taxonomy, self.address.layer
 
         def labels_of(sample: Sample) -> Labels:
             found = load(labelled.items[sample.key], sample, layer)
@@ -211,6 +223,8 @@ class _Addition:
 
         predicted = Dataset(taxonomy, tuple(labelled.done), labels_of, name=layer)
         added = self.project.add(predicted, layer, author=self.request.name, immutable=True)
+        if self.adopts:
+            _follow(self.project, layer)
         discard(items.parent)
         return LayerAdded(
             self.address,
@@ -220,26 +234,17 @@ class _Addition:
             labelled.resumed,
             labelled.failures,
             added.warnings,
+            adopted=taxonomy.keys if self.adopts else (),
         )
 
 
-def said_of(added: LayerAdded, run: Path | None) -> tuple[str, ...]:
-    """Lines for people: where the layer is, and what to do with it.
-
-    Args:
-        added: the layer.
-        run: the folder of the network, None of a method; what a run of the project was not
-            trained on is what it is scored on.
-    """
-    root = added.address.root
-    place, of = quote(str(root)), quote(f"{root}::{added.address.layer}")
-    held = None if run is None else held_out(run, root)
-    there = f"there already: {of}, {counted(added.images, 'image')}"
-    return (
-        f"layer     {of}" if added.new else there,
-        f"evaluate  maskloom evaluate {place} {of}" + (f" --split {held}" if held else ""),
-        f"review    maskloom review {place} {of}",
-    )
+def _follow(project: Project, layer: str) -> None:
+    """People go on in the form of the project's first labels, unless they have begun."""
+    known = {info.name: info for info in project.layers()}
+    main, form = known.get(DEFAULT_LAYER), known[layer].form
+    if main is not None and not main.samples and main.form != form:
+        with database.write(project) as connection:
+            layers.make(connection, DEFAULT_LAYER, form)
 
 
 def _present(project: Project, digest: str) -> str | None:

@@ -122,6 +122,11 @@ class Plan:
             for x in starts(x0, x1, self.size[1])
         ]
 
+    @property
+    def windows(self) -> int:
+        """How many windows of a blend the image has; 0 of an exact plan."""
+        return len(self.tiles_of((0, self.size[0], 0, self.size[1]))) if self.tile else 0
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON form."""
         return asdict(self)
