@@ -203,7 +203,7 @@ def test_images_are_found_where_old_and_new_versions_put_them(tmp_path, place):
     assert data.samples[0].image.path == tmp_path / place
     assert data.labels_of(data.samples[0]).size == SIZE
     twice(data, tmp_path)
-    assert (tmp_path / "a/images/train/a.jpg").is_file()
+    assert (tmp_path / "a" / place).is_file()
 
 
 def test_a_single_file_finds_its_images(tmp_path):

@@ -20,6 +20,7 @@ from maskloom.formats.png_crops import unpacked
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
 from .tool_cases import SIZE, exact, hard_dataset, hard_masks, put, stable
 
+PNG = b"\x89PNG\r\n\x1a\n"
 CLASSES = [
     {"title": "car", "shape": "any", "color": "#FF0080", "geometry_config": {}, "id": 7, "hotkey": "c"},
     {"title": "sky", "shape": "bitmap", "color": "#00FF00", "geometry_config": {}, "id": 9, "hotkey": ""},
@@ -309,7 +310,7 @@ BAD = {
     "origin": (bitmap(2, DISC, (1.5, 2)), "two whole numbers"),
     "not base64": (bitmap(2, "%%%"), "not a base64 text"),
     "not packed": (bitmap(2, base64.b64encode(b"hello").decode()), "packed mask is damaged"),
-    "cut off": (bitmap(2, base64.b64encode(zlib.compress(bytes(999))[:-6]).decode()), "cut off"),
+    "cut off": (bitmap(2, base64.b64encode(zlib.compress(PNG + bytes(999))[:-6]).decode()), "cut off"),
     "not a PNG": (bitmap(2, base64.b64encode(zlib.compress(b"hello")).decode()), "PNG of a mask is damaged"),
     "leaves the image": (bitmap(2, DISC, (50, 3)), "leaves the image"),
     "negative origin": (bitmap(2, DISC, (-1, 3)), "leaves the image"),
@@ -367,7 +368,7 @@ def test_a_zlib_bomb_is_stopped_before_it_fills_the_memory(tmp_path, monkeypatch
     from maskloom.formats import png_crops
 
     monkeypatch.setattr(png_crops, "_MAX_BYTES", 1 << 16)
-    bomb = zlib.compress(bytes(1 << 20))
+    bomb = zlib.compress(PNG + bytes(1 << 20))
     with pytest.raises(FormatError, match="unpacks to more than 65536 bytes"):
         unpacked(bomb, "here")
     put_project(tmp_path, bitmap(1, base64.b64encode(bomb).decode()))

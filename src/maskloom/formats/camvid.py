@@ -30,6 +30,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.formats.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
+from maskloom.store.files import is_file
 from maskloom.store.images import is_color
 
 COLOR_FILE = "label_colors.txt"
@@ -170,7 +171,7 @@ def _listed(path: Path, labels: Path) -> set[str] | None:
         if not line.strip():
             continue
         name = Path(re.split(r"\s+(?=\S*$)", line.strip())[-1]).name
-        if not (labels / name).is_file():
+        if not is_file(labels / name):
             raise FormatError(
                 f"the list names a label map that is not in {labels.name}",
                 where=f"{path}: line {number}",

@@ -200,5 +200,14 @@ def street_numbering(
         taxonomy = Taxonomy.from_json(side, where=where)
     else:
         taxonomy = official_taxonomy(ignored_are_void=not options.ignored)
-    numbers = {v: p for v, p in taxonomy.ids(FORMAT_NAME).items() if v != UNLABELED}
+    numbers = {v: p for v, p in _numbered(taxonomy).items() if v != UNLABELED}
     return Numbering(packing, taxonomy, numbers, frozenset({UNLABELED}))
+
+
+def _numbered(taxonomy: Taxonomy) -> dict[int, int]:
+    """Number → position; beside numbers that are said, a category without one has none."""
+    said = [i for i, c in enumerate(taxonomy) if c.id_in(FORMAT_NAME) is not None]
+    if not said:
+        return taxonomy.ids(FORMAT_NAME)
+    numbered = replace(taxonomy, categories=tuple(taxonomy[i] for i in said))
+    return {number: said[i] for number, i in numbered.ids(FORMAT_NAME).items()}

@@ -27,6 +27,7 @@ from maskloom.formats.cvat_shapes import element_of
 from maskloom.formats.cvat_track_write import Drawn, tracks_of
 from maskloom.formats.drawn import (
     attributes_of,
+    lies_in_images,
     losses_of_told,
     source_of,
     whole_objects,
@@ -121,7 +122,8 @@ class CvatWriter:
             self._note(name, attributes_of(rows, i))
         name = self._name(sample)
         subset = sample.extra.get("cvat", {}).get("image", {}).get("subset")
-        relative = f"{subset}/{name}" if subset and name == sample.file_name else name
+        apart = subset and name == sample.file_name and not lies_in_images(sample, name)
+        relative = f"{subset}/{name}" if apart else name
         self.images.put(sample, relative)
         height, width = labels.size
         self.written[sample.key] = _Image(sample, name, (height, width), shapes)

@@ -22,7 +22,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
-from maskloom.formats.drawn import losses_of_told, source_of
+from maskloom.formats.drawn import lies_in_images, losses_of_told, source_of
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.loss import Holds, Loss
 from maskloom.store.files import atomic_file, safe_join, stays_below
@@ -137,7 +137,8 @@ def _names(sample: Sample, own: Mapping[str, Any]) -> tuple[str, str]:
     name = sample.file_name
     mine = item.get("id") in (sample.key, sample.key.removeprefix(f"{subset}/"))
     if item and mine and stays_below(name):
-        return name, name if name.startswith(f"{subset}/") else f"{subset}/{name}"
+        flat = name.startswith(f"{subset}/") or lies_in_images(sample, name)
+        return name, name if flat else f"{subset}/{name}"
     if sample.image.path is not None:
         name = sample.key + sample.image.path.suffix
     else:

@@ -7,7 +7,7 @@ same pixels. What a writer says of a row is taken away before losses are counted
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import MaskError
 from maskloom.formats.loss import Holds, Loss, losses_of
@@ -144,7 +145,8 @@ def losses_of_told(
     rest = Holds(**{**said, "drawings": True, "vertices": False, "fields": False})
     rows = labels.rows
     if rows is None:
-        return losses_of(rest, key, labels, taxonomy)
+        # Regions of void classes are objects; pixels that are just void are none.
+        return losses_of(replace(rest, void=False), key, labels, taxonomy)
     columns = {name: getattr(rows, name) for name in Rows.__slots__}
     columns["geometry"] = tuple(
         None if one.vertices else own for one, own in zip(told, rows.geometry, strict=False)
@@ -156,3 +158,9 @@ def losses_of_told(
     found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
     lost = len(kept) - int(kept.sum())
     return [*found, Loss(key, "drawings", lost)] if lost else found
+
+
+def lies_in_images(sample: Sample, name: str) -> bool:
+    """Whether the image lies at `images/NAME`, without a folder for its split."""
+    path = sample.image.path
+    return path is not None and path.as_posix().endswith(f"/images/{name}")

@@ -21,7 +21,7 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes, safe_join, writing
-from maskloom.store.images import IMAGE_SUFFIXES
+from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
 
 MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 SIDE_FILE = "taxonomy.json"
@@ -206,7 +206,20 @@ def read_side_file(root: Path) -> dict[str, Any]:
     data = read_json(path)
     if not isinstance(data, dict):
         raise FormatError("not a JSON object", where=path, seen=type(data).__name__)
+    for name, fits in (("splits", _are_keys), ("sizes", _is_size)):
+        if not isinstance(told := data.get(name, {}), dict) or not all(map(fits, told.values())):
+            raise FormatError(f"no {name} of images", where=path, seen=told)
     return data
+
+
+def _are_keys(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(key, str) for key in value)
+
+
+def _is_size(value: Any) -> bool:
+    if not isinstance(value, list) or [type(n) for n in value] != [int, int]:
+        return False
+    return bool(min(value) > 0 and value[0] * value[1] <= MAX_PIXELS)
 
 
 def write_side_file(

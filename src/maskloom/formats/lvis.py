@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import FULL, Coverage, Labels
 from maskloom.core.sample import Sample
@@ -178,6 +180,8 @@ class LvisWriter:
         """Keep the entries of one image and place the image."""
         rows = joined_parts(instance_rows(labels))
         rows = rows.take((rows.masks.areas > 0) & ~void_rows(rows, self.taxonomy))
+        # Crowds are plain objects in LVIS, and written as such.
+        rows = replace(rows, crowd=np.zeros(len(rows), np.bool_))
         labels = labels.replace(rows=rows, class_map=None)
         own = sample.extra.get("coco", {})
         told = {**own, **self._lists(own, labels)}

@@ -21,6 +21,7 @@ from maskloom.errors import FormatError
 from maskloom.store.images import MAX_PIXELS
 
 _MAX_BYTES = 1 << 28
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def text_bytes(text: object, where: str) -> bytes:
@@ -45,11 +46,17 @@ def unpacked(data: bytes, where: str) -> bytes:
     Raises:
         FormatError: it is damaged, cut off or unpacks to more than 256 MiB.
     """
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
+    if data.startswith(_PNG):
         return data
     packer = zlib.decompressobj()
     try:
-        out = packer.decompress(data, _MAX_BYTES)
+        # What begins otherwise is no mask, and need not be unpacked to the end.
+        begin = packer.decompress(data, len(_PNG))
+        if not _PNG.startswith(begin):
+            raise FormatError(
+                "the PNG of a mask is damaged", where=where, seen=begin, hint="export it again"
+            )
+        out = begin + packer.decompress(packer.unconsumed_tail, _MAX_BYTES)
     except zlib.error as error:
         raise FormatError(
             "the packed mask is damaged", where=where, seen=error, hint="export it again"

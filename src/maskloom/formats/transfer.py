@@ -107,7 +107,7 @@ def transfer(
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
             fitting = _fitting(labelled, fmt, dst)
             losses, notes = _write(fitting, writer, allow_loss=allow_loss)
-            warnings = writer.finish(dataset.splits) + notes
+            warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
             if not any(loss.refused for loss in losses):
                 losses += _unexpected(difference)
@@ -127,6 +127,14 @@ def transfer(
         written=True,
         labelled_pixels=difference.labelled_pixels,
     )
+
+
+def _splits(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """The splits, without those of which nothing was chosen."""
+    chosen = {sample.key for sample in dataset.samples}
+    return {
+        n: keys for n, keys in dataset.splits.items() if not keys or not chosen.isdisjoint(keys)
+    }
 
 
 def _labelled(

@@ -184,6 +184,14 @@ def _sweep(partial: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name too long for the disk is no file's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def stays_below(name: str) -> bool:
     """Whether a file name, as text, leads to a place below the folder that it is joined to.
 
