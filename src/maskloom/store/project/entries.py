@@ -26,6 +26,9 @@ from maskloom.store.project.layout import Layout
 from maskloom.store.project.parts import PartWriter, read_rows
 from maskloom.store.project.vocabulary import Vocabulary
 
+_PART = 1 << 20
+"""Pixels that are counted at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -170,9 +173,17 @@ def positions(vocabulary: Vocabulary) -> dict[str, int]:
     return out
 
 
+def _values(pixels: NDArray[Any]) -> NDArray[np.int64]:
+    """The values that occur, ascending; counted by parts, for counting takes 8 bytes a pixel."""
+    flat = pixels.ravel()
+    parts = [flat[i : i + _PART] for i in range(0, flat.size, _PART)]
+    found = {int(value) for part in parts for value in np.flatnonzero(np.bincount(part))}
+    return np.array(sorted(found), np.int64)
+
+
 def _legend(pixels: NDArray[Any], keys: Sequence[str], key: str) -> tuple[list[str | None], bool]:
     """By position the key of each category that occurs, None for others; and whether void does."""
-    values = np.flatnonzero(np.bincount(pixels.ravel()))
+    values = _values(pixels)
     void, background = codes(pixels.dtype)
     found = values[(values != void) & (values != background)]
     if len(found) and found[-1] >= len(keys):
