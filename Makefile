@@ -8,6 +8,10 @@ TSC := build/node/node_modules/.bin/tsc
 # Two test workers with one thread each fit two cores; PYTEST_ARGS adds to or narrows the run.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# Datumaro asks for libraries of other versions, so the comparison has an environment for it.
+PEERS := .venv-peers
+DATUMARO := 1.13.12
+PEERS_STAMP := $(PEERS)/.datumaro-$(DATUMARO)
 
 .PHONY: help demo test lint format bench docs clean
 
@@ -62,12 +66,19 @@ format: $(STAMP)  ## mend what ruff can mend, rewrite the generated reference
 	$(BIN)/ruff format .
 	$(BIN)/python -m maskloom.faces.reference
 
-bench: $(STAMP)  ## measure speed and memory against peers
+$(PEERS_STAMP): $(STAMP)
+	@echo "making $(PEERS) with datumaro $(DATUMARO)"; \
+	if $(BIN)/python -m venv --clear $(PEERS) && $(PEERS)/bin/python -m pip install --quiet \
+	  --disable-pip-version-check 'datumaro==$(DATUMARO)'; then touch $@; \
+	else echo "make: datumaro $(DATUMARO) cannot be installed; it is left out of what is compared" >&2; \
+	  rm -rf $(PEERS); fi
+
+bench: $(STAMP) $(PEERS_STAMP)  ## measure speed and memory against peers
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP)  ## build the pages into build/site
 	$(BIN)/mkdocs build --strict --site-dir build/site
 
-clean:  ## remove what was built, except .venv
+clean:  ## remove what was built, except .venv and .venv-peers
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
