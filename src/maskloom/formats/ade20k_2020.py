@@ -23,6 +23,7 @@ from maskloom.store.files import safe_join
 from maskloom.store.images import read_map
 
 HIDDEN = 128
+_MOST = (1 << 31) - 1
 _INTERPRETED = frozenset({"name", "instance_mask", "attributes", "occluded"})
 
 
@@ -43,7 +44,7 @@ def read_entries(path: Path) -> list[Mapping[str, Any]]:
     ids = set()
     for n, one in enumerate(listed):
         place = f"{path}: object[{n}]"
-        if not isinstance(one, dict) or type(one.get("id")) is not int or one["id"] < 0:
+        if not isinstance(one, dict) or not _is_id(one.get("id")):
             raise FormatError("an object without a whole id", where=place, seen=one)
         if one["id"] in ids:
             raise FormatError("an id is listed twice", where=f"{place}, id", seen=one["id"])
@@ -118,11 +119,15 @@ def _object(
         one["name"].strip(),
         level,
         Masks.from_dense((values != 0) & (values != HIDDEN)),
-        parent + 1 if type(parent) is int else -1,
+        parent + 1 if _is_id(parent) else -1,
         hidden if hidden.areas[0] else None,
         _attributes(one),
         source,
     )
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _MOST
 
 
 def _attributes(one: Mapping[str, Any]) -> dict[str, Any]:

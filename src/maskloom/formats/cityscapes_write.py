@@ -6,7 +6,6 @@ written as long as the map is the one that it came with. `taxonomy.json` says wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from maskloom.formats.cityscapes_labels import (
 )
 from maskloom.formats.cityscapes_polygons import belongs
 from maskloom.formats.folders import image_labels_only, write_side_file
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.numbered import (
     Packing,
@@ -89,7 +89,7 @@ class CityscapesWriter:
             classes = classes_of_numbers(values, PACKING).astype(np.uint8)
             polygons = self._polygons(labels, values)
             if polygons is not None:
-                text = json.dumps(polygons, indent=4, ensure_ascii=False)
+                text = json_line(polygons, indent=4)
                 path = self.files.path("polygons.json", place)
                 atomic_write_bytes(path, (text + "\n").encode())
             write_png(self.files.path("instanceIds.png", place), values)

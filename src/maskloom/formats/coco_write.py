@@ -25,6 +25,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.folders import ImagePlacer, image_labels_only
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
 from maskloom.formats.spool import Spool
@@ -272,6 +273,4 @@ def json_lines(parts: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return json_line(value, sort_keys=True, separators=(",", ":"))

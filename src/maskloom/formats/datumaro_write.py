@@ -8,7 +8,6 @@ Datumaro has no place for: void and stuff.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
 from maskloom.formats.drawn import lies_in_images, losses_of_told, source_of
 from maskloom.formats.folders import ImagePlacer, write_side_file
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss
 from maskloom.store.files import atomic_file, safe_join, stays_below
 
@@ -127,7 +127,7 @@ def writer(
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json_line(value, separators=(",", ":"))
 
 
 def _names(sample: Sample, own: Mapping[str, Any]) -> tuple[str, str]:

@@ -75,6 +75,11 @@ class Frame:
         if crs == PIXEL:
             return _clockwise(ring)
         there = _clockwise(warped(ring, crs, self.crs))
+        # What lies beyond all numbers comes out infinite and is refused as a ring.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._unplaced(there)
+
+    def _unplaced(self, there: Ring) -> Ring:
         (a, b, c), (d, e, f) = (self.affine or _UNIT)[:2]
         x, y = there.T
         if b == 0 and d == 0:

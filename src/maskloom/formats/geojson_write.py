@@ -6,7 +6,6 @@ coordinates verbatim, else the author's vertices, else pixel-edge rings.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_
 from maskloom.formats.geojson_features import LON_LAT, MEMBER, PIXEL, Ring, rings_of
 from maskloom.formats.geojson_place import Frame
 from maskloom.formats.geojson_rows import CATEGORY, SCORE
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -285,4 +285,4 @@ def _frame(frame: Frame, crs: str) -> dict[str, Any]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json_line(value, separators=(",", ":"))

@@ -134,16 +134,24 @@ def strict_json(path: Path, *, most: int = MAX_BYTES) -> Any:
         raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
 
 
+def json_line(value: object, **how: Any) -> str:
+    """JSON text of a value without NaN and infinities; `how` is for `json.dumps`.
+
+    Raises:
+        WriteError: it holds NaN, or what is no JSON.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WriteError(
+            "JSON cannot say a value", seen=error, hint="look for NaN in attributes and fields"
+        ) from error
+
+
 def json_text(data: Mapping[str, Any], *, indent: int | None = 2) -> bytes:
     """Bytes of a JSON file that depend on the content alone; keys stay in their order.
 
     Raises:
         WriteError: it holds NaN, or what is no JSON.
     """
-    try:
-        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
-        return (text + "\n").encode()
-    except (ValueError, TypeError, RecursionError) as error:
-        raise WriteError(
-            "JSON cannot say a value", seen=error, hint="look for NaN in attributes and fields"
-        ) from error
+    return (json_line(data, indent=indent) + "\n").encode()

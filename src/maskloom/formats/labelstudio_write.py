@@ -8,7 +8,6 @@ Label Studio has no place for: void, stuff, colours, and which of people and mod
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco_check import is_id
 from maskloom.formats.drawn import losses_of_told, source_of, whole_objects
 from maskloom.formats.folders import ImagePlacer, write_side_file
+from maskloom.formats.json_files import json_line
 from maskloom.formats.labelstudio_results import results_of
 from maskloom.formats.labelstudio_tasks import min_of
 from maskloom.formats.loss import Holds, Loss
@@ -129,8 +129,7 @@ class LabelStudioWriter:
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.write("[")
             for n, task in enumerate(listed):
-                text = json.dumps(task, ensure_ascii=False, allow_nan=False)
-                out.write((",\n" if n else "\n") + text)
+                out.write((",\n" if n else "\n") + json_line(task))
             out.write("\n]\n")
         if not self.single:
             write_side_file(self.target, self.taxonomy, {}, kind="labelstudio", layer=self.layer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import image_labels_only, write_side_file
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.mapillary_config import (
     FORMAT_NAME,
@@ -96,7 +96,7 @@ class MapillaryWriter:
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Name the folders by split, write the configuration and the side file."""
         listed, renamed = self.files.arrange(splits)
-        text = json.dumps(self.config, ensure_ascii=False)
+        text = json_line(self.config)
         atomic_write_bytes(self.target / f"config_{self.version}.json", text.encode())
         write_side_file(self.target, self.taxonomy, listed, kind=FORMAT_NAME, keys=renamed)
         return self.files.images.warnings()

@@ -24,6 +24,7 @@ from maskloom.core.volumes import stacked
 from maskloom.errors import DataError, UsageError, WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import write_side_file
+from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values
 from maskloom.formats.nnunet_images import ChannelPlacer, put_labels
@@ -144,7 +145,7 @@ class NnunetWriter:
         }
         if self.regions:
             data["regions_class_order"] = self._order()
-        text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+        text = json_line(data, indent=1) + "\n"
         atomic_write_bytes(self.target / FILE, text.encode())
         if {"train", "val"} <= set(splits):
             folds = [{name: list(splits[name]) for name in ("train", "val")}]

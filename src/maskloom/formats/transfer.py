@@ -99,6 +99,8 @@ def transfer(
         DataError: labels of the source are damaged.
     """
     ordered = sorted(dataset.samples, key=lambda s: s.key)
+    if not fmt.written:
+        writer_for(fmt, dst, dataset.taxonomy)  # says so, by the target's own name
     try:
         with staged(dst, fmt) as partial:
             writer = writer_for(

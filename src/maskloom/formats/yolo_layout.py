@@ -18,7 +18,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.folders import list_files, subfolder
 from maskloom.formats.json_files import SPLITS
 from maskloom.formats.yolo_names import YoloConfig
-from maskloom.store.files import stays_below
+from maskloom.store.files import exists, is_file, stays_below
 from maskloom.store.images import IMAGE_SUFFIXES
 
 LABELS = ("labels", "label", "annotations")
@@ -176,7 +176,7 @@ def _place(entry: str, base: str, root: Path) -> Path | None:
     if text.startswith("/") and Path(text).is_relative_to(root):
         tails.insert(0, Path(text).relative_to(root).as_posix())
     for tail in (re.sub(r"^(\./)+", "", tail) for tail in tails):
-        if stays_below(tail) and (root / tail).exists():
+        if stays_below(tail) and exists(root / tail):
             return root / tail
     return None
 
@@ -234,8 +234,8 @@ def _of_list(path: Path, root: Path) -> list[Item]:
         items.append(
             Item(
                 key,
-                label if label.is_file() else None,
-                image if image.is_file() else None,
+                label if is_file(label) else None,
+                image if is_file(image) else None,
                 PurePosixPath(name).name,
             )
         )
@@ -247,6 +247,6 @@ def _listed_name(text: str, root: Path) -> str:
     parts = text.split("/")
     for start in range(len(parts)):
         tail = "/".join(parts[start:])
-        if tail and stays_below(tail) and (root / parts[start]).exists():
+        if tail and stays_below(tail) and exists(root / parts[start]):
             return tail
     return text
