@@ -42,11 +42,12 @@ def list_(what: What, project: Path | None = None, *, options: str | None = None
         _known(what, options, list(entries))
         entries = {options: entries[options]}
     rows = [_row(what, name, entry, asked=options is not None) for name, entry in entries.items()]
-    heading = {"models": "needs"}.get(what, "options")
+    heading = {"models": "needs", "formats": "files"}.get(what, "options")
     shown = [
         (row["name"], ", ".join(row["task"]), row["about"], _last(row, heading)) for row in rows
     ]
-    out = [Table(what.capitalize(), ("name", "task", "about", heading), shown)]
+    note = "options of one: maskloom list formats --options NAME" if what == "formats" else ""
+    out = [Table(what.capitalize(), ("name", "task", "about", heading), shown, note=note)]
     if options is not None:
         settable = rows[0].get("options", [])
         cells = [(o["key"], o["type"], o["default"], o["help"]) for o in settable]
@@ -136,6 +137,8 @@ def _described(options: type, prefix: str) -> list[dict[str, Any]]:
 
 
 def _last(row: dict[str, Any], heading: str) -> str:
+    if heading == "files":
+        return "read, written" if row["written"] else "read"
     if heading == "needs":
         if row["extra"] is None:
             return ""
