@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from maskloom.errors import ImageError, MaskloomError
 from maskloom.store import deep_png, tiff
-from maskloom.store.files import atomic_write_bytes
+from maskloom.store.files import atomic_write_bytes, is_file
 from maskloom.store.orientation import upright, upright_size
 from maskloom.work.memory import free_bytes
 
@@ -160,7 +160,7 @@ def image_bytes(path: Path) -> int:
 
 def refuse_absent(path: Path) -> None:
     """Raise ImageError if there is no such file, or nothing in it."""
-    if not path.is_file():
+    if not is_file(path):
         raise ImageError("no such image file", where=path, hint="check the path")
     if path.stat().st_size == 0:
         raise ImageError(
