@@ -6,7 +6,17 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("masks", "evaluate", "losses", "engines", "executors", "stitch", "components")
+NAMES = (
+    "masks",
+    "evaluate",
+    "losses",
+    "engines",
+    "executors",
+    "stitch",
+    "components",
+    "convert",
+    "peer_bugs",
+)
 
 if __name__ == "__main__":
     folder = Path(__file__).parent
