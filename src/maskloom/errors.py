@@ -25,6 +25,8 @@ from typing import Any
 _WORD = re.compile(r"(?!maskloom\b)[a-z]+:?(?= |$)")
 """A plain word at the beginning: no path, name with signs, list of names or command."""
 
+_LONGEST = 1000
+
 
 class MaskloomError(Exception):
     """Something the user can mend, told in one message.
@@ -56,6 +58,8 @@ class MaskloomError(Exception):
         if not self.hint:
             return _ended(text)
         hint = self.hint[0].upper() + self.hint[1:] if _WORD.match(self.hint) else self.hint
+        if len(hint) > _LONGEST:
+            hint = hint[: _LONGEST - 3] + "..."
         return f"{_ended(text)} {_ended(hint)}"
 
 

@@ -31,3 +31,9 @@ def test_a_question_has_no_full_stop_behind_it() -> None:
     asked = UsageError("no project, so where should it be written?", hint="say --out DST")
     assert asked.message == "no project, so where should it be written? Say --out DST."
     assert UsageError("what", where="here", seen=3).message == "here: what (saw 3)."
+
+
+def test_a_hint_that_lists_names_of_a_hostile_file_is_cut():
+    message = MaskloomError("no such class", hint=f"known: {'[' * 200_000}").message
+    assert len(message) < 1100
+    assert message.endswith("[...")

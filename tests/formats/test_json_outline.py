@@ -116,3 +116,11 @@ def test_chunks_cover_all_entries_in_order(tmp_path):
         assert [part[0] for part in parts[1:]] == [part[1] for part in parts[:-1]]
         joined = [one for _, _, text in parts for one in json.loads(b"[" + text + b"]")]
         assert joined == values
+
+
+@pytest.mark.parametrize("key", ["null", "1", "[1]", '{"a": 1}'])
+def test_a_key_that_is_no_text_is_refused(tmp_path, key):
+    path = tmp_path / "a.json"
+    path.write_text(f'{{{key}: [], "images": []}}')
+    with pytest.raises(FormatError, match="not valid JSON"):
+        outline(path)

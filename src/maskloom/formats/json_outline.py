@@ -200,6 +200,10 @@ def _members(found: Outline, places: NDArray[np.int64], signs: NDArray[np.uint8]
                 )
             continue
         key = parse(found.read(text_start, int(places[colon])), found.path)
+        if not isinstance(key, str):
+            raise FormatError(
+                "not valid JSON: a key that is no text", where=found.path, seen=key, hint=_HINT
+            )
         first, last = colon + 1, i - 1
         is_list = first < last and signs[first] == ord("[") and signs[last] == ord("]")
         if is_list:
