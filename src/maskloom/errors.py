@@ -52,7 +52,7 @@ class MaskloomError(Exception):
     @property
     def message(self) -> str:
         """The four parts on one line, as printed on stderr."""
-        text = f"{self.where}: {self.what}" if self.where else self.what
+        text = f"{_middle_cut(self.where)}: {self.what}" if self.where else self.what
         if self.seen is not None:
             text += f" (saw {_short(self.seen)})"
         if not self.hint:
@@ -126,6 +126,12 @@ class LossRefused(MaskloomError):
     """The target format cannot hold what the source says, and loss was not allowed."""
 
     exit_code = 1
+
+
+def _middle_cut(place: str) -> str:
+    """A place that a hostile file names is no longer than any real one."""
+    half = _LONGEST // 2
+    return place if len(place) <= _LONGEST else f"{place[:half]}...{place[-half:]}"
 
 
 def _ended(text: str) -> str:

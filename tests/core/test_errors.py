@@ -34,6 +34,13 @@ def test_a_question_has_no_full_stop_behind_it() -> None:
 
 
 def test_a_hint_that_lists_names_of_a_hostile_file_is_cut():
-    message = MaskloomError("no such class", hint=f"known: {'[' * 200_000}").message
+    message = UsageError("no such class", hint=f"known: {'[' * 200_000}").message
     assert len(message) < 1100
     assert message.endswith("[...")
+
+
+def test_a_place_that_a_hostile_file_names_is_cut_in_its_middle():
+    message = UsageError("no such file", where=f"a.json: {'x' * 200_000}: id").message
+    assert len(message) < 1100
+    assert message.startswith("a.json: x")
+    assert message.endswith("x: id: no such file.")
