@@ -67,8 +67,9 @@ def tried(python: str, tool: str, words: list[str]) -> str:
     if done.returncode == 0 and lines:
         return lines[-1]
     last = (done.stderr.strip().splitlines() or [""])[-1]
-    seen = f"takes more than {MEMORY >> 30} GiB" if "memory" in done.stderr.lower() else last
-    return json.dumps({"outcome": "fails", "seen": f"ended with {done.returncode}: {seen}"[:160]})
+    if done.returncode < 0:
+        last = f"killed by signal {-done.returncode} with {MEMORY >> 30} GiB of memory"
+    return json.dumps({"outcome": "fails", "seen": last[:160]})
 
 
 def rows_of(tool: str) -> list[dict[str, str]]:

@@ -16,8 +16,8 @@ def cases(tool: str) -> list[tuple[str, Callable[[], None]]]:
         "square": "labelme#2224 supervision#2587",
         "hole": "cocoapi#153 supervision#574",
         "parts": "fiftyone#6421",
-        "line": "lines that vanish",
-        "pixel": "pixels that vanish",
+        "line": "1-px lines are kept",
+        "pixel": "pixels are kept",
     }
     usual = "find_contours, polygon2mask" if tool == "scikit-image" else "outer contours, fillPoly"
 

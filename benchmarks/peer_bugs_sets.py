@@ -15,11 +15,11 @@ from benchmarks.peer_cases import check, refused, same, shapes
 SIZE = (20, 30)
 SPARSE = {"person": 1, "bottle": 44, "toothbrush": 90}
 ISSUES = {
-    "square": "datumaro (measured)",
+    "square": "exact",
     "hole": "datumaro#168 supervision#574",
     "parts": "supervision#2322",
-    "line": "supervision (measured)",
-    "pixel": "supervision (measured)",
+    "line": "1-px lines are kept",
+    "pixel": "pixels are kept",
 }
 Case = tuple[str, Callable[[], None]]
 
@@ -103,7 +103,7 @@ def _coco_ids(convert: Callable) -> None:
     check([one["id"] for one in told] == [71], f"id {[one['id'] for one in told]}, not 71")
 
 
-def _shared(tool: str, write: Callable, convert: Callable) -> list[Case]:
+def _shared(write: Callable, convert: Callable) -> list[Case]:
     nan = {"segmentation": [[1, 1, 5, 1, float("nan"), 5]]}
     four = {"segmentation": [[1, 2, 3, 4]]}
     short = {"segmentation": {"size": list(SIZE), "counts": [10, 5]}, "iscrowd": 1}
@@ -111,12 +111,12 @@ def _shared(tool: str, write: Callable, convert: Callable) -> list[Case]:
            "runs that are short are refused": short}  # fmt: skip
     return [
         *((f"{ISSUES[n]}: {n} to COCO", partial(_coco_pixels, write, n)) for n in shapes()),
-        (f"{tool} (measured): masks are no crowds in COCO", partial(_coco_crowds, write)),
+        ("masks are no crowds in COCO", partial(_coco_crowds, write)),
         (
             "DALI#2999 sahi#383: COCO keeps ids of categories and crowds",
             partial(_coco_facts, convert),
         ),
-        ("supervision#285: COCO keeps ids of annotations", partial(_coco_ids, convert)),
+        ("COCO keeps ids of annotations", partial(_coco_ids, convert)),
         *((name, partial(_refuses, convert, one)) for name, one in bad.items()),
     ]
 
@@ -166,7 +166,7 @@ def _supervision() -> list[Case]:
         same(out, shapes()[name])
 
     return [
-        *_shared("supervision", write, convert),
+        *_shared(write, convert),
         *(
             (f"supervision#574 #2322: {n} there and back by YOLO", partial(yolo, n))
             for n in shapes()
@@ -232,7 +232,7 @@ def _datumaro() -> list[Case]:
 
     polygons = partial(write, segmentation_mode="polygons")
     return [
-        *_shared("datumaro", write, convert),
+        *_shared(write, convert),
         *(
             (f"{ISSUES[n]}: {n} to COCO as polygons", partial(_coco_pixels, polygons, n))
             for n in shapes()
