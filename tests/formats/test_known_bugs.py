@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 from pycocotools import mask as oracle
 
+from maskloom.core.dataset import Dataset
 from maskloom.core.labels import BACKGROUND, VOID
 from maskloom.core.masks import Masks
+from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import FormatError, MaskError
@@ -24,6 +26,8 @@ from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 
 from .conftest import NUCLEUS, dataset_of, objects
+from .test_exif import SIZE as UPRIGHT
+from .test_exif import turned
 from .tool_torture import KINDS, labels, shapes
 
 # pycocotools converts arrays in a way that numpy 2 warns about.
@@ -87,7 +91,7 @@ def there_and_back(path, name, data, **options):
 
 
 @pytest.mark.parametrize("form", ["rle", "polygon"])
-def test_cocoapi_153_a_hole_is_a_hole_for_unmodified_readers(tmp_path, form):
+def test_cocoapi_153_dive_1868_a_hole_is_a_hole_for_unmodified_readers(tmp_path, form):
     (told,) = as_coco(tmp_path, [ring()], segmentation=form)["annotations"]
     assert isinstance(told["segmentation"], list) == (form == "polygon")
     assert np.array_equal(by_pycocotools(told, SIZE), ring())
@@ -336,7 +340,9 @@ def test_datumaro_overlap_that_a_map_cannot_hold_is_told_with_its_pixels(tmp_pat
     assert not result.written
 
 
-def test_fiftyone_3438_faster_coco_eval_57_mmdetection_11402_labels_are_not_held(tmp_path):
+def test_fiftyone_3438_faster_coco_eval_57_mmdetection_11402_detectron2_4184_labels_are_not_held(
+    tmp_path,
+):
     ring = np.random.default_rng(0).uniform(0, 20, 400).round(2).tolist()
     peaks = []
     for n in (500, 4000):
@@ -357,3 +363,44 @@ def test_labels_of_all_shapes_stay_whole_in_the_formats_of_tools(tmp_path):
     for name in ("coco", "labelme", "cvat", "labelstudio", "supervisely", "datumaro", "objects"):
         result, _ = there_and_back(tmp_path, name, data)
         assert (result.changed_pixels, result.refused) == (0, ()), name
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1)])
+def test_monailabel_211_a_voxel_stays_where_it_is_in_the_body(tmp_path, signs):
+    import nibabel
+    import SimpleITK
+
+    array = np.zeros((5, 6, 7), np.uint8)
+    array[1, 2, 3:5] = 1
+    affine = np.diag([*np.array(signs) * (1, 2, 3), 1.0])
+    affine[:3, 3] = 10, -20, 30
+    (tmp_path / "in/labels").mkdir(parents=True)
+    nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / "in/labels/a.nii.gz")
+    data = read_dataset(tmp_path / "in", "nifti")
+    transfer(data, tmp_path / "out", load_format("nrrd"))
+    (path,) = (tmp_path / "out").rglob("*.nrrd")
+    image = SimpleITK.ReadImage(str(path))
+    found = np.argwhere(SimpleITK.GetArrayFromImage(image).reshape(image.GetSize()[::-1]))
+    ours = sorted(
+        tuple(np.round(np.array(image.TransformIndexToPhysicalPoint(p[::-1].tolist())), 3))
+        for p in found
+    )
+    theirs = sorted(
+        tuple(np.round((affine @ [*p, 1])[:3] * [-1, -1, 1], 3)) for p in np.argwhere(array)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_coco_annotator_228_ultralytics_19222_masks_are_of_the_upright_picture(
+    tmp_path, orientation
+):
+    turned(tmp_path / "a.jpg", orientation, "jpg")
+    mask = np.zeros(UPRIGHT, bool)
+    mask[:8, :8] = True
+    sample = Sample("a", ImageRef(tmp_path / "a.jpg", UPRIGHT), file_name="a.jpg")
+    data = Dataset(NUCLEUS, (sample,), lambda _: objects([mask]), name="turned")
+    for name in ("coco", "yolo"):
+        result, back = there_and_back(tmp_path, name, data)
+        assert (result.changed_pixels, result.refused) == (0, ())
+        assert back.labels_of(back.samples[0]).size == UPRIGHT
