@@ -142,7 +142,7 @@ class Rows:
         values: dict[str, Any] = {
             name: np.ascontiguousarray(columns.pop(name), dtype=dtype)
             if name in columns
-            else np.full(n, default, dtype)
+            else (np.full(n, default, dtype) if default else np.zeros(n, dtype))
             for name, (dtype, default) in _DEFAULTS.items()
         }
         values["instance"] = (

@@ -193,7 +193,9 @@ def _interleave(
 
 
 def _offsets(lengths: Sequence[int]) -> Ints:
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(np.array(lengths, np.int64), out=offsets[1:])
+    return offsets
 
 
 def polygons_to_columns(
