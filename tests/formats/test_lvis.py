@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-
 from maskloom.core.labels import Coverage, Labels
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
