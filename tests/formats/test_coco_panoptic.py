@@ -326,7 +326,8 @@ def test_void_categories_and_void_pixels_become_id_0(tmp_path):
     left, right = np.zeros((2, 1, 2), bool)
     left[0, 0], right[0, 1] = True, True
     done = write(dataset_of(taxonomy, {"a": objects([left, right], [0, 2])}), tmp_path / "a")
-    assert (done.written, done.changed_pixels, done.losses) == (True, 0, ())
+    assert (done.written, done.changed_pixels, done.refused) == (True, 0, ())
+    assert [(loss.kind, loss.objects) for loss in done.losses] == [("ignored", 1)]
     classes = Labels((1, 3), class_map=np.array([[1, VOID, 1]], np.uint8))
     done = write(dataset_of(taxonomy, {"a": classes}), tmp_path / "b")
     assert (done.written, done.changed_pixels) == (True, 0)

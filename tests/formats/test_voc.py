@@ -396,7 +396,7 @@ def test_the_only_voc_folder_inside_is_read_and_old_labelme_xml_is_not_voc(tmp_p
     put(tmp_path / "VOCdevkit/VOC2012")
     assert detect_format(tmp_path / "VOCdevkit").name == "voc"
     assert len(read_dataset(tmp_path / "VOCdevkit")) == 1
-    other = put(tmp_path / "b", classes=None, numbers=None, xml="<annotation><object><polygon/></object></annotation>")  # fmt: skip
+    other = put(tmp_path / "b", classes=None, numbers=None, xml="<annotation><object><polygon><pt></pt></polygon></object></annotation>")  # fmt: skip
     assert load_format("voc").detect(other) == 0.0
     assert detect_format(other).name == "labelme"
 
