@@ -21,7 +21,7 @@ def clockwise(ring):
 
 
 def burnt(rings, frame=FRAME):
-    features = pytest.importorskip("rasterio.features")
+    features = pytest.importorskip("rasterio.features", reason="needs the extra geo")
     shape = {"type": "Polygon", "coordinates": [closed(ring) for ring in rings]}
     return features.rasterize([(shape, 1)], out_shape=frame).astype(bool)
 

@@ -38,9 +38,13 @@ def write(dataset, target, *, allow_loss=False):
 def opened(reader, path):
     """The reader's own index of a file, and its call from annotation to runs."""
     if reader == "pycocotools":
-        module = pytest.importorskip("pycocotools.coco")
+        module = pytest.importorskip(
+            "pycocotools.coco", reason="an oracle that the extra dev brings"
+        )
     else:
-        module = pytest.importorskip("faster_coco_eval")
+        module = pytest.importorskip(
+            "faster_coco_eval", reason="an oracle that the extra dev brings"
+        )
     with contextlib.redirect_stdout(io.StringIO()):
         return module.COCO(str(path))
 

@@ -19,9 +19,9 @@ from .test_nifti import exact, put
 from .test_nrrd import TWO, overlapping
 from .volumes import CELL, OBLIQUE, ORGANS, cells, classes, oblique, torture, volumes_of
 
-pydicom = pytest.importorskip("pydicom")
-hd = pytest.importorskip("highdicom")
-sitk = pytest.importorskip("SimpleITK")
+pydicom = pytest.importorskip("pydicom", reason="needs the extra medical")
+hd = pytest.importorskip("highdicom", reason="needs the extra medical")
+sitk = pytest.importorskip("SimpleITK", reason="needs the extra medical")
 SAMPLES = "dicom_seg_samples"
 
 

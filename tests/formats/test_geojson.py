@@ -16,8 +16,8 @@ from maskloom.formats.transfer import transfer
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, random_objects
 from .test_geotiff import SIZE, UTM, dataset, first, grid, photo
 
-rasterio = pytest.importorskip("rasterio")
-features = pytest.importorskip("rasterio.features")
+rasterio = pytest.importorskip("rasterio", reason="needs the extra geo")
+features = pytest.importorskip("rasterio.features", reason="needs the extra geo")
 GRIDS = {
     "utm": grid(),
     "degrees": rasterio.transform.Affine(1.3e-6, 0, -84.48, 0, -1.1e-6, 33.63),
@@ -196,7 +196,7 @@ def test_masks_come_back_exact_by_us_and_by_rasterio(tmp_path, name, crs):
 
 
 def test_written_polygons_are_valid_and_their_rings_are_nested(tmp_path):
-    shapely = pytest.importorskip("shapely")
+    shapely = pytest.importorskip("shapely", reason="an oracle that the extra dev brings")
     rng = np.random.default_rng(9)
     labels = {"a": objects([rng.random(SIZE) < p for p in (0.2, 0.5, 0.8)])}
     assert write(dataset(tmp_path / "src", labels, NUCLEUS), tmp_path / "out", crs="pixel").written

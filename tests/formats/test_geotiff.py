@@ -19,7 +19,7 @@ from maskloom.store.images import read_map
 
 from .conftest import NUCLEUS, folder_bytes, objects, random_objects
 
-rasterio = pytest.importorskip("rasterio")
+rasterio = pytest.importorskip("rasterio", reason="needs the extra geo")
 UTM = "EPSG:32616"
 SIZE = (24, 32)
 LAND = Taxonomy(

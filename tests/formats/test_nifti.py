@@ -19,7 +19,7 @@ from maskloom.store.volumes import volume_header
 from .conftest import folder_bytes
 from .volumes import CELL, OBLIQUE, ORGANS, cells, classes, oblique, torture, volumes_of
 
-nib = pytest.importorskip("nibabel")
+nib = pytest.importorskip("nibabel", reason="needs the extra medical")
 
 
 def put(dataset, target, *, to="nifti", allow_loss=False, **options):
@@ -94,7 +94,7 @@ def test_more_than_255_objects_keep_their_ids(tmp_path):
 
 
 def test_nibabel_and_simpleitk_see_the_same_voxels_at_the_same_places(tmp_path):
-    sitk = pytest.importorskip("SimpleITK")
+    sitk = pytest.importorskip("SimpleITK", reason="needs the extra medical")
     for i, affine in enumerate((OBLIQUE, oblique(), oblique(-1.2, (2.0, 0.5, 0.9)))):
         array = torture(seed=i)
         path = tmp_path / f"{i}.nii.gz"

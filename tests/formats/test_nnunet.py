@@ -18,7 +18,7 @@ from .conftest import dataset_of, folder_bytes
 from .test_nifti import exact, put, save
 from .volumes import OBLIQUE, ORGANS, classes, torture, volumes_of
 
-nib = pytest.importorskip("nibabel")
+nib = pytest.importorskip("nibabel", reason="needs the extra medical")
 SIZE = (2, 3, 4)
 BRATS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing": [3]}
 
@@ -212,7 +212,7 @@ def test_a_volume_of_several_channels_becomes_one_file_each(tmp_path):
 
 
 def test_nrrd_is_written_where_asked(tmp_path):
-    sitk = pytest.importorskip("SimpleITK")
+    sitk = pytest.importorskip("SimpleITK", reason="needs the extra medical")
     exact(
         volumes_of(ORGANS, {"a": classes(torture())}), tmp_path / "a", to="nnunet", ending=".nrrd"
     )

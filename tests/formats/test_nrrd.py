@@ -19,7 +19,7 @@ from .conftest import folder_bytes
 from .test_nifti import exact, put
 from .volumes import CELL, OBLIQUE, ORGANS, cells, classes, oblique, torture, volumes_of
 
-sitk = pytest.importorskip("SimpleITK")
+sitk = pytest.importorskip("SimpleITK", reason="needs the extra medical")
 TWO = Taxonomy((Category("a", "a", "stuff"), Category("b", "b", "stuff")))
 
 

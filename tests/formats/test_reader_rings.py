@@ -26,7 +26,7 @@ def seen_by(rule, rings, size):
     if rule == "coco":
         return coco.decode(coco.merge(coco.frPyObjects([r.ravel().tolist() for r in rings], *size)))
     if rule in ("centre", "gdal"):
-        features = pytest.importorskip("rasterio.features")
+        features = pytest.importorskip("rasterio.features", reason="needs the extra geo")
         closed = [np.concatenate([ring, ring[:1]]).tolist() for ring in rings]
         shape = {"type": "Polygon", "coordinates": closed}
         return features.rasterize([(shape, 1)], out_shape=size, dtype="uint8")
@@ -87,7 +87,7 @@ def test_a_mask_without_pixels_or_a_rule_without_rings_is_refused():
 
 
 def test_centre_and_gdal_are_the_rule_of_rasterio_for_polygons_with_holes():
-    features = pytest.importorskip("rasterio.features")
+    features = pytest.importorskip("rasterio.features", reason="needs the extra geo")
     rng = np.random.default_rng(1)
     differ = dict.fromkeys(("centre", "gdal"), 0)
     for i in range(2000):

@@ -90,7 +90,7 @@ def test_what_is_written_is_seen_exactly_by_the_rule_of_ultralytics(tmp_path):
 
 
 def test_supervision_which_rounds_sees_the_same(tmp_path):
-    sv = pytest.importorskip("supervision")
+    sv = pytest.importorskip("supervision", reason="an oracle that the extra dev brings")
     hard = [m for name, m in hard_masks().items() if name not in ("two parts", "island in a hole")]
     data = dataset_of(
         NUCLEUS, {f"{i:02d}": objects([m]) for i, m in enumerate(hard)}, tmp_path / "p"
@@ -108,7 +108,7 @@ def test_supervision_which_rounds_sees_the_same(tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES[:-1])
 def test_supervision_and_maskloom_read_the_same_polygons(tmp_path, family):
-    sv = pytest.importorskip("supervision")
+    sv = pytest.importorskip("supervision", reason="an oracle that the extra dev brings")
     rng = np.random.default_rng(5)
     lines = []
     for _ in range(12):
