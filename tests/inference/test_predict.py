@@ -194,7 +194,7 @@ def test_a_changed_image_is_labelled_again(images: Path, tmp_path: Path) -> None
 
 
 def test_confidence_is_written_beside_class_maps(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="an oracle that the extra dev brings")
+    pytest.importorskip("torch", reason="needs the extra train")
     from maskloom.verbs.train import train
 
     for i in range(4):

@@ -86,7 +86,7 @@ def test_other_settings_are_another_layer(coins: Path) -> None:
 
 
 def test_a_network_is_found_in_the_project_and_keeps_its_confidence(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="an oracle that the extra dev brings")
+    pytest.importorskip("torch", reason="needs the extra train")
     from maskloom.verbs.train import train
 
     root = tmp_path / "project"
@@ -192,7 +192,7 @@ def test_a_run_that_is_not_there_is_answered_with_those_that_are(coins: Path) ->
 
 
 def test_a_project_without_categories_takes_those_of_the_model(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="an oracle that the extra dev brings")
+    pytest.importorskip("torch", reason="needs the extra train")
     from tests.inference.tiling.conftest import save_run
 
     images, root = tmp_path / "images", tmp_path / "project"

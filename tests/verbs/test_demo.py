@@ -12,7 +12,7 @@ from maskloom.store.project import Project
 from maskloom.verbs import demo as module
 from maskloom.verbs.demo import demo
 
-pytest.importorskip("torch", reason="an oracle that the extra dev brings")
+pytest.importorskip("torch", reason="needs the extra train")
 
 
 @pytest.mark.slow
