@@ -166,6 +166,21 @@ class Taxonomy:
             table[value] = position
         return table
 
+    def with_ids(self, fmt: str, ids: Mapping[int, int]) -> Taxonomy:
+        """A copy in which categories have these ids in one format.
+
+        Args:
+            fmt: name of the format.
+            ids: position → id; categories that are not listed stay as they are.
+        """
+        return replace(
+            self,
+            categories=tuple(
+                one.with_id(fmt, ids[i]) if i in ids else one
+                for i, one in enumerate(self.categories)
+            ),
+        )
+
     def colors(self) -> tuple[tuple[int, int, int], ...]:
         """RGB per category: its own, else a distinct one by position (golden-angle hues)."""
         return tuple(

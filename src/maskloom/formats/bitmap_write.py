@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import LargeMap, WriteOptions
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.maps import classes_to_values
+from maskloom.formats.maps import classes_to_values, with_numbers
 from maskloom.formats.objects_write import joined_parts
 from maskloom.store.files import safe_join
 from maskloom.store.images import write_png
@@ -153,7 +152,7 @@ class BitmapWriter:
         taxonomy = self.taxonomy
         if fields["kind"] == "class":
             fields |= {"void_id": self.void, "background_id": self.background}
-            taxonomy = _with_numbers(taxonomy, self.ids, self.void)
+            taxonomy = with_numbers(taxonomy, self.ids, self.void, "bitmap")
         write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
 
@@ -202,18 +201,6 @@ def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
         return ids, void, 0
     top = 254 if max(taken) <= 255 else 65534
     return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
-
-
-def _with_numbers(taxonomy: Taxonomy, ids: Mapping[int, int], void: int) -> Taxonomy:
-    """The taxonomy with the numbers that the maps use; further void categories get free ones."""
-    free = itertools.count(1 + max([*ids.values(), void]))
-    own = dict(ids)
-    for i, category in enumerate(taxonomy):
-        if category.void:
-            own[i] = void if void not in own.values() else next(free)
-    return replace(
-        taxonomy, categories=tuple(c.with_id("bitmap", own[i]) for i, c in enumerate(taxonomy))
-    )
 
 
 def _own_id(taxonomy: Taxonomy, position: int) -> int:

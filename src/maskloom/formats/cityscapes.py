@@ -42,6 +42,7 @@ from maskloom.formats.folders import (
     SIDE_FILE,
     Pair,
     absences,
+    is_marked,
     list_files,
     read_side_file,
     samples_of,
@@ -70,8 +71,7 @@ def detect(path: Path) -> float:
     """Known by the side file, its folders' names, or by the names of label files."""
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "cityscapes"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "cityscapes"'):
         return 1.0
     if any((path / name).is_dir() for name in ANNOTATIONS):
         return 0.98

@@ -161,17 +161,6 @@ def train_ids(taxonomy: Taxonomy, numbers: dict[int, int]) -> dict[int, int]:
     return {number: min(n, IGNORED) for n, number in enumerate(scored)}
 
 
-def with_numbers(taxonomy: Taxonomy, numbers: dict[int, int]) -> Taxonomy:
-    """The taxonomy with these numbers as the categories' own."""
-    return replace(
-        taxonomy,
-        categories=tuple(
-            c.with_id(FORMAT_NAME, numbers[i]) if i in numbers else c
-            for i, c in enumerate(taxonomy)
-        ),
-    )
-
-
 def _named(category: Category) -> int | None:
     place = OFFICIAL.find(category.name)
     return None if place is None else dict(OFFICIAL[place].ids)[FORMAT_NAME]

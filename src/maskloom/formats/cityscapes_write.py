@@ -25,7 +25,6 @@ from maskloom.formats.cityscapes_labels import (
     UNLABELED,
     numbers_of,
     train_ids,
-    with_numbers,
 )
 from maskloom.formats.cityscapes_polygons import belongs
 from maskloom.formats.folders import image_labels_only, write_side_file
@@ -37,7 +36,8 @@ from maskloom.formats.numbered import (
     numbering,
     numbers_of_labels,
 )
-from maskloom.formats.numbered_files import IMAGE, SplitFiles, class_values, classes_of_numbers
+from maskloom.formats.numbered_files import classes_of_numbers
+from maskloom.formats.numbered_write import IMAGE, SplitFiles, class_values
 from maskloom.store.files import atomic_write_bytes
 from maskloom.store.images import write_png
 
@@ -61,7 +61,7 @@ class CityscapesWriter:
     def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
         self.target = target
         self.numbers = numbers_of(taxonomy)
-        self.taxonomy = with_numbers(taxonomy, self.numbers)
+        self.taxonomy = taxonomy.with_ids(FORMAT_NAME, self.numbers)
         self.meaning = numbering(PACKING, self.taxonomy, self.numbers, UNLABELED)
         self.files = SplitFiles(target, _PATTERNS, options.images)
         train = train_ids(self.taxonomy, self.numbers)

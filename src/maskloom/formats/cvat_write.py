@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from maskloom.formats.drawn import (
     attributes_of,
     lies_in_images,
     losses_of_told,
+    object_groups,
     source_of,
     whole_objects,
 )
@@ -236,25 +236,11 @@ def _image_ids(images: list[_Image], subsets: list[str | None]) -> list[int]:
 
 
 def _groups(rows: Rows) -> list[int]:
-    """The group of each row: the source's own, or one for rows that are parts of one object.
-
-    Shapes of a group are one object where they share a label, so that no two objects of one
-    label get the same group.
-    """
+    """The group of each row; new ones are numbered behind those of the source."""
     own = [str(source_of(rows, i).get("cvat", {}).get("group_id", "0")) for i in range(len(rows))]
     said = [int(text) if text.isdigit() else 0 for text in own]
     fresh = itertools.count(max(said, default=0) + 1)
-    objects = list(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))
-    sizes = Counter(objects)
-    owners: dict[tuple[int, int], tuple[int, int]] = {}
-    groups: dict[tuple[int, int], int] = {}
-    for one, group in zip(objects, said, strict=True):
-        if group and owners.setdefault((one[0], group), one) == one:
-            groups.setdefault(one, group)
-    for one in objects:
-        if sizes[one] > 1 and one not in groups:
-            groups[one] = next(fresh)
-    return [groups.get(one, 0) for one in objects]
+    return object_groups(rows, said, lambda _: next(fresh))
 
 
 def _sized(meta: Element, size: tuple[int, int]) -> Element:

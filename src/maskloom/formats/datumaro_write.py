@@ -8,7 +8,6 @@ Datumaro has no place for: void and stuff.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
-from maskloom.formats.drawn import lies_in_images, losses_of_told, source_of
+from maskloom.formats.drawn import lies_in_images, losses_of_told, object_groups, source_of
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss
@@ -147,18 +146,13 @@ def _names(sample: Sample, own: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _groups(rows: Rows) -> list[int]:
-    """The group of each row: the source's own, or the object's id where it has several parts."""
+    """The group of each row; new ones are the objects' ids where no other row has them."""
     own = [source_of(rows, i).get("datumaro", {}).get("group") or 0 for i in range(len(rows))]
-    objects = list(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))
-    sizes = Counter(objects)
-    owners: dict[tuple[int, int], tuple[int, int]] = {}
-    groups: dict[tuple[int, int], int] = {}
-    for one, group in zip(objects, own, strict=True):
-        if group and owners.setdefault((one[0], group), one) == one:
-            groups.setdefault(one, group)
     taken = set(own)
-    for one in objects:
-        if sizes[one] > 1 and one not in groups:
-            groups[one] = one[1] if one[1] not in taken else max(taken) + 1
-            taken.add(groups[one])
-    return [groups.get(one, 0) for one in objects]
+
+    def fresh(instance: int) -> int:
+        group = instance if instance not in taken else max(taken) + 1
+        taken.add(group)
+        return group
+
+    return object_groups(rows, own, fresh)

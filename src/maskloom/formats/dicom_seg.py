@@ -22,7 +22,7 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.dicom_seg_frames import SegFrames, frames_info, on_image
 from maskloom.formats.dicom_seg_rows import rows_of_frames
 from maskloom.formats.dicom_seg_write import HOLDS, NAME, Write, kept_of, writer
-from maskloom.formats.folders import SIDE_FILE, list_files, read_side_file, side_splits
+from maskloom.formats.folders import SIDE_FILE, is_marked, list_files, read_side_file, side_splits
 from maskloom.formats.nrrd_segments import Segment, taxonomy_of
 from maskloom.formats.volume_files import grid_notes
 from maskloom.store.dicom import SEGMENTATIONS, dicom_files, frames_of, read_dicom, sop_class
@@ -53,8 +53,7 @@ def detect(path: Path) -> float:
         return 0.95 if sop_class(path) in SEGMENTATIONS else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"format": "dicom-seg"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"format": "dicom-seg"'):
         return 0.97
     return (
         0.6

@@ -6,6 +6,7 @@ same pixels. What a writer says of a row is taken away before losses are counted
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -158,6 +159,33 @@ def losses_of_told(
     found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
     lost = len(kept) - int(kept.sum())
     return [*found, Loss(key, "drawings", lost)] if lost else found
+
+
+def object_groups(rows: Rows, said: Sequence[int], fresh: Callable[[int], int]) -> list[int]:
+    """The group of each row: the source's own, or one for rows that are parts of one object.
+
+    Shapes of a group are one object where they share a label, so that no two objects of one
+    label get the same group.
+
+    Args:
+        rows: of an image.
+        said: the source's own group per row, 0 for none.
+        fresh: instance id → a group that no row has, for an object of several rows.
+
+    Returns:
+        One group per row, 0 for none.
+    """
+    objects = list(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))
+    sizes = Counter(objects)
+    owners: dict[tuple[int, int], tuple[int, int]] = {}
+    groups: dict[tuple[int, int], int] = {}
+    for one, group in zip(objects, said, strict=True):
+        if group and owners.setdefault((one[0], group), one) == one:
+            groups.setdefault(one, group)
+    for one in objects:
+        if sizes[one] > 1 and one not in groups:
+            groups[one] = fresh(one[1])
+    return [groups.get(one, 0) for one in objects]
 
 
 def lies_in_images(sample: Sample, name: str) -> bool:

@@ -10,7 +10,6 @@ import filecmp
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
-from maskloom.store.files import atomic_write_bytes, safe_join, writing
+from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
 
 MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
@@ -212,6 +211,12 @@ def read_side_file(root: Path) -> dict[str, Any]:
     return data
 
 
+def is_marked(root: Path, mark: str) -> bool:
+    """Whether the side file of a folder holds this text; it is not parsed."""
+    side = root / SIDE_FILE
+    return side.is_file() and mark in side.read_text("utf-8", "replace")
+
+
 def _are_keys(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(key, str) for key in value)
 
@@ -278,15 +283,7 @@ class ImagePlacer:
                 seen=source,
                 hint="give each image its own name",
             )
-        with writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if self.how == "link":
-                try:
-                    os.link(source.resolve(), target)
-                except OSError:
-                    shutil.copyfile(source, target)
-            else:
-                shutil.copyfile(source, target)
+        place_file(source, target, self.how)
         self.placed += 1
 
     def warnings(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.documents import taxonomy_of_names, with_names
 from maskloom.formats.folders import (
     SIDE_FILE,
+    is_marked,
     list_files,
     read_side_file,
     side_splits,
@@ -80,8 +81,7 @@ def detect(path: Path) -> float:
         return 0.9 if named == ".geojson" and _looks(path) else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "geojson"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "geojson"'):
         return 0.98
     first = next(iter(sorted(path.glob("*.geojson"))), None)
     first = first or next(iter(sorted(path.glob("*/*.geojson"))), None)

@@ -20,23 +20,21 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, WriteOptions
 from maskloom.formats.cityscapes_labels import (
+    FORMAT_NAME,
     UNLABELED,
     StreetOptions,
     numbers_of,
     street_numbering,
-    with_numbers,
 )
 from maskloom.formats.folders import (
     SIDE_FILE,
-    Pair,
     absences,
     image_labels_only,
-    list_files,
+    is_marked,
     read_side_file,
     samples_of,
     side_splits,
     splits_of,
-    unique_pairs,
     write_side_file,
 )
 from maskloom.formats.loss import Holds, Loss
@@ -44,25 +42,17 @@ from maskloom.formats.numbered import (
     Packing,
     losses_of_numbers,
     numbering,
-    numbers_of_labels,
 )
-from maskloom.formats.numbered_files import (
-    IMAGE,
-    SplitFiles,
-    class_values,
-    classes_of_numbers,
-    read_classes,
-    read_objects,
-)
-from maskloom.store.images import write_png
+from maskloom.formats.numbered_files import numbered_pairs, read_classes, read_objects
+from maskloom.formats.numbered_write import IMAGE, SplitFiles, put_maps
 
-IMAGES, CLASSES, OBJECTS = "image_2", "semantic", "instance"
+IMAGES = "image_2"
+KINDS = ("semantic", "instance")
 LOOKS_FOR = "image_2 with instance or semantic, in training or another folder"
 HOLDS = Holds(dense=True, instances=True, void=True, background=False, crowd=True, coverage=True)
 PACKING = Packing(step=256, first=1, most=255, plain=False, groups=True)
 _PATTERNS = {
-    CLASSES: f"{{split}}/{CLASSES}/{{place}}.png",
-    OBJECTS: f"{{split}}/{OBJECTS}/{{place}}.png",
+    **{kind: f"{{split}}/{kind}/{{place}}.png" for kind in KINDS},
     IMAGE: f"{{split}}/{IMAGES}/{{place}}",
 }
 
@@ -81,10 +71,9 @@ def detect(path: Path) -> float:
     """Known by the side file, or by its folders' names."""
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "kitti"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "kitti"'):
         return 1.0
-    return 0.95 if any((folder / IMAGES).is_dir() for _, folder in _parts(path)) else 0.0
+    return 0.95 if any(images.is_dir() for *_, images in _parts(path)) else 0.0
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -95,7 +84,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     """
     side = read_side_file(path)
     meaning = street_numbering(options, side, PACKING, where=path / SIDE_FILE)
-    pairs, classes, n_images = _pairs(path, images, side)
+    keys = dict(side.get("keys", {}))
+    pairs, classes, n_images = numbered_pairs(_parts(path), KINDS, keys, images)
     if not pairs:
         raise FormatError("no instance or semantic maps found", where=path, hint=LOOKS_FOR)
     by_key = {p.key: p.labels for p in pairs}
@@ -118,32 +108,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     )
 
 
-def _parts(path: Path) -> Iterator[tuple[str | None, Path]]:
-    """(split, folder) of the folder itself, or of its sub-folders."""
+def _parts(path: Path) -> Iterator[tuple[str | None, Path, Path]]:
+    """(split, folder of maps, folder of images) of the folder itself, or of its sub-folders."""
     for split, folder in [(None, path), *((p.name, p) for p in sorted(path.iterdir()))]:
-        if any((folder / name).is_dir() for name in (OBJECTS, CLASSES)):
-            yield split, folder
-
-
-def _pairs(
-    path: Path, images: Path | None, side: Mapping[str, Any]
-) -> tuple[list[Pair], dict[Path, Path | None], int]:
-    """Maps with their images, the class map beside each instance map, and the number of images."""
-    named = dict(side.get("keys", {}))
-    beside: dict[Path, Path | None] = {}
-    found: list[Pair] = []
-    n_images = 0
-    for split, folder in _parts(path):
-        pictures = list_files(images or folder / IMAGES)
-        objects = list_files(folder / OBJECTS, (".png",))
-        classes = list_files(folder / CLASSES, (".png",))
-        beside |= {file: classes.get(key) for key, file in objects.items()}
-        for place, file in {**classes, **objects}.items():
-            key = str(named.get(f"{split}/{place}", place))
-            found.append(Pair(key, file, pictures.get(place), split))
-        n_images += len(pictures) if images is None else 0
-    pairs = unique_pairs(found)
-    return pairs, beside, n_images or sum(p.image is not None for p in pairs)
+        if any((folder / name).is_dir() for name in KINDS):
+            yield split, folder, folder / IMAGES
 
 
 class KittiWriter:
@@ -152,13 +121,13 @@ class KittiWriter:
     def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
         self.target = target
         numbers = numbers_of(taxonomy, things=255)
-        self.taxonomy = with_numbers(taxonomy, numbers)
+        self.taxonomy = taxonomy.with_ids(FORMAT_NAME, numbers)
         self.meaning = numbering(PACKING, self.taxonomy, numbers, UNLABELED)
         self.files = SplitFiles(target, _PATTERNS, options.images)
 
     def has(self, key: str) -> bool:
         """Whether the class map is there."""
-        return self.files.exists(CLASSES, key)
+        return self.files.exists(KINDS[0], key)
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
@@ -168,14 +137,7 @@ class KittiWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the maps of one image, the class map last, and place the image."""
         image_labels_only(labels.size, self.target)
-        self.files.put_image(sample, sample.key)
-        if labels.rows is None:
-            classes = class_values(labels, self.meaning, UNLABELED)
-        else:
-            values = numbers_of_labels(labels, self.meaning, UNLABELED)
-            write_png(self.files.path(OBJECTS, sample.key), values)
-            classes = classes_of_numbers(values, PACKING)
-        write_png(self.files.path(CLASSES, sample.key), classes.astype("uint8"))
+        put_maps(self.files, KINDS, sample, labels, self.meaning, nothing=UNLABELED)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Name the folders by split and write the side file."""

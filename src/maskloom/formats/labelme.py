@@ -19,7 +19,7 @@ from maskloom.formats import labelme_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_file import json_ends
 from maskloom.formats.documents import Document, dataset_of_documents, taxonomy_of_names, with_names
-from maskloom.formats.folders import SIDE_FILE, read_json, read_side_file
+from maskloom.formats.folders import SIDE_FILE, is_marked, read_json, read_side_file
 from maskloom.formats.json_files import files_like, is_there, placed_name, some_look_like, split_of
 from maskloom.formats.labelme_image import embedded_size, extracted
 from maskloom.formats.labelme_json import IGNORE, LabelMeFile, listed_names, parse_file
@@ -49,8 +49,7 @@ def detect(path: Path) -> float:
         return 0.9 if path.suffix.lower() == ".json" and _looks(json_ends(path)) else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "labelme"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "labelme"'):
         return 1.0
     if some_look_like(path, _looks):
         return 0.85

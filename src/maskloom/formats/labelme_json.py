@@ -9,7 +9,6 @@ Source: the JSON files of labelme 3 to 5 and the pixels that its exporters make 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.png_crops import pixels_of, text_bytes
-from maskloom.formats.shapes import Shape, checked_vertices
+from maskloom.formats.shapes import Shape, checked_vertices, score_of
 
 BACKGROUND, IGNORE = "_background_", "__ignore__"
 POLYGON, RECTANGLE, CIRCLE, MASK = "pil-outline", "pil-rectangle", "pil-circle", "labelme-mask"
@@ -171,7 +170,7 @@ def _shape(
         rule=_RULES.get(kind, ""),
         instance=None if group is None else (label, group),
         number=group,
-        score=_score(entry, where),
+        score=score_of(entry, where),
         attributes=_attributes(entry, where),
         source={k: v for k, v in entry.items() if k not in OWN},
     )
@@ -192,15 +191,6 @@ def type_of(kind: int, count: int) -> str:
     if kind == RowKind.POINT:
         return "point" if count == 1 else "points"
     return "line" if count == 2 else "linestrip"
-
-
-def _score(entry: Mapping[str, Any], where: str) -> float:
-    score = entry.get("score")
-    if score is None:
-        return math.nan
-    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise FormatError("a score lies in 0 .. 1", where=where, seen=score)
-    return float(score)
 
 
 def _attributes(entry: Mapping[str, Any], where: str) -> dict[str, Any]:

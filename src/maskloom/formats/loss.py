@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -114,22 +115,47 @@ class LossTotal:
         return self.kind not in FACTS
 
 
+class Tally:
+    """Losses summed per kind as they come, so that memory does not grow with their number.
+
+    Losses of one sample come one after the other; `samples` counts a sample once.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, LossTotal] = {}
+        self._last: dict[str, str] = {}
+
+    def __iadd__(self, losses: Iterable[Loss]) -> Self:
+        for loss in losses:
+            kind, known = loss.kind, self._sums.get(loss.kind)
+            if known is None:
+                known = LossTotal(kind, 0, 0, 0, f"{loss.key}: {loss.detail or KINDS[kind]}")
+            new = self._last.get(kind) != loss.key
+            self._last[kind] = loss.key
+            self._sums[kind] = LossTotal(
+                kind,
+                known.samples + new,
+                known.objects + loss.objects,
+                known.pixels + loss.pixels,
+                known.example,
+            )
+        return self
+
+    @property
+    def refused(self) -> bool:
+        """Whether one of them must be allowed by the user."""
+        return any(one.refused for one in self._sums.values())
+
+    def totals(self) -> tuple[LossTotal, ...]:
+        """Sums per kind, in the order of `KINDS`."""
+        return tuple(self._sums[kind] for kind in KINDS if kind in self._sums)
+
+
 def total(losses: Iterable[Loss]) -> tuple[LossTotal, ...]:
-    """Sums per kind, in the order of `KINDS`."""
-    by_kind: dict[str, list[Loss]] = {}
-    for loss in losses:
-        by_kind.setdefault(loss.kind, []).append(loss)
-    return tuple(
-        LossTotal(
-            kind,
-            len({loss.key for loss in found}),
-            sum(loss.objects for loss in found),
-            sum(loss.pixels for loss in found),
-            f"{found[0].key}: {found[0].detail or KINDS[kind]}",
-        )
-        for kind in KINDS
-        if (found := by_kind.get(kind))
-    )
+    """Sums per kind of losses that are sorted by sample, in the order of `KINDS`."""
+    tally = Tally()
+    tally += losses
+    return tally.totals()
 
 
 def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:

@@ -10,10 +10,9 @@ Source: Mapillary Vistas, README.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
@@ -24,14 +23,11 @@ from maskloom.formats import mapillary_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.folders import (
     SIDE_FILE,
-    Pair,
     absences,
-    list_files,
     read_side_file,
     samples_of,
     side_splits,
     splits_of,
-    unique_pairs,
 )
 from maskloom.formats.mapillary_config import (
     FORMAT_NAME,
@@ -40,9 +36,9 @@ from maskloom.formats.mapillary_config import (
     silent_label,
     taxonomy_of,
 )
-from maskloom.formats.mapillary_write import CLASSES, IMAGES, OBJECTS, PACKING
+from maskloom.formats.mapillary_write import IMAGES, KINDS, PACKING
 from maskloom.formats.numbered import Numbering
-from maskloom.formats.numbered_files import read_classes, read_objects
+from maskloom.formats.numbered_files import numbered_pairs, read_classes, read_objects
 
 LOOKS_FOR = "config.json or config_v1.2.json with labels, and SPLIT/images, SPLIT/v1.2/labels"
 _CONFIG = re.compile(r"config(?:_(v[\d.]+))?\.json")
@@ -83,7 +79,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     numbers = {v: p for v, p in taxonomy.ids(FORMAT_NAME).items() if v != silent}
     none = frozenset() if silent is None else frozenset({silent})
     meaning = Numbering(PACKING, taxonomy, numbers, none)
-    pairs, classes, n_images = _pairs(path, version, images, side)
+    keys = dict(side.get("keys", {}))
+    pairs, classes, n_images = numbered_pairs(_parts(path, version), KINDS, keys, images)
     if not pairs:
         raise FormatError("no labels or instances found", where=path, hint=LOOKS_FOR)
     by_key = {p.key: p.labels for p in pairs}
@@ -137,29 +134,8 @@ def _parts(path: Path, version: str) -> Iterator[tuple[str, Path, Path]]:
     """(split, folder of maps, folder of images) of every split that has this version."""
     for folder in sorted(p for p in path.iterdir() if p.is_dir()):
         maps = folder / version if version else folder
-        if any((maps / name).is_dir() for name in (OBJECTS, CLASSES)):
+        if any((maps / name).is_dir() for name in KINDS):
             yield folder.name, maps, folder / IMAGES
-
-
-def _pairs(
-    path: Path, version: str, images: Path | None, side: Mapping[str, Any]
-) -> tuple[list[Pair], dict[Path, Path | None], int]:
-    """Maps with their images, the label map beside each instance map, and the number of images."""
-    named = dict(side.get("keys", {}))
-    beside: dict[Path, Path | None] = {}
-    found: list[Pair] = []
-    n_images = 0
-    for split, folder, usual in _parts(path, version):
-        pictures = list_files(images or usual)
-        objects = list_files(folder / OBJECTS, (".png",))
-        classes = list_files(folder / CLASSES, (".png",))
-        beside |= {file: classes.get(key) for key, file in objects.items()}
-        for place, file in {**classes, **objects}.items():
-            key = str(named.get(f"{split}/{place}", place))
-            found.append(Pair(key, file, pictures.get(place), split))
-        n_images += len(pictures) if images is None else 0
-    pairs = unique_pairs(found)
-    return pairs, beside, n_images or sum(p.image is not None for p in pairs)
 
 
 FORMAT = Format(

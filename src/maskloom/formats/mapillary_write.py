@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,13 +26,12 @@ from maskloom.formats.numbered import (
     Packing,
     losses_of_numbers,
     numbering,
-    numbers_of_labels,
 )
-from maskloom.formats.numbered_files import IMAGE, SplitFiles, class_values, classes_of_numbers
+from maskloom.formats.numbered_write import IMAGE, SplitFiles, put_maps
 from maskloom.store.files import atomic_write_bytes
-from maskloom.store.images import write_png
 
-IMAGES, CLASSES, OBJECTS = "images", "labels", "instances"
+IMAGES = "images"
+KINDS = ("labels", "instances")
 HOLDS = Holds(dense=True, instances=True, void=True, background=False, coverage=True)
 PACKING = Packing(step=256, first=0, most=256, plain=False, groups=False)
 
@@ -60,19 +59,17 @@ class MapillaryWriter:
         silent = silent_label(self.config["labels"])
         assert silent is not None
         self.nothing = silent
-        self.taxonomy = _with_numbers(taxonomy, numbers)
+        self.taxonomy = taxonomy.with_ids(FORMAT_NAME, numbers)
         self.meaning = numbering(PACKING, self.taxonomy, numbers, self.nothing)
         self.palette = np.array([label["color"] for label in self.config["labels"]], np.uint8)
-        patterns = {
-            kind: f"{{split}}/{self.version}/{kind}/{{place}}.png" for kind in (CLASSES, OBJECTS)
-        }
+        patterns = {kind: f"{{split}}/{self.version}/{kind}/{{place}}.png" for kind in KINDS}
         self.files = SplitFiles(
             target, {**patterns, IMAGE: f"{{split}}/{IMAGES}/{{place}}"}, options.images
         )
 
     def has(self, key: str) -> bool:
         """Whether the label map is there."""
-        return self.files.exists(CLASSES, key)
+        return self.files.exists(KINDS[0], key)
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
@@ -82,16 +79,10 @@ class MapillaryWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the maps of one image, the label map last, and place the image."""
         image_labels_only(labels.size, self.target)
-        self.files.put_image(sample, sample.key)
-        if labels.rows is None:
-            classes = class_values(labels, self.meaning, self.nothing)
-        else:
-            nothing = PACKING.region(self.nothing)
-            values = numbers_of_labels(labels, self.meaning, nothing)
-            write_png(self.files.path(OBJECTS, sample.key), values)
-            classes = classes_of_numbers(values, PACKING)
-        path = self.files.path(CLASSES, sample.key)
-        write_png(path, classes.astype(np.uint8), palette=self.palette)
+        put_maps(
+            self.files, KINDS, sample, labels, self.meaning,
+            nothing=self.nothing, palette=self.palette,
+        )  # fmt: skip
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Name the folders by split, write the configuration and the side file."""
@@ -117,13 +108,3 @@ def writer(
             hint="rename it with --map Unlabeled=NAME",
         )
     return MapillaryWriter(target, taxonomy, options, extra or {})
-
-
-def _with_numbers(taxonomy: Taxonomy, numbers: Mapping[int, int]) -> Taxonomy:
-    return replace(
-        taxonomy,
-        categories=tuple(
-            c.with_id(FORMAT_NAME, numbers[i]) if i in numbers else c
-            for i, c in enumerate(taxonomy)
-        ),
-    )

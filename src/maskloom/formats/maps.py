@@ -5,6 +5,7 @@ Shared by the formats that keep one PNG per image (`camvid`, `bitmap`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,23 @@ def classes_to_values(
     dtype = np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.int32
     values: NDArray[Any] = table.astype(dtype)[class_map]
     return values
+
+
+def with_numbers(taxonomy: Taxonomy, ids: Mapping[int, int], void: int, fmt: str) -> Taxonomy:
+    """The taxonomy with the numbers that maps use; further void categories get free ones.
+
+    Args:
+        taxonomy: of the maps.
+        ids: position → number, of what is not void.
+        void: the number of void pixels.
+        fmt: the format's name.
+    """
+    free = itertools.count(1 + max([*ids.values(), void]))
+    own = dict(ids)
+    for i, category in enumerate(taxonomy):
+        if category.void:
+            own[i] = void if void not in own.values() else next(free)
+    return taxonomy.with_ids(fmt, own)
 
 
 def read_colors(path: Path) -> list[tuple[str, Color]]:

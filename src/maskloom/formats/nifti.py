@@ -24,8 +24,8 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.folders import (
-    SIDE_FILE,
     absences,
+    is_marked,
     list_files,
     read_json,
     read_side_file,
@@ -57,8 +57,7 @@ def detect(path: Path) -> float:
         return 0.5 if volume_suffix(path) in SUFFIXES else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"format": "nifti"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"format": "nifti"'):
         return 0.97
     try:
         if two_folders(path, SUFFIXES):

@@ -25,6 +25,7 @@ from maskloom.formats.base import Format
 from maskloom.formats.folders import (
     SIDE_FILE,
     absences,
+    is_marked,
     list_files,
     read_side_file,
     side_splits,
@@ -56,8 +57,7 @@ def detect(path: Path) -> float:
         return 0.9 if name.endswith(SEGMENTS) else 0.5 if name.endswith(PLAIN) else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"format": "nrrd"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"format": "nrrd"'):
         return 0.97
     try:
         two = two_folders(path, [SEGMENTS, PLAIN])

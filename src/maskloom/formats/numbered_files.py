@@ -1,6 +1,7 @@
-"""Files of label maps by split: read into labels, and written into folders named by split.
+"""Files of label maps by split, read into labels.
 
-Shared by `cityscapes`, `kitti` and `mapillary`; what their numbers mean is `numbered.py`.
+Shared by `cityscapes`, `kitti` and `mapillary`; what their numbers mean is `numbered.py`, how
+they are written `numbered_write.py`.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, codes
+from maskloom.core.labels import Labels
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError, FormatError
-from maskloom.formats.folders import ImagePlacer
-from maskloom.formats.maps import classes_to_values, ids_to_classes, read_checked
+from maskloom.errors import FormatError
+from maskloom.formats.folders import Pair, list_files, unique_pairs
+from maskloom.formats.maps import ids_to_classes, read_checked
 from maskloom.formats.numbered import Numbering, Packing, labels_of_numbers
-from maskloom.store.files import safe_join, stays_below
 
 VOID_CLASSES = "void_classes"
 """In `Labels.extra` of class maps: key → runs of the pixels of each void category."""
-IMAGE = "image"
-_UNSORTED = "unsorted"
 
 
 def read_objects(
@@ -111,122 +109,30 @@ def read_classes(
     return labels.replace(extra=extra) if extra else labels
 
 
-def class_values(labels: Labels, meaning: Numbering, nothing: int) -> NDArray[Any]:
-    """The stored map of labels that are a class map; void gets the class that it came with.
+def numbered_pairs(
+    folders: Iterable[tuple[str | None, Path, Path]],
+    names: tuple[str, str],
+    keys: Mapping[str, str],
+    images: Path | None,
+) -> tuple[list[Pair], dict[Path, Path | None], int]:
+    """Maps with their images, the class map beside each map of objects, the number of images.
 
     Args:
-        labels: of an image.
-        meaning: of the numbers.
-        nothing: number of other void, of background, and of classes without a number.
+        folders: (split, folder of maps, usual folder of images) of each split.
+        names: sub-folders of class maps, and of maps of objects, which have the same file names.
+        keys: SPLIT/PLACE → key, where it is not the place.
+        images: folder of the images, if the user named one.
     """
-    pixels = labels.class_map
-    assert pixels is not None
-    number_of = dict.fromkeys(range(len(meaning.taxonomy)), nothing)
-    number_of |= {position: number for number, position in meaning.numbers.items()}
-    values = classes_to_values(pixels, number_of, void=nothing, background=nothing)
-    void = pixels == codes(pixels.dtype)[0]
-    for key, runs in labels.extra.get(VOID_CLASSES, {}).items():
-        position = meaning.taxonomy.find(key)
-        if position is not None and meaning.taxonomy[position].void:
-            values[void & Masks.from_coco([runs]).dense(0)] = number_of[position]
-    return values
-
-
-class SplitFiles:
-    """Files that wait in a folder `unsorted` until the splits are known.
-
-    Args:
-        target: root of the data set.
-        patterns: kind → path below it with `{split}` and `{place}`; that of `image` lacks the
-            suffix.
-        how: what happens to images.
-    """
-
-    def __init__(self, target: Path, patterns: Mapping[str, str], how: str) -> None:
-        self.target = target
-        self.patterns = patterns
-        self.images = ImagePlacer(target, how)
-        self.suffixes: dict[str, str] = {}
-
-    def path(self, kind: str, place: str, split: str = _UNSORTED) -> Path:
-        """Where a file of a kind lies.
-
-        Raises:
-            DataError: the place leads out of its split.
-        """
-        if not stays_below(place):
-            raise DataError("a path leads out of the data's folder", where=self.target, seen=place)
-        return safe_join(self.target, self.patterns[kind].format(split=split, place=place))
-
-    def exists(self, kind: str, place: str) -> bool:
-        """Whether the file is there in any split."""
-        if self.path(kind, place).is_file():
-            return True
-        head, _, tail = self.patterns[kind].partition("{split}")
-        folders = self.target / head
-        return folders.is_dir() and any(
-            safe_join(folder, tail.lstrip("/").format(place=place)).is_file()
-            for folder in folders.iterdir()
-            if folder.is_dir()
-        )
-
-    def put_image(self, sample: Sample, place: str) -> None:
-        """Place the image of a sample, which from now on is one that `arrange` moves."""
-        suffix = sample.image.path.suffix if sample.image.path is not None else ".png"
-        name = self.path(IMAGE, place).relative_to(self.target).as_posix()
-        self.images.put(sample, name + suffix)
-        self.suffixes[sample.key] = suffix
-
-    def arrange(
-        self, splits: Mapping[str, tuple[str, ...]], places: Mapping[str, str] | None = None
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-        """Move all files to their splits.
-
-        Args:
-            splits: name → keys; what none lists is `train`, or `rest` beside others.
-            places: key → place, where it is not the key.
-
-        Returns:
-            splits with those that were made up, and SPLIT/PLACE → key where the two differ.
-        """
-        placed = _placed(sorted(self.suffixes), splits)
-        members: dict[str, list[str]] = {}
-        renamed: dict[str, str] = {}
-        for key, split in placed.items():
-            before = (places or {}).get(key, key)
-            after = before.removeprefix(f"{split}/")
-            if after != key:
-                renamed[f"{split}/{after}"] = key
-            members.setdefault(split, []).append(key)
-            self._move(key, before, after, split)
-        for pattern in self.patterns.values():
-            head, _, _ = pattern.partition("{split}")
-            _remove_empty(self.target / head / _UNSORTED)
-        return {name: tuple(keys) for name, keys in members.items()} | dict(splits), renamed
-
-    def _move(self, key: str, before: str, after: str, split: str) -> None:
-        for kind in self.patterns:
-            ending = self.suffixes[key] if kind == IMAGE else ""
-            source = self.path(kind, before)
-            source = source.with_name(source.name + ending)
-            if source.is_file():
-                target = self.path(kind, after, split)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source.replace(target.with_name(target.name + ending))
-
-
-def _placed(keys: Iterable[str], splits: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Key → the first split that lists it."""
-    found: dict[str, str] = {}
-    for split, members in splits.items():
-        for key in members:
-            found.setdefault(key, split)
-    rest = "rest" if splits else "train"
-    return {key: found.get(key, rest) for key in keys}
-
-
-def _remove_empty(folder: Path) -> None:
-    if folder.is_dir():
-        for sub in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-            sub.rmdir()
-        folder.rmdir()
+    beside: dict[Path, Path | None] = {}
+    found: list[Pair] = []
+    n_images = 0
+    for split, folder, usual in folders:
+        pictures = list_files(images or usual)
+        classes, objects = (list_files(folder / name, (".png",)) for name in names)
+        beside |= {file: classes.get(place) for place, file in objects.items()}
+        for place, file in {**classes, **objects}.items():
+            key = str(keys.get(f"{split}/{place}", place))
+            found.append(Pair(key, file, pictures.get(place), split))
+        n_images += len(pictures) if images is None else 0
+    pairs = unique_pairs(found)
+    return pairs, beside, n_images or sum(p.image is not None for p in pairs)

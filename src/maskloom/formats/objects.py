@@ -27,6 +27,7 @@ from maskloom.formats.folders import (
     SIDE_FILE,
     Pair,
     absences,
+    is_marked,
     list_files,
     named_folder,
     read_side_file,
@@ -61,8 +62,7 @@ def detect(path: Path) -> float:
     """Known by sub-folders that are named like images, or by the side file."""
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "objects"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "objects"'):
         return 1.0
     if _kaggle(path):
         return 0.95

@@ -55,6 +55,20 @@ class Shape:
     source: Mapping[str, Any] = field(default_factory=dict)
 
 
+def score_of(entry: Mapping[str, Any], where: str) -> float:
+    """The `score` of an entry, in 0 .. 1; NaN where it has none.
+
+    Raises:
+        FormatError: not such a number.
+    """
+    score = entry.get("score")
+    if score is None:
+        return math.nan
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise FormatError("a score lies in 0 .. 1", where=where, seen=score)
+    return float(score)
+
+
 def rows_of(shapes: Sequence[Shape], size: tuple[int, int], names: Mapping[str, int]) -> Rows:
     """One row per shape, in order.
 

@@ -9,7 +9,6 @@ Source: developer.supervisely.com, annotation format of images; its SDK's reader
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -21,7 +20,7 @@ from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.png_crops import pixels_of, text_bytes, unpacked
-from maskloom.formats.shapes import Shape, checked_vertices
+from maskloom.formats.shapes import Shape, checked_vertices, score_of
 
 RULE = "supervisely"
 Rectangles = Literal["mask", "box"]
@@ -84,7 +83,7 @@ def shape_of(
     common: dict[str, Any] = {
         "instance": str(instance) if instance is not None else None,
         "number": _number(instance) or (number if type(number) is int else None),
-        "score": _score(entry, where),
+        "score": score_of(entry, where),
         "attributes": attributes_of_tags(entry.get("tags"), where) | _attributes(entry, where),
     }
     if kind == "bitmap":
@@ -160,15 +159,6 @@ def _attributes(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     if own is not None and not isinstance(own, dict):
         raise FormatError("attributes are an object", where=where, seen=own)
     return own or {}
-
-
-def _score(entry: Mapping[str, Any], where: str) -> float:
-    score = entry.get("score")
-    if score is None:
-        return math.nan
-    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise FormatError("a score lies in 0 .. 1", where=where, seen=score)
-    return float(score)
 
 
 def _bitmap(bitmap: object, size: tuple[int, int], where: str) -> Masks:

@@ -28,7 +28,7 @@ from maskloom.formats.documents import (
     taxonomy_of_names,
     with_names,
 )
-from maskloom.formats.folders import SIDE_FILE, read_json, read_side_file
+from maskloom.formats.folders import SIDE_FILE, is_marked, read_json, read_side_file
 from maskloom.formats.json_files import (
     files_like,
     keys_of_names,
@@ -71,8 +71,7 @@ def detect(path: Path) -> float:
         return 0.9 if path.suffix.lower() == ".json" and looks_like_via(json_ends(path)) else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and '"kind": "via"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, '"kind": "via"'):
         return 1.0
     return 0.85 if some_look_like(path, looks_like_via) else 0.0
 

@@ -21,7 +21,7 @@ from maskloom.formats import voc_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.folders import (
     MAP_SUFFIXES,
-    SIDE_FILE,
+    is_marked,
     list_files,
     read_side_file,
     side_splits,
@@ -51,8 +51,7 @@ def detect(path: Path) -> float:
     if not path.is_dir():
         return 0.0
     root = _root(path)
-    side = root / SIDE_FILE
-    if side.is_file() and '"kind": "voc"' in side.read_text("utf-8", "replace"):
+    if is_marked(root, '"kind": "voc"'):
         return 1.0
     beside = [OBJECTS, "ImageSets", *LABEL_MAPS]
     if (root / CLASSES).is_dir() and any((root / name).exists() for name in beside):

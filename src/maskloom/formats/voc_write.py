@@ -142,14 +142,9 @@ class VocWriter:
         if set(names.items()) <= set(enumerate(NAMES, 1)):
             names = dict(enumerate(NAMES, 1))
         atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names).encode())
-        categories = tuple(
-            c.with_id("voc", self.numbers[i]) if i in self.numbers else c
-            for i, c in enumerate(self.taxonomy)
-        )
         fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
-        write_side_file(
-            self.target, replace(self.taxonomy, categories=categories), splits, **fields
-        )
+        taxonomy = self.taxonomy.with_ids("voc", self.numbers)
+        write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
 
     def _parted(self, labels: Labels) -> tuple[Rows, list[Listed]]:

@@ -209,18 +209,6 @@ def numbers_of(taxonomy: Taxonomy, fmt: str) -> tuple[dict[int, int], int, int]:
     return numbers, void, background
 
 
-def with_numbers(taxonomy: Taxonomy, ids: Mapping[int, int], void: int, fmt: str) -> Taxonomy:
-    """The taxonomy with the numbers that the volumes use; further void categories get free ones."""
-    free = itertools.count(1 + max([*ids.values(), void]))
-    own = dict(ids)
-    for i, category in enumerate(taxonomy):
-        if category.void:
-            own[i] = void if void not in own.values() else next(free)
-    return replace(
-        taxonomy, categories=tuple(c.with_id(fmt, own[i]) for i, c in enumerate(taxonomy))
-    )
-
-
 def _own_id(category: Category, fmt: str) -> int | None:
     own = dict(category.ids)
     return own.get(fmt, next(iter(own.values()), None))

@@ -22,9 +22,9 @@ from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.maps import classes_to_values
+from maskloom.formats.maps import classes_to_values, with_numbers
 from maskloom.formats.volume_files import VolumePlacer
-from maskloom.formats.volume_ids import numbers_of, with_numbers
+from maskloom.formats.volume_ids import numbers_of
 from maskloom.store.files import safe_join
 
 HOLDS = {

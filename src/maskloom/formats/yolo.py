@@ -28,7 +28,7 @@ from maskloom.formats.documents import (
     taxonomy_of_names,
     with_names,
 )
-from maskloom.formats.folders import SIDE_FILE, read_side_file, side_splits
+from maskloom.formats.folders import SIDE_FILE, is_marked, read_side_file, side_splits
 from maskloom.formats.yolo_layout import (
     Item,
     first_labels,
@@ -80,8 +80,7 @@ def detect(path: Path) -> float:
         return 0.9 if is_config(path) else 0.0
     if not path.is_dir():
         return 0.0
-    side = path / SIDE_FILE
-    if side.is_file() and f'"kind": "{yolo_write.NAME}"' in side.read_text("utf-8", "replace"):
+    if is_marked(path, f'"kind": "{yolo_write.NAME}"'):
         return 1.0
     config = find_config(path)
     looks = _look_like_labels(first_labels(path))

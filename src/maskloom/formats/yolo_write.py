@@ -7,7 +7,7 @@ outline changes nothing; each line is read as its readers do before it is writte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,11 +127,7 @@ class YoloWriter:
         entries |= {"nc": len(names), "names": dict(sorted(names.items()))}
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
         atomic_write_bytes(self.target / "data.yaml", text.encode())
-        numbered = (
-            c.with_id(NAME, self.numbers[i]) if i in self.numbers else c
-            for i, c in enumerate(self.taxonomy)
-        )
-        taxonomy = replace(self.taxonomy, categories=tuple(numbered))
+        taxonomy = self.taxonomy.with_ids(NAME, self.numbers)
         write_side_file(self.target, taxonomy, known, kind=NAME, sizes=self.sizes)
         return (*self.images.warnings(), *self._notes())
 

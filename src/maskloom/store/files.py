@@ -171,6 +171,23 @@ def claim_partial(path: Path, *, keep: bool = False) -> None:
         raise write_error(path, error) from error
 
 
+def place_file(source: Path, target: Path, how: str) -> None:
+    """Put a file at `target`: a hard link where `how` is link and the file system can, else a copy.
+
+    Raises:
+        WriteError: the target cannot be written.
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if how == "link":
+            try:
+                os.link(source.resolve(), target)
+            except OSError:
+                shutil.copyfile(source, target)
+        else:
+            shutil.copyfile(source, target)
+
+
 def refuse_existing(path: Path) -> None:
     """Raise WriteError if something is at the target."""
     if os.path.lexists(path):

@@ -6,13 +6,11 @@ are `images.py`.
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from maskloom.errors import ImageError, WriteError
 from maskloom.store import dicom_series, nifti, nrrd
-from maskloom.store.files import writing
+from maskloom.store.files import place_file
 from maskloom.store.volume_header import Volume, VolumeHeader
 
 VOLUME_SUFFIXES = frozenset({*nifti.SUFFIXES, *nrrd.SUFFIXES})
@@ -80,15 +78,7 @@ def place_volume(source: Path, target: Path, how: str = "copy") -> None:
     if volume_suffix(source) != volume_suffix(target) or source.is_dir():
         write_volume(target, read_volume(source))
         return
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if how == "link":
-            try:
-                os.link(source.resolve(), target)
-            except OSError:
-                shutil.copyfile(source, target)
-        else:
-            shutil.copyfile(source, target)
+    place_file(source, target, how)
 
 
 def _known(path: Path) -> str:
