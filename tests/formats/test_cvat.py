@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from pycocotools import mask as coco
@@ -11,12 +13,16 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import FormatError, WriteError
-from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.detect import detect_format, read_dataset
 from maskloom.formats.safe_xml import Bounds, read_xml_tree
-from maskloom.formats.transfer import transfer
 
+from . import tool_cases
 from . import tool_torture as torture
-from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
+from .conftest import NUCLEUS, dataset_of, objects, write_photo
+
+write = partial(tool_cases.put, to="cvat")
+twice = partial(tool_cases.twice, to="cvat")
+
 
 # pycocotools copies by an older rule of NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -42,24 +48,6 @@ def put(tmp_path, *body, meta=META):
 def one(path, **options):
     data = read_dataset(path, "cvat", **options)
     return data.labels_of(data.samples[0])
-
-
-def write(dataset, target, *, allow_loss=False, **options):
-    fmt = load_format("cvat")
-    return transfer(
-        dataset, target, fmt, options=fmt.WriteOptions(**options), allow_loss=allow_loss
-    )
-
-
-def twice(dataset, tmp_path, **options):
-    """Written, read, written again: the same bytes; returns what is read."""
-    done = write(dataset, tmp_path / "a", **options)
-    assert done.written, done.losses
-    assert (done.changed_pixels, done.exact_objects) == (0, done.objects)
-    back = read_dataset(tmp_path / "a")
-    assert write(back, tmp_path / "b").written
-    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
-    return back
 
 
 def cvat_decode(rle, left, top, right, size):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
 from maskloom.formats.brush_rle import encode_brush
-from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.transfer import transfer
+from maskloom.formats.detect import detect_format, read_dataset
 
+from . import tool_cases
 from . import tool_torture as torture
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
+
+write = partial(tool_cases.put, to="labelstudio")
+twice = partial(tool_cases.twice, to="labelstudio")
+
 
 # pycocotools copies by an older rule of NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -48,24 +53,6 @@ def put(tmp_path, *tasks):
 def rows_of(path, **options):
     data = read_dataset(path, "labelstudio", **options)
     return data.labels_of(data.samples[0]).rows
-
-
-def write(dataset, target, *, allow_loss=False, **options):
-    fmt = load_format("labelstudio")
-    return transfer(
-        dataset, target, fmt, options=fmt.WriteOptions(**options), allow_loss=allow_loss
-    )
-
-
-def twice(dataset, tmp_path, **options):
-    """Written, read, written again: the same bytes; returns what is read."""
-    done = write(dataset, tmp_path / "a", **options)
-    assert done.written, done.losses
-    assert (done.changed_pixels, done.exact_objects) == (0, done.objects)
-    back = read_dataset(tmp_path / "a")
-    assert write(back, tmp_path / "b").written
-    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
-    return back
 
 
 def tasks_in(folder):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import partial
 
 import pytest
 
 from maskloom.core.labels import Coverage, Labels
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.transfer import transfer
+from maskloom.formats.detect import detect_format, read_dataset
 
+from . import tool_cases
 from .conftest import dataset_of, folder_bytes, write_photo
 from .torture import TAXONOMY, hard_masks, rows_of, torture
+
+write = partial(tool_cases.put, to="lvis")
 
 
 def category(number, name):
@@ -58,13 +61,6 @@ def changed(**changes):
     for place, value in changes.items():
         data["images"][0][place] = value
     return data
-
-
-def write(dataset, target, *, allow_loss=False, **options):
-    fmt = load_format("lvis")
-    return transfer(
-        dataset, target, fmt, options=fmt.WriteOptions(**options), allow_loss=allow_loss
-    )
 
 
 def test_lvis_is_told_apart_from_coco(tmp_path):

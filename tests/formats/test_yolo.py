@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -10,13 +12,16 @@ import yaml
 from maskloom.core.labels import Geometry, RowKind, Rows
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, FormatError
-from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.transfer import transfer
+from maskloom.formats.detect import detect_format, read_dataset
 from maskloom.formats.yolo_text import LabelLines, fresh_fractions, parse_line
 from maskloom.formats.yolo_write import class_numbers
 
+from . import tool_cases
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
 from .torture import FAMILIES, hard_masks, mask_of, torture
+
+write = partial(tool_cases.put, to="yolo")
+
 
 SQUARE = "0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5"
 SIZE = (40, 60)
@@ -37,13 +42,6 @@ def put(root, *lines, names=("cell", "nucleus"), key="a", size=SIZE, config=True
 def rows_of(root, **settings):
     data = read_dataset(root, "yolo", settings=[f"{k}={v}" for k, v in settings.items()])
     return data.labels_of(data.samples[0]).rows
-
-
-def write(dataset, target, *, allow_loss=False, **options):
-    fmt = load_format("yolo")
-    return transfer(
-        dataset, target, fmt, options=fmt.WriteOptions(**options), allow_loss=allow_loss
-    )
 
 
 def ultralytics(path, size):

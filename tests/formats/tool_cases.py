@@ -73,3 +73,12 @@ def stable(source, folder, to, **options):
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     return first
+
+
+def twice(dataset, folder, to, **options):
+    """Written without loss, read, written again as the same bytes; returns what is read."""
+    exact(dataset, folder / "a", to, **options)
+    back = read_dataset(folder / "a")
+    assert put(back, folder / "b", to, **options).written
+    assert folder_bytes(folder / "a") == folder_bytes(folder / "b")
+    return back
