@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.volumes import Affine
-from maskloom.errors import FormatError, ImageError, MissingExtra
+from maskloom.errors import FormatError, MaskloomError, MissingExtra
+from maskloom.store.dicom_packed import DEFLATED, check_code, check_coded, inflated
 from maskloom.store.volume_header import (
     VolumeHeader,
     check_memory,
     checked_affine,
     checked_sides,
 )
-from maskloom.work.memory import free_bytes
 
 SEGMENTATIONS = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
 _META = 132
 _SOP_CLASS, _SYNTAX = b"\x02\x00\x02\x00", b"\x02\x00\x10\x00"
-_DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_META = 1 << 16
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".seg", ""})
 _EVEN = 0.01  # of a step: how far a slice may lie from its place
@@ -78,7 +78,7 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
 
     Raises:
         FormatError: no DICOM file, damaged or cut off.
-        ImageError: deflated, and it may unpack to more than the memory.
+        ImageError: deflated, and it inflates to more than the limit.
         MissingExtra: pydicom is not installed.
     """
     try:
@@ -89,19 +89,15 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
             where=path,
             hint="install it with: pip install 'maskloom[medical]'",
         ) from error
-    if _meta_uid(path, _SYNTAX) == _DEFLATED and path.stat().st_size * 1032 > free_bytes():
-        raise ImageError(
-            "the deflated file may not fit into memory",
-            where=path,
-            seen=f"{path.stat().st_size:,} bytes",
-            hint="store it without deflate",
-        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            source = inflated(path) if _meta_uid(path, _SYNTAX) == DEFLATED.decode() else path
             return pydicom.dcmread(
-                path, stop_before_pixels=not pixels, specific_tags=list(only) or None
+                source, stop_before_pixels=not pixels, specific_tags=list(only) or None
             )
+    except MaskloomError:
+        raise
     except Exception as error:
         raise FormatError(
             "not a DICOM file, or damaged or cut off", where=path, seen=error, hint="copy it again"
@@ -113,7 +109,7 @@ def frames_of(data: Any, path: Path) -> Iterator[NDArray[Any]]:
 
     Raises:
         FormatError: fewer pixels than the attributes declare, or a compression that is not read.
-        ImageError: a frame does not fit into memory.
+        ImageError: a frame does not fit into memory, or more compressed pixels than the limit.
     """
     rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
     count = int(data.get("NumberOfFrames") or 1)
@@ -125,7 +121,7 @@ def frames_of(data: Any, path: Path) -> Iterator[NDArray[Any]]:
     dtype = np.dtype("u2" if bits == 16 else "u1")
     check_memory(VolumeHeader((1, rows, columns), dtype), path)
     if syntax.is_compressed:
-        yield from _decoded(data, path)
+        yield from _decoded(data, (count, rows, columns), dtype.itemsize, path)
         return
     stored = data.get("PixelData") or b""
     wanted = (count * rows * columns * bits + 7) // 8
@@ -148,16 +144,33 @@ def frames_of(data: Any, path: Path) -> Iterator[NDArray[Any]]:
         yield frame.reshape(rows, columns)
 
 
-def _decoded(data: Any, path: Path) -> Iterator[NDArray[Any]]:
-    """Frames of compressed pixels."""
+def _decoded(
+    data: Any, size: tuple[int, int, int], itemsize: int, path: Path
+) -> Iterator[NDArray[Any]]:
+    """Frames of compressed pixels, as many as are declared."""
+    from pydicom.encaps import generate_frames
     from pydicom.pixels.utils import iter_pixels
 
+    count, rows, columns = size
+    stored = data.get("PixelData") or b""
+    check_coded(size, itemsize, len(stored), str(data.file_meta.TransferSyntaxUID), path)
+    done = 0
     try:
+        for frame, code in enumerate(generate_frames(stored, number_of_frames=count)):
+            check_code(code, (rows, columns), f"{path}: frame {frame + 1}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield from iter_pixels(data)
+            for frame_pixels in islice(iter_pixels(data), count):
+                yield frame_pixels
+                done += 1
+    except MaskloomError:
+        raise
     except Exception as error:  # decoders raise many kinds
         raise FormatError("the pixels cannot be decoded", where=path, seen=error) from error
+    if done < count:
+        raise FormatError(
+            "fewer frames than the attributes declare", where=path, seen=f"{done} of {count}"
+        )
 
 
 def plane_axes(orientation: Sequence[float], spacing: Sequence[float]) -> NDArray[np.float64]:

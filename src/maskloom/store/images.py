@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from maskloom.errors import ImageError, MaskloomError
 from maskloom.store import deep_png, tiff
 from maskloom.store.files import atomic_write_bytes, is_file
+from maskloom.store.image_bombs import refuse_hollow_png
 from maskloom.store.orientation import upright, upright_size
 from maskloom.work.memory import free_bytes
 
@@ -55,6 +56,7 @@ def read_image(path: Path) -> NDArray[Any]:
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_pixels(path))
         return np.ascontiguousarray(upright(array, orientation))
+    refuse_hollow_png(path)
     if deep_png.is_color(path):
         return deep_png.read(path)
     with _opened(path) as image:
@@ -89,6 +91,7 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_stored(path))
         return np.ascontiguousarray(upright(array, orientation))
+    refuse_hollow_png(path)
     with _opened(path) as image:
         decoding(path, image.load)
         if image.mode == "1":

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import ImageError
+from maskloom.store.image_bombs import refuse_bombs
 
 _ORIENTATION_TAG = 274
 # TIFF 6.0, tag 262
@@ -50,7 +51,7 @@ def read_pixels(path: Path) -> tuple[NDArray[Any], int]:
     """
     with opened_page(path) as page:
         refuse_cmyk(page, path)
-        return as_pixels(page, _channels_last(page), path), orientation(page)
+        return as_pixels(page, _channels_last(page, path), path), orientation(page)
 
 
 def read_stored(path: Path) -> tuple[NDArray[Any], int]:
@@ -62,7 +63,7 @@ def read_stored(path: Path) -> tuple[NDArray[Any], int]:
         ImageError: a volume, fractions, or neither one channel nor three.
     """
     with opened_page(path) as page:
-        array = as_map(page, _channels_last(page), path)
+        array = as_map(page, _channels_last(page, path), path)
         return array[:, :, 0] if array.shape[2] == 1 else array, orientation(page)
 
 
@@ -193,7 +194,8 @@ def _alpha(page: Any) -> list[int]:
     return [first + i for i, kind in enumerate(page.extrasamples) if int(kind) in _ALPHA]
 
 
-def _channels_last(page: Any) -> NDArray[Any]:
+def _channels_last(page: Any, path: Path) -> NDArray[Any]:
+    refuse_bombs(page, path)
     array: NDArray[Any] = page.asarray()
     if "S" in page.axes and page.axes.index("S") == 0:
         array = np.moveaxis(array, 0, -1)

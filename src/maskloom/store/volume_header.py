@@ -14,6 +14,8 @@ from maskloom.core.volumes import Affine
 from maskloom.errors import FormatError, ImageError
 from maskloom.work.memory import free_bytes
 
+MAX_PACKED_VOXELS = 1 << 31
+DEFLATE_RATIO = 1032  # a byte of a match of 258, twice: what deflate makes of a byte at best
 _MOST_SIDE = (1 << 31) - 1
 
 
@@ -100,7 +102,7 @@ def checked_affine(matrix: NDArray[np.float64], path: Path, field_name: str) -> 
 
 
 def check_memory(
-    header: VolumeHeader, path: Path, *, packed: int | None = None, ratio: int = 1032
+    header: VolumeHeader, path: Path, *, packed: int | None = None, ratio: int = DEFLATE_RATIO
 ) -> None:
     """Refuse what cannot be in the file or not in memory, before anything is read.
 
@@ -108,11 +110,12 @@ def check_memory(
         header: of the file.
         path: what to name.
         packed: bytes of compressed voxels in the file; None where they are not compressed.
-        ratio: how many bytes one of them can stand for; deflate packs at most 1,032 into one.
+        ratio: how many bytes one of them can stand for.
 
     Raises:
         FormatError: the voxels that the header declares cannot be in so few bytes.
-        ImageError: they do not fit into memory.
+        ImageError: they are more than `MAX_PACKED_VOXELS`, a few bytes' worth of which would
+            be minutes of unpacking, or do not fit into memory.
     """
     width = " × ".join(str(side) for side in header.size[::-1])
     seen = f"{width} voxels of {header.dtype}, {header.nbytes:,} bytes"
@@ -122,6 +125,14 @@ def check_memory(
             where=path,
             seen=f"{seen} in {packed:,}",
             hint="copy the file again",
+        )
+    depth, height, sides = header.size
+    if packed is not None and depth * height * sides * header.channels > MAX_PACKED_VOXELS:
+        raise ImageError(
+            f"a compressed volume of more than {MAX_PACKED_VOXELS:,} values",
+            where=path,
+            seen=seen,
+            hint="store it without compression, cut it into blocks, or resample it",
         )
     if header.nbytes * 2 > free_bytes():
         raise ImageError(

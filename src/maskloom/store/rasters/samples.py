@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 import threading
-import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import ImageError, MaskloomError
+from maskloom.store.image_bombs import DEFLATE, refuse_bomb, segment_room
+from maskloom.store.volume_header import DEFLATE_RATIO
 
 # Of uncompressed rows any part can be read; this much is one reading.
 _ROWS_CHUNK = (256, 4096)
-# Deflate at its best makes 1 byte of 1032; what could not pass this is not counted first.
-_DEFLATE_RATIO, _UNCOUNTED_BYTES = 1032, 1 << 30
+_UNCOUNTED_BYTES = 1 << 30
 _NONE, _LZMA, _ZSTD = 1, 34925, 50000
-_DEFLATE = (8, 32946)
 # TIFF 6.0 numbers of codecs that tifffile decodes by itself, and those of them of JPEG kind
 _JPEG = (6, 7, 34892, 33007)
 
@@ -154,18 +153,11 @@ class Segments:
             data = _bytes(self._page, offset, count, self._lock)
             if len(data) < count:
                 raise _truncated(self._path, name, offset, self._page)
-            self._refuse_bomb(data, name)
+            small = len(data) * DEFLATE_RATIO <= _UNCOUNTED_BYTES
+            if not small and self._page.compression in DEFLATE:
+                refuse_bomb(data, segment_room(self._page), self._path, name)
         array: NDArray[Any] | None = self._decode(data, index, **self._options)[0]
         return array
-
-    def _refuse_bomb(self, data: bytes, name: str) -> None:
-        """Raise ImageError if a segment inflates to much more than it can hold."""
-        small = len(data) * _DEFLATE_RATIO <= _UNCOUNTED_BYTES
-        if small or self._page.compression not in _DEFLATE:
-            return
-        room = 2 * self.chunk[0] * self.chunk[1] * self._samples * self._page.dtype.itemsize
-        if len(zlib.decompressobj().decompress(data, room + 1)) > room:
-            raise _damaged(self._path, name, f"more than {room} bytes when inflated")
 
 
 def refuse_short_table(page: Any, path: Path, count: int, kind: str) -> None:
