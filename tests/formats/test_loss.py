@@ -6,7 +6,7 @@ import pytest
 from maskloom.core.labels import VOID, Coverage, Labels, RowKind
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.formats.loss import Holds, losses_of, total
+from maskloom.formats.loss import Holds, Tally, losses_of
 
 from .conftest import objects
 
@@ -109,11 +109,13 @@ def test_void_rows_empty_rows_ids_and_partial_coverage_are_told():
 
 
 def test_totals_add_samples_and_know_what_is_refused():
-    found = losses_of(
+    tally = Tally()
+    tally += losses_of(
         OBJECTS, "a", objects([box(0, 3), box(2, 4)], source=[{"x": 1}, None]), THINGS
     )
-    found += losses_of(OBJECTS, "b", objects([box(0, 3), box(1, 4)]), THINGS)
-    totals = total(found)
+    assert tally.refused
+    tally += losses_of(OBJECTS, "b", objects([box(0, 3), box(1, 4)]), THINGS)
+    totals = tally.totals()
     assert [(t.kind, t.samples, t.pixels, t.refused) for t in totals] == [
         ("overlap", 2, 6, True),
         ("fields", 1, 6, False),

@@ -7,7 +7,9 @@ key or name. This is a check of conversions, not a score: `metrics/` judges pred
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import eq
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
 from maskloom.errors import DataError, FormatError
+from maskloom.formats.lazy_samples import keys_of, picked, sorted_by_key
 from maskloom.formats.objects_write import joined_parts
 from maskloom.store.rasters.placement import lies_at
 from maskloom.work.progress import track
@@ -69,18 +72,32 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
     Raises:
         FormatError: the samples are not the same.
     """
-    pairs = paired(source, back)
     total = Difference(0, 0, 0)
     targets = source.taxonomy.match(back.taxonomy)
-    ours, theirs = ({s.key: s for s in d.samples} for d in (source, back))
-    for key, other in track(pairs, "verifying", unit="images"):
-        one, two = source.labels_of(ours[key]), back.labels_of(theirs[other])
+    ours, theirs = _matched(source, back)
+    pairs = zip(track(ours, "verifying", unit="images"), theirs, strict=True)
+    for sample, other in pairs:
+        one, two = source.labels_of(sample), back.labels_of(other)
         found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
-        if _moved(ours[key], theirs[other], one):
+        if _moved(sample, other, one):
             found = replace(found, moved=1)
         differs = found.changed_pixels or found.changed_scores or found.moved
-        total += replace(found, first=key) if differs else found
+        total += replace(found, first=sample.key) if differs else found
     return total
+
+
+def _matched(source: Dataset, back: Dataset) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """The samples of both, in order of the source's keys.
+
+    Raises:
+        FormatError: the samples are not the same.
+    """
+    ours, theirs = sorted_by_key(source.samples), sorted_by_key(back.samples)
+    # As a rule no key has changed, and no list of them is made.
+    if len(ours) == len(theirs) and all(map(eq, keys_of(ours), keys_of(theirs))):
+        return ours, theirs
+    pairs = paired(source, back)
+    return picked(ours, (key for key, _ in pairs)), picked(theirs, (other for _, other in pairs))
 
 
 def _moved(one: Sample, two: Sample, labels: Labels) -> bool:
@@ -237,8 +254,7 @@ def paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
     Raises:
         FormatError: the samples are not the same.
     """
-    ours = sorted(s.key for s in source.samples)
-    theirs = sorted(s.key for s in back.samples)
+    ours, theirs = sorted(keys_of(source.samples)), sorted(keys_of(back.samples))
     if len(ours) != len(theirs):
         raise FormatError(
             "what was written reads back with another number of images",

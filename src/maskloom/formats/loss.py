@@ -151,13 +151,6 @@ class Tally:
         return tuple(self._sums[kind] for kind in KINDS if kind in self._sums)
 
 
-def total(losses: Iterable[Loss]) -> tuple[LossTotal, ...]:
-    """Sums per kind of losses that are sorted by sample, in the order of `KINDS`."""
-    tally = Tally()
-    tally += losses
-    return tally.totals()
-
-
 def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
     """What a format that holds so much cannot say of these labels.
 

@@ -7,7 +7,7 @@ have them, are `parquet_pictures.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,22 @@ from maskloom.errors import DataError, FormatError
 from maskloom.formats import parquet_write
 from maskloom.formats.base import Format
 from maskloom.formats.folders import list_files
+from maskloom.formats.lazy_samples import as_samples
+from maskloom.formats.parquet_images import ImageTable
 from maskloom.formats.parquet_pictures import Read, has_pictures, parquet_files, read_pictures
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,
     CLASS_SCHEMA,
     CLASSES,
-    IMAGE_SCHEMA,
     IMAGES,
+    batches_of_table,
     from_json,
-    rows_of_table,
-    sample_of_row,
+    size_of_row,
     taxonomy_of_rows,
 )
 from maskloom.store.files import safe_join, sha256_file
 from maskloom.store.images import read_map
 from maskloom.store.project.covered import coverage_from_json
-from maskloom.store.project.part_places import part_places
 from maskloom.store.project.parts import part_facts, read_rows
 
 LOOKS_FOR = "images.parquet + classes.parquet + annotations.parquet, or *.parquet with images"
@@ -61,58 +61,41 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     if not (path / ANNOTATIONS).is_file():
         return read_pictures(path, options)
     facts = part_facts(path / ANNOTATIONS)
+    classes = batches_of_table(path / CLASSES, CLASS_SCHEMA)
     taxonomy = taxonomy_of_rows(
-        list(rows_of_table(path / CLASSES, CLASS_SCHEMA)), facts.get("revision"), path / CLASSES
+        [row for batch in classes for row in batch.to_pylist()],
+        facts.get("revision"),
+        path / CLASSES,
     )
-    rows = _by_key(path)
-    places = part_places(path / ANNOTATIONS)
-    lost = [key for key in places if key not in rows]
-    if lost:
-        raise FormatError(
-            f"annotations of {len(lost)} images that {IMAGES} does not list",
-            where=path / ANNOTATIONS,
-            seen=lost[0],
-        )
+    table = ImageTable(path, list_files(images) if images is not None else None)
+    places = table.places()
     positions = {key: i for i, key in enumerate(taxonomy.keys)}
-    own = list_files(images) if images is not None else None
-    samples = tuple(_sample(path, row, own) for row in rows.values())
+    samples = table.samples()
 
     def labels_of(sample: Sample) -> Labels:
-        place = places.get(sample.key, (0, 0))
-        return _labels(path, rows[sample.key], place, taxonomy, positions)
+        at = table.keys.find(sample.key)
+        first, n = places[at].tolist()
+        return _labels(path, table.row(at), (first, n), taxonomy, positions)
 
-    missing = [s.key for s in samples if s.image.path is None]
-    told = f"{len(missing)} of {len(samples)} images are missing, first {missing[:1]}"
     extra = facts.get("extra")
     return Dataset(
         taxonomy,
-        samples,
+        as_samples(samples),
         labels_of,
-        _splits(rows),
+        table.splits(),
         name=path.name,
-        warnings=(told,) if missing else (),
+        warnings=_missing(samples),
         extra=extra if isinstance(extra, dict) else {},
     )
 
 
-def _by_key(path: Path) -> dict[str, dict[str, Any]]:
-    """Key → row of the table of images."""
-    out: dict[str, dict[str, Any]] = {}
-    for row in rows_of_table(path / IMAGES, IMAGE_SCHEMA):
-        if row["key"] in out:
-            raise FormatError("an image is listed twice", where=path / IMAGES, seen=row["key"])
-        out[row["key"]] = {name: value for name, value in row.items() if value is not None}
-    return out
-
-
-def _sample(path: Path, row: Mapping[str, Any], own: Mapping[str, Path] | None) -> Sample:
-    where = f"{path / IMAGES}: {row['key']}"
-    file = None
-    if own is not None:
-        file = own.get(row["key"])
-    elif "uri" in row:
-        file = safe_join(path, row["uri"])
-    return sample_of_row(row, file if file is not None and file.is_file() else None, where)
+def _missing(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """A warning about images that are not there; every sample is made, and so checked."""
+    count, first = 0, ""
+    for sample in samples:
+        if sample.image.path is None:
+            count, first = count + 1, first or sample.key
+    return (f"{count} of {len(samples)} images are missing, first {[first]}",) if count else ()
 
 
 def _labels(
@@ -123,8 +106,7 @@ def _labels(
     positions: Mapping[str, int],
 ) -> Labels:
     where = f"{path / IMAGES}: {row['key']}"
-    size = sample_of_row(row, None, where).image.size
-    assert size is not None
+    size = size_of_row(row, where)
     said: dict[str, Any] = {
         "layer": row.get("layer", "main"),
         "revision": row.get("revision", 0),
@@ -222,15 +204,6 @@ def _check_codes(pixels: NDArray[Any], n: int, where: str) -> None:
             where=where,
             seen=int(pixels[bad][0]),
         )
-
-
-def _splits(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
-    for key, row in rows.items():
-        for name in row.get("splits", ()):
-            found.setdefault(str(name), []).append(key)
-    order = {"train": 0, "val": 1, "test": 2}
-    return {name: tuple(found[name]) for name in sorted(found, key=lambda n: (order.get(n, 3), n))}
 
 
 FORMAT = Format(

@@ -196,8 +196,8 @@ def reading_table(path: Path) -> Iterator[None]:
         ) from error
 
 
-def rows_of_table(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
-    """The rows of a small table, a batch at a time, with the columns of the schema that it has.
+def batches_of_table(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """A small table in tables of `BATCH` rows, with the columns of the schema that it has.
 
     Raises:
         FormatError: it is missing or damaged, or a column that must be is not, or of another type.
@@ -215,7 +215,7 @@ def rows_of_table(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
             table = pa.Table.from_batches([batch]).select(present)
             if any(table[f.name].null_count for f in wanted if not f.nullable):
                 raise FormatError("a row without key, name or size", where=path)
-            yield from table.cast(wanted).to_pylist()
+            yield table.cast(wanted)
 
 
 def refuse_large(metadata: Any, path: Path, columns: Sequence[str] | None = None) -> None:

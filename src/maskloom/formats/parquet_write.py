@@ -21,6 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import ImagePlacer
+from maskloom.formats.key_column import KeyColumn
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,
@@ -32,6 +33,7 @@ from maskloom.formats.parquet_tables import (
     class_rows,
     image_row,
 )
+from maskloom.formats.spool import Spool
 from maskloom.store.files import atomic_file, safe_join, sha256_file
 from maskloom.store.images import write_png
 from maskloom.store.project.covered import coverage_to_json
@@ -94,8 +96,9 @@ class ParquetWriter:
         weakref.finalize(self, self._part.__exit__, None, None, None)
         self._names = {key: key for key in taxonomy.keys}
         self._rows: list[dict[str, Any]] = []
-        self._batches: list[pa.RecordBatch] = []
-        self._seen: set[str] = set()
+        self._batches = Spool(target / IMAGES)
+        self._packed = 0
+        self._seen = KeyColumn()
 
     def has(self, key: str) -> bool:
         """Whether this sample was written; tables of a killed run are begun again."""
@@ -117,7 +120,7 @@ class ParquetWriter:
             ) from error
         self.images.put(sample)
         row |= self._placed(sample)
-        self._seen.add(sample.key)
+        self._seen.append(sample.key)
         self._rows.append(row)
         if len(self._rows) >= BATCH:
             self._pack()
@@ -126,16 +129,17 @@ class ParquetWriter:
         """Let the tables appear."""
         self._part.finish()
         self._pack()
-        of: dict[str, list[str]] = {}
+        of: dict[str, tuple[str, ...]] = {}
         for name in sorted(splits):
             for key in splits[name]:
-                of.setdefault(key, []).append(name)
+                of[key] = (*of.get(key, ()), name)
         with (
             atomic_file(self.target / IMAGES) as temporary,
             _table(temporary, IMAGE_SCHEMA) as table,
         ):
             at = IMAGE_SCHEMA.get_field_index("splits")
-            for batch in self._batches:
+            for number in range(self._packed):
+                batch = self._batches.get(number)
                 column = pa.array(
                     [of.get(key) for key in batch["key"].to_pylist()], IMAGE_SCHEMA.field(at).type
                 )
@@ -163,9 +167,11 @@ class ParquetWriter:
         }
 
     def _pack(self) -> None:
-        """Rows of images as Arrow, which holds them in a tenth of the memory."""
+        """Rows of images wait on disk until the splits are known."""
         if self._rows:
-            self._batches.append(pa.RecordBatch.from_pylist(self._rows, IMAGE_SCHEMA))
+            batch = pa.RecordBatch.from_pylist(self._rows, IMAGE_SCHEMA)
+            self._batches.put(self._packed, batch)
+            self._packed += 1
             self._rows = []
 
     def _picture(self, name: str, key: str, array: NDArray[Any]) -> dict[str, str]:

@@ -8,18 +8,18 @@ elsewhere and written here, in order. Labels of objects are runs, a few kilobyte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.sample import Sample
 from maskloom.errors import MaskloomError
 from maskloom.formats.base import Format
 from maskloom.formats.compare import Difference, compare, paired
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.lazy_samples import picked
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 
@@ -98,20 +98,19 @@ class _Reading:
     fmt: str
     scores: bool
     _source: Dataset | None = field(default=None, init=False)
-    _samples: dict[str, Sample] = field(default_factory=dict, init=False)
     _back: Dataset | None = field(default=None, init=False)
 
     def __call__(self, shard: tuple[Any, ...]) -> dict[str, Labels] | Difference:
         if self._source is None:
             self._source = self.opening()
         if isinstance(shard[0], str):
-            if not self._samples:
-                self._samples = {sample.key: sample for sample in self._source.samples}
-            return {key: self._source.labels_of(self._samples[key]) for key in shard}
+            chosen = picked(self._source.samples, shard)
+            return {s.key: self._source.labels_of(s) for s in chosen}
         if self._back is None:
             self._back = read_dataset(self.written, self.fmt)
-        source = self._source.select(key for key, _ in shard)
-        back = self._back.select(other for _, other in shard)
+        ours = picked(self._source.samples, (key for key, _ in shard))
+        theirs = picked(self._back.samples, (other for _, other in shard))
+        source, back = replace(self._source, samples=ours), replace(self._back, samples=theirs)
         return compare(source, back, scores=self.scores)
 
     def __getstate__(self) -> tuple[Any, ...]:
@@ -121,7 +120,6 @@ class _Reading:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.opening, self.written, self.fmt, self.scores = state
         self._source = self._back = None
-        self._samples = {}
 
 
 def _pieces(items: Sequence[T], size: int) -> list[tuple[T, ...]]:

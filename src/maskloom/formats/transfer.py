@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.loss import Loss, LossTotal, total
+from maskloom.formats.lazy_samples import keys_of, sorted_by_key
+from maskloom.formats.loss import Loss, LossTotal, Tally
 from maskloom.formats.readers import Readers
 from maskloom.store.files import (
     PARTIAL,
@@ -69,7 +70,7 @@ class Transfer:
 class _Refused(Exception):
     """Ends a staged write whose losses were not allowed."""
 
-    def __init__(self, losses: list[Loss]) -> None:
+    def __init__(self, losses: Tally) -> None:
         self.losses = losses
         super().__init__("refused")
 
@@ -98,7 +99,7 @@ def transfer(
         WriteError: the target exists or cannot be written.
         DataError: labels of the source are damaged.
     """
-    ordered = sorted(dataset.samples, key=lambda s: s.key)
+    ordered = sorted_by_key(dataset.samples)
     if not fmt.written:
         writer_for(fmt, dst, dataset.taxonomy)  # says so, by the target's own name
     try:
@@ -111,20 +112,20 @@ def transfer(
             losses, notes = _write(fitting, writer, allow_loss=allow_loss)
             warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
-            if not any(loss.refused for loss in losses):
+            if not losses.refused:
                 losses += _unexpected(difference)
-                if not allow_loss and any(loss.refused for loss in losses):
+                if not allow_loss and losses.refused:
                     raise _Refused(losses)
     except _Refused as refused:
         return Transfer(
-            images=len(ordered), losses=total(refused.losses), warnings=dataset.warnings
+            images=len(ordered), losses=refused.losses.totals(), warnings=dataset.warnings
         )
     return Transfer(
         len(ordered),
         difference.objects,
         difference.exact_objects,
         difference.changed_pixels,
-        total(losses),
+        losses.totals(),
         dataset.warnings + warnings,
         written=True,
         labelled_pixels=difference.labelled_pixels,
@@ -133,17 +134,19 @@ def transfer(
 
 def _splits(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """The splits, without those of which nothing was chosen."""
-    chosen = {sample.key for sample in dataset.samples}
+    if not dataset.splits:
+        return {}
+    chosen = set(keys_of(dataset.samples))
     return {
         n: keys for n, keys in dataset.splits.items() if not keys or not chosen.isdisjoint(keys)
     }
 
 
 def _labelled(
-    dataset: Dataset, ordered: list[Sample], partial: Path, fmt: Format, readers: Readers | None
+    dataset: Dataset, ordered: Sequence[Sample], partial: Path, fmt: Format, readers: Readers | None
 ) -> Iterator[tuple[Sample, Labels]]:
     if readers is not None:
-        yield from zip(ordered, readers.labels([s.key for s in ordered], partial, fmt), strict=True)
+        yield from zip(ordered, readers.labels(list(keys_of(ordered)), partial, fmt), strict=True)
         return
     for sample in track(ordered, "converting", unit="images"):
         yield sample, dataset.labels_of(sample)
@@ -171,23 +174,23 @@ def _fitting(
 
 def _write(
     labelled: Iterator[tuple[Sample, Labels]], writer: Writer, *, allow_loss: bool
-) -> tuple[list[Loss], tuple[str, ...]]:
+) -> tuple[Tally, tuple[str, ...]]:
     """The losses, and what the source's files contradict each other in."""
-    losses: list[Loss] = []
-    notes: list[str] = []
-    refused = False
+    losses = Tally()
+    contradictions, first = 0, ""
     for sample, labels in labelled:
-        found = writer.losses(sample, labels)
-        losses += found
-        notes += [f"{sample.key}: {note}" for note in labels.extra.get("notes", ())]
-        refused |= not allow_loss and any(loss.refused for loss in found)
-        if not refused:
+        losses += writer.losses(sample, labels)
+        notes = labels.extra.get("notes", ())
+        if notes and not contradictions:
+            first = f"{sample.key}: {next(iter(notes))}"
+        contradictions += len(notes)
+        if allow_loss or not losses.refused:
             writer.put(sample, labels)
-    if refused:
+    if losses.refused and not allow_loss:
         raise _Refused(losses)
-    if not notes:
+    if not contradictions:
         return losses, ()
-    return losses, (f"{counted(len(notes), 'contradiction')} in the source, first {notes[0]}",)
+    return losses, (f"{counted(contradictions, 'contradiction')} in the source, first {first}",)
 
 
 def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | None) -> Difference:

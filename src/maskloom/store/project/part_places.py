@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +13,23 @@ from maskloom.store.project.parts import OpenPart, opened, reading
 from maskloom.store.project.tables import KEYS
 
 
-def part_places(path: Path) -> dict[str, tuple[int, int]]:
-    """Sample → its first row and how many.
+def part_runs(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Samples in order of the file: key, first row and how many rows in a row are its own.
 
     Raises:
-        DataError: the file is missing or damaged, or rows of a sample do not stand together.
+        DataError: the file is missing or damaged.
     """
     file = opened(path)
-    places: dict[str, tuple[int, int]] = {}
-    last = None
-    for number, at in enumerate(file.bounds[:-1]):
-        first = at
-        for key, length in _samples(file, number):
-            if key in places and key != last:
-                raise DataError(
-                    "rows of one sample do not stand together",
-                    where=path,
-                    seen=key,
-                    hint="sort the table by sample",
-                )
-            start, before = places.get(key, (first, 0))
-            places[key] = start, before + length
-            first, last = first + length, key
-    return places
+    key, first, length = "", 0, 0
+    for number in range(len(file.bounds) - 1):
+        for name, n in _samples(file, number):
+            if length and name != key:
+                yield key, first, length
+                first, length = first + length, 0
+            # The rows of a sample may go on in the next group.
+            key, length = name, length + n
+    if length:
+        yield key, first, length
 
 
 def _samples(part: OpenPart, number: int) -> list[tuple[str, int]]:

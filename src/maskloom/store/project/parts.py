@@ -30,8 +30,10 @@ from maskloom.store.project.tables import SCHEMA, Lines, lines_to_table, to_json
 from maskloom.work.memory import free_bytes
 
 GROUP_ROWS = 1024
-GROUP_BYTES = 64 << 20
-CACHE_BYTES = 192 << 20
+# What waits takes five times this, and what is read as much again.
+GROUP_BYTES = 16 << 20
+CACHE_BYTES = 64 << 20
+_HOSTILE_BYTES = 64 << 20
 _META = b"maskloom"
 _CODED = ("sample", "category", "author", "rule")
 # Bytes of equal weight side by side: runs shrink by a quarter more than with any other encoding.
@@ -206,7 +208,7 @@ class OpenPart:
         group = self.metadata.row_group(number)
         values = sum(group.column(i).num_values for i in range(group.num_columns))
         need = max(group.total_byte_size, 8 * values)
-        if need > max(GROUP_BYTES, free_bytes() // 4):
+        if need > max(_HOSTILE_BYTES, free_bytes() // 4):
             raise DataError(
                 "a row group does not fit into memory",
                 seen=f"{need >> 20} MiB",

@@ -1,0 +1,94 @@
+"""Samples that are made when they are asked for, from columns that their format keeps.
+
+A sample with its mappings takes a kilobyte, and a conversion holds two data sets at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.sample import Sample
+from maskloom.formats.key_column import KeyColumn
+
+_BLOCK = 256
+Rows = NDArray[np.int32]
+Make = Callable[[Rows], Iterable[Sample]]
+
+
+class LazySamples(Sequence[Sample]):
+    """Samples by position.
+
+    Args:
+        keys: of all rows, unique.
+        make: rows → their samples, in this order.
+        rows: which rows, in which order.
+    """
+
+    def __init__(self, keys: KeyColumn, make: Make, rows: Rows) -> None:
+        self._keys, self._make, self._rows = keys, make, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        if isinstance(index, slice):
+            return as_samples(LazySamples(self._keys, self._make, self._rows[index]))
+        at = range(len(self))[index]
+        return next(iter(self._make(self._rows[at : at + 1])))
+
+    def __iter__(self) -> Iterator[Sample]:
+        for first in range(0, len(self), _BLOCK):
+            yield from self._make(self._rows[first : first + _BLOCK])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def keys(self) -> Iterator[str]:
+        """Of the samples, in order."""
+        return (self._keys[row] for row in self._rows.tolist())
+
+    def by_key(self) -> LazySamples:
+        """The same, sorted by key."""
+        rank = np.empty(len(self._keys), np.int32)
+        rank[self._keys.order()] = np.arange(len(rank), dtype=np.int32)
+        return LazySamples(self._keys, self._make, self._rows[np.argsort(rank[self._rows])])
+
+    def of(self, keys: Iterable[str]) -> LazySamples:
+        """Those of some keys of the rows, in this order."""
+        rows = np.array([self._keys.find(key) for key in keys], np.int32)
+        return LazySamples(self._keys, self._make, rows)
+
+
+def as_samples(samples: LazySamples) -> tuple[Sample, ...]:
+    """The same object: whatever is done with the tuple of a data set, these do."""
+    return cast("tuple[Sample, ...]", samples)
+
+
+def keys_of(samples: Sequence[Sample]) -> Iterator[str]:
+    """Keys in order, without making samples for them."""
+    return samples.keys() if isinstance(samples, LazySamples) else (s.key for s in samples)
+
+
+def sorted_by_key(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Samples in the order of their keys."""
+    if isinstance(samples, LazySamples):
+        return samples.by_key()
+    return sorted(samples, key=lambda sample: sample.key)
+
+
+def picked(samples: Sequence[Sample], keys: Iterable[str]) -> tuple[Sample, ...]:
+    """The samples of some keys, all of which are there, in this order."""
+    if isinstance(samples, LazySamples):
+        return as_samples(samples.of(keys))
+    by_key = {sample.key: sample for sample in samples}
+    return tuple(by_key[key] for key in keys)
