@@ -21,6 +21,7 @@ from maskloom.store.images import image_size, read_map
 
 Color = tuple[int, int, int]
 _LONGEST_TABLE = 1 << 20
+_AT_ONCE = 1 << 20  # pixels
 
 
 def read_checked(path: Path, sample: Sample, *, colors: bool = False) -> NDArray[Any]:
@@ -80,38 +81,63 @@ def ids_to_classes(
     dtype = np.dtype(map_dtype(n_categories))
     void, background = codes(dtype)
     code = {-1: void, -2: background}
-    index, places, length = _places(values, ids)
+    index, low, places, length = _places(values, ids)
     table = np.zeros(length, dtype)
     known = np.zeros(length, bool)
     for value, place in places.items():
         table[place] = code.get(ids[value], ids[value])
         known[place] = True
-    if not known.all() and not known[index].all():
-        place = np.argwhere(~known[index])[0].tolist()
-        at = ", ".join(f"{axis}={v}" for axis, v in zip("xyz", place[::-1], strict=False))
-        raise FormatError(
-            f"a class id that the taxonomy does not have at {at}",
-            where=where,
-            seen=int(values[tuple(place)]),
-            hint=hint
-            or f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
-        )
-    classes: NDArray[Any] = table[index]
+    classes = np.empty(values.shape, dtype)
+    # By parts: numpy makes eight bytes of each number that it takes for an index.
+    step = max(1, _AT_ONCE * len(values) // max(1, values.size))
+    for first in range(0, len(values), step):
+        part = index[first : first + step]
+        part = part.astype(np.int64) - low if low else part
+        if not known.all() and not (inside := _looked_up(known, part)).all():
+            place = np.argwhere(~inside)[0].tolist()
+            place[0] += first
+            at = ", ".join(f"{axis}={v}" for axis, v in zip("xyz", place[::-1], strict=False))
+            raise FormatError(
+                f"a class id that the taxonomy does not have at {at}",
+                where=where,
+                seen=int(values[tuple(place)]),
+                hint=hint
+                or f"known ids: {_listed(sorted(ids))}; name classes with --set taxonomy=FILE",
+            )
+        classes[first : first + step] = _looked_up(table, part)
     return classes
 
 
 def _places(
     values: NDArray[Any], ids: Mapping[int, int]
-) -> tuple[NDArray[Any], dict[int, int], int]:
-    """Stored values as indexes of a table, where each known id stands in it, and its length."""
+) -> tuple[NDArray[Any], int, dict[int, int], int]:
+    """Numbers that less a lowest one are indexes of a table.
+
+    Returns:
+        the numbers, the lowest, where each known id stands in the table, its length.
+    """
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     if high - low < _LONGEST_TABLE:
-        index = values.astype(np.int64) - low if low else values
-        return index, {v: v - low for v in ids if low <= v <= high}, high - low + 1
+        return values, low, {v: v - low for v in ids if low <= v <= high}, high - low + 1
     # Ids of 32 bit lie far apart, but few differ.
     found, inverse = np.unique(values, return_inverse=True)
     places = {int(v): i for i, v in enumerate(found.tolist()) if v in ids}
-    return inverse.reshape(values.shape), places, len(found)
+    return inverse.reshape(values.shape), 0, places, len(found)
+
+
+def _looked_up(table: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """`table[index]`; of single bytes by OpenCV, thirty times as fast."""
+    found: NDArray[Any]
+    if index.dtype == np.uint8 and table.dtype.itemsize == 1 and index.size:
+        import cv2
+
+        whole = np.zeros(256, np.uint8)
+        whole[: len(table)] = table
+        flat = np.ascontiguousarray(index).reshape(len(index), -1)
+        found = cv2.LUT(flat, whole).reshape(index.shape).view(table.dtype)
+    else:
+        found = table[index]
+    return found
 
 
 def colors_to_ids(

@@ -156,18 +156,21 @@ def whole_numbers(values: NDArray[Any], where: Path) -> NDArray[Any]:
         )
     if values.dtype.kind != "f" and values.dtype.itemsize <= 4:
         return values
-    bad = ~(np.abs(values) <= _LARGEST_ID)
-    if values.dtype.kind == "f":
-        bad |= values != np.rint(values)
-    if bad.any():
-        z, y, x = np.argwhere(bad)[0].tolist()
-        raise FormatError(
-            f"a label that is no whole number up to 2³¹ at x={x}, y={y}, z={z}",
-            where=where,
-            seen=values[z, y, x],
-            hint="these may be probabilities or an image; threshold or round them first",
-        )
-    return values.astype(np.int32)
+    found = np.empty(values.shape, np.int32)
+    for z, plane in enumerate(values):
+        bad = ~(np.abs(plane) <= _LARGEST_ID)
+        if plane.dtype.kind == "f":
+            bad |= plane != np.rint(plane)
+        if bad.any():
+            y, x = np.argwhere(bad)[0].tolist()
+            raise FormatError(
+                f"a label that is no whole number up to 2³¹ at x={x}, y={y}, z={z}",
+                where=where,
+                seen=plane[y, x],
+                hint="these may be probabilities or an image; threshold or round them first",
+            )
+        found[z] = plane
+    return found
 
 
 def decode(values: NDArray[Any], coding: VolumeCoding, *, where: Path) -> Labels:
@@ -217,8 +220,15 @@ def _own_id(category: Category, fmt: str) -> int | None:
 def _scan(volumes: Iterable[Callable[[], NDArray[Any]]]) -> set[int]:
     values: set[int] = set()
     for read in track(list(volumes), "looking at ids", unit="volumes"):
-        values.update(np.unique(read()).tolist())
+        for plane in read():
+            values.update(_values(plane))
     return values
+
+
+def _values(plane: NDArray[Any]) -> list[int]:
+    """The numbers that occur; most planes of most volumes hold one."""
+    low, high = int(plane.min()), int(plane.max())
+    return [low] if low == high else [int(v) for v in np.unique(plane).tolist()]
 
 
 def _listed(

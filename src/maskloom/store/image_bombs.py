@@ -72,7 +72,7 @@ def refuse_bombs(page: Any, path: Path) -> None:
 def segment_room(page: Any) -> int:
     """Bytes that a tile or strip may inflate to: twice what it holds."""
     shape = (math.prod(page.chunks), math.prod(page.shaped))
-    return 2 * min(shape) * int(page.dtype.itemsize)
+    return 2 * int(min(shape)) * int(page.dtype.itemsize)
 
 
 def refuse_bomb(data: bytes, room: int, path: Path, name: str) -> None:
