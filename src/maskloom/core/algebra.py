@@ -149,6 +149,8 @@ def place(segments: Segments, offsets: Ints, steps: Ints, sizes: Ints) -> tuple[
 @kernel
 def unite_groups(segments: Segments, offsets: Ints, groups: Ints) -> tuple[Segments, Ints]:
     """Union of the rows groups[g] to groups[g+1] - 1, for each group g."""
+    if np.all(groups[1:] - groups[:-1] <= 1):
+        return segments, offsets[groups]
     out = np.empty_like(segments)
     out_offsets = np.zeros(groups.size, np.int64)
     k = 0
@@ -203,6 +205,44 @@ def overlaps(
                     right,
                 )
     return shared
+
+
+@kernel
+def overlapping(
+    a: Segments, a_offsets: Ints, a_boxes: Rows, b: Segments, b_offsets: Ints, b_boxes: Rows
+) -> tuple[Ints, Ints, Ints]:
+    """The pairs that share pixels; memory and time grow with pairs of boxes that meet, not N * M.
+
+    Returns:
+        CSR over the rows of a: offsets (N + 1), rows of b in rising order, pixels shared.
+    """
+    n, m = a_offsets.size - 1, b_offsets.size - 1
+    by_left = np.argsort(b_boxes[:, 0], kind="mergesort")
+    lefts = b_boxes[:, 0][by_left]
+    widest = 0
+    for j in range(m):
+        widest = max(widest, b_boxes[j, 2] - b_boxes[j, 0])
+    offsets = np.zeros(n + 1, np.int64)
+    index, shared = np.empty(n + 16, np.int64), np.empty(n + 16, np.int64)
+    k = 0
+    for i in range(n):
+        x0, y0, x1, y1 = a_boxes[i, 0], a_boxes[i, 1], a_boxes[i, 2], a_boxes[i, 3]
+        first, last = np.searchsorted(lefts, x0 - widest), np.searchsorted(lefts, x1)
+        for j in np.sort(by_left[first:last]):
+            left, right = max(x0, b_boxes[j, 0]), min(x1, b_boxes[j, 2])
+            if left >= right or max(y0, b_boxes[j, 1]) >= min(y1, b_boxes[j, 3]):
+                continue
+            own = a[a_offsets[i] : a_offsets[i + 1]]
+            pixels = _shared(own, b[b_offsets[j] : b_offsets[j + 1]], left, right)
+            if pixels == 0:
+                continue
+            if k == index.size:
+                index = np.concatenate((index, np.empty_like(index)))
+                shared = np.concatenate((shared, np.empty_like(shared)))
+            index[k], shared[k] = j, pixels
+            k += 1
+        offsets[i + 1] = k
+    return offsets, index[:k].copy(), shared[:k].copy()
 
 
 @kernel

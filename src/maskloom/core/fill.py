@@ -47,13 +47,12 @@ def fill(
                 grown = np.empty((2 * out.shape[0] + total, 3), np.int32)
                 grown[:k] = out[:k]
                 out = grown
-            starts = np.zeros(high - low + 2, np.int64)
-            crossings = np.empty((total, 2), np.int32)
-            m = 0
+            places = _places(points, rings, (groups[g], groups[g + 1]), (low, high), width, rule)
+            lines = np.empty(total, np.int32)
             for r in range(groups[g], groups[g + 1]):
                 ring = points[rings[r] : rings[r + 1]]
-                m = _cross_ring(ring, height, width, rule, crossings, m)
-            k = _pair(crossings[:m], low, starts, out, k)
+                _cross_ring(ring, height, width, rule, low, places, lines)
+            k = _pair(lines, low, places, out, k)
         offsets[g + 1] = k
     return out[:k], offsets, -1
 
@@ -76,11 +75,38 @@ def _extent(
 
 
 @kernel
+def _places(
+    points: Points,
+    rings: Ints,
+    span: tuple[int, int],
+    columns: tuple[int, int],
+    width: int,
+    rule: int,
+) -> Ints:
+    """Where the crossings of each column from the first to the last begin, sorted by column."""
+    places = np.zeros(columns[1] - columns[0] + 2, np.int64)
+    for r in range(span[0], span[1]):
+        a, b = rings[r], rings[r + 1]
+        for j in range(a, b):
+            n = j + 1 if j + 1 < b else a
+            left, right = _columns(points[j, 0], points[n, 0], width, rule)
+            if left <= right:
+                places[left - columns[0]] += 1
+                places[right + 1 - columns[0]] -= 1
+    edges = begin = wide(0)
+    for c in range(places.size):
+        edges += places[c]
+        places[c] = begin
+        begin += edges
+    return places
+
+
+@kernel
 def _columns(xa: float, xb: float, width: int, rule: int) -> tuple[int, int]:
     """First and last column of the frame whose centre line an edge crosses."""
     if rule == COCO:
         ia, ib = wide(5.0 * xa + 0.5), wide(5.0 * xb + 0.5)
-        left, right = -((2 - min(ia, ib)) // 5), (max(ia, ib) - 3) // 5
+        left, right = _centres(min(ia, ib)), _centres(max(ia, ib)) - 1
     elif rule == CENTRE:
         left = wide(np.ceil(min(xa, xb) - 0.5))
         right = wide(np.ceil(max(xa, xb) - 0.5)) - 1
@@ -91,8 +117,10 @@ def _columns(xa: float, xb: float, width: int, rule: int) -> tuple[int, int]:
 
 
 @kernel
-def _cross_ring(ring: Points, height: int, width: int, rule: int, crossings: Rows, m: int) -> int:
-    """Append (column, row) of every crossing; rows are clipped to [0, height]."""
+def _cross_ring(
+    ring: Points, height: int, width: int, rule: int, low: int, places: Ints, lines: Rows
+) -> None:
+    """Write the row of every crossing to the place of its column; rows are clipped to the frame."""
     for j in range(ring.shape[0]):
         n = j + 1 if j + 1 < ring.shape[0] else 0
         left, right = _columns(ring[j, 0], ring[n, 0], width, rule)
@@ -100,7 +128,7 @@ def _cross_ring(ring: Points, height: int, width: int, rule: int, crossings: Row
             continue
         xa, ya, xb, yb = ring[j, 0], ring[j, 1], ring[n, 0], ring[n, 1]
         if rule == COCO:
-            m = _cross_coco((xa, ya, xb, yb), left, right, height, crossings, m)
+            _cross_coco((xa, ya, xb, yb), left, height, places[left - low : right + 1 - low], lines)
             continue
         if xa > xb:
             xa, ya, xb, yb = xb, yb, xa, ya
@@ -110,10 +138,8 @@ def _cross_ring(ring: Points, height: int, width: int, rule: int, crossings: Row
                 row = wide(np.ceil(y - 0.5))
             else:
                 row = _grid_row(xa, ya, xb, yb, c)
-            crossings[m, 0] = c
-            crossings[m, 1] = min(max(row, wide(0)), height)
-            m += 1
-    return m
+            lines[places[c - low]] = min(max(row, wide(0)), height)
+            places[c - low] += 1
 
 
 @kernel
@@ -128,13 +154,8 @@ def _grid_row(xa: float, ya: float, xb: float, yb: float, column: int) -> int:
 
 @kernel
 def _cross_coco(
-    edge: tuple[float, float, float, float],
-    left: int,
-    right: int,
-    height: int,
-    crossings: Rows,
-    m: int,
-) -> int:
+    edge: tuple[float, float, float, float], left: int, height: int, places: Ints, lines: Rows
+) -> None:
     """Crossings of one edge as rleFrPoly finds them, without its walk along the edge.
 
     Source: cocoapi common/maskApi.c, rleFrPoly: vertices and edges are rounded to a grid
@@ -143,61 +164,70 @@ def _cross_coco(
     xs, ys = wide(5.0 * edge[0] + 0.5), wide(5.0 * edge[1] + 0.5)
     xe, ye = wide(5.0 * edge[2] + 0.5), wide(5.0 * edge[3] + 0.5)
     dx, dy = abs(xe - xs), abs(ye - ys)
-    if (dx >= dy and xs > xe) or (dx < dy and ys > ye):
+    flat = dx >= dy
+    if (flat and xs > xe) or (not flat and ys > ye):
         xs, ys, xe, ye = xe, ye, xs, ys
-    for c in range(left, right + 1):
-        u = 5 * c + 2
-        if dx >= dy:
-            slope = (ye - ys) / dx
-            t = u - xs
-            v = min(wide(ys + slope * t + 0.5), wide(ys + slope * (t + 1) + 0.5))
+    slope = (ye - ys) / dx if flat else (xe - xs) / dy
+    per_column = 1.0 if flat else 1.0 / slope
+    # The higher of the two samples of a column; rounding keeps their order.
+    t = 5 * left + 2 - xs + wide(slope < 0)
+    u = 5.0 * left + 3.0
+    for c in range(places.size):
+        if flat:
+            v = wide(ys + slope * t + 0.5)
+            t += 5
         else:
-            slope = (xe - xs) / dy
-            t = min(max(wide((u + 0.5 - xs) / slope), wide(1)), dy)
-            # The guess may be a step off: the rounding of the source decides.
-            while t > 1 and _past(xs + slope * (t - 1) + 0.5, u, slope):
-                t -= 1
-            while t < dy and not _past(xs + slope * t + 0.5, u, slope):
-                t += 1
-            v = ys + t - 1
-        crossings[m, 0] = c
-        crossings[m, 1] = min(max(-((2 - v) // 5), wide(0)), height)
-        m += 1
-    return m
+            v = ys + _first_past(xs, slope, (u - 0.5 - xs) * per_column, dy, u) - 1
+            u += 5.0
+        lines[places[c]] = min(_centres(v), height)
+        places[c] += 1
 
 
 @kernel
-def _past(x: float, u: int, slope: float) -> bool:
-    """Whether a point of a steep edge lies beyond the line between u and u + 1."""
-    return wide(x) > u if slope > 0 else wide(x) <= u
+def _centres(place: int) -> int:
+    """How many pixel centres, which lie at 2.5, 7.5, ..., a place on the 1/5 px grid has passed."""
+    # Without a sign this division is a multiplication.
+    return wide(np.uint64(max(place + 2, wide(0))) // np.uint64(5))
 
 
 @kernel
-def _pair(crossings: Rows, low: int, starts: Ints, out: Segments, k: int) -> int:
-    """Sort crossings by column and row and join them in pairs."""
-    for j in range(crossings.shape[0]):
-        starts[crossings[j, 0] - low + 1] += 1
-    for c in range(1, starts.size):
-        starts[c] += starts[c - 1]
-    rows = np.empty(crossings.shape[0], np.int32)
-    for j in range(crossings.shape[0]):
-        c = crossings[j, 0] - low
-        rows[starts[c]] = crossings[j, 1]
-        starts[c] += 1
+def _first_past(xs: int, slope: float, guess: float, most: int, line: float) -> int:
+    """The first step of 1 to `most` of a steep edge that lies beyond a line.
+
+    The guess may be a step off: the rounding of the source decides.
+    """
+    t = min(max(wide(np.ceil(guess)), wide(1)), most)
+    while t > 1 and (xs + slope * (t - 1) + 0.5 >= line) == (slope > 0):
+        t -= 1
+    while t < most and (xs + slope * t + 0.5 >= line) != (slope > 0):
+        t += 1
+    return t
+
+
+@kernel
+def _pair(lines: Rows, low: int, places: Ints, out: Segments, k: int) -> int:
+    """Sort the crossings of each column, which end at its place, and join them in pairs."""
     begin = wide(0)
-    for c in range(starts.size - 1):
-        line = rows[begin : starts[c]]
-        begin = starts[c]
-        _sort(line)
+    for c in range(places.size - 1):
+        end = places[c]
+        if end - begin == 2:
+            # Which of the usual two is higher cannot be foreseen: no branch.
+            y0, y1 = lines[begin], lines[begin + 1]
+            out[k, 0], out[k, 1], out[k, 2] = low + c, min(y0, y1), max(y0, y1)
+            k += wide(y0 != y1)
+            begin = end
+            continue
         first = k
-        for j in range(0, line.size - 1, 2):
-            if line[j] == line[j + 1]:
+        _sort(lines[begin:end])
+        for j in range(begin, end - 1, 2):
+            if lines[j] == lines[j + 1]:
                 continue
-            if k > first and out[k - 1, 2] == line[j]:
-                out[k - 1, 2] = line[j + 1]
+            if k > first and out[k - 1, 2] == lines[j]:
+                out[k - 1, 2] = lines[j + 1]
             else:
-                out[k, 0], out[k, 1], out[k, 2] = low + c, line[j], line[j + 1]
+                out[k, 0], out[k, 1], out[k, 2] = low + c, lines[j], lines[j + 1]
                 k += 1
+        begin = end
     return k
 
 
