@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 
 from maskloom.core.labels import RowKind
 from maskloom.errors import FormatError, WriteError
-from maskloom.formats import coco_write
+from maskloom.formats.coco_ids import IdColumn, kept_ids
 from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
@@ -401,8 +401,16 @@ def test_the_layouts_of_datumaro_are_read_and_written_back(shared, tmp_path, nam
 
 
 def test_a_new_object_without_an_id_leaves_the_ids_of_the_others_as_they_are():
-    assert coco_write.kept_ids([7, None, 3, 7]) == [7, 8, 3, 9]
-    assert coco_write.kept_ids([None, None]) == [1, 2]
+    for own in (
+        [7, None, 3, 7], [None, None], [3, 2, 1], [], ["4", 4, True], [-5, None, -5],
+        [1, None, 2**70], [2**63 - 1, None],
+    ):  # fmt: skip
+        column = IdColumn()
+        for value in own:
+            column.append(value)
+        assert list(column.kept(np.arange(len(own)))) == kept_ids(own)
+    assert kept_ids([7, None, 3, 7]) == [7, 8, 3, 9]
+    assert kept_ids([None, None]) == [1, 2]
 
 
 def test_maps_with_names_beside_them_are_no_coco_file(tmp_path):

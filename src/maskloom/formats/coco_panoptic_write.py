@@ -22,9 +22,10 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.coco_ids import kept_ids
 from maskloom.formats.coco_panoptic_ids import segment_ids
 from maskloom.formats.coco_panoptic_maps import INTERPRETED
-from maskloom.formats.coco_write import category_ids, image_name, json_lines, kept_ids
+from maskloom.formats.coco_write import category_ids, image_name, json_lines
 from maskloom.formats.flat import flat_losses, flat_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.loss import Holds, Loss, losses_of

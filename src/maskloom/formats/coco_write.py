@@ -6,7 +6,6 @@ sorted by id and annotations by image and row.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -23,12 +22,13 @@ from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.coco_entries import CocoEntries
+from maskloom.formats.coco_ids import kept_ids
 from maskloom.formats.coco_rings import polygon_of
 from maskloom.formats.folders import ImagePlacer, image_labels_only
 from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
-from maskloom.formats.spool import Spool
 from maskloom.store.files import atomic_file, safe_join
 
 HOLDS = Holds(
@@ -85,10 +85,7 @@ class CocoWriter:
         self.extra = extra.get("coco", {})
         self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
-        self.entries: dict[str, dict[str, Any]] = {}
-        self.annotations = Spool(target)
-        self.ids: dict[str, list[Any]] = {}
-        self.used: dict[str, frozenset[int]] = {}
+        self.entries = CocoEntries(target)
         self.holds = Holds(
             **{
                 **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
@@ -98,7 +95,7 @@ class CocoWriter:
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; a file is written only when whole."""
-        return key in self.entries
+        return key in self.entries.keys
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What COCO instances cannot hold."""
@@ -112,7 +109,7 @@ class CocoWriter:
         """Keep the entries of one image and place the image."""
         image_labels_only(labels.size, self.target)
         name = image_name(sample)
-        self.entries[sample.key] = {
+        image = {
             **sample.extra.get("coco", {}),
             "file_name": name,
             "height": labels.size[0],
@@ -121,26 +118,26 @@ class CocoWriter:
         self.images.put(sample, name)
         rows = _annotation_rows(instance_rows(labels))
         own = [self._annotation(rows, i) for i in range(len(rows))]
-        self.annotations.put(sample.key, own)
-        self.ids[sample.key] = [one.get("id") for one in own]
-        self.used[sample.key] = frozenset(one["category_id"] for one in own)
+        self.entries.append(sample.key, image, own)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file, or one per split."""
-        everything = sorted(self.entries)
+        everything = self.entries.ordered()
         if self.single:
-            parts: dict[str, list[str]] = {"": everything}
+            parts = {"": everything}
         else:
-            parts = {n: [k for k in keys if k in self.entries] for n, keys in splits.items()}
-            rest = sorted(set(everything) - {k for keys in parts.values() for k in keys})
-            if rest or not parts:
+            parts = {name: self.entries.rows_of(keys) for name, keys in splits.items()}
+            rest = everything[
+                ~np.isin(everything, np.concatenate([everything[:0], *parts.values()]))
+            ]
+            if len(rest) or not parts:
                 parts["rest" if parts else ""] = rest
-        for name, keys in parts.items():
+        for name, rows in parts.items():
             stem = f"{self.dialect.stem}_{name}" if name else self.dialect.stem
             file = self.target
             if not self.single:
                 file = safe_join(self.target / "annotations", f"{stem}.json")
-            self._write(file, name, sorted(keys))
+            self._write(file, name, rows)
         return self.images.warnings()
 
     def _annotation(self, rows: Rows, i: int) -> dict[str, Any]:
@@ -170,29 +167,18 @@ class CocoWriter:
                 return polygon
         return mask.to_coco(0)
 
-    def _write(self, file: Path, split: str, keys: list[str]) -> None:
-        image_ids = kept_ids([self.entries[k].get("id") for k in keys])
-        ordered = sorted(zip(image_ids, keys, strict=True))
-        ids = iter(kept_ids([own for _, k in ordered for own in self.ids[k]]))
-        used = frozenset[int]().union(*(self.used[k] for k in keys))
+    def _write(self, file: Path, split: str, rows: NDArray[np.int64]) -> None:
+        image_ids, rows = self.entries.numbered(rows)
+        used = self.entries.used(rows)
         categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
         numbers = category_ids(self.taxonomy, categories)
         heads = self.extra.get("heads", {})
         parts: dict[str, Any] = dict(
             heads.get(split, heads.get("", next(iter(heads.values()), {})))
         )
-        parts["images"] = ({**self.entries[k], "id": image_id} for image_id, k in ordered)
+        parts["images"] = self.entries.images(image_ids, rows)
         parts["categories"] = [self._category(i, numbers[i]) for i in categories]
-        parts["annotations"] = (
-            {
-                **one,
-                "id": next(ids),
-                "image_id": image_id,
-                "category_id": numbers[one["category_id"]],
-            }
-            for image_id, k in ordered
-            for one in self.annotations.get(k)
-        )
+        parts["annotations"] = self.entries.annotations(image_ids, rows, numbers)
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.writelines(json_lines(parts))
 
@@ -234,20 +220,6 @@ def image_name(sample: Sample) -> str:
     if sample.image.path is not None:
         return sample.key + sample.image.path.suffix
     return sample.key + (Path(sample.file_name).suffix or ".png")
-
-
-def kept_ids(own: list[Any]) -> list[int]:
-    """The ids that came along; what has none, or one that is taken, gets the next free number."""
-    known = {v for v in own if type(v) is int}
-    if len(known) == len(own):
-        return own
-    fresh = itertools.count(max(known, default=0) + 1)
-    ids: list[int] = []
-    for value in own:
-        keeps = type(value) is int and value in known
-        ids.append(value if keeps else next(fresh))
-        known.discard(ids[-1])
-    return ids
 
 
 def category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:

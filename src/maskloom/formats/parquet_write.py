@@ -97,7 +97,6 @@ class ParquetWriter:
         self._names = {key: key for key in taxonomy.keys}
         self._rows: list[dict[str, Any]] = []
         self._batches = Spool(target / IMAGES)
-        self._packed = 0
         self._seen = KeyColumn()
 
     def has(self, key: str) -> bool:
@@ -138,7 +137,7 @@ class ParquetWriter:
             _table(temporary, IMAGE_SCHEMA) as table,
         ):
             at = IMAGE_SCHEMA.get_field_index("splits")
-            for number in range(self._packed):
+            for number in range(len(self._batches)):
                 batch = self._batches.get(number)
                 column = pa.array(
                     [of.get(key) for key in batch["key"].to_pylist()], IMAGE_SCHEMA.field(at).type
@@ -170,8 +169,7 @@ class ParquetWriter:
         """Rows of images wait on disk until the splits are known."""
         if self._rows:
             batch = pa.RecordBatch.from_pylist(self._rows, IMAGE_SCHEMA)
-            self._batches.put(self._packed, batch)
-            self._packed += 1
+            self._batches.append(batch)
             self._rows = []
 
     def _picture(self, name: str, key: str, array: NDArray[Any]) -> dict[str, str]:

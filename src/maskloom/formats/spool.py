@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import pickle
 import tempfile
 import weakref
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ _QUICK = 1 << 22
 
 
 class Spool:
-    """Values by name in a file without a name, which vanishes with the process.
+    """Values by number in a file without a name, which vanishes with the process.
 
     Args:
         target: what is written in the end; the disk is the same.
@@ -26,12 +26,14 @@ class Spool:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._places: dict[Hashable, tuple[int, int]] = {}
+        self._ends = array.array("q", [0])
         self._file: Any = None
-        self._end = 0
 
-    def put(self, name: Hashable, value: object) -> None:
-        """Keep a value; of two with one name the later."""
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def append(self, value: object) -> None:
+        """Keep one more value."""
         data = pickle.dumps(value, protocol=5)
         try:
             if self._file is None:
@@ -42,18 +44,17 @@ class Spool:
                 )
                 weakref.finalize(self, file.close)
                 self._file = file
-            self._file.seek(self._end)
+            self._file.seek(self._ends[-1])
             self._file.write(data)
         except OSError as error:
             raise write_error(self._target, error) from error
-        self._places[name] = self._end, len(data)
-        self._end += len(data)
+        self._ends.append(self._ends[-1] + len(data))
 
-    def get(self, name: Hashable) -> Any:
-        """The value of a name."""
-        start, size = self._places[name]
+    def get(self, number: int) -> Any:
+        """The value that was kept as the `number`-th, from 0."""
+        start, end = self._ends[number], self._ends[number + 1]
         self._file.seek(start)
-        return pickle.loads(self._file.read(size))
+        return pickle.loads(self._file.read(end - start))
 
     def _folder(self) -> Path:
         folder = self._target.parent
