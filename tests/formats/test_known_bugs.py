@@ -273,6 +273,30 @@ def test_panopticapi_25_ids_are_red_plus_256_green_plus_65536_blue(tmp_path):
     }
 
 
+def test_cityscapesscripts_115_every_id_is_the_number_that_its_colour_says(tmp_path):
+    numbers = np.full((16, 16), 7, np.uint16)
+    numbers[2:6, 2:6], numbers[8:12, 8:12], numbers[12:, :3] = 26000, 26255, 33999
+    folder = tmp_path / "in/gtFine/train/ulm"
+    folder.mkdir(parents=True)
+    Image.fromarray(numbers).save(folder / "ulm_000001_000019_gtFine_instanceIds.png")
+    data = read_dataset(tmp_path / "in", "cityscapes")
+    result, _ = there_and_back(tmp_path, "coco-panoptic", data)
+    assert (result.objects, result.exact_objects, result.changed_pixels) == (4, 4, 0)
+    (png,) = (tmp_path / "coco-panoptic").rglob("*_000019*.png")
+    red, green, blue = np.moveaxis(np.array(Image.open(png).convert("RGB"), np.int64), -1, 0)
+    ids = red + 256 * green + 65536 * blue
+    (told,) = (tmp_path / "coco-panoptic").rglob("*.json")
+    segments = json.loads(told.read_text())["annotations"][0]["segments_info"]
+    found = {one["id"]: numbers[ids == one["id"]] for one in segments}
+    assert sorted(np.unique(of).tolist() for of in found.values()) == [
+        [7],
+        [26000],
+        [26255],
+        [33999],
+    ]
+    assert {one["id"]: one["area"] for one in segments} == {i: of.size for i, of in found.items()}
+
+
 def test_cityscapesscripts_177_ids_beyond_16_bit_keep_all_three_bytes(tmp_path):
     ids = np.array([[65536 + 5, 0x123456], [0xFFFFFF, 256]], np.int64).repeat(8, 0).repeat(8, 1)
     rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], -1).astype(np.uint8)
