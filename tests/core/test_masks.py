@@ -85,6 +85,24 @@ def test_set_algebra_and_overlaps_agree_with_numpy_on_all_families(mask_frames: 
     assert np.array_equal(m.intersections(n), flat @ flat_other.T)
 
 
+def test_overlapping_pairs_are_those_that_share_pixels() -> None:
+    rng = np.random.default_rng(5)
+    for density in (0.0, 0.02, 0.3):
+        one, other = (rng.random((n, 40, 50)) < density for n in (60, 45))
+        for frames in (one, other):
+            for frame in frames:  # small boxes, some without a pixel
+                y, x = rng.integers(0, 35), rng.integers(0, 45)
+                frame[:y] = frame[y + 6 :] = frame[:, :x] = frame[:, x + 5 :] = False
+        m, n = Masks.from_dense(one), Masks.from_dense(other)
+        wanted = m.intersections(n)
+        i, j, shared = m.overlapping(n)
+        assert np.array_equal(np.stack([i, j], 1), np.argwhere(wanted))
+        assert np.array_equal(shared, wanted[wanted > 0])
+    none = Masks.empty(0, (40, 50))
+    assert [len(column) for column in none.overlapping(m)] == [0, 0, 0]
+    assert [len(column) for column in m.overlapping(none)] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_components_and_holes_agree_with_scikit_image(
     mask_frames: Frames, connectivity: int

@@ -85,6 +85,14 @@ def intersections(a: Masks, b: Masks) -> NDArray[np.int64]:
     return algebra.overlaps(*a.segments(), a.boxes, *b.segments(), b.boxes)
 
 
+def overlapping(a: Masks, b: Masks) -> tuple[NDArray[np.int64], ...]:
+    """Rows of a, rows of b and shared pixels; see `Masks.overlapping`."""
+    if len(a) and len(b) and common_size(a) != common_size(b):
+        raise MaskError(f"frames differ: {common_size(a)} and {common_size(b)}")
+    offsets, index, shared = algebra.overlapping(*a.segments(), a.boxes, *b.segments(), b.boxes)
+    return np.repeat(np.arange(len(a)), np.diff(offsets)), index, shared
+
+
 def iou(a: Masks, b: Masks, crowd: ArrayLike | None, empty: float) -> NDArray[np.float64]:
     """(N, M) intersection over union; see `Masks.iou`."""
     shared = intersections(a, b)

@@ -1,8 +1,7 @@
 """`Masks`: a columnar batch of binary masks as run lengths.
 
-The one stored form of a mask in maskloom. Immutable; a thin face over kernels: `runs`,
-`dense`, `algebra`, `components`, `rings`, `fill`, `coco_rle`. Categories, scores and
-authors are in `labels`.
+The one stored form of a mask in maskloom, immutable: a thin face over kernels (`runs`, `dense`,
+`algebra`, `components`, `rings`, `fill`, `coco_rle`). Facts about masks are in `labels`.
 """
 
 from __future__ import annotations
@@ -163,8 +162,7 @@ class Masks:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Masks):
             return NotImplemented
-        pairs = zip(self._columns(), other._columns(), strict=True)
-        return all(np.array_equal(cast("Any", a), cast("Any", b)) for a, b in pairs)
+        return all(map(cast("Any", np.array_equal), self._columns(), other._columns()))
 
     def __hash__(self) -> int:
         return hash(tuple(column.tobytes() for column in self._columns()))
@@ -227,6 +225,10 @@ class Masks:
         """(N, M) pixels shared by every pair."""
         return mask_regions.intersections(self, other)
 
+    def overlapping(self, other: Masks) -> tuple[NDArray[np.int64], ...]:
+        """Pairs that share pixels: (P,) rows of self in rising order, of other, and pixels."""
+        return mask_regions.overlapping(self, other)
+
     def iou(
         self, other: Masks, crowd: ArrayLike | None = None, *, empty: float = 0.0
     ) -> NDArray[np.float64]:
@@ -258,8 +260,7 @@ class Masks:
         """Connected parts as rows of their own, and the row each came from.
 
         Args:
-            connectivity: 4 (shared edges) or 8 (corners too). Parts of a row are in the
-                order of their first pixel by column.
+            connectivity: 4 (edges) or 8 (corners too). Parts are by their first pixel by column.
         """
         return mask_regions.components_of(self, connectivity)
 
@@ -284,8 +285,7 @@ class Masks:
 
         Args:
             i: row.
-            connectivity: 4 gives pixels that share only a corner rings of their own, 8
-                joins them.
+            connectivity: 4 gives pixels that share only a corner own rings, 8 joins them.
         """
         diagonal = mask_regions.checked_connectivity(connectivity)
         corners, offsets = rings.trace(self[i].segments()[0], diagonal)

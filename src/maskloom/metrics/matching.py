@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.algebra import overlaps
+from maskloom.core.algebra import overlapping
 from maskloom.core.kernel import Ints, Rows, Segments, kernel
 
 Flags = NDArray[np.bool_]
@@ -46,25 +46,27 @@ def candidates(
         i1 = np.searchsorted(p_category, p_category[i0], side="right")
         j0 = np.searchsorted(t_category, p_category[i0], side="left")
         j1 = np.searchsorted(t_category, p_category[i0], side="right")
-        rows = p_offsets[i0 : i1 + 1]
-        any_shared = overlaps(
-            predicted[0], rows, p_boxes[i0:i1], truth[0], t_offsets[: free + 1], t_boxes[:free]
-        )
-        own_shared = overlaps(
-            predicted[0], rows, p_boxes[i0:i1], truth[0], t_offsets[j0 : j1 + 1], t_boxes[j0:j1]
+        rows, boxes = p_offsets[i0 : i1 + 1], p_boxes[i0:i1]
+        # Truth of any category comes before that of one, so positions rise.
+        both = (
+            overlapping(predicted[0], rows, boxes, truth[0], t_offsets[: free + 1], t_boxes[:free]),
+            overlapping(
+                predicted[0], rows, boxes, truth[0], t_offsets[j0 : j1 + 1], t_boxes[j0:j1]
+            ),
         )
         for i in range(i0, i1):
-            for c in range(free + j1 - j0):
-                j = c if c < free else j0 + c - free
-                shared = any_shared[i - i0, c] if c < free else own_shared[i - i0, c - free]
-                union = p_areas[i] if crowd[j] else p_areas[i] + t_areas[j] - shared
-                if shared == 0 or shared / union < LOWEST_IOU:
-                    continue
-                if k == index.size:
-                    index = np.concatenate((index, np.empty_like(index)))
-                    value = np.concatenate((value, np.empty_like(value)))
-                index[k], value[k] = j, shared / union
-                k += 1
+            for side in range(2):
+                found, near, shared = both[side]
+                for c in range(found[i - i0], found[i - i0 + 1]):
+                    j = near[c] + (j0 if side else 0)
+                    union = p_areas[i] if crowd[j] else p_areas[i] + t_areas[j] - shared[c]
+                    if shared[c] / union < LOWEST_IOU:
+                        continue
+                    if k == index.size:
+                        index = np.concatenate((index, np.empty_like(index)))
+                        value = np.concatenate((value, np.empty_like(value)))
+                    index[k], value[k] = j, shared[c] / union
+                    k += 1
             offsets[i + 1] = k
         i0 = i1
     return offsets, index[:k].copy(), value[:k].copy()

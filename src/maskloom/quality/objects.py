@@ -145,20 +145,20 @@ def _pairs(key: str, rows: Rows, limits: Limits) -> Iterator[Finding]:
         check = "duplicate-object" if same else "same-mask"
         what = f"has the same pixels as object {object_id(rows, i)}"
         yield Finding(check, what, key, object_id(rows, j), object_id(rows, i))
-    shared = np.triu(rows.masks.intersections(rows.masks), 1)
     areas = rows.masks.areas
     first: tuple[int, int] | None = None
     pairs = pixels = 0
-    for i, j in np.argwhere(shared > 0).tolist():
-        if (i, j) in equal or _related(rows, i, j):
+    met = (column.tolist() for column in rows.masks.overlapping(rows.masks))
+    for i, j, shared in zip(*met, strict=True):
+        if i >= j or (i, j) in equal or _related(rows, i, j):
             continue
-        iou = shared[i, j] / (areas[i] + areas[j] - shared[i, j])
+        iou = shared / (areas[i] + areas[j] - shared)
         if iou >= limits.near and rows.category[i] == rows.category[j]:
             what = f"nearly coincides with object {object_id(rows, i)}, IoU {iou:.3f}"
             yield Finding("near-duplicate", what, key, object_id(rows, j), round(float(iou), 6))
         else:
             first = first or (i, j)
-            pairs, pixels = pairs + 1, pixels + int(shared[i, j])
+            pairs, pixels = pairs + 1, pixels + shared
     if first is not None:
         a, b = (object_id(rows, i) for i in first)
         what = f"{pairs} {'pair' if pairs == 1 else 'pairs'} of objects overlap, first {a} and {b}"

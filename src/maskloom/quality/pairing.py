@@ -20,7 +20,6 @@ from maskloom.metrics.objects import ANY_CATEGORY, unite_parts
 FOUND_IOU = 0.5
 SAME_IOU = 0.25
 """Objects of one class that nothing else claims are one, badly outlined, from this overlap."""
-_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,17 +139,8 @@ def _drawn(rows: Rows, unlabelled: Collection[int]) -> tuple[Rows, NDArray[np.in
 
 
 def _overlaps(predicted: Masks, truth: Masks) -> Overlaps:
-    """In blocks of predictions, so that memory does not grow with the product of both."""
-    step = max(1, _BLOCK // max(1, len(truth)))
-    none = np.zeros(0, np.int64)
-    parts = [(none, none, none)]
-    for first in range(0, len(predicted) if len(truth) else 0, step):
-        shared = predicted[first : first + step].intersections(truth)
-        p, t = np.nonzero(shared)
-        parts.append((p + first, t, shared[p, t]))
-    p, t, shared = (np.concatenate(column) for column in zip(*parts, strict=True))
-    union = predicted.areas[p] + truth.areas[t] - shared
-    return Overlaps(p, t, shared, shared / union)
+    p, t, shared = predicted.overlapping(truth)
+    return Overlaps(p, t, shared, shared / (predicted.areas[p] + truth.areas[t] - shared))
 
 
 def _taken(

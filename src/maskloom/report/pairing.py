@@ -22,16 +22,20 @@ def match_objects(truth: Rows, predicted: Rows) -> States:
     state = np.zeros(len(predicted), np.int8)
     if not len(truth) or not len(predicted):
         return true_state, state
-    iou = truth.masks.iou(predicted.masks)
+    p_of, t_of, shared = predicted.masks.overlapping(truth.masks)
+    iou = shared / (predicted.masks.areas[p_of] + truth.masks.areas[t_of] - shared)
+    starts = np.searchsorted(p_of, np.arange(len(predicted) + 1))
     order = np.lexsort((-predicted.masks.areas, -np.nan_to_num(predicted.score, nan=-1.0)))
     for code in (1, 2):
         for p in order[state[order] == 0]:
-            same = truth.category == predicted.category[p]
-            free = np.where((true_state == 0) & (same if code == 1 else ~same), iou[:, p], 0.0)
-            best = int(free.argmax())
-            if free[best] >= 0.5:
-                true_state[best] = state[p] = code
+            near, fit = (column[starts[p] : starts[p + 1]] for column in (t_of, iou))
+            same = truth.category[near] == predicted.category[p]
+            free = np.where((true_state[near] == 0) & (same if code == 1 else ~same), fit, 0.0)
+            if free.max(initial=0.0) >= 0.5:
+                true_state[near[free.argmax()]] = state[p] = code
     if truth.crowd.any():
-        shared = truth.masks[truth.crowd].intersections(predicted.masks).max(axis=0)
-        state[(state == 0) & (2 * shared >= np.maximum(predicted.masks.areas, 1))] = UNCOUNTED
+        most = np.zeros(len(predicted), np.int64)
+        crowds = truth.crowd[t_of]
+        np.maximum.at(most, p_of[crowds], shared[crowds])
+        state[(state == 0) & (2 * most >= np.maximum(predicted.masks.areas, 1))] = UNCOUNTED
     return true_state, state
