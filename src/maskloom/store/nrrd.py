@@ -95,11 +95,10 @@ def read_nrrd(path: Path) -> Volume:
         else:
             ratio = _RATIOS.get(encoding)
             if ratio is None:
+                name = f"{path}: encoding"
+                hint = "store it raw, gzip or bzip2"
                 raise FormatError(
-                    "an encoding that is not read",
-                    where=f"{path}: encoding",
-                    seen=encoding,
-                    hint="store it raw, gzip or bzip2",
+                    "an encoding that is not read", where=name, seen=encoding, hint=hint
                 )
             check_memory(header, path, packed=packed, ratio=ratio)
             data = _unpacked(file.read(), encoding, header, path)
