@@ -7,21 +7,18 @@ key or name. This is a check of conversions, not a score: `metrics/` judges pred
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import eq
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels, Rows, codes
+from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
-from maskloom.errors import DataError, FormatError
-from maskloom.formats.lazy_samples import keys_of, picked, sorted_by_key
+from maskloom.formats.matched import matched
 from maskloom.formats.objects_write import joined_parts
 from maskloom.store.rasters.placement import lies_at
 from maskloom.work.progress import track
@@ -74,7 +71,7 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
     """
     total = Difference(0, 0, 0)
     targets = source.taxonomy.match(back.taxonomy)
-    ours, theirs = _matched(source, back)
+    ours, theirs = matched(source, back)
     pairs = zip(track(ours, "verifying", unit="images"), theirs, strict=True)
     for sample, other in pairs:
         one, two = source.labels_of(sample), back.labels_of(other)
@@ -84,20 +81,6 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
         differs = found.changed_pixels or found.changed_scores or found.moved
         total += replace(found, first=sample.key) if differs else found
     return total
-
-
-def _matched(source: Dataset, back: Dataset) -> tuple[Sequence[Sample], Sequence[Sample]]:
-    """The samples of both, in order of the source's keys.
-
-    Raises:
-        FormatError: the samples are not the same.
-    """
-    ours, theirs = sorted_by_key(source.samples), sorted_by_key(back.samples)
-    # As a rule no key has changed, and no list of them is made.
-    if len(ours) == len(theirs) and all(map(eq, keys_of(ours), keys_of(theirs))):
-        return ours, theirs
-    pairs = paired(source, back)
-    return picked(ours, (key for key, _ in pairs)), picked(theirs, (other for _, other in pairs))
 
 
 def _moved(one: Sample, two: Sample, labels: Labels) -> bool:
@@ -123,6 +106,8 @@ def _compare_labels(
     """
     if one.size != two.size:
         return Difference(0, 0, int(np.prod(one.size)))
+    if (n := _equal_objects(one, two, taxonomies, targets)) is not None:
+        return Difference(n, n, 0)
     one, two = stacked(one), stacked(two)
     if one.rows is None:
         pixels = class_map(one, taxonomies[0])
@@ -163,6 +148,37 @@ def _compare_labels(
     if two.rows is not None and (hidden.any() or not one.coverage.full or not two.coverage.full):
         changed += _changed_void(one, two, taxonomies)
     return Difference(len(rows), len(rows) - len(left) - rescored, changed, rescored)
+
+
+def _equal_objects(
+    one: Labels,
+    two: Labels,
+    taxonomies: tuple[Taxonomy, Taxonomy],
+    targets: list[int | None],
+) -> int | None:
+    """How many objects an image has all of which came back in order; None is for a closer look.
+
+    Nearly all images are such, and comparing columns takes a tenth of the time.
+    """
+    rows, others = one.rows, two.rows
+    if rows is None or others is None or len(one.size) != 2 or len(rows) != len(others):
+        return None
+    used, back = rows.category.tolist(), others.category.tolist()
+    plain = (
+        one.coverage.full
+        and two.coverage.full
+        and used == [targets[category] for category in back]
+        and all(len(set(r.instance.tolist())) == len(r) for r in (rows, others))
+        and not any(taxonomies[0][category].void for category in set(used))
+        and not any(taxonomies[1][category].void for category in set(back))
+    )
+    same = (
+        plain
+        and rows.masks == others.masks
+        and np.array_equal(rows.kind, others.kind)
+        and np.array_equal(rows.score, others.score, equal_nan=True)
+    )
+    return int(np.count_nonzero(rows.kind == RowKind.MASK)) if same else None
 
 
 def _entries(rows: Rows, targets: list[int | None]) -> list[tuple[int | None, int, bytes]]:
@@ -246,26 +262,3 @@ def _changed_classes(
     lost = codes(first.dtype)[1] - 1
     second = recode(class_map(two, taxonomies[1]), targets, taxonomies[0], lost=lost)
     return int(np.count_nonzero(first != second))
-
-
-def paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
-    """The keys of samples that are the same, in both data sets, in order.
-
-    Raises:
-        FormatError: the samples are not the same.
-    """
-    ours, theirs = sorted(keys_of(source.samples)), sorted(keys_of(back.samples))
-    if len(ours) != len(theirs):
-        raise FormatError(
-            "what was written reads back with another number of images",
-            where=back.name,
-            seen=f"{len(theirs)}, source {len(ours)}",
-        )
-    if set(ours) == set(theirs):
-        return [(key, key) for key in ours]
-    table = {key.rpartition("/")[2]: key for key in theirs}
-    if len(table) == len(theirs) and all(key.rpartition("/")[2] in table for key in ours):
-        return [(key, table[key.rpartition("/")[2]]) for key in ours]
-    raise DataError(
-        "what was written reads back under other names", where=back.name, seen=theirs[0]
-    )

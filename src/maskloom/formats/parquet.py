@@ -160,12 +160,11 @@ def _rows(
         ) from error
     except (ValueError, RecursionError) as error:
         raise FormatError("not valid JSON or vertices", where=where, seen=error) from error
-    frames = np.unique(rows.masks.sizes, axis=0)
-    if frames.tolist() != [list(size[-2:])]:
+    if (rows.masks.sizes != size[-2:]).any():
         raise FormatError(
             f"masks for another frame than the image, {size[-2]} × {size[-1]}",
             where=where,
-            seen=frames.tolist()[:3],
+            seen=np.unique(rows.masks.sizes, axis=0).tolist()[:3],
         )
     for name in ("attributes", "source"):
         bad = [v for v in getattr(rows, name) if v is not None and not isinstance(v, dict)]

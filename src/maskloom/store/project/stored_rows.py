@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,13 +144,27 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
 
 
 def _geometry(rules: Any, vertices: Any) -> tuple[Geometry | None, ...]:
+    """What was drawn, as views of one array that holds nothing else.
+
+    Raises:
+        ValueError: a rule without vertices, a part that is null or ends within a vertex.
+    """
     if rules.null_count == len(rules):
         return ()
+    parts, absent = vertices.values, _numpy(vertices.is_null())
+    bounds, ends = _numpy(vertices.offsets), _numpy(parts.offsets)
+    first, last = int(bounds[0]), int(bounds[-1])
+    start, end = int(ends[first]), int(ends[last])
+    numbers = _numpy(parts.values.slice(start, end - start)).astype(np.float64)
+    cuts = (ends[first : last + 1] - start).tolist()
+    drawn = [numbers[a:b].reshape(-1, 2) for a, b in pairwise(cuts)]
+    said = [rule is not None for rule in rules.to_pylist()]
+    if (absent & said).any() or parts.slice(first, last - first).null_count:
+        raise ValueError("vertices are null")
+    at = (bounds - first).tolist()
     return tuple(
-        None
-        if rule is None
-        else Geometry(tuple(np.array(p, np.float64).reshape(-1, 2) for p in parts), rule)
-        for rule, parts in zip(rules.to_pylist(), vertices.to_pylist(), strict=True)
+        None if rule is None else Geometry(tuple(drawn[at[i] : at[i + 1]]), rule)
+        for i, rule in enumerate(rules.to_pylist())
     )
 
 

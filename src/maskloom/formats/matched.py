@@ -1,0 +1,48 @@
+"""Which samples of two data sets are the same: by key, or by the last part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import eq
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.sample import Sample
+from maskloom.errors import DataError, FormatError
+from maskloom.formats.lazy_samples import keys_of, picked, sorted_by_key
+
+
+def matched(source: Dataset, back: Dataset) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """The samples of both, in order of the source's keys.
+
+    Raises:
+        FormatError: the samples are not the same.
+    """
+    ours, theirs = sorted_by_key(source.samples), sorted_by_key(back.samples)
+    # As a rule no key has changed, and no list of them is made.
+    if len(ours) == len(theirs) and all(map(eq, keys_of(ours), keys_of(theirs))):
+        return ours, theirs
+    pairs = paired(source, back)
+    return picked(ours, (key for key, _ in pairs)), picked(theirs, (other for _, other in pairs))
+
+
+def paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
+    """The keys of samples that are the same, in both data sets, in order.
+
+    Raises:
+        FormatError: the samples are not the same.
+    """
+    ours, theirs = sorted(keys_of(source.samples)), sorted(keys_of(back.samples))
+    if len(ours) != len(theirs):
+        raise FormatError(
+            "what was written reads back with another number of images",
+            where=back.name,
+            seen=f"{len(theirs)}, source {len(ours)}",
+        )
+    if set(ours) == set(theirs):
+        return [(key, key) for key in ours]
+    table = {key.rpartition("/")[2]: key for key in theirs}
+    if len(table) == len(theirs) and all(key.rpartition("/")[2] in table for key in ours):
+        return [(key, table[key.rpartition("/")[2]]) for key in ours]
+    raise DataError(
+        "what was written reads back under other names", where=back.name, seen=theirs[0]
+    )
