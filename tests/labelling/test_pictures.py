@@ -13,7 +13,7 @@ from PIL import Image
 from maskloom.errors import ImageError, UsageError
 from maskloom.labelling.decoding import weigh
 from maskloom.labelling.pictures import Pictures
-from maskloom.labelling.tiles import Source, Thumbnails, cut_tile, look_at
+from maskloom.labelling.tiles import Source, Thumbnails, cut_tile, look_at, make_overview
 from maskloom.store.images import read_image, write_png
 
 
@@ -228,15 +228,54 @@ def test_an_image_is_shown_upright(orientation, tmp_path):
     tile = pixels(cut_tile(pictures, Source(path, upright.shape[:2]), (0, 0, 0)))
     assert np.array_equal(tile, upright)
     small = pixels(Thumbnails(pictures).get(path))
-    assert small.shape == upright.shape
-    assert np.abs(small.astype(int) - upright).mean() < 12
+    whole = pixels(make_overview(pictures, Source(path, upright.shape[:2])))
+    for shown in (small, whole):
+        assert shown.shape == upright.shape
+        assert np.abs(shown.astype(int) - upright).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((2400, 3000), (600, 750)), ((1000, 6000), (341, 2048)), ((700, 900), (700, 900))],
+)
+def test_an_overview_of_a_photograph_needs_no_full_decoding(size, shown, tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 256, (size[0] // 100, size[1] // 100, 3), np.uint8)
+    whole = np.kron(coarse, np.ones((100, 100, 1), np.uint8))
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(whole).save(path, quality=95)
+    monkeypatch.setattr(Pictures, "open", None)
+    made = pixels(make_overview(Pictures(), Source(path, size)))
+    assert made.shape == (*shown, 3)
+    expected = cv2.resize(whole, shown[::-1], interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(made - expected).mean() < 8
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_an_overview_of_any_other_image_leaves_it_decoded_for_the_tiles(kind, tmp_path):
+    path = tmp_path / "a.png"
+    ramp = np.linspace(0, np.iinfo(kind).max, 3000).astype(kind)
+    write_png(path, np.tile(ramp, (2600, 1)))
+    pictures, source = Pictures(), Source(path, (2600, 3000))
+    made = pixels(make_overview(pictures, source))
+    assert made.shape == (1300, 1500)
+    assert np.abs(made[0].astype(int) - np.linspace(0, 255, 1500)).max() < 4
+    assert pictures.used == 2600 * 3000 * ramp.itemsize
 
 
 def test_an_image_of_another_size_than_its_labels_is_refused(noise):
     source = Source(noise("a.png", 20, 30), (30, 20))
-    for work in (lambda p: look_at(p, source), lambda p: cut_tile(p, source, (0, 0, 0))):
+    works = (look_at, lambda p, source: cut_tile(p, source, (0, 0, 0)), make_overview)
+    for work in works:
         with pytest.raises(ImageError, match="30 × 20, not 20 × 30"):
-            work(Pictures())
+            work(Pictures(), source)
+
+
+def test_a_photograph_of_another_size_than_its_labels_has_no_overview(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((900, 600, 3), np.uint8)).save(path)
+    with pytest.raises(ImageError, match="600 × 900, not 900 × 600"):
+        make_overview(Pictures(), Source(path, (600, 900)))
 
 
 def test_thumbnails_are_small_and_do_not_push_out_the_open_image(noise):
@@ -258,3 +297,5 @@ def test_a_damaged_photograph_has_no_thumbnail(tmp_path):
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(ImageError):
         Thumbnails(Pictures()).get(path)
+    with pytest.raises(ImageError):
+        make_overview(Pictures(), Source(path, (900, 900)))

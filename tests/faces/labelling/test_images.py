@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from maskloom.labelling.desk import Desk
+from maskloom.labelling.tiles import Thumbnails
 from maskloom.store.images import read_image, write_png
 from maskloom.store.project import Project
 
@@ -37,7 +40,34 @@ def test_a_thumbnail_is_small(page):
     assert pixels(answer).shape == (192, 256, 3)
 
 
-@pytest.mark.parametrize("path", ["tiles/0/0/0", "thumbnail"])
+def test_an_overview_is_all_of_the_image_and_tells_its_version(page, tmp_path):
+    answer = page.get("/api/v1/samples/1/overview")
+    assert answer.headers["content-type"] == "image/jpeg"
+    whole, shown = read_image(tmp_path / "images/a.png"), pixels(answer)
+    assert shown.shape == whole.shape
+    means = [one.reshape(15, 20, 20, 20, 3).mean((1, 3)) for one in (whole, shown)]
+    assert np.abs(means[0] - means[1]).mean() < 4
+    version = page.get("/api/v1/samples/1/image").json()["version"]
+    assert answer.headers["etag"] == f'"{version}"'
+
+
+def test_an_image_is_opened_while_thumbnails_of_a_list_are_made(page, monkeypatch):
+    """Thumbnails that never end would hold up all images if they had the same threads."""
+    go_on = threading.Event()
+    monkeypatch.setattr(Thumbnails, "get", lambda *_: go_on.wait(30) and b"")
+    with ThreadPoolExecutor(8) as pool:
+        try:
+            waiting = [
+                pool.submit(page.get, f"/api/v1/samples/{n}/thumbnail") for n in (1, 2, 3) * 2
+            ]
+            seen = pool.submit(page.get, "/api/v1/samples/1/tiles/0/0/0")
+            assert seen.result(timeout=10).status_code == 200
+            assert not any(one.done() for one in waiting)
+        finally:
+            go_on.set()
+
+
+@pytest.mark.parametrize("path", ["tiles/0/0/0", "thumbnail", "overview"])
 def test_a_picture_is_kept_for_good_under_its_version_and_asked_for_again_without(page, path):
     version = page.get("/api/v1/samples/1/image").json()["version"]
     where = f"/api/v1/samples/1/{path}"
@@ -73,7 +103,7 @@ def test_a_window_is_part_of_the_address(page, tmp_path):
 @pytest.mark.parametrize(
     ("path", "status"),
     [("1/tiles/0/1/0", 404), ("1/tiles/1/0/0", 404), ("99/tiles/0/0/0", 404), ("99/image", 404),
-     ("99/thumbnail", 404), ("1/tiles/-1/0/0", 422), ("1/tiles/0/x/0", 422),
+     ("99/thumbnail", 404), ("99/overview", 404), ("1/tiles/-1/0/0", 422), ("1/tiles/0/x/0", 422),
      ("0/tiles/0/0/0", 422), ("99999999999999999999/image", 422),
      ("1/tiles/0/99999999999999999999999/0", 422), ("1/tiles/41/0/0", 422)],
 )  # fmt: skip
@@ -83,7 +113,7 @@ def test_what_is_not_there_is_a_problem(page, path, status):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["tiles/0/0/0", "thumbnail", "image"])
+@pytest.mark.parametrize("path", ["tiles/0/0/0", "thumbnail", "overview", "image"])
 @pytest.mark.parametrize(
     ("harm", "said"),
     [(lambda p: p.write_bytes(p.read_bytes()[:300]), "damaged"),

@@ -1,6 +1,7 @@
-"""Routes of the pixels: what an image is like, its tiles, its thumbnail.
+"""Routes of the pixels: what an image is like, its overview, its tiles, its thumbnail.
 
-Decoding has threads of its own, so that saving never waits behind a large image. A tile whose
+Decoding has threads of its own, so that saving never waits behind a large image; thumbnails have
+another one, so that the image which is opened never waits behind a list of large ones. A tile whose
 address names the image's version is kept by the browser for good; another is asked for again
 and answered 304 while the file is the same.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Query, Request
@@ -19,12 +20,12 @@ from starlette.exceptions import HTTPException
 
 from maskloom.faces.labelling.samples import SampleId
 from maskloom.labelling.desk import Desk, version_of
-from maskloom.labelling.tiles import Source, cut_tile, look_at
+from maskloom.labelling.tiles import Source, cut_tile, look_at, make_overview
 
 THREADS = 4
+THUMBNAIL_THREADS = 1
 _KEPT = "private, max-age=31536000, immutable"
 _ASKED = "private, no-cache"
-_T = TypeVar("_T")
 
 Version = Annotated[
     str | None, Query(max_length=64, description="as GET image tells; makes the answer keepable")
@@ -51,15 +52,26 @@ class ImageAnswer(BaseModel):
 
 def add_images(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
-    limiter = CapacityLimiter(THREADS)
+    _add_whole(router, desk, CapacityLimiter(THREADS))
+    _add_thumbnails(router, desk, CapacityLimiter(THUMBNAIL_THREADS))
 
-    async def aside(work: Callable[[], _T]) -> _T:
-        return await to_thread.run_sync(work, limiter=limiter)
 
+def _add_whole(router: APIRouter, desk: Desk, limiter: CapacityLimiter) -> None:
     @router.get("/samples/{sample}/image", operation_id="get_image", tags=["images"])
     async def get_image(sample: SampleId) -> ImageAnswer:
         """Describe an image: size, levels, range of values, default window."""
-        return await aside(partial(_look, desk, sample))
+        return await to_thread.run_sync(partial(_look, desk, sample), limiter=limiter)
+
+    @router.get("/samples/{sample}/overview", operation_id="get_overview", **_picture("image/jpeg"))
+    async def get_overview(request: Request, sample: SampleId, v: Version = None) -> Response:
+        """Give a JPEG of the whole image, at most 2048 px a side, upright; soon for JPEG files.
+
+        It is for looking at until the tiles are there: its pixels are no exact means. The ETag,
+        without its quotes, is the version that tile addresses take as `v`.
+        """
+        whole = partial(make_overview, desk.pictures)
+        made = partial(_served, desk, sample, request, v, "image/jpeg", whole)
+        return await to_thread.run_sync(made, limiter=limiter)
 
     @router.get(
         "/samples/{sample}/tiles/{level}/{x}/{y}", operation_id="get_tile", **_picture("image/png")
@@ -80,8 +92,11 @@ def add_images(router: APIRouter, desk: Desk) -> None:
         the default is the percentiles 0.1 and 99.9 of the image.
         """
         cut = partial(_cut, desk, (level, x, y), low, high)
-        return await aside(partial(_served, desk, sample, request, v, "image/png", cut))
+        made = partial(_served, desk, sample, request, v, "image/png", cut)
+        return await to_thread.run_sync(made, limiter=limiter)
 
+
+def _add_thumbnails(router: APIRouter, desk: Desk, limiter: CapacityLimiter) -> None:
     @router.get(
         "/samples/{sample}/thumbnail", operation_id="get_thumbnail", **_picture("image/jpeg")
     )
@@ -91,7 +106,8 @@ def add_images(router: APIRouter, desk: Desk) -> None:
         def small(source: Source) -> bytes:
             return desk.thumbnails.get(source.path)
 
-        return await aside(partial(_served, desk, sample, request, v, "image/jpeg", small))
+        made = partial(_served, desk, sample, request, v, "image/jpeg", small)
+        return await to_thread.run_sync(made, limiter=limiter)
 
 
 def _cut(

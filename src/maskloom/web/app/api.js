@@ -63,6 +63,29 @@ async function call(path, options = {}) {
   }
 }
 
+/**
+ * A picture as a file. A large one may take long to be made, so nothing ends the waiting but the
+ * signal.
+ *
+ * @param {string} address
+ * @param {AbortSignal} signal
+ * @returns {Promise<{bitmap: ImageBitmap, version: string}>} and the version of the image file.
+ */
+export async function loadPicture(address, signal) {
+  try {
+    const answer = await fetch(address, { signal });
+    if (!answer.ok) throw await problem(answer);
+    const bitmap = await createImageBitmap(await answer.blob(), {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
+    return { bitmap, version: (answer.headers.get("etag") ?? "").replaceAll('"', "") };
+  } catch (error) {
+    if (error instanceof Problem || signal.aborted) throw error;
+    throw new Problem("The server cannot be reached.", 0);
+  }
+}
+
 /** @param {Response} response @returns {Promise<Problem>} */
 async function problem(response) {
   /** @type {Record<string, any>} */
@@ -162,6 +185,11 @@ export async function allOperations(sample, layer, after) {
  */
 export function tileAddress(sample, level, x, y, version) {
   return `${ROOT}/samples/${sample}/tiles/${level}/${x}/${y}${query({ v: version })}`;
+}
+
+/** @param {number} sample @returns {string} */
+export function overviewAddress(sample) {
+  return `${ROOT}/samples/${sample}/overview`;
 }
 
 /** @param {number} sample @returns {string} */

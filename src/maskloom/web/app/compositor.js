@@ -18,18 +18,24 @@ export class Compositor {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {import("./view.js").View} view
-   * @param {(text: string) => void} failed
    */
-  constructor(canvas, view, failed) {
+  constructor(canvas, view) {
     this.canvas = canvas;
     this.view = view;
     const context = canvas.getContext("2d", { alpha: false, desynchronized: false });
     if (!context) throw new Error("this browser has no canvas");
     this.context = context;
-    this.images = new ImageTiles((box) => this.redraw(box), failed);
+    this.images = new ImageTiles(
+      (box) => this.redraw(box),
+      (error) => this.failed(error),
+    );
     this.masks = new MaskTiles();
     this.ratio = 1;
+    /** @type {(error: Error) => void} called when a part of the image could not be had. */
+    this.failed = () => {};
     this.ground = "";
+    /** Colour of the image where nothing of it is there yet. */
+    this.sheet = "";
     /** @type {Box | null} px of the image that must be drawn again. */
     this.dirty = null;
     this.everything = false;
@@ -42,9 +48,11 @@ export class Compositor {
     this.adopt();
   }
 
-  /** Take the colour around the image from the style sheet. */
+  /** Take the colours around the image, and of its place, from the style sheet. */
   adopt() {
-    this.ground = getComputedStyle(this.canvas).getPropertyValue("--stage").trim();
+    const style = getComputedStyle(this.canvas);
+    this.ground = style.getPropertyValue("--stage").trim();
+    this.sheet = style.getPropertyValue("--sheet").trim();
     this.redraw();
   }
 
@@ -85,6 +93,8 @@ export class Compositor {
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.save();
     this.clip({ x0: 0, y0: 0, x1: view.imageWidth, y1: view.imageHeight });
+    context.fillStyle = this.sheet;
+    context.fillRect(0, 0, canvas.width, canvas.height);
     this.images.draw(context, view, ratio);
     const deadline = performance.now() + BUDGET;
     const whole = this.drawMasks({ box, deadline });

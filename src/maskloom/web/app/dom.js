@@ -91,6 +91,25 @@ export function button(drawing, label, press, options = {}) {
 }
 
 /**
+ * A name in parts between which a line may break. Where parts leave something out, screen readers
+ * still read the whole name.
+ *
+ * @param {string} name
+ * @param {string[]} parts
+ * @returns {HTMLElement}
+ */
+export function brokenName(name, parts) {
+  const shown = parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
+  if (parts.join("") === name) return element("span", { class: "broken", title: name }, ...shown);
+  return element(
+    "span",
+    { class: "broken", title: name },
+    element("span", { "aria-hidden": "true" }, ...shown),
+    element("span", { class: "sr" }, name),
+  );
+}
+
+/**
  * An element of index.html that must be there.
  *
  * @param {string} id

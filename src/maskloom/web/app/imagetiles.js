@@ -1,9 +1,10 @@
 /**
  * The picture itself: 512 px tiles of the level that fits the zoom, fetched when they come into
- * view, with coarser tiles drawn until they arrive. Masks are drawn by masktiles.js.
+ * view, with the overview and coarser tiles drawn until they arrive. Masks are drawn by
+ * masktiles.js, and what is said while nothing is there by showing.js.
  */
 
-import { tileAddress } from "./api.js";
+import { loadPicture, tileAddress } from "./api.js";
 
 const SIDE = 512;
 const KEPT = 96;
@@ -18,7 +19,7 @@ const AT_ONCE = 6;
 export class ImageTiles {
   /**
    * @param {(box: import("./view.js").Box) => void} arrived called with the image px of a new tile.
-   * @param {(text: string) => void} failed
+   * @param {(error: Error) => void} failed called when a tile could not be had.
    */
   constructor(arrived, failed) {
     this.arrived = arrived;
@@ -35,10 +36,16 @@ export class ImageTiles {
     this.missing = new Set();
     /** @type {Image | null} */
     this.image = null;
+    /** @type {ImageBitmap | null} all of the image, as sharp as some level of its tiles. */
+    this.overview = null;
+    /** Whether a tile of the image was drawn, and who is told when the first one is. */
+    this.drawn = false;
+    /** @type {() => void} */
+    this.begun = () => {};
   }
 
-  /** @param {Image | null} image */
-  open(image) {
+  /** @param {Image | null} image @param {ImageBitmap | null} [overview] kept, and closed in the end. */
+  open(image, overview = null) {
     for (const request of this.loading.values()) request.abort();
     for (const bitmap of this.bitmaps.values()) bitmap.close();
     this.loading.clear();
@@ -46,6 +53,9 @@ export class ImageTiles {
     this.missing.clear();
     this.wanted = [];
     this.image = image;
+    this.overview?.close();
+    this.overview = overview;
+    this.drawn = false;
   }
 
   /** Levels of the open image; the coarsest is one tile. */
@@ -72,14 +82,33 @@ export class ImageTiles {
     const coarsest = this.levels() - 1;
     const absent = places.filter((place) => !this.bitmaps.has(place.key));
     if (absent.length) {
+      this.drawOverview(context, view, dense);
       for (let coarse = coarsest; coarse > level; coarse--) {
+        if (this.isSoft(coarse)) continue;
         this.drawLevel(context, view, ratio, this.placesIn(view.visible(), coarse));
       }
     }
     this.drawLevel(context, view, ratio, places);
-    const base = this.placesIn(view.visible(), coarsest);
+    const base = this.overview ? [] : this.placesIn(view.visible(), coarsest);
     this.inView = new Set([...base, ...places].map(({ key }) => key));
     this.want([...base, ...absent], view);
+  }
+
+  /** Whether the overview is as sharp as the tiles of a level. @param {number} level */
+  isSoft(level) {
+    const { image, overview } = this;
+    return image !== null && overview !== null && image.width / 2 ** level <= overview.width;
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {View} view @param {number} dense */
+  drawOverview(context, view, dense) {
+    const { image, overview } = this;
+    if (!image || !overview) return;
+    const left = Math.round(-view.x * dense);
+    const top = Math.round(-view.y * dense);
+    const right = Math.round((image.width - view.x) * dense);
+    const bottom = Math.round((image.height - view.y) * dense);
+    context.drawImage(overview, left, top, right - left, bottom - top);
   }
 
   /** @param {import("./view.js").Box} box @param {number} level @returns {Place[]} */
@@ -112,6 +141,10 @@ export class ImageTiles {
       const right = Math.round((x * (SIDE << level) + (bitmap.width << level) - view.x) * dense);
       const bottom = Math.round((y * (SIDE << level) + (bitmap.height << level) - view.y) * dense);
       context.drawImage(bitmap, left, top, right - left, bottom - top);
+      if (!this.drawn) {
+        this.drawn = true;
+        this.begun();
+      }
     }
   }
 
@@ -151,21 +184,15 @@ export class ImageTiles {
     const request = new AbortController();
     this.loading.set(key, request);
     try {
-      const answer = await fetch(tileAddress(image.id, level, x, y, image.version), {
-        signal: request.signal,
-      });
-      if (!answer.ok) throw new Error(`${answer.status}`);
-      const bitmap = await createImageBitmap(await answer.blob(), {
-        colorSpaceConversion: "none",
-        premultiplyAlpha: "none",
-      });
+      const address = tileAddress(image.id, level, x, y, image.version);
+      const { bitmap } = await loadPicture(address, request.signal);
       if (this.image === image) this.keep(key, bitmap);
       const side = SIDE << level;
       this.arrived({ x0: x * side, y0: y * side, x1: (x + 1) * side, y1: (y + 1) * side });
     } catch (error) {
       if (!request.signal.aborted && this.image === image) {
         this.missing.add(key);
-        this.failed("A part of the image could not be loaded.");
+        this.failed(/** @type {Error} */ (error));
       }
     } finally {
       if (this.loading.get(key) === request) this.loading.delete(key);

@@ -21,9 +21,11 @@ import { createBrowse, createInspect } from "./panels/sides.js";
 import { createCards } from "./panels/cards.js";
 import { createFoot, createOptions, createRail } from "./panels/toolbox.js";
 import { openHelp } from "./panels/help.js";
+import { createOpening } from "./panels/opening.js";
 import { parseRoute } from "./route.js";
 import { Saving } from "./saving.js";
 import { Sender } from "./sender.js";
+import { Showing } from "./showing.js";
 import { patiently, signIn } from "./session.js";
 import { listenToKeys } from "./shortcuts.js";
 import { Stage } from "./stage.js";
@@ -42,7 +44,7 @@ function createPage() {
   const view = new View();
   const notices = new Notices(place("notice"), place("empty"));
   const tell = (/** @type {string} */ text) => notices.tell(text);
-  const compositor = new Compositor(/** @type {HTMLCanvasElement} */ (place("scene")), view, tell);
+  const compositor = new Compositor(/** @type {HTMLCanvasElement} */ (place("scene")), view);
   const draft = new DraftView(/** @type {HTMLCanvasElement} */ (place("draft")), view);
   const outbox = new Outbox();
   const sender = new Sender(outbox);
@@ -52,6 +54,7 @@ function createPage() {
   const conflicts = new Conflicts(outbox, sender, opened, draft);
   /** @type {any} filled in below. */
   const page = { store, view, compositor, draft, outbox, sender };
+  page.showing = new Showing(store, compositor);
   const trail = new Trail(page);
   const saving = new Saving({ store, outbox, sender, opened, history, trail, conflicts, tell });
   Object.assign(page, { opened, layers, history, trail, conflicts });
@@ -119,6 +122,7 @@ function addPanels(page) {
   createRail(page, place("rail"));
   createOptions(page, place("options"));
   createCards(page, place("card"));
+  createOpening(page, place("opening"));
   const foot = createFoot(page, place("foot"));
   page.rehint = foot.draw;
   const stage = new Stage(page, place("stage"), place("ring"), foot.at);

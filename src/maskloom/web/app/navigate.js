@@ -127,7 +127,7 @@ export class Navigator {
 
   /** @param {number} id @param {string} layer @param {number} turn */
   async openSample(id, layer, turn) {
-    const { store, view, compositor, opened, layers, history } = this.page;
+    const { store, view, opened, layers, history } = this.page;
     if (store.state.sample?.id === id && store.state.layer === layer && opened.document) {
       return store.set({ phase: "ready" });
     }
@@ -142,28 +142,13 @@ export class Navigator {
     if (!same) {
       layers.clear();
       view.open(sample.width, sample.height);
-      compositor.images.open(null);
-      void this.showImage(sample);
+      void this.page.showing.open(sample);
     } else layers.others.delete(layer);
     if (!(await opened.open(id, layer)) || turn !== this.turn) return;
     store.set({ phase: "ready" });
     const told = (/** @type {Error} */ error) => this.page.tell(error.message);
     void history.load(store.state.session?.author ?? "").catch(told);
     void layers.loadOthers().catch(told);
-  }
-
-  /** @param {import("./types.js").Sample} sample */
-  async showImage({ id, width, height }) {
-    const { compositor, store } = this.page;
-    try {
-      const { version } = await api.look(id);
-      if (store.state.sample?.id !== id) return;
-      compositor.images.open({ id, width: width ?? 1, height: height ?? 1, version });
-      compositor.redraw();
-    } catch (error) {
-      if (store.state.sample?.id === id)
-        this.page.tell(`The image: ${/** @type {Error} */ (error).message}`);
-    }
   }
 
   /**

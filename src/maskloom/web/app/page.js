@@ -30,6 +30,7 @@
  * @property {import("./store.js").Store} store
  * @property {import("./view.js").View} view
  * @property {import("./compositor.js").Compositor} compositor
+ * @property {import("./showing.js").Showing} showing
  * @property {import("./draftview.js").DraftView} draft
  * @property {import("./outbox.js").Outbox} outbox
  * @property {import("./sender.js").Sender} sender

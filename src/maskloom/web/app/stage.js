@@ -55,8 +55,6 @@ export class Stage {
     });
     window.addEventListener("blur", () => pointers.hold(false));
     page.store.watch(["tool", "size", "sample", "selected", "layer"], () => this.drawRing());
-    // Parts of the image that did not come while the server was away.
-    page.store.watch(["returns"], () => page.compositor.images.retry());
     page.draft.painters.push((context) => this.drawCross(context));
   }
 

@@ -26,6 +26,9 @@
  * @property {number | null} review id of the review that is open.
  * @property {import("./types.js").ReviewItem | null} item the region that is judged.
  * @property {"none" | "loading" | "ready" | "failed"} phase of the open image.
+ * @property {"none" | "opening" | "overview" | "shown" | "failed"} picture how much of the image
+ *   is on the stage; "failed": nothing, and nothing is on its way.
+ * @property {Error | null} fault why a part of the image, or all of it, is not there.
  * @property {object | null} going what is on its way to the stage; null: what is asked for is there.
  * @property {number} edited counts changes of the open document.
  * @property {number} returns counts how often the server answered again after it did not.
@@ -51,6 +54,8 @@ const START = {
   review: null,
   item: null,
   phase: "none",
+  picture: "none",
+  fault: null,
   going: null,
   edited: 0,
   returns: 0,

@@ -89,6 +89,20 @@ export function shortLayer(layer) {
   return layer.replace(/#\d+$/, "").replace(/^model\/(.+?)(@[^@/]*)?$/, "$1");
 }
 
+/**
+ * The name of a layer in parts between which a line may break: where the hash begins and after
+ * folders. A longer name than has room loses its middle, as its end tells layers apart.
+ *
+ * @param {string} layer
+ * @param {number} [most] letters that have room.
+ * @returns {string[]}
+ */
+export function layerParts(layer, most = 60) {
+  const cut = Math.floor(most / 2);
+  const short = layer.length <= most ? layer : `${layer.slice(0, most - cut)}…${layer.slice(-cut)}`;
+  return short.split(/(?<=\/)|(?=@)/);
+}
+
 /** @param {number} n @param {string} one @param {string} [many] @returns {string} */
 export function counted(n, one, many = `${one}s`) {
   return `${n.toLocaleString()} ${n === 1 ? one : many}`;

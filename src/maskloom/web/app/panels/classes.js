@@ -7,6 +7,7 @@
 import { chooseCategory } from "../edits.js";
 import { api } from "../api.js";
 import { button, element, fill, swatch } from "../dom.js";
+import { withEdges } from "../edges.js";
 import { categoryOf, drawsNew } from "../store.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -29,6 +30,8 @@ export function createClasses(page) {
     placeholder: "Find a class",
     "aria-label": "Find a class",
   });
+  const edges = withEdges(list, "class", "classes");
+  const number = element("span", { class: "count" });
   const finding = element("div", { class: "adding" }, filter);
   const adding = createAdding(page);
   const add = button("plus", "Add a class", () => adding.open());
@@ -39,14 +42,18 @@ export function createClasses(page) {
     const { project } = store.state;
     const now = [project, chosenClass(page), filter.value.trim().toLowerCase()];
     if (now.every((one, i) => one === drawn[i])) return;
+    const chosen = now[1] !== drawn[1];
     drawn = now;
     drawList(page, list, filter.value.trim().toLowerCase());
+    if (chosen) list.querySelector("[aria-checked=true]")?.scrollIntoView({ block: "nearest" });
+    edges.update();
   };
   filter.addEventListener("input", draw);
   list.addEventListener("keydown", (event) => moveFocus(event, list));
   store.watch(["project"], ({ project, session }) => {
     const offered = project?.taxonomy.categories.filter((one) => !one.retired) ?? [];
     finding.hidden = offered.length <= MANY;
+    number.textContent = offered.length ? offered.length.toLocaleString() : "";
     add.hidden = Boolean(session?.readonly);
     if (offered.length === 0 && project) adding.open();
   });
@@ -54,10 +61,10 @@ export function createClasses(page) {
   return element(
     "section",
     { class: "section", "aria-label": "Classes" },
-    element("header", {}, element("h2", {}, "Classes"), add),
+    element("header", {}, element("h2", {}, "Classes", number), add),
     finding,
     adding.root,
-    list,
+    edges.root,
   );
 }
 

@@ -7,6 +7,7 @@ import { api, thumbnailAddress } from "../api.js";
 import { Current } from "../current.js";
 import { element, fill } from "../dom.js";
 import { Pages } from "../pages.js";
+import { Thumbnails } from "../thumbnails.js";
 import { VirtualList } from "../virtual.js";
 import { counted } from "../words.js";
 
@@ -35,10 +36,11 @@ class Images {
       () => this.resize(),
       (index) => this.list.refresh(index),
     );
+    this.thumbnails = new Thumbnails(page.store);
     this.list = new VirtualList({
       label: "Images",
       height: 52,
-      draw: (row, index) => drawSample(row, this.rows.get(index), thingsOf(page)),
+      draw: (row, index) => this.drawRow(row, this.rows.get(index)),
       choose: (index) => this.choose(index),
       seen: (first, last) => this.rows.need(first, last),
     });
@@ -94,6 +96,15 @@ class Images {
     this.current.mark();
   }
 
+  /** @param {HTMLElement} row @param {Sample | undefined} sample */
+  drawRow(row, sample) {
+    if (sample) {
+      const picture = this.thumbnails.make(thumbnailAddress(sample.id));
+      return drawSample(row, sample, picture, thingsOf(this.page));
+    }
+    fill(row, element("span", { class: "thumb" }), element("span", { class: "lines" }, "…"));
+  }
+
   /** @param {number} index */
   choose(index) {
     const sample = this.rows.get(index);
@@ -141,24 +152,15 @@ function thingsOf({ store }) {
   return project?.layers.find((one) => one.name === layer)?.form === "map" ? "class" : "object";
 }
 
-/** @param {HTMLElement} row @param {Sample | undefined} sample @param {string} thing */
-function drawSample(row, sample, thing) {
-  if (!sample) {
-    fill(row, element("span", { class: "thumb" }), element("span", { class: "lines" }, "…"));
-    return;
-  }
+/**
+ * @param {HTMLElement} row @param {Sample} sample
+ * @param {HTMLElement} picture @param {string} thing that is counted.
+ */
+function drawSample(row, sample, picture, thing) {
   const slash = sample.key.lastIndexOf("/");
   const folder = slash > 0 ? `${sample.key.slice(0, slash)} · ` : "";
   const count = counted(sample.objects, thing, thing === "class" ? "classes" : "objects");
   row.title = sample.key;
-  const picture = element("img", {
-    class: "thumb",
-    alt: "",
-    loading: "lazy",
-    decoding: "async",
-    src: thumbnailAddress(sample.id),
-    onerror: () => picture.replaceWith(element("span", { class: "thumb" })),
-  });
   fill(
     row,
     picture,

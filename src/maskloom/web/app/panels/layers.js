@@ -3,8 +3,10 @@
  * group or model says about the images.
  */
 
-import { button, element, fill } from "../dom.js";
+import { brokenName, button, element, fill } from "../dom.js";
+import { withEdges } from "../edges.js";
 import { isEditable, overlayOf } from "../store.js";
+import { layerParts } from "../words.js";
 
 /** @typedef {import("../page.js").Page} Page */
 /** @typedef {import("../store.js").Overlay} Overlay */
@@ -13,6 +15,7 @@ import { isEditable, overlayOf } from "../store.js";
 export function createLayers(page) {
   const { store } = page;
   const body = element("div", { class: "body" });
+  const edges = withEdges(body, "layer", "layers");
   let drawn = "";
   store.watch(["project", "session", "layer", "sample", "overlays"], (state) => {
     // Not while a slider is dragged: it would be another one.
@@ -25,12 +28,13 @@ export function createLayers(page) {
     const now = JSON.stringify([layer, isEditable(state), seen]);
     if (now !== drawn) drawLayers(page, body);
     drawn = now;
+    edges.update();
   });
   return element(
     "section",
     { class: "section", "aria-label": "Layers" },
     element("header", {}, element("h2", {}, "Layers")),
-    body,
+    edges.root,
   );
 }
 
@@ -73,7 +77,7 @@ function drawLayer(page, name) {
     "div",
     { class: "shown" },
     eye,
-    element("span", { class: "clip", title: name }, name),
+    brokenName(name, layerParts(name)),
     note
       ? element("span", { class: "mark" }, note)
       : element(
@@ -81,6 +85,7 @@ function drawLayer(page, name) {
           {
             type: "button",
             class: "button",
+            title: `${about?.immutable ? "Open" : "Edit"} ${name}`,
             onclick: () => page.goTo({ ...page.here(), layer: name }),
           },
           about?.immutable ? "Open" : "Edit",

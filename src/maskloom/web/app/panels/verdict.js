@@ -3,11 +3,11 @@
  * What a verdict does is judge.js.
  */
 
-import { button, element, swatch } from "../dom.js";
+import { brokenName, button, element, swatch } from "../dom.js";
 import { decide, decideClass } from "../edits.js";
 import { judge, predictedLayer } from "../judge.js";
 import { categoryOf, isEditable } from "../store.js";
-import { counted, KINDS, VERDICTS } from "../words.js";
+import { counted, KINDS, layerParts, VERDICTS } from "../words.js";
 
 /** @typedef {import("../page.js").Page} Page */
 
@@ -118,7 +118,7 @@ function drawFacts({ store }, item, layer) {
       : null,
     item.kind === "split" ? null : ["Severity", null, `${Math.round(item.score * 100)} of 100`],
     ["In question", null, counted(item.area, "px", "px")],
-    layer ? ["Compared with", null, layer] : null,
+    layer ? ["Compared with", null, brokenName(layer, layerParts(layer))] : null,
   ];
   return element(
     "dl",
@@ -127,9 +127,14 @@ function drawFacts({ store }, item, layer) {
       row
         ? [
             element("dt", {}, row[0] ?? ""),
-            element("dd", {}, row[1], element("span", { class: "clip" }, row[2])),
+            element("dd", {}, row[1], valueOf(row[2] ?? "")),
           ]
         : [],
     ),
   );
+}
+
+/** @param {string | HTMLElement} value @returns {HTMLElement} */
+function valueOf(value) {
+  return typeof value === "string" ? element("span", { class: "clip" }, value) : value;
 }
