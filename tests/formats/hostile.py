@@ -27,7 +27,7 @@ from maskloom.errors import MaskloomError
 from maskloom.formats.detect import find_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 
-from . import matrix_probes, test_ade20k, test_bsds, test_openimages, test_sa1b
+from . import matrix_probes, test_ade20k, test_bsds, test_cwfid, test_openimages, test_sa1b
 from .conftest import write_photo
 from .hostile_files import damages
 from .torture import TAXONOMY, hard_masks, rows_of
@@ -44,6 +44,7 @@ def seed(name, root):
         "openimages": lambda: test_openimages.put(
             root, boxes=(test_openimages.BOX_ROW,), labels=("a,x,/m/02,1",)
         ),
+        "cwfid": lambda: test_cwfid.put(root),
         "sa1b": lambda: _sa1b(root),
     }
     if name in only_read:

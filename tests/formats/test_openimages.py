@@ -152,10 +152,54 @@ def test_the_conformance_set_is_read(shared):
     assert detect_format(root).name == "openimages"
     data = read_dataset(root)
     found = {sample.key: labels for sample, labels in data}
-    assert sorted(found) == ["b", "c"]
+    assert sorted(found) == ["a", "b", "c", "d"]
+    assert data.splits == {"train": ("a", "b"), "val": ("d",), "test": ("c",)}
+    assert [len(found[key].rows) for key in "abcd"] == [0, 1, 1, 0]
+    assert found["a"].coverage.nothing
     stored = np.asarray(Image.open(root / "masks/train/b_m0_01234567.png"))
     np.testing.assert_array_equal(found["b"].rows.masks.dense(0), stored)
     box = found["c"].rows
     assert (box.kind.tolist(), box.crowd.tolist()) == ([RowKind.BOX], [True])
     assert box.attributes[0]["IsOccluded"] is True
     np.testing.assert_allclose(box.geometry[0].parts[0], [[3.5, 0], [4, 5]])
+
+
+@pytest.mark.shared
+def test_the_conformance_set_of_v5_is_images_without_labels(shared):
+    root = shared / "conformance/datumaro/open_images_dataset/v5"
+    assert detect_format(root).name == "openimages"
+    data = read_dataset(root)
+    assert data.splits == {"train": ("aa",), "test": ("cc",)}
+    assert [c.name for c in data.taxonomy] == ["Generic label #0", "Generic label #1"]
+    for sample, labels in data:
+        assert sample.image.path.name == f"{sample.key}.jpg"
+        assert len(labels.rows) == 0
+        assert labels.coverage.nothing
+
+
+IMAGES = "ImageID,Subset,OriginalURL,Rotation"
+
+
+def test_listed_pictures_in_which_nothing_is_drawn_are_unlabelled(tmp_path):
+    put(tmp_path, labels=("b,verification,/m/02,0", "b,verification,/m/01,1", "x,v,/m/02,0"))
+    write_photo(tmp_path / "images/validation/b.png", (8, 9))
+    write_photo(tmp_path / "images/train/unlisted.png", (8, 9))
+    rows = (IMAGES, "a,train,u,0", "b,validation,u,", "gone,test,u,0", "")
+    (tmp_path / "image_ids_and_rotation.csv").write_text("\n".join(rows))
+    data = read_dataset(tmp_path)
+    assert data.splits == {"train": ("a",), "val": ("b",)}
+    (bare,) = (labels for sample, labels in data if sample.key == "b")
+    assert (bare.size, len(bare.rows)) == ((8, 9), 0)
+    # Dogs were looked for; cats are there, but nobody drew them.
+    assert {c.name for c in data.taxonomy if c.key in bare.coverage.categories} == {"Dog"}
+    assert any("without a picture" in text for text in data.warnings)
+
+
+def test_a_table_of_images_alone_is_one_only_beside_names_of_classes(tmp_path):
+    write_photo(tmp_path / "images/train/a.png", (8, 9))
+    (tmp_path / "train-images.csv").write_text(f"{IMAGES}\na,train,u,0\n")
+    with pytest.raises(FormatError, match="no labels of a known format"):
+        read_dataset(tmp_path)
+    (tmp_path / "class-descriptions.csv").write_text("/m/01,Cat\n")
+    ((sample, labels),) = read_dataset(tmp_path)
+    assert (sample.key, len(labels.rows), labels.coverage.nothing) == ("a", 0, True)

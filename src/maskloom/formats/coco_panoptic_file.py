@@ -23,6 +23,10 @@ from maskloom.store.files import stays_below
 MAX_ID = (1 << 24) - 1
 
 
+Segments = list[Mapping[str, Any]]
+"""Those of an image."""
+
+
 @dataclass(frozen=True, slots=True)
 class PanopticFile:
     """One checked file.
@@ -32,7 +36,7 @@ class PanopticFile:
         maps: by image id the annotation without its segments: name of the PNG, other fields.
     """
 
-    coco: CocoFile
+    coco: CocoFile[Segments]
     maps: Mapping[int, Mapping[str, Any]]
 
 
@@ -66,7 +70,7 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
     for i, annotation in enumerate(listed(data, "annotations", path)):
         image = _check_annotation(annotation, images, maps, f"{path}: annotations[{i}]")
         where = f"{path}: image {image}"
-        segments[image], left_out = _segments(
+        segments[image], left_out = checked_segments(
             annotation["segments_info"], categories, where, skip_bad=skip_bad
         )
         maps[image] = {k: v for k, v in annotation.items() if k != "segments_info"}
@@ -120,10 +124,20 @@ def _check_annotation(
     return image
 
 
-def _segments(
+def checked_segments(
     entries: Sequence[Any], categories: Mapping[int, Any], where: str, *, skip_bad: bool
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Valid segments, and messages about the others."""
+    """Valid segments, and messages about the others.
+
+    Args:
+        entries: a list `segments_info`.
+        categories: by id.
+        where: file and image.
+        skip_bad: leave invalid ones out.
+
+    Raises:
+        FormatError: an invalid one; names it and its field.
+    """
     good: dict[int, Mapping[str, Any]] = {}
     messages: list[str] = []
     for i, entry in enumerate(entries):

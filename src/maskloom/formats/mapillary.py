@@ -1,8 +1,8 @@
 """Mapillary Vistas: SPLIT/images with SPLIT/VERSION/labels and instances, config_VERSION.json.
 
 An instance map holds label * 256 + n in 16 bit, n counted from 0. The configuration is
-`mapillary_config.py`, writing `mapillary_write.py`. Folders `panoptic` and `polygons` say the same
-of every pixel, and are not read.
+`mapillary_config.py`, writing `mapillary_write.py`. Folders `panoptic` and `polygons` say nearly
+the same; they are read where maps are not there or `source` asks for them.
 
 Source: Mapillary Vistas, README.
 """
@@ -10,24 +10,30 @@ Source: Mapillary Vistas, README.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError
+from maskloom.formats import mapillary_panoptic as panoptic
 from maskloom.formats import mapillary_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.folders import (
     SIDE_FILE,
+    Pair,
     absences,
+    list_files,
+    pair,
     read_side_file,
     samples_of,
     side_splits,
     splits_of,
+    unique_pairs,
 )
 from maskloom.formats.mapillary_config import (
     FORMAT_NAME,
@@ -36,11 +42,15 @@ from maskloom.formats.mapillary_config import (
     silent_label,
     taxonomy_of,
 )
+from maskloom.formats.mapillary_polygons import FOLDER as POLYGONS
+from maskloom.formats.mapillary_polygons import read_polygons
 from maskloom.formats.mapillary_write import IMAGES, KINDS, PACKING
 from maskloom.formats.numbered import Numbering
 from maskloom.formats.numbered_files import numbered_pairs, read_classes, read_objects
 
 LOOKS_FOR = "config.json or config_v1.2.json with labels, and SPLIT/images, SPLIT/v1.2/labels"
+_SOURCES = {"maps": KINDS, panoptic.FOLDER: (panoptic.FOLDER,), POLYGONS: (POLYGONS,)}
+_FOLDERS = (*KINDS, panoptic.FOLDER, POLYGONS)
 _CONFIG = re.compile(r"config(?:_(v[\d.]+))?\.json")
 
 
@@ -51,6 +61,10 @@ class Read(ReadOptions):
     version: str | None = field(
         default=None, metadata={"help": "v1.2 or v2.0; by default the latest that is there"}
     )
+    source: Literal["auto", "maps", "panoptic", "polygons"] = field(
+        default="auto",
+        metadata={"help": "which of its forms; by default the first of these that is there"},
+    )
 
 
 def detect(path: Path) -> float:
@@ -58,7 +72,7 @@ def detect(path: Path) -> float:
     if not path.is_dir():
         return 0.0
     versions = _configs(path)
-    return 0.96 if any(any(_parts(path, version)) for version in versions) else 0.0
+    return 0.96 if any(any(_parts(path, version, _FOLDERS)) for version in versions) else 0.0
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -69,6 +83,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         UsageError: no such version.
     """
     version, notes = _version(path, options.version)
+    source = _source(path, version, options.source)
+    if source != "maps":
+        return _read_other(path, options, images, version, source, notes)
     file = _configs(path)[version]
     config = read_config(file)
     side = read_side_file(path)
@@ -80,7 +97,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     none = frozenset() if silent is None else frozenset({silent})
     meaning = Numbering(PACKING, taxonomy, numbers, none)
     keys = dict(side.get("keys", {}))
-    pairs, classes, n_images = numbered_pairs(_parts(path, version), KINDS, keys, images)
+    parts = _parts(path, version, KINDS)
+    pairs, classes, n_images = numbered_pairs(parts, KINDS, keys, images)
     if not pairs:
         raise FormatError("no labels or instances found", where=path, hint=LOOKS_FOR)
     by_key = {p.key: p.labels for p in pairs}
@@ -104,6 +122,52 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     )
 
 
+def _read_other(
+    path: Path,
+    options: Read,
+    images: Path | None,
+    version: str,
+    source: str,
+    notes: tuple[str, ...],
+) -> Dataset:
+    """The data set of the panoptic maps or the polygons."""
+    config = read_config(_configs(path)[version])
+    taxonomy = taxonomy_of(config["labels"])
+    number = silent_label(config["labels"])
+    silent = None if number is None else str(config["labels"][number]["name"])
+    strict = not options.skip_bad
+    found: list[Pair] = []
+    n_images = 0
+    for split, folder, usual in _parts(path, version, (source,)):
+        pictures = list_files(images or usual)
+        suffix = ".png" if source == panoptic.FOLDER else ".json"
+        found += pair(list_files(folder / source, (suffix,)), pictures, split)
+        n_images += len(pictures) if images is None else 0
+    pairs = unique_pairs(found)
+    by_key = {p.key: p.labels for p in pairs}
+    maps = None
+    if source == panoptic.FOLDER:
+        maps = panoptic.PanopticMaps(list(by_key.values()), taxonomy, silent, strict=strict)
+        bad = maps.skipped
+        notes += (f"{len(bad)} invalid segments were left out, first: {bad[0]}",) if bad else ()
+
+    def labels_of(sample: Sample) -> Labels:
+        own = by_key[sample.key]
+        if maps is not None:
+            return maps.labels(own, sample)
+        return read_polygons(own, taxonomy, silent, sample, strict=strict)
+
+    return Dataset(
+        taxonomy,
+        samples_of(pairs),
+        labels_of,
+        splits_of(pairs),
+        name=path.name,
+        warnings=notes + absences(pairs, n_images or sum(p.image is not None for p in pairs)),
+        extra={FORMAT_NAME: {"config": config, "version": version}},
+    )
+
+
 def _configs(path: Path) -> dict[str, Path]:
     """Version → configuration; the version of config.json is empty."""
     found = {}
@@ -116,7 +180,7 @@ def _configs(path: Path) -> dict[str, Path]:
 
 def _version(path: Path, named: str | None) -> tuple[str, tuple[str, ...]]:
     """The version to be read, and which others are there."""
-    present = [v for v in _configs(path) if any(_parts(path, v))]
+    present = [v for v in _configs(path) if any(_parts(path, v, _FOLDERS))]
     if named is not None and named not in present:
         known = ", ".join(present) or "none"
         raise UsageError("no such version", where=path, seen=named, hint=f"there are: {known}")
@@ -130,11 +194,26 @@ def _version(path: Path, named: str | None) -> tuple[str, tuple[str, ...]]:
     return chosen, (said,)
 
 
-def _parts(path: Path, version: str) -> Iterator[tuple[str, Path, Path]]:
-    """(split, folder of maps, folder of images) of every split that has this version."""
+def _source(path: Path, version: str, named: str) -> str:
+    """Which of its forms is read.
+
+    Raises:
+        UsageError: that one is not there.
+    """
+    present = [name for name, own in _SOURCES.items() if any(_parts(path, version, own))]
+    if named != "auto" and named not in present:
+        known = ", ".join(present)
+        raise UsageError(
+            f"no {named} of this version", where=path, seen=version, hint=f"there are: {known}"
+        )
+    return present[0] if named == "auto" else named
+
+
+def _parts(path: Path, version: str, names: Iterable[str]) -> Iterator[tuple[str, Path, Path]]:
+    """(split, folder of the version, folder of images) of every split that has one of `names`."""
     for folder in sorted(p for p in path.iterdir() if p.is_dir()):
         maps = folder / version if version else folder
-        if any((maps / name).is_dir() for name in KINDS):
+        if any((maps / name).is_dir() for name in names):
             yield folder.name, maps, folder / IMAGES
 
 

@@ -9,7 +9,7 @@ Source: storage.googleapis.com/openimages/web/download_v7.html, data formats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
 from maskloom.formats.documents import Document, Entries, dataset_of_documents
 from maskloom.formats.folders import named_folder
 from maskloom.formats.loss import Holds
+from maskloom.formats.openimages_images import picture_of, undrawn
 from maskloom.formats.openimages_tables import (
     ByImage,
     Row,
@@ -41,7 +42,6 @@ from maskloom.store.images import read_map
 
 NAME = "openimages"
 LOOKS_FOR = "*-annotations-object-segmentation.csv or *-annotations-bbox.csv, with masks and images"
-_SUFFIXES = (".jpg", ".png", ".jpeg")
 _FLAGS = ("IsOccluded", "IsTruncated", "IsDepiction", "IsInside")
 _SIDES = {"masks": ("BoxXMin", "BoxYMin", "BoxXMax", "BoxYMax"),
           "boxes": ("XMin", "YMin", "XMax", "YMax")}  # fmt: skip
@@ -61,7 +61,10 @@ def detect(path: Path) -> float:
     """Known by the first lines of its tables."""
     if not path.is_dir():
         return 0.0
-    return 0.95 if any(t.kind in ("masks", "boxes") for t in find_tables(path)) else 0.0
+    kinds = {table.kind for table in find_tables(path)}
+    if kinds & {"masks", "boxes"}:
+        return 0.95
+    return 0.9 if "images" in kinds and read_names(path) else 0.0
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -72,7 +75,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     """
     tables = find_tables(path) if path.is_dir() else []
     masks, boxes, told = (read_tables(tables, kind) for kind in ("masks", "boxes", "labels"))
-    if not masks.rows and not boxes.rows:
+    root = path if images is None else images
+    bare = undrawn(tables, root, {*masks.rows, *boxes.rows})
+    if not masks.rows and not boxes.rows and not bare:
         raise FormatError("no Open Images tables", where=path, hint=f"looked for {LOOKS_FOR}")
     names = read_names(path)
     used = dict.fromkeys(
@@ -83,13 +88,12 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     sizes = read_sizes(path)
     folder = named_folder(path, options.masks, "masks") if options.masks else None
     documents = []
-    for image in dict.fromkeys([*masks.rows, *boxes.rows]):
-        split = masks.splits.get(image, boxes.splits.get(image))
+    for image, (table, split) in {**_drawn(masks, boxes), **bare}.items():
         rows = _joined(masks.rows.get(image, []), boxes.rows.get(image, []))
         documents.append(
             Document(
                 f"{image}.jpg",
-                rows[0][0].path,
+                table,
                 Entries(
                     rows, partial(_shape, labels=labels, folder=folder, root=path, split=split)
                 ),
@@ -97,7 +101,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
                 split=split,
                 key=image if stays_below(image) else "",
                 coverage=_coverage(rows, told.rows.get(image, []), labels, taxonomy),
-                image=_image(image, path if images is None else images, split),
+                image=picture_of(image, root, split),
             )
         )
     return dataset_of_documents(
@@ -106,18 +110,28 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         path,
         images,
         fmt=NAME,
-        warnings=_notes(masks, told, len(documents)),
+        warnings=_notes(masks, told, {*masks.rows, *boxes.rows}, bare),
         skip_bad=options.skip_bad,
     )
 
 
-def _notes(masks: ByImage, told: ByImage, n_images: int) -> list[str]:
+def _drawn(masks: ByImage, boxes: ByImage) -> dict[str, tuple[Path, str | None]]:
+    """Image → (table, split) of those with masks or boxes."""
+    return {
+        image: (table.rows[image][0].path, masks.splits.get(image, boxes.splits.get(image)))
+        for table in (masks, boxes)
+        for image in table.rows
+        if table is masks or image not in masks.rows
+    }
+
+
+def _notes(masks: ByImage, told: ByImage, drawn: Container[str], bare: Container[str]) -> list[str]:
     notes = []
     if masks.rows:
         count = sum(map(len, masks.rows.values()))
         notes.append(f"{count} masks are scaled to their images' size, to the nearest pixel")
-    if len(told.rows) > n_images:
-        notes.append("images with labels of the whole image only are left out")
+    if any(image not in drawn and image not in bare for image in told.rows):
+        notes.append("images without a picture and with labels of the whole only are left out")
     return notes
 
 
@@ -179,16 +193,9 @@ def _coverage(
         for row in told
         if (row.values.get("Confidence") or "").strip() in ("0", "0.0")
     }
+    if not covered:
+        return Coverage(nothing=True)
     return Coverage(None if covered >= set(taxonomy.keys) else frozenset(covered))
-
-
-def _image(image: str, root: Path, split: str | None) -> Path | None:
-    if not stays_below(image):
-        return None
-    names = [split, {"val": "validation"}.get(split or "", split)] if split else []
-    places = [f"images/{name}" for name in names] + [str(name) for name in names] + ["images", "."]
-    files = (root / place / f"{image}{suffix}" for place in places for suffix in _SUFFIXES)
-    return next((file for file in files if file.is_file()), None)
 
 
 def _shape(

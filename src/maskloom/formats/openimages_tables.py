@@ -11,11 +11,12 @@ from typing import Any, Literal
 from maskloom.errors import FormatError
 from maskloom.formats.json_files import SPLITS
 
-Kind = Literal["masks", "boxes", "labels"]
+Kind = Literal["masks", "boxes", "labels", "images"]
 _COLUMNS: dict[Kind, frozenset[str]] = {
     "masks": frozenset({"MaskPath", "ImageID", "LabelName"}),
     "boxes": frozenset({"ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax"}),
     "labels": frozenset({"ImageID", "LabelName", "Confidence"}),
+    "images": frozenset({"ImageID", "Subset", "OriginalURL"}),
 }
 _PLACES = (".", "annotations", "labels")
 _HEAD = 1 << 12
@@ -113,6 +114,20 @@ def read_tables(tables: Sequence[Table], kind: Kind) -> ByImage:
             found.rows.setdefault(image, []).append(row)
             found.splits.setdefault(image, table.split)
     return found
+
+
+def columns_of(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Some columns of a table, line by line; empty where a line or the table lacks one.
+
+    Raises:
+        FormatError: it does not parse.
+    """
+    lines = _lines(path)
+    header = [name.strip() for name in next(lines, [])]
+    places = [header.index(name) if name in header else len(header) for name in names]
+    for line in lines:
+        if line:
+            yield tuple(line[i].strip() if i < min(len(line), len(header)) else "" for i in places)
 
 
 def read_names(folder: Path) -> dict[str, str]:

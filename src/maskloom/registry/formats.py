@@ -58,6 +58,11 @@ FORMATS: dict[str, Entry] = {
         "CrackForest: road cracks in MATLAB files (read only)",
         ("semantic",),
     ),
+    "cwfid": Entry(
+        "maskloom.formats.cwfid:FORMAT",
+        "CWFID: crops and weeds outlined in YAML (read only)",
+        ("instance",),
+    ),
     "nnunet": Entry(
         "maskloom.formats.nnunet:FORMAT",
         "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",

@@ -95,11 +95,9 @@ def read_nrrd(path: Path) -> Volume:
         else:
             ratio = _RATIOS.get(encoding)
             if ratio is None:
-                name = f"{path}: encoding"
+                where = f"{path}: encoding"
                 hint = "store it raw, gzip or bzip2"
-                raise FormatError(
-                    "an encoding that is not read", where=name, seen=encoding, hint=hint
-                )
+                raise FormatError("no encoding that is read", where=where, seen=encoding, hint=hint)
             check_memory(header, path, packed=packed, ratio=ratio)
             data = _unpacked(file.read(), encoding, header, path)
     if len(data) < header.nbytes:
