@@ -1,6 +1,7 @@
-"""From arrays, id maps, COCO counts and polygons to the four columns of `Masks`.
+"""From arrays, id maps and COCO counts to the four columns of `Masks`.
 
-Checks what people hand over and names the row that is wrong; kernels do the work.
+Checks what people hand over and names the row that is wrong; kernels do the work. Polygons are
+`mask_polygons`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskloom.core import coco_rle, dense, fill, fill_gdal, painters
-from maskloom.core.algebra import unite_groups
+from maskloom.core import coco_rle, dense
 from maskloom.core.components import gather
 from maskloom.core.id_maps import scan_ids
-from maskloom.core.kernel import Ints, Points, Segments
+from maskloom.core.kernel import Ints, Segments
 from maskloom.core.runs import segments_to_runs
 from maskloom.errors import MaskError
 
 Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int64]]
 """sizes, boxes, counts, offsets."""
 
-_RULES = ("coco", "edge", "centre", "center", "grid", "gdal")
-_TOO_LARGE = "the tight box of a mask holds 2**32 pixels or more"
+TOO_LARGE = "the tight box of a mask holds 2**32 pixels or more"
 
 
 def checked_size(size_hw: ArrayLike, where: str = "size") -> NDArray[np.int64]:
@@ -43,7 +42,7 @@ def segments_to_columns(segments: Segments, offsets: Ints, sizes: Ints) -> Colum
     """Canonical columns of sorted, maximal segments."""
     boxes, counts, run_offsets, bad = segments_to_runs(segments, offsets)
     if bad >= 0:
-        raise MaskError(_TOO_LARGE, where=f"row {bad}", hint="tile the frame")
+        raise MaskError(TOO_LARGE, where=f"row {bad}", hint="tile the frame")
     return sizes, boxes, counts, run_offsets
 
 
@@ -70,7 +69,7 @@ def dense_to_columns(array: ArrayLike) -> Columns:
     else:
         boxes, counts, offsets, bad = dense.encode_rows(np.ascontiguousarray(pixels))
     if bad >= 0:
-        raise MaskError(_TOO_LARGE, where=f"row {bad}", hint="tile the frame")
+        raise MaskError(TOO_LARGE, where=f"row {bad}", hint="tile the frame")
     return np.tile(size, (len(stack), 1)), boxes, counts, offsets
 
 
@@ -133,7 +132,7 @@ def coco_to_columns(items: Sequence[Mapping[str, Any]]) -> Columns:
             texts.append(b"")
     sizes = _checked_sizes(frames)
     text = np.frombuffer(b"".join(texts), np.uint8)
-    parsed, offsets, bad, fault = coco_rle.parse(text, _offsets([len(t) for t in texts]))
+    parsed, offsets, bad, fault = coco_rle.parse(text, offsets_of([len(t) for t in texts]))
     if bad >= 0:
         seen = texts[bad].decode("ascii", "replace")
         raise MaskError(coco_rle.FAULTS[fault], where=f"row {bad}, counts", seen=seen)
@@ -189,108 +188,11 @@ def _interleave(
         else next(listed)
         for i, item in enumerate(items)
     ]
-    return np.concatenate(parts), _offsets([len(part) for part in parts])
+    return np.concatenate(parts), offsets_of([len(part) for part in parts])
 
 
-def _offsets(lengths: Sequence[int]) -> Ints:
+def offsets_of(lengths: Sequence[int]) -> Ints:
+    """Bounds (N+1,) of parts of these lengths that lie end to end."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(np.array(lengths, np.int64), out=offsets[1:])
     return offsets
-
-
-def polygons_to_columns(
-    objects: Sequence[Sequence[ArrayLike]], size_hw: ArrayLike, rule: str
-) -> Columns:
-    """Columns of one mask per object; see `Masks.from_polygons`."""
-    if rule not in (*_RULES, *painters.PAINTERS):
-        known = ", ".join((*_RULES, *painters.PAINTERS))
-        raise MaskError("unknown polygon rule", seen=rule, hint=f"use one of {known}")
-    size = checked_size(size_hw)
-    if rule in painters.PAINTERS:
-        return _painted(objects, size, rule)
-    rings, points = _rings(objects)
-    if rule == "edge":
-        for i, ring in rings:
-            _check_edge_ring(ring, f"row {i}")
-    ring_offsets = _offsets([len(ring) for _, ring in rings])
-    by_object = _offsets([len(object_) for object_ in objects])
-    code = {"coco": fill.COCO, "centre": fill.CENTRE, "center": fill.CENTRE}.get(rule, fill.GRID)
-    groups = np.arange(len(rings) + 1) if code == fill.COCO else by_object
-    if rule == "gdal":
-        segments, offsets, bad = fill_gdal.fill_gdal(points, ring_offsets, groups, size)
-    else:
-        segments, offsets, bad = fill.fill(points, ring_offsets, groups, size, code)
-    if bad >= 0:
-        raise MaskError(
-            "a polygon crosses more than 2**26 column centres",
-            where=f"{'ring' if code == fill.COCO else 'row'} {bad}",
-        )
-    if code == fill.COCO:
-        segments, offsets = unite_groups(segments, offsets, by_object)
-    return segments_to_columns(segments, offsets, np.tile(size, (len(objects), 1)))
-
-
-def _painted(objects: Sequence[Sequence[ArrayLike]], size: Ints, rule: str) -> Columns:
-    """Columns of objects that another program paints."""
-    boxes, counts = [np.zeros((0, 4), np.int32)], [np.zeros(0, np.uint32)]
-    for i, object_ in enumerate(objects):
-        own = [ring for _, ring in _rings([object_], first=i)[0]]
-        x, y, canvas = painters.paint(own, size, rule)
-        box, runs, _, bad = dense.encode_rows(canvas[None])
-        if bad >= 0:
-            raise MaskError(_TOO_LARGE, where=f"row {i}", hint="tile the frame")
-        boxes.append(box + np.array([x, y, x, y], np.int32) if len(runs) else box)
-        counts.append(runs)
-    offsets = _offsets([len(runs) for runs in counts[1:]])
-    sizes = np.tile(size, (len(objects), 1))
-    return sizes, np.concatenate(boxes), np.concatenate(counts), offsets
-
-
-def _rings(
-    objects: Sequence[Sequence[ArrayLike]], first: int = 0
-) -> tuple[list[tuple[int, Points]], Points]:
-    """(row, ring) of all rings, checked, and their points in one array."""
-    rings = [(i, _ring(ring, i)) for i, own in enumerate(objects, first) for ring in own]
-    points = np.concatenate([np.zeros((0, 2)), *(ring for _, ring in rings)])
-    # One comparison for all; it catches NaN and infinity too.
-    if not (np.abs(points) <= fill.MAX_COORDINATE).all():
-        for i, ring in rings:
-            far = ~(np.abs(ring) <= fill.MAX_COORDINATE).all(axis=1)
-            if far.any():
-                raise MaskError(
-                    "a vertex is not finite or lies more than 2**24 px from the origin",
-                    where=f"row {i}",
-                    seen=ring[far][0].tolist(),
-                )
-    return rings, points
-
-
-def _ring(ring: ArrayLike, row: int) -> Points:
-    """One ring as float64 (n, 2)."""
-    where = f"row {row}"
-    try:
-        points = np.asarray(ring, dtype=np.float64)
-    except (ValueError, TypeError):
-        raise MaskError("a polygon is a list of numbers", where=where, seen=ring) from None
-    if points.ndim == 1 and points.size % 2 == 0:
-        points = points.reshape(-1, 2)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise MaskError(
-            "a polygon is (n, 2) or a flat list x, y, ...", where=where, seen=points.shape
-        )
-    if len(points) < 3:
-        hint = "four numbers are a box, not a polygon" if len(points) == 2 else ""
-        raise MaskError("a polygon has fewer than 3 vertices", where=where, seen=ring, hint=hint)
-    return points
-
-
-def _check_edge_ring(points: Points, where: str) -> None:
-    """Pixel-edge rings have whole corners and axis-parallel sides."""
-    steps: Points = points - np.roll(points, 1, axis=0)
-    if (points % 1 != 0).any() or (steps != 0).all(axis=1).any():
-        raise MaskError(
-            "a pixel-edge ring has whole corners and sides along the axes",
-            where=where,
-            seen=points[:4].tolist(),
-            hint='use rule "centre" for free polygons',
-        )

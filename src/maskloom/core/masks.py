@@ -18,6 +18,7 @@ from maskloom.core import (
     coco_rle,
     mask_inputs,
     mask_pixels,
+    mask_polygons,
     mask_regions,
     mask_rows,
     rings,
@@ -54,13 +55,12 @@ class Masks:
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
-        wanted = (
+        for name, dtype, shape in (
             ("sizes", np.int64, (n, 2)),
             ("boxes", np.int32, (n, 4)),
             ("counts", np.uint32, (len(self.counts),)),
             ("offsets", np.int64, (n + 1,)),
-        )
-        for name, dtype, shape in wanted:
+        ):
             given = np.asarray(getattr(self, name))
             if given.dtype != dtype or given.shape != shape:
                 seen = f"{given.dtype} {given.shape}"
@@ -121,7 +121,7 @@ class Masks:
         Raises:
             MaskError: fewer than 3 vertices, or one that is not finite or beyond 2**24.
         """
-        return cls(*mask_inputs.polygons_to_columns(objects, size_hw, rule))
+        return cls(*mask_polygons.polygons_to_columns(objects, size_hw, rule))
 
     @classmethod
     def empty(cls, n: int, size_hw: ArrayLike) -> Masks:

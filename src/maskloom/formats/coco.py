@@ -17,7 +17,8 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco_file import CocoFile, is_whole, json_ends, read_file, says_lvis
+from maskloom.formats.coco_decode import labels_of_image
+from maskloom.formats.coco_file import is_whole, json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
 
 _PLACES = ("annotations/*", "*")
@@ -59,10 +60,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     like = (
         None if options.like is None else read_file(options.like, None, skip_bad=False, like=None)
     )
-    files: list[CocoFile] = [
-        read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts
-    ]
-    return dataset_of(files, path, images)
+    files = [read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts]
+    return dataset_of(files, path, images, labels_of_image)
 
 
 def _files(folder: Path) -> list[tuple[Path, str | None]]:

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from maskloom.errors import FormatError
+from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_check import check_categories, check_images, listed
 from maskloom.formats.coco_index import index_annotations
 from maskloom.formats.json_outline import Entries, Outline, outline, parse
 
 TOP = frozenset({"images", "annotations", "categories"})
 _END = 1 << 16
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
+
+
+OfImage = TypeVar("OfImage")
 
 
 @dataclass(frozen=True, slots=True)
-class CocoFile:
+class CocoFile(Generic[OfImage]):
     """One checked file.
 
     Args:
         path, split: which file, and the split it holds.
         images, categories: by id, in order of the file.
-        annotations: by image id, in order of the file.
+        annotations: by image id, each image's in order of the file: `ImageAnnotations`, or
+            segments of a panoptic file.
         head: what else stands at the top of the file (info, licenses, ...).
         skipped: messages about annotations that were left out.
         used: ids of categories that annotations name.
@@ -34,7 +39,7 @@ class CocoFile:
     split: str | None
     images: Mapping[int, Mapping[str, Any]]
     categories: Mapping[int, Mapping[str, Any]]
-    annotations: Mapping[int, list[Mapping[str, Any]]]
+    annotations: Mapping[int, OfImage]
     head: Mapping[str, Any]
     skipped: tuple[str, ...]
     used: frozenset[int]
@@ -77,9 +82,9 @@ def read_file(
     split: str | None,
     *,
     skip_bad: bool,
-    like: CocoFile | None,
+    like: CocoFile[Any] | None,
     named: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
-) -> CocoFile:
+) -> CocoFile[ImageAnnotations]:
     """Check one file; its annotations are parsed when they are asked for.
 
     Args:

@@ -1,12 +1,11 @@
-"""Annotations of a COCO file by image: checked in one pass, kept as places in the file.
+"""Annotations of a COCO file, checked in one pass over it and sorted by image.
 
-What stands at a place is parsed when labels are asked for, so that memory holds some numbers
-for each annotation, however many vertices it has.
+What is kept of an annotation is its place in the file; `coco_annotations` reads what stands there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import FormatError
+from maskloom.formats.coco_annotations import Annotations
 from maskloom.formats.coco_check import BadAnnotation, check_annotation, garbled_runs
 from maskloom.formats.coco_scan import (
     ABSENT,
     CATEGORY,
     CROWD,
+    DRAWN,
+    DRAWN_END,
     ID,
     IMAGE,
     PLAIN,
@@ -27,49 +29,11 @@ from maskloom.formats.coco_scan import (
     scan_annotations,
 )
 from maskloom.formats.json_outline import Entries, Outline, parse
+from maskloom.formats.json_window import Window
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 _GARBLED_AT_ONCE = 256
-
-
-class Annotations(Mapping[int, list[Mapping[str, Any]]]):
-    """Image id → its valid annotations in order of the file, parsed when asked for."""
-
-    def __init__(
-        self, found: Outline, entries: Entries, images: NDArray[np.int64], kept: NDArray[np.int64]
-    ) -> None:
-        """`images` are the image ids of the annotations `kept`, which are positions."""
-        order = np.argsort(images, kind="stable")
-        self._outline, self._entries = found, entries
-        self._positions = kept[order]
-        self._images, first = np.unique(images[order], return_index=True)
-        self._ends = np.append(first, len(order))
-        self._at = {int(image): i for i, image in enumerate(self._images.tolist())}
-
-    def __getitem__(self, image: int) -> list[Mapping[str, Any]]:
-        i = self._at[image]
-        own = self._positions[self._ends[i] : self._ends[i + 1]]
-        starts, ends = self._entries.starts[own], self._entries.ends[own]
-        if int(ends[-1] - starts[0]) < 2 * int((ends - starts).sum()) + _CHUNK:
-            text = self._outline.read(int(starts[0]), int(ends[-1]))
-            parts = [
-                text[a:b]
-                for a, b in zip(
-                    (starts - starts[0]).tolist(), (ends - starts[0]).tolist(), strict=True
-                )
-            ]
-        else:
-            parts = [
-                self._outline.read(a, b)
-                for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-            ]
-        return [parse(part, self._outline.path) for part in parts]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._at)
-
-    def __len__(self) -> int:
-        return len(self._at)
+_SPAN = 2**32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,19 +75,24 @@ def index_annotations(
     """
     check = _Check(found, entries, images, categories, need_id=need_id)
     values = np.empty((4, len(entries)), np.int64)
+    drawn = np.zeros((2, len(entries)), np.uint32)
     for first, last, text in found.chunks(entries, _CHUNK):
         starts = entries.starts[first:last] - entries.starts[first]
         ends = entries.ends[first:last] - entries.starts[first]
         data = np.frombuffer(text, np.uint8)
-        values[:, first:last], kinds = scan_annotations(data, starts, ends)
+        told, kinds = scan_annotations(data, starts, ends)
+        values[:, first:last] = told[:DRAWN]
+        plain = (kinds == PLAIN) & (told[DRAWN_END] < _SPAN)
+        drawn[:, first:last] = told[DRAWN:] * plain
         if (kinds == SEGMENTS).any():
             raise panoptic_error(found.path)
         check.chunk(first, text, starts, ends, values[:, first:last], kinds)
     check.doubled(values[ID])
     skipped = check.messages(skip_bad=skip_bad)
-    kept = np.setdiff1d(np.arange(len(entries)), np.fromiter(check.bad, np.int64, len(check.bad)))
+    kept = np.delete(np.arange(len(entries)), np.fromiter(check.bad, np.int64, len(check.bad)))
     used = frozenset(np.unique(values[CATEGORY][kept]).tolist())
-    return Indexed(Annotations(found, entries, values[IMAGE][kept], kept), used, skipped)
+    own = Annotations(Window(found, entries), values[IMAGE][kept], kept, drawn)
+    return Indexed(own, used, skipped)
 
 
 def panoptic_error(path: Path) -> FormatError:

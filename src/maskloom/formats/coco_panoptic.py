@@ -26,7 +26,12 @@ from maskloom.errors import FormatError
 from maskloom.formats import coco_panoptic_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_file import CocoFile
-from maskloom.formats.coco_panoptic_file import PanopticFile, is_panoptic, read_panoptic_file
+from maskloom.formats.coco_panoptic_file import (
+    PanopticFile,
+    Segments,
+    is_panoptic,
+    read_panoptic_file,
+)
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.maps import check_size, size_of
@@ -67,7 +72,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     folders = {file: _map_folder(file, options.masks, single=len(listed) == 1) for file in files}
 
     def decode(
-        file: CocoFile, image_id: int, positions: Mapping[int, int], sample: Sample
+        file: CocoFile[Segments], image_id: int, positions: Mapping[int, int], sample: Sample
     ) -> Labels:
         own = files[file.path]
         annotation = own.maps.get(image_id)

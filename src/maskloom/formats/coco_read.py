@@ -1,37 +1,28 @@
-"""COCO JSON to samples and rows: indexing by image, finding images, decoding on demand."""
+"""COCO files to one data set: categories, samples, splits; labels are decoded on demand."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Geometry, Labels, RowKind, Rows
-from maskloom.core.masks import Masks
+from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
-from maskloom.errors import FormatError, MaskError
-from maskloom.formats.coco_file import CocoFile
+from maskloom.errors import FormatError
+from maskloom.formats.coco_file import CocoFile, OfImage
 from maskloom.formats.coco_images import data_root, image_folders, safe_names, sample_of
-from maskloom.formats.maps import check_size, size_of
 
-INTERPRETED = frozenset(
-    {"image_id", "category_id", "segmentation", "iscrowd", "score", "attributes"}
-)
-# An enumeration is slow to name a hundred thousand times.
-_MASK, _BOX = int(RowKind.MASK), int(RowKind.BOX)
-
-Decode = Callable[[CocoFile, int, Mapping[int, int], Sample], Labels]
+Decode = Callable[[CocoFile[OfImage], int, Mapping[int, int], Sample], Labels]
 
 
 def dataset_of(
-    files: Sequence[CocoFile], path: Path, images: Path | None, decode: Decode | None = None
+    files: Sequence[CocoFile[OfImage]],
+    path: Path,
+    images: Path | None,
+    decode: Decode[OfImage],
 ) -> Dataset:
     """One data set of all files; labels are decoded when asked for.
 
@@ -39,8 +30,7 @@ def dataset_of(
         files: of one format.
         path: what was opened.
         images: folder under which images lie, if the user named one.
-        decode: (file, image id, category id → position, sample) → labels; None is that of
-            COCO instances.
+        decode: (file, image id, category id → position, sample) → labels.
 
     Raises:
         FormatError: files disagree about categories.
@@ -49,7 +39,7 @@ def dataset_of(
     taxonomy, doubled = _taxonomy(categories, files)
     positions = {value: i for i, value in enumerate(categories)}
     root = images or data_root(path)
-    placed: list[tuple[Sample, CocoFile, int]] = []
+    placed: list[tuple[Sample, CocoFile[OfImage], int]] = []
     outside: list[str] = []
     for file in files:
         safe = safe_names(str(i["file_name"]) for i in file.images.values())
@@ -70,7 +60,7 @@ def dataset_of(
 
     def labels_of(sample: Sample) -> Labels:
         file, image_id = owners[sample.key]
-        return (decode or _labels)(file, image_id, positions, sample)
+        return decode(file, image_id, positions, sample)
 
     return Dataset(
         taxonomy,
@@ -92,7 +82,7 @@ def dataset_of(
 
 
 def _warnings(
-    files: Sequence[CocoFile], samples: Sequence[Sample], outside: Sequence[str]
+    files: Sequence[CocoFile[Any]], samples: Sequence[Sample], outside: Sequence[str]
 ) -> tuple[str, ...]:
     found = [
         f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
@@ -111,8 +101,8 @@ def _warnings(
 
 
 def _splits(
-    files: Sequence[CocoFile],
-    owners: Mapping[str, tuple[CocoFile, int]],
+    files: Sequence[CocoFile[Any]],
+    owners: Mapping[str, tuple[CocoFile[Any], int]],
     samples: Sequence[Sample],
 ) -> dict[str, tuple[str, ...]]:
     return {
@@ -122,7 +112,7 @@ def _splits(
     }
 
 
-def _shared_categories(files: Sequence[CocoFile]) -> dict[int, Mapping[str, Any]]:
+def _shared_categories(files: Sequence[CocoFile[Any]]) -> dict[int, Mapping[str, Any]]:
     shared: dict[int, Mapping[str, Any]] = {}
     for file in files:
         for value, category in file.categories.items():
@@ -138,7 +128,7 @@ def _shared_categories(files: Sequence[CocoFile]) -> dict[int, Mapping[str, Any]
 
 
 def _taxonomy(
-    categories: Mapping[int, Mapping[str, Any]], files: Sequence[CocoFile]
+    categories: Mapping[int, Mapping[str, Any]], files: Sequence[CocoFile[Any]]
 ) -> tuple[Taxonomy, tuple[str, ...]]:
     """The categories, with a warning where two have one name and so one gets another."""
     used = frozenset[int]().union(*(f.used for f in files))
@@ -168,80 +158,10 @@ def _taxonomy(
     ), (f"categories share a name: {', '.join(doubled)}",) if doubled else ()
 
 
-def _unique(placed: list[tuple[Sample, CocoFile, int]]) -> list[tuple[Sample, CocoFile, int]]:
+def _unique(
+    placed: list[tuple[Sample, CocoFile[OfImage], int]],
+) -> list[tuple[Sample, CocoFile[OfImage], int]]:
     """Splits in front of every key where two splits use one key."""
     if len({s.key for s, _, _ in placed}) == len(placed):
         return placed
     return [(replace(s, key=f"{f.split}/{s.key}") if f.split else s, f, i) for s, f, i in placed]
-
-
-def _labels(file: CocoFile, image_id: int, positions: Mapping[int, int], sample: Sample) -> Labels:
-    image = file.images[image_id]
-    size = (int(image["height"]), int(image["width"]))
-    check_size(file.path, size, size_of(sample))
-    own = file.annotations.get(image_id, [])
-    if not own:
-        return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))
-    geometry = [_geometry(a) for a in own]
-    rows = Rows.make(
-        _masks(own, geometry, size, f"{file.path}: image {image_id}"),
-        np.array([positions[a["category_id"]] for a in own], np.int32),
-        kind=[_MASK if a.get("segmentation") else _BOX for a in own],
-        score=[math.nan if a.get("score") is None else a["score"] for a in own],
-        crowd=[bool(a.get("iscrowd", 0)) for a in own],
-        attributes=_optional(
-            a["attributes"] if isinstance(a.get("attributes"), dict) else None for a in own
-        ),
-        geometry=_optional(geometry),
-        source=_optional(
-            {k: v for k, v in a.items() if k not in INTERPRETED or _foreign(k, v)} for a in own
-        ),
-    )
-    return Labels(size, rows=rows)
-
-
-def _foreign(key: str, value: object) -> bool:
-    return key == "attributes" and not isinstance(value, dict)
-
-
-def _optional(values: Any) -> tuple[Any, ...]:
-    """The column, or nothing where every value is None or empty."""
-    column = tuple(value or None for value in values)
-    return column if any(value is not None for value in column) else ()
-
-
-def _geometry(annotation: Mapping[str, Any]) -> Geometry | None:
-    segmentation = annotation.get("segmentation")
-    if not isinstance(segmentation, list) or not segmentation:
-        return None
-    return Geometry(tuple(np.array(r, np.float64).reshape(-1, 2) for r in segmentation), "coco")
-
-
-def _parts(geometry: Geometry | None) -> tuple[NDArray[np.float64], ...]:
-    return () if geometry is None else geometry.parts
-
-
-def _masks(
-    own: Sequence[Mapping[str, Any]],
-    geometry: Sequence[Geometry | None],
-    size: tuple[int, int],
-    where: str,
-) -> Masks:
-    """One mask per annotation, in order; a box without a mask is empty."""
-    drawn = [i for i, a in enumerate(own) if not isinstance(a.get("segmentation"), dict)]
-    coded = [i for i, a in enumerate(own) if isinstance(a.get("segmentation"), dict)]
-    parts = []
-    try:
-        if drawn:
-            polygons = [_parts(geometry[i]) for i in drawn]
-            parts.append(Masks.from_polygons(polygons, size, rule="coco"))
-        if coded:
-            parts.append(Masks.from_coco([own[i]["segmentation"] for i in coded]))
-    except MaskError as error:
-        raise FormatError(error.what, where=where, seen=error.seen) from error
-    if len(parts) == 1:
-        return parts[0]
-    both = Masks.concatenate(parts)
-    order = np.empty(len(own), np.int64)
-    order[drawn + coded] = np.arange(len(own))
-    return both[order]

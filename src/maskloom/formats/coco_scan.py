@@ -12,6 +12,8 @@ from maskloom.core.kernel import Bytes, Ints, first_bit, kernel, load_word, wide
 
 IMAGE, CATEGORY, ID, CROWD = 0, 1, 2, 3
 """Columns of whole numbers that are told for each annotation."""
+DRAWN, DRAWN_END = 4, 5
+"""Columns of where its polygons stand in it; 0 where it has none."""
 PLAIN, STRANGE, SEGMENTS = 0, 1, 2
 """Nothing wrong in itself; to be looked at closely; an entry of a panoptic file."""
 ABSENT = -(2**63)
@@ -50,10 +52,11 @@ def scan_annotations(text: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Bytes
         ends: (N,) the places behind them.
 
     Returns:
-        (4, N) values of `IMAGE`, `CATEGORY`, `ID` and `CROWD`, `ABSENT` where there is none,
-        and (N,) `PLAIN`, `STRANGE` or `SEGMENTS`.
+        (6, N) values of `IMAGE`, `CATEGORY`, `ID` and `CROWD`, `ABSENT` where there is none, and
+        of `DRAWN` and `DRAWN_END`; and (N,) `PLAIN`, `STRANGE` or `SEGMENTS`.
     """
-    values = np.full((4, starts.size), ABSENT, np.int64)
+    values = np.full((6, starts.size), ABSENT, np.int64)
+    values[DRAWN:] = 0
     kinds = np.zeros(starts.size, np.uint8)
     for n in range(starts.size):
         kinds[n] = _annotation(text[starts[n] : ends[n]], values[:, n], _TABLE, _LENGTHS)
@@ -99,7 +102,12 @@ def _member(text: Bytes, i: int, key: int, values: Ints) -> int:
         values[key], i = _whole(text, i)
         return i
     if key == 4:
-        return _polygons(text, i)
+        if values[DRAWN_END] > 0:  # of two, it is the last that counts
+            return -1
+        values[DRAWN] = i
+        i = _polygons(text, i)
+        values[DRAWN_END] = i
+        return i
     if key == 5:
         count, i = _numbers(text, i, _LONG)
         return i if count in (0, 4) else -1

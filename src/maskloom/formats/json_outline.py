@@ -6,7 +6,7 @@ not grow with the file. What stands between them is parsed by whoever needs it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from maskloom.errors import FormatError
 from maskloom.formats.json_signs import scan
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
 _DEEPEST = 2
 _BOM = b"\xef\xbb\xbf"
 _HINT = "copy it again"
@@ -57,18 +57,39 @@ class Outline:
         Raises:
             FormatError: it changed since it was outlined, or cannot be read.
         """
+        return self.read_parts([start], [end])
+
+    def read_parts(self, starts: Sequence[int], ends: Sequence[int]) -> bytes:
+        """Bytes of parts of the file, one behind the other.
+
+        Raises:
+            FormatError: it changed since it was outlined, or cannot be read.
+        """
+        parts = []
         try:
             with self.path.open("rb") as file:
-                file.seek(start)
-                data = file.read(end - start)
-                stamp = _stamp(self.path)
+                for start, end in zip(starts, ends, strict=True):
+                    file.seek(start)
+                    parts.append(file.read(end - start))
         except OSError as error:
             raise FormatError(f"cannot read: {error.strerror}", where=self.path) from error
-        if stamp != self.stamp or len(data) != end - start:
+        self.check_unchanged(whole=sum(map(len, parts)) == sum(ends) - sum(starts))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def check_unchanged(self, *, whole: bool = True) -> None:
+        """Look whether the file is the one that was outlined; `whole`: all that was read is there.
+
+        Raises:
+            FormatError: it changed, or is gone.
+        """
+        try:
+            whole &= _stamp(self.path) == self.stamp
+        except OSError as error:
+            raise FormatError(f"cannot read: {error.strerror}", where=self.path) from error
+        if not whole:
             raise FormatError(
                 "the file changed while it was being read", where=self.path, hint="start again"
             )
-        return data
 
     def parsed(self, entries: Entries, index: int) -> Any:
         """One entry.

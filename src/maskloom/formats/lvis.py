@@ -27,6 +27,7 @@ from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions, WriteOptions
 from maskloom.formats.coco_check import is_id
+from maskloom.formats.coco_decode import labels_of_image
 from maskloom.formats.coco_file import json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.flat import void_rows
@@ -84,7 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         for number, image in file.images.items():
             for name in (NEGATIVE, PARTIAL):
                 _check_list(image, name, file.categories, f"{file.path}: image {number}, {name}")
-    dataset = dataset_of(files, path, images)
+    dataset = dataset_of(files, path, images, labels_of_image)
     plain = dataset.labels_of
     keys = {c.id_in("coco"): c.key for c in dataset.taxonomy}
 
