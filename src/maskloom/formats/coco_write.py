@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core import coco_rle
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample, sample_key
@@ -64,6 +65,7 @@ class Dialect:
     holds: Holds
 
 
+_BOX = int(RowKind.BOX)  # an enumeration is slow to name a million times
 COCO = Dialect("instances", frozenset(), HOLDS)
 
 
@@ -117,8 +119,7 @@ class CocoWriter:
         }
         self.images.put(sample, name)
         rows = _annotation_rows(instance_rows(labels))
-        own = [self._annotation(rows, i) for i in range(len(rows))]
-        self.entries.append(sample.key, image, own)
+        self.entries.append(sample.key, image, self._annotations(rows))
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file, or one per split."""
@@ -140,32 +141,43 @@ class CocoWriter:
             self._write(file, name, rows)
         return self.images.warnings()
 
-    def _annotation(self, rows: Rows, i: int) -> dict[str, Any]:
-        mask = rows.masks[i]
-        source = dict(rows.source[i] or {}) if rows.source else {}
-        x0, y0, x1, y1 = (int(v) for v in mask.boxes[0])
-        out: dict[str, Any] = {
-            **source,
-            "area": source.get("area", int(mask.areas[0])),
-            "bbox": source.get("bbox", [x0, y0, x1 - x0, y1 - y0]),
-            "category_id": int(rows.category[i]),
-            "iscrowd": int(rows.crowd[i]),
-            "segmentation": self._segmentation(rows, i, mask),
-        }
-        if not math.isnan(rows.score[i]):
-            out["score"] = float(rows.score[i])
-        if rows.attributes and rows.attributes[i]:
-            out["attributes"] = dict(rows.attributes[i] or {})
-        return {k: v for k, v in out.items() if k not in self.dialect.unsaid}
+    def _annotations(self, rows: Rows) -> list[dict[str, Any]]:
+        """The entries of an image, without the numbers that the whole file gives them."""
+        # Columns are read as a whole: a million single values are slow to fetch.
+        columns = zip(
+            rows.source or (None,) * len(rows),
+            rows.masks.areas.tolist(),
+            rows.masks.boxes.tolist(),
+            rows.category.tolist(),
+            rows.crowd.tolist(),
+            rows.score.tolist(),
+            rows.attributes or (None,) * len(rows),
+            strict=True,
+        )
+        found = []
+        for i, (source, area, box, category, crowd, score, attributes) in enumerate(columns):
+            out: dict[str, Any] = dict(source or {})
+            out.setdefault("area", area)
+            out.setdefault("bbox", [box[0], box[1], box[2] - box[0], box[3] - box[1]])
+            out["category_id"], out["iscrowd"] = category, int(crowd)
+            out["segmentation"] = self._segmentation(rows, i)
+            if not math.isnan(score):
+                out["score"] = score
+            if attributes:
+                out["attributes"] = dict(attributes)
+            for name in self.dialect.unsaid:
+                out.pop(name, None)
+            found.append(out)
+        return found
 
-    def _segmentation(self, rows: Rows, i: int, mask: Masks) -> Any:
-        if rows.kind[i] == RowKind.BOX:
+    def _segmentation(self, rows: Rows, i: int) -> Any:
+        if rows.kind[i] == _BOX:
             return []
         if self.options.segmentation == "polygon" and not rows.crowd[i]:
-            polygon = polygon_of(mask, rows.geometry[i] if rows.geometry else None)
+            polygon = polygon_of(rows.masks[i], rows.geometry[i] if rows.geometry else None)
             if polygon is not None:
                 return polygon
-        return mask.to_coco(0)
+        return _compressed(rows.masks, i)
 
     def _write(self, file: Path, split: str, rows: NDArray[np.int64]) -> None:
         image_ids, rows = self.entries.numbered(rows)
@@ -201,15 +213,26 @@ def writer(
 def _annotation_rows(rows: Rows) -> Rows:
     """Objects with masks, and boxes that came from COCO."""
     boxes = _source_boxes(rows)
-    return rows.take(boxes | (rows.kind == RowKind.MASK)) if boxes.any() else joined_parts(rows)
+    return (
+        rows.take(boxes | (rows.kind == int(RowKind.MASK))) if boxes.any() else joined_parts(rows)
+    )
 
 
 def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
     """Which rows are boxes that a COCO file told, and so can be told again."""
-    told = np.zeros(len(rows), np.bool_)
-    for i, source in enumerate(rows.source):
-        told[i] = rows.kind[i] == RowKind.BOX and source is not None and "bbox" in source
+    told: NDArray[np.bool_] = rows.kind == _BOX
+    for i in np.flatnonzero(told).tolist():
+        source = rows.source[i] if rows.source else None
+        told[i] = source is not None and "bbox" in source
     return told
+
+
+def _compressed(masks: Masks, i: int) -> dict[str, Any]:
+    """`Masks.to_coco` of a row, without making a batch of that one row."""
+    height, width = masks.sizes[i].tolist()
+    runs = masks.counts[masks.offsets[i] : masks.offsets[i + 1]]
+    frame = coco_rle.crop_to_frame(masks.boxes[i], runs, height, width)
+    return {"size": [height, width], "counts": coco_rle.compress(frame).tobytes().decode()}
 
 
 def image_name(sample: Sample) -> str:

@@ -63,6 +63,10 @@ class LazySamples(Sequence[Sample]):
         rank[self._keys.order()] = np.arange(len(rank), dtype=np.int32)
         return LazySamples(self._keys, self._make, self._rows[np.argsort(rank[self._rows])])
 
+    def named(self, key: str) -> Sample:
+        """That of a key of the rows."""
+        return next(iter(self.of([key])))
+
     def of(self, keys: Iterable[str]) -> LazySamples:
         """Those of some keys of the rows, in this order."""
         rows = np.array([self._keys.find(key) for key in keys], np.int32)
@@ -86,9 +90,15 @@ def sorted_by_key(samples: Sequence[Sample]) -> Sequence[Sample]:
     return sorted(samples, key=lambda sample: sample.key)
 
 
+def finder(samples: Sequence[Sample]) -> Callable[[str], Sample]:
+    """Key → sample, for keys that are there."""
+    if isinstance(samples, LazySamples):
+        return samples.named
+    return {sample.key: sample for sample in samples}.__getitem__
+
+
 def picked(samples: Sequence[Sample], keys: Iterable[str]) -> tuple[Sample, ...]:
     """The samples of some keys, all of which are there, in this order."""
     if isinstance(samples, LazySamples):
         return as_samples(samples.of(keys))
-    by_key = {sample.key: sample for sample in samples}
-    return tuple(by_key[key] for key in keys)
+    return tuple(map(finder(samples), keys))

@@ -73,7 +73,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     samples = table.samples()
 
     def labels_of(sample: Sample) -> Labels:
-        at = table.keys.find(sample.key)
+        if (at := table.keys.find(sample.key)) < 0:
+            raise DataError("no such sample", where=path, seen=sample.key)
         first, n = places[at].tolist()
         return _labels(path, table.row(at), (first, n), taxonomy, positions)
 

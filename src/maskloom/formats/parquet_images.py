@@ -5,6 +5,7 @@ An image takes about a hundred bytes, most of them its name and unknown fields.
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,7 @@ class ImageTable:
         if (key := self.keys.doubled()) is not None:
             raise FormatError("an image is listed twice", where=root / IMAGES, seen=key)
         self._firsts = np.cumsum([0, *map(len, self._batches)]).tolist()
+        self._lock = threading.Lock()
         self._blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
 
     def __len__(self) -> int:
@@ -64,14 +66,17 @@ class ImageTable:
         """The columns of one image that are not null."""
         at = bisect_right(self._firsts, index) - 1
         number, offset = divmod(index - self._firsts[at], _BLOCK)
-        block = self._blocks.get((at, number))
-        if block is None:
-            rows = self._batches[at].slice(number * _BLOCK, _BLOCK).to_pylist()
-            block = [{k: v for k, v in row.items() if v is not None} for row in rows]
-            self._blocks[at, number] = block
-            if len(self._blocks) > _BLOCKS:
-                self._blocks.pop(next(iter(self._blocks)))
-        return block[offset]
+        with self._lock:
+            block = self._blocks.get((at, number))
+            if block is None:
+                rows = self._batches[at].slice(number * _BLOCK, _BLOCK).to_pylist()
+                block = self._blocks[at, number] = [
+                    {k: v for k, v in row.items() if v is not None} for row in rows
+                ]
+                if len(self._blocks) > _BLOCKS:
+                    self._blocks.pop(next(iter(self._blocks)))
+        found: Mapping[str, Any] = block[offset]
+        return found
 
     def where(self, index: int) -> str:
         """The row, as messages name it."""

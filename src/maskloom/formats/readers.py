@@ -15,11 +15,12 @@ from typing import Any, TypeVar, cast
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
 from maskloom.errors import MaskloomError
 from maskloom.formats.base import Format
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.lazy_samples import picked
+from maskloom.formats.lazy_samples import finder, picked
 from maskloom.formats.matched import paired
 from maskloom.work import progress
 from maskloom.work.executors import Executor
@@ -99,14 +100,16 @@ class _Reading:
     fmt: str
     scores: bool
     _source: Dataset | None = field(default=None, init=False)
+    _find: Callable[[str], Sample] | None = field(default=None, init=False)
     _back: Dataset | None = field(default=None, init=False)
 
     def __call__(self, shard: tuple[Any, ...]) -> dict[str, Labels] | Difference:
         if self._source is None:
             self._source = self.opening()
         if isinstance(shard[0], str):
-            chosen = picked(self._source.samples, shard)
-            return {s.key: self._source.labels_of(s) for s in chosen}
+            if self._find is None:
+                self._find = finder(self._source.samples)
+            return {key: self._source.labels_of(self._find(key)) for key in shard}
         if self._back is None:
             self._back = read_dataset(self.written, self.fmt)
         ours = picked(self._source.samples, (key for key, _ in shard))
@@ -120,7 +123,7 @@ class _Reading:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.opening, self.written, self.fmt, self.scores = state
-        self._source = self._back = None
+        self._source = self._back = self._find = None
 
 
 def _pieces(items: Sequence[T], size: int) -> list[tuple[T, ...]]:

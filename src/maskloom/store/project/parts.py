@@ -30,7 +30,7 @@ from maskloom.store.project.tables import SCHEMA, Lines, lines_to_table, to_json
 from maskloom.work.memory import free_bytes
 
 GROUP_ROWS = 1024
-# What waits takes five times this, and what is read as much again.
+# What waits as Python objects takes several times this.
 GROUP_BYTES = 16 << 20
 CACHE_BYTES = 64 << 20
 _HOSTILE_BYTES = 64 << 20
