@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    from maskloom.core.dataset import Dataset
+    from maskloom.formats.base import ReadOptions
 
 
 def export(
@@ -17,6 +23,8 @@ def export(
     split: str | None = None,
     map_: tuple[str, ...] = (),
     set_: tuple[str, ...] = (),
+    workers: int = 1,
+    engine: Literal["local", "ray"] = "local",
 ) -> Outcome:
     """Write a layer of a project in a format, exactly or not at all.
 
@@ -32,6 +40,9 @@ def export(
         split: export this split only.
         map_: OLD=NEW renames a category; the same NEW twice merges.
         set_: options, from.KEY=VALUE and to.KEY=VALUE.
+        workers: processes that read the project and compare what was written; 0 is one per core.
+            One process writes, and the bytes are the same.
+        engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
 
     Raises:
         UsageError: it is no project, the layer or revision is unknown, or an option is.
@@ -39,11 +50,12 @@ def export(
         WriteError: dst exists or cannot be written.
     """
     from maskloom.core.options import parse_settings
-    from maskloom.formats.detect import PROJECT, load_format, read_dataset
+    from maskloom.formats.detect import PROJECT, load_format
     from maskloom.formats.project import pinned
-    from maskloom.formats.rename import renamed
+    from maskloom.formats.readers import Readers
     from maskloom.formats.transfer import refuse_nested, transfer
     from maskloom.verbs.convert import outcome_of
+    from maskloom.work.executors import open_executor
 
     target = load_format(to)
     address = pinned(project)
@@ -51,10 +63,19 @@ def export(
         set_, {"from": load_format(PROJECT).ReadOptions, "to": target.WriteOptions}
     )
     refuse_nested(address.root, dst)
-    dataset = renamed(
-        read_dataset(str(address), PROJECT, options=options["from"], split=split), map_
-    )
-    done = transfer(dataset, dst, target, options=options["to"], allow_loss=allow_loss)
+    # The address is pinned: every worker opens what this process does.
+    opening = partial(_opened, str(address), options["from"], split, map_)
+    dataset = opening()
+    with open_executor(engine, workers) as executor:
+        alone = executor.workers == 1 and engine == "local"
+        done = transfer(
+            dataset,
+            dst,
+            target,
+            options=options["to"],
+            allow_loss=allow_loss,
+            readers=None if alone else Readers(opening, executor),
+        )
     outcome = outcome_of(done, PROJECT, target.name, dst)
     pin = {
         "layer": address.layer,
@@ -67,3 +88,13 @@ def export(
         results={**outcome.results, **pin},
         lines=(*outcome.lines, *([f"this is {address}"] if done.written else [])),
     )
+
+
+def _opened(
+    address: str, options: ReadOptions, split: str | None, map_: tuple[str, ...]
+) -> Dataset:
+    """The layer as it is exported, here or in a worker."""
+    from maskloom.formats.detect import PROJECT, read_dataset
+    from maskloom.formats.rename import renamed
+
+    return renamed(read_dataset(address, PROJECT, options=options, split=split), map_)
