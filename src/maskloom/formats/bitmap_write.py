@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels
+from maskloom.core.labels import Labels, RowKind
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, instance_map, instance_rows
+from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import LargeMap, WriteOptions
+from maskloom.formats.flat import as_things, covered_losses, flat_rows, void_rows
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values, with_numbers
-from maskloom.formats.objects_write import joined_parts
 from maskloom.store.files import safe_join
 from maskloom.store.images import write_png
 from maskloom.store.pyramid import write_pyramid
@@ -75,7 +75,11 @@ class BitmapWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
-        return losses_of(HOLDS[self.kind_of(labels)], sample.key, labels, self.taxonomy)
+        kind = self.kind_of(labels)
+        found = losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
+        return found + (
+            hidden_objects(sample.key, labels, self.taxonomy) if kind == "instance" else []
+        )
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
@@ -93,7 +97,7 @@ class BitmapWriter:
         image_labels_only(labels.size, self.target)
         kind = self.kind_of(labels)
         if kind == "instance":
-            return _object_ids(labels, path, most)
+            return _object_ids(labels, self.taxonomy, path, most)
         if kind == "binary":
             inside: NDArray[Any] = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
             return inside
@@ -211,10 +215,18 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
     return own
 
 
-def _object_ids(labels: Labels, path: Path, most: int) -> NDArray[Any]:
-    """The map of object ids: the rows' own where they fit, else 1..n."""
-    rows = joined_parts(instance_rows(labels))
-    own = rows.instance
+def hidden_objects(key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
+    """Objects of which a map of ids shows nothing, as they lie wholly under others."""
+    if labels.rows is None:
+        return []
+    rows = instance_rows(labels)
+    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
+    return [replace(loss, key=key) for loss in covered_losses(rows, as_things(taxonomy))]
+
+
+def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path, most: int) -> NDArray[Any]:
+    """The map of object ids: the rows' own where they fit, else 1..n; what is in front is seen."""
+    rows = flat_rows(labels, as_things(taxonomy))
     if len(rows) > most:
         raise WriteError(
             f"an instance map holds {most} objects",
@@ -222,10 +234,9 @@ def _object_ids(labels: Labels, path: Path, most: int) -> NDArray[Any]:
             seen=len(rows),
             hint="write --to coco or --to objects",
         )
-    if len(rows) and own.min() >= 1 and own.max() <= min(most, np.iinfo(np.int32).max):
-        out = np.zeros(labels.size, np.int32)
-        rows.masks.paint(out, own)
-    else:
-        out = instance_map(rows, labels.size)
+    own = rows.instance
+    fits = len(rows) and own.min() >= 1 and own.max() <= min(most, np.iinfo(np.int32).max)
+    out = np.zeros(labels.size, np.int32)
+    rows.masks.paint(out, own if fits else np.arange(1, len(rows) + 1))
     top = out.max(initial=0)
     return out.astype(np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.uint32)

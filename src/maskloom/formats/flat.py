@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -49,11 +50,16 @@ def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     area = int(rows.masks.areas[void].sum())
     ignored = [Loss("", "ignored", int(void.sum()), area)] if void.any() else []
     rows = rows.take((rows.kind == RowKind.MASK) & ~void)
-    return [*_covered(rows, taxonomy), *_regions(rows, taxonomy), *ignored]
+    return [*covered_losses(rows, taxonomy), *_regions(rows, taxonomy), *ignored]
 
 
-def _covered(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
-    """Objects that lie wholly under others."""
+def covered_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
+    """Objects that lie wholly under others.
+
+    Args:
+        rows: mask rows.
+        taxonomy: says what is stuff, whose regions are one.
+    """
     rows = _united(rows, taxonomy)
     rows = rows.take(rows.masks.areas > 0)
     if len(rows) < 2 or int(rows.masks.areas.sum()) == int(rows.masks.merge().areas[0]):
@@ -78,6 +84,11 @@ def _regions(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     first = min(merged)
     detail = f"{merged[first]} regions of {taxonomy[first].name}, which is stuff, become one"
     return [Loss("", "parts", sum(merged.values()) - len(merged), detail=detail)]
+
+
+def as_things(taxonomy: Taxonomy) -> Taxonomy:
+    """The taxonomy for maps of object ids, in which regions of stuff are told apart, too."""
+    return replace(taxonomy, categories=tuple(replace(c, kind="thing") for c in taxonomy))
 
 
 def void_rows(rows: Rows, taxonomy: Taxonomy) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.formats import bitmap_write
 from maskloom.formats.base import LargeMap
-from maskloom.formats.bitmap_write import BitmapWriter
+from maskloom.formats.bitmap_write import BitmapWriter, hidden_objects
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.store import tiff
 from maskloom.store.files import safe_join
@@ -56,7 +56,11 @@ class GeoTiffWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
-        return losses_of(_HOLDS[self.maps.kind_of(labels)], sample.key, labels, self.taxonomy)
+        kind = self.maps.kind_of(labels)
+        found = losses_of(_HOLDS[kind], sample.key, labels, self.taxonomy)
+        return found + (
+            hidden_objects(sample.key, labels, self.taxonomy) if kind == "instance" else []
+        )
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
