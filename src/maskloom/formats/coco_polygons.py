@@ -9,9 +9,11 @@ Source: W. D. Clinger, How to Read Floating Point Numbers Accurately, PLDI 1990.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from maskloom.core.kernel import Bytes, Ints, Points, kernel, wide
+from maskloom.core.kernel import Bytes, Ints, Points, first_bit, kernel, load_word, wide
 
 _TENS = 10.0 ** np.arange(23)
 """Powers of ten that float64 holds exactly."""
@@ -78,6 +80,10 @@ def _number(text: Bytes, i: int) -> tuple[float, int]:
     negative = text[i] == 45
     if negative:
         i += 1
+    if i + 8 <= text.size:
+        short, end = _short_number(text, i)
+        if end > i and (short > 0 or not negative):
+            return (-short if negative else short), end
     start = i
     value = wide(0)
     decimals = wide(0)
@@ -97,3 +103,40 @@ def _number(text: Bytes, i: int) -> tuple[float, int]:
     number = value / _TENS[decimals]
     # A whole number has no negative zero.
     return (-number if negative and (has_point or value != 0) else number), i
+
+
+@kernel
+def _short_number(text: Bytes, i: int) -> tuple[float, int]:
+    """A number of up to seven digits and point, all looked at once; place i for any other.
+
+    Source: D. Lemire, Number Parsing at a Gigabyte per Second, Software: Practice and Experience
+    51(8), 2021, for the three products that join eight digits.
+    """
+    apart = load_word(text, i) ^ np.uint64(0x3030303030303030)
+    low, high = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
+    # A byte's high bit is set where it is no digit: ten and more after the subtraction.
+    other = (((apart & low) + np.uint64(0x7676767676767676)) | apart) & high
+    whole = end = first_bit(other) >> 3
+    if end in (0, 8):
+        return 0.0, i
+    digits = apart & _first_bytes(end)
+    decimals = wide(0)
+    if text[i + end] == 46:
+        end = first_bit(other & (other - np.uint64(1))) >> 3
+        if end == 8:
+            return 0.0, i
+        decimals = end - whole - 1
+        behind = (apart >> np.uint64(8 * whole + 8)) & _first_bytes(decimals)
+        digits |= behind << np.uint64(8 * whole)
+    digits <<= np.uint64(8 * (8 - whole - decimals))
+    pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
+    mask = np.uint64(0x000000FF000000FF)
+    upper = (pairs & mask) * np.uint64(0x000F424000000064)
+    lower = ((pairs >> np.uint64(16)) & mask) * np.uint64(0x0000271000000001)
+    return wide((upper + lower) >> np.uint64(32)) / _TENS[decimals], i + end
+
+
+@kernel
+def _first_bytes(n: int) -> Any:
+    """A mask of up to seven bytes of a word."""
+    return (np.uint64(1) << np.uint64(8 * n)) - np.uint64(1)
