@@ -85,7 +85,7 @@ def test_samples_without_a_prediction_follow_the_policy(missing, samples, accura
     assert len(report.per_sample) == samples
     assert report.metrics["pixel_accuracy"] == accuracy
     assert any("1 samples without a prediction" in note for note in report.notes)
-    assert any("1 predicted samples are not in the truth" in note for note in report.notes)
+    assert any("1 predicted samples are not among the" in note for note in report.notes)
 
 
 def test_missing_predictions_are_named_up_to_five():

@@ -115,6 +115,15 @@ def test_rows_of_a_stuff_category_are_one_segment_and_parts_of_a_thing_too():
     assert (counted["tp"], counted["fn"]) == (1, 0)
 
 
+def test_joined_segments_of_stuff_are_told_as_panopticapi_would_score_them_apart():
+    truth = rows("111000", {1: (SKY, False)})
+    predicted = rows("112000", {1: (SKY, False), 2: (SKY, False)})
+    found = scored(truth, predicted)
+    assert found.per_class["sky"]["tp"] == 1
+    assert any("1 segment of stuff joined" in note for note in found.notes)
+    assert not any("joined" in note for note in scored(truth, truth).notes)
+
+
 def test_a_crowd_stays_apart_from_the_rest_of_its_class():
     truth = rows("1122", {1: (SKY, False), 2: (SKY, True)})
     found = scored(truth, rows("1100", {1: (SKY, False)}))

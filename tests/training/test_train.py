@@ -53,6 +53,18 @@ def test_a_run_learns_and_leaves_all_its_files(run: Path) -> None:
     assert not list(run.glob(".*partial"))
 
 
+def test_the_time_of_validations_is_told_apart_and_counts_for_the_limit(
+    scenes: Path, tmp_path: Path
+) -> None:
+    done = quick(scenes, tmp_path / "a", set_=(*TINY, "eval_every=4"))
+    assert done.results["validation_seconds"] > 0
+    assert any("validated in" in line for line in done.lines)
+    one_validation = done.results["validation_seconds"] / 3
+    limit = (*TINY, "eval_every=1", f"minutes={one_validation / 60}")
+    late = quick(scenes, tmp_path / "b", steps=600, set_=limit)
+    assert late.results["steps"] < 300
+
+
 def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(scenes: Path, tmp_path: Path) -> None:
     quick(scenes, tmp_path / "a")
     quick(scenes, tmp_path / "b")

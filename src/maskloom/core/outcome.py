@@ -122,3 +122,9 @@ def _undressed(value: int | str) -> int | str:
 
 def _key(key: Any) -> str:
     return key if isinstance(key, str) else str(plain(key))
+
+
+def some_of(names: Sequence[str], n: int = 5) -> str:
+    """Up to n names, and how many more there are."""
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return (", ".join(names[:n]) or "none") + more

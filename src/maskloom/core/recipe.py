@@ -55,7 +55,7 @@ class Recipe:
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = _option("auto", "where to train")
     devices: int = _option(1, "how many devices; more than one trains by DDP")
-    minutes: float = _option(0.0, "stop early after so many minutes of training; 0: never")
+    minutes: float = _option(0.0, "stop after so many minutes of training and validation; 0: never")
 
     def __post_init__(self) -> None:
         checks = {

@@ -26,7 +26,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.coco_write import kept_ids
+from maskloom.formats.coco_ids import kept_ids
 from maskloom.formats.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.json_files import json_text

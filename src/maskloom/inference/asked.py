@@ -10,6 +10,7 @@ from typing import Any
 
 from maskloom import registry
 from maskloom.core.options import parse_settings
+from maskloom.core.outcome import some_of
 from maskloom.core.run import Run
 from maskloom.core.segmenter import Segmenter
 from maskloom.core.taxonomy import Taxonomy
@@ -51,12 +52,14 @@ class ModelOptions(Decoding):
     def __post_init__(self) -> None:
         # by name: super() without arguments does not know a class that slots have remade
         Decoding.__post_init__(self)
-        if not LEAST_GIB <= self.memory <= 1 << 20 or self.tile < 0 or not 0 <= self.margin <= 4096:
-            raise UsageError(
-                "options out of range",
-                seen=f"tile {self.tile}, memory {self.memory}, margin {self.margin}",
-                hint=f"tile at least 0, memory at least {LEAST_GIB} GiB, margin 0 to 4096 px",
-            )
+        for name, fits, hint in (
+            ("memory", LEAST_GIB <= self.memory <= 1 << 20, f"give at least {LEAST_GIB} GiB"),
+            ("tile", self.tile >= 0, "give a side in px, or 0 for one that fits"),
+            ("margin", 0 <= self.margin <= 4096, "give 0 to 4096 px"),
+        ):
+            if not fits:
+                seen = getattr(self, name)
+                raise UsageError(f"option {name} is out of range", seen=seen, hint=hint)
         if self.white is not None and not 0 < self.white < math.inf:
             raise UsageError(
                 "option white is out of range",
@@ -183,7 +186,7 @@ def refuse_other_taxonomy(
         raise CheckpointError(
             "the model was trained on other categories than the data has",
             where=request.model,
-            seen=", ".join(unknown[:8]),
+            seen=some_of(unknown, 8),
             hint=f"map them with --map OLD=NEW to the model's: {known}; or predict the image "
             "folder itself",
         )

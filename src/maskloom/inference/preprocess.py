@@ -41,6 +41,7 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
         raise ImageError(
             "the image has other channels than the model was trained on",
             seen=f"{image.shape[2]}, model {wanted} ({', '.join(pre.channels)})",
+            hint="choose or convert the bands of the image, or train on images like it",
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")

@@ -15,10 +15,11 @@ import numpy as np
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import BACKGROUND, Labels, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.outcome import some_of
 from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.translation import Translation, some_of
+from maskloom.metrics.translation import Translation
 
 Missing = Literal["error", "empty", "skip"]
 
@@ -81,7 +82,10 @@ def pair_samples(
         notes.append(f"{len(absent)} samples without a prediction are {fate}: {some_of(absent)}")
     extra = len(predicted) - len(names) + len(absent)
     if extra:
-        notes.append(f"{extra} predicted samples are not in the truth and are left out")
+        notes.append(
+            f"{extra} predicted samples are not among the {len(names)} that are scored and are "
+            "left out"
+        )
     return pairs, tuple(notes)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
+from maskloom.core.outcome import counted
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.contingency import shared_pixels
@@ -26,7 +27,12 @@ from maskloom.metrics.segment_matching import (
     last_crowds,
     match_segments,
 )
-from maskloom.metrics.segments import VOID_SEGMENT, exclusive_columns, segment_rows
+from maskloom.metrics.segments import (
+    VOID_SEGMENT,
+    exclusive_columns,
+    joined_stuff,
+    segment_rows,
+)
 
 _QUALITIES = ("pq", "sq", "rq")
 PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
@@ -59,7 +65,7 @@ class PanopticMetrics:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self.counts = SegmentCounts.zero(len(taxonomy))
-        self.truth_drawn = self.predicted_drawn = self.crowded = 0
+        self.truth_drawn = self.predicted_drawn = self.crowded = self.joined = 0
 
     def update(
         self,
@@ -102,6 +108,7 @@ class PanopticMetrics:
         self.counts.add(counts)
         crowds = t.crowd & (t.category != VOID_SEGMENT)
         self.crowded += int(crowds.sum() > len(last_crowds(t)))
+        self.joined += sum(joined_stuff(rows, self.taxonomy) for rows in (truth, predicted))
         self.truth_drawn += drawn_only(truth, self.taxonomy)
         self.predicted_drawn += drawn_only(predicted, self.taxonomy)
         means = counts.means(self.taxonomy.scored)
@@ -114,6 +121,7 @@ class PanopticMetrics:
         self.truth_drawn += other.truth_drawn
         self.predicted_drawn += other.predicted_drawn
         self.crowded += other.crowded
+        self.joined += other.joined
 
     def result(self) -> PanopticScores:
         """PQ over everything matched so far.
@@ -157,6 +165,11 @@ class PanopticMetrics:
             notes.append(
                 f"{self.crowded} images hold several crowd regions of one class: only the last of "
                 "them excuses extra segments, as panopticapi has it"
+            )
+        if self.joined:
+            notes.append(
+                f"{counted(self.joined, 'segment')} of stuff joined with others of the same class "
+                "and image: stuff is one segment each; panopticapi would score them apart"
             )
         return tuple(notes)
 

@@ -36,7 +36,7 @@ from maskloom.work.shards import Share
 
 _NUMBERS = {
     "instances": ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn"),
-    "panoptic": ("truth_drawn", "predicted_drawn", "crowded"),
+    "panoptic": ("truth_drawn", "predicted_drawn", "crowded", "joined"),
 }
 _COLUMNS = tuple(field.name for field in fields(PredictionColumns))
 

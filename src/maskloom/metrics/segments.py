@@ -57,6 +57,14 @@ def segment_rows(
     return rows if len(first) == len(rows) else _united(rows, first, group.reshape(-1))
 
 
+def joined_stuff(rows: Rows, taxonomy: Taxonomy) -> int:
+    """How many segments of stuff are no segments of their own, because the image has others."""
+    stuff = [i for i in taxonomy.scored if taxonomy[i].kind == "stuff"]
+    own = (rows.kind == RowKind.MASK) & ~rows.crowd & np.isin(rows.category, stuff)
+    ids = np.stack([rows.category[own].astype(np.int64), rows.instance[own]])
+    return int(np.unique(ids, axis=1).shape[1]) - len(np.unique(ids[0]))
+
+
 def map_segments(class_map: NDArray[Any], taxonomy: Taxonomy, *, side: str, where: str) -> Rows:
     """One row per stuff category of a class map, and one of its void pixels.
 

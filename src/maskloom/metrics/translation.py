@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, Rows, codes, map_dtype
+from maskloom.core.outcome import some_of
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, recode
 from maskloom.errors import DataError, TaxonomyError, UsageError
@@ -111,16 +112,12 @@ class Translation:
     def _check(self, used: Sequence[int] | NDArray[Any], where: str) -> None:
         for i in used:
             if self.positions[i] is None and not self.source[i].void:
+                digits = self.source[i].name.isdigit()
                 raise TaxonomyError(
                     f"the {self.side} uses a category that the truth does not have",
                     where=where,
                     seen=self.source[i].name,
-                    hint=f"say what it is with --map '{self.source[i].name}=NAME'; the truth has "
-                    f"{some_of([c.name for c in self.target], 12)}",
+                    hint=f"say what it is with --map '{self.source[i].name}=NAME'"
+                    f"{', or name the ids of both sides with --taxonomy' if digits else ''}; the "
+                    f"truth has {some_of([c.name for c in self.target], 12)}",
                 )
-
-
-def some_of(names: Sequence[str], n: int = 5) -> str:
-    """Up to n names, and how many more there are."""
-    more = f" and {len(names) - n} more" if len(names) > n else ""
-    return (", ".join(names[:n]) or "none") + more

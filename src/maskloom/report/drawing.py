@@ -26,6 +26,8 @@ VOID_COLOR: Color = (200, 200, 200)
 """The light stripes of void: classes may be grey, but none is striped."""
 _VOID_DARK: Color = (90, 90, 90)
 _STRIPE = 3
+FILL = 0.3
+"""Opacity of the tint inside outlines."""
 BACKGROUND_COLOR: Color = (24, 26, 30)
 ERRORS: tuple[tuple[str, Color], ...] = (
     ("missed", MISSED),
@@ -79,7 +81,7 @@ def dimmed(base: RGB | None, size: tuple[int, int]) -> RGB:
 
 
 def outlined(
-    picture: RGB, rows: Rows, colors: list[Color], scale: float, *, fill: float = 0.3
+    picture: RGB, rows: Rows, colors: list[Color], scale: float, *, fill: float = FILL
 ) -> RGB:
     """A copy with each row's outline in its colour, tinted inside.
 

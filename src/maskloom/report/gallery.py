@@ -20,6 +20,7 @@ from maskloom.report.drawing import (
     BACKGROUND_COLOR,
     ERRORS,
     EXTRA,
+    FILL,
     MATCHED,
     MISSED,
     VOID_COLOR,
@@ -218,10 +219,11 @@ def matched_panel(
     lost, counted = (true_state == 0) | (true_state == 2), state != UNCOUNTED
     pen = {0: MISSED, 1: MATCHED, 2: WRONG}
     errors = dimmed(None if image is None else base, size)
+    # What was missed lies on top: hundreds of unsure predictions would hide it.
+    found = [{**pen, 0: EXTRA}[s] for s in state[counted].tolist()]
+    many = int((state[counted] == 0).sum()) > len(truth)
+    errors = outlined(errors, predicted.take(counted), found, scale, fill=0.0 if many else FILL)
     errors = outlined(errors, truth.take(lost), [pen[s] for s in true_state[lost].tolist()], scale)
-    pen[0] = EXTRA
-    drawn = predicted.take(counted)
-    errors = outlined(errors, drawn, [pen[s] for s in state[counted].tolist()], scale)
     pictures.append(("Errors", errors))
     present = ((true_state == 0).any(), (state == 0).any(), (state == 2).any(), (state == 1).any())
     shown = tuple(entry for entry, is_there in zip(ERRORS, present, strict=True) if is_there)

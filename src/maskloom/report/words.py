@@ -48,7 +48,7 @@ MEANINGS: dict[str, Meaning] = {
     "mean_accuracy": Meaning(
         "Mean accuracy", "Share of a class's pixels that were found, averaged over the classes."
     ),
-    "accuracy": Meaning("Accuracy", "Share of the class's pixels that were found."),
+    "accuracy": Meaning("Recall", "Share of the class's pixels that were found (its accuracy)."),
     "dice": Meaning(
         "Dice",
         "Twice the shared area over the sum of both areas, "
@@ -86,7 +86,10 @@ MEANINGS: dict[str, Meaning] = {
     "ar100": Meaning("Recall with 100", "Share of objects found with a hundred guesses per image."),
     "boundary_ap": Meaning("Boundary AP", "AP with overlaps measured along the outlines."),
     "pq": Meaning("Panoptic quality", "Found segments times how well they fit."),
-    "sq": Meaning("Segment fit", "Mean IoU of the segments that were matched."),
+    "sq": Meaning(
+        "Segment fit",
+        "Mean IoU of the segments that were matched; a class without a match counts as 0.",
+    ),
     "rq": Meaning("Segments found", "F1 score of finding segments, whatever their fit."),
     "pq_things": Meaning("PQ, things", "Panoptic quality of countable classes."),
     "sq_things": Meaning("Segment fit, things", "Segment fit of countable classes."),

@@ -25,6 +25,7 @@ _HINTS = {
     errno.EDQUOT: "free disk space within your quota or choose another target",
     errno.EACCES: "choose a target that you may write to",
     errno.EPERM: "choose a target that you may write to",
+    errno.EFBIG: "a limit on the size of files is reached (ulimit -f, or the file system's own)",
     errno.EROFS: "the disk is read-only, choose another target",
     errno.ENOTDIR: "a parent of the target is a file, choose another target",
     errno.EEXIST: "a parent of the target is a file, choose another target",

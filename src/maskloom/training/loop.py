@@ -109,8 +109,9 @@ class Loop:
                 stop = self._should_stop()
                 if state.step % plan.eval_every == 0 or state.step == plan.steps or stop:
                     self._validate(sinks)
-                    stop = stop or self._should_stop()
                     clock = time.monotonic()
+                    state.validating += clock - now
+                    stop = stop or self._should_stop()
                 self._maybe_save(sinks, final=stop or state.step == plan.steps)
                 bar.advance(1, self._note())
                 if stop:
@@ -171,7 +172,7 @@ class Loop:
     def _should_stop(self) -> bool:
         recipe, state = self.plan.recipe, self.state
         tired = recipe.patience > 0 and state.since_best >= recipe.patience
-        late = recipe.minutes > 0 and state.seconds >= 60 * recipe.minutes
+        late = 0 < 60 * recipe.minutes <= state.seconds + state.validating
         return bool(self.fabric.broadcast(tired or late))
 
     def _maybe_save(self, sinks: Sinks, *, final: bool) -> None:

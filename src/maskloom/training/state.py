@@ -31,7 +31,8 @@ class State:
         best: highest validation score so far, and the step it is of; `best_tie` is the score that
             tells equal ones apart.
         since_best: validations without a better score.
-        seconds: spent training, over all sittings.
+        seconds: spent on steps, over all sittings.
+        validating: seconds spent on validations.
         finished: whether the last step, the time limit or early stopping was reached.
         recent: running means of the losses, for the log.
         curves: column name → one value per logged point; NaN where not measured.
@@ -45,6 +46,7 @@ class State:
     since_best: int = 0
     best_tie: float = -1.0
     seconds: float = 0.0
+    validating: float = 0.0
     finished: bool = False
     recent: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)

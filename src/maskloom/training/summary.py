@@ -55,8 +55,8 @@ def summarise(plan: Plan, run: Run, state: State, beginning: Beginning) -> Repor
         "Validation": counted(len(plan.validation), "image"),
         "Steps": f"{state.step} of {plan.steps}, batches of {plan.recipe.batch}",
         "Crops": f"{height} × {width} px",
-        "Time": f"{state.seconds / 60:.1f} min without start and last scoring, "
-        f"{run.scores['precision']}",
+        "Time": f"{state.seconds / 60:.1f} min of steps, {state.validating / 60:.1f} min of "
+        f"validation, {run.scores['precision']}",
         "Kept weights": f"of step {state.best_step}",
     }
     if beginning.data:

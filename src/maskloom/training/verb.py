@@ -202,6 +202,7 @@ def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginnin
         "validation": dict(run.scores["validation"]),
         "steps": steps,
         "seconds": round(seconds, 1),
+        "validation_seconds": round(state.validating, 1),
         "images_per_second": None if speed is None else round(speed, 2),
         "precision": run.scores["precision"],
         "weights_sha256": run.weights_sha256,
@@ -224,8 +225,8 @@ def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginnin
         tables=tables,
         lines=(
             *([said] if said else []),
-            f"trained {counted(steps, 'step')} in {seconds / 60:.1f} min, without "
-            f"start and last scoring{speed_text}, {run.scores['precision']}",
+            f"trained {counted(steps, 'step')} in {seconds / 60:.1f} min{speed_text}, "
+            f"{run.scores['precision']}; validated in {state.validating / 60:.1f} min",
             f"run     {run.path}",
             f"report  {run.path / 'report.html'}",
         ),
