@@ -59,7 +59,7 @@ HOLDS = Holds(
     confidence=True,
 )
 VERSION = 1
-# Groups end at 16 MiB of runs and vertices (`parts.py`), or at this many rows.
+# Groups end at 8 MiB of runs and vertices (`parts.py`), or at this many rows.
 GROUP_ROWS, MOST_GROUP_ROWS = 1 << 16, 1 << 20
 
 

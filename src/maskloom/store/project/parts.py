@@ -31,8 +31,8 @@ from maskloom.work.memory import free_bytes
 
 GROUP_ROWS = 1024
 # What waits as Python objects takes several times this.
-GROUP_BYTES = 16 << 20
-CACHE_BYTES = 64 << 20
+GROUP_BYTES = 8 << 20
+CACHE_BYTES = 32 << 20
 _HOSTILE_BYTES = 64 << 20
 _META = b"maskloom"
 _CODED = ("sample", "category", "author", "rule")
