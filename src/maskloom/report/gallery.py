@@ -216,13 +216,15 @@ def matched_panel(
     for label, rows in (("Truth", truth), ("Prediction", predicted)):
         pictures.append((label, outlined(base, rows, _row_colors(rows, taxonomy), scale)))
     true_state, state = states
-    lost, counted = (true_state == 0) | (true_state == 2), state != UNCOUNTED
+    lost = (true_state == 0) | (true_state == 2)
+    # Extras lie below: hundreds of unsure predictions would hide what was found and missed.
+    drawn = np.argsort(state, kind="stable")
+    drawn = drawn[state[drawn] != UNCOUNTED]
     pen = {0: MISSED, 1: MATCHED, 2: WRONG}
+    found = [{**pen, 0: EXTRA}[s] for s in state[drawn].tolist()]
+    fill = 0.0 if int((state == 0).sum()) > len(truth) else FILL
     errors = dimmed(None if image is None else base, size)
-    # What was missed lies on top: hundreds of unsure predictions would hide it.
-    found = [{**pen, 0: EXTRA}[s] for s in state[counted].tolist()]
-    many = int((state[counted] == 0).sum()) > len(truth)
-    errors = outlined(errors, predicted.take(counted), found, scale, fill=0.0 if many else FILL)
+    errors = outlined(errors, predicted.take(drawn), found, scale, fill=fill)
     errors = outlined(errors, truth.take(lost), [pen[s] for s in true_state[lost].tolist()], scale)
     pictures.append(("Errors", errors))
     present = ((true_state == 0).any(), (state == 0).any(), (state == 2).any(), (state == 1).any())
