@@ -18,8 +18,6 @@ from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_file import CocoFile
 from maskloom.formats.maps import check_size, size_of
 
-_COLUMNS = frozenset({"image_id", "category_id", "segmentation", "iscrowd", "score"})
-_INTERPRETED = _COLUMNS | {"attributes"}
 # An enumeration is slow to name a hundred thousand times.
 _MASK, _BOX = int(RowKind.MASK), int(RowKind.BOX)
 
@@ -45,33 +43,40 @@ def labels_of_image(
     own = file.annotations.get(image_id)
     if own is None:
         return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))
-    geometry = _geometry(own)
+    # The entries were parsed for this call: what becomes a column is taken out of them, and what
+    # is left is the source.
     entries = own.entries
+    segmentations = [entry.pop("segmentation", None) for entry in entries]
+    geometry = _geometry(own, segmentations)
+    category = [positions[entry.pop("category_id")] for entry in entries]
+    for entry in entries:
+        del entry["image_id"]
     rows = Rows.make(
-        _masks(own, geometry, size, f"{file.path}: image {image_id}"),
-        np.array([positions[a["category_id"]] for a in entries], np.int32),
+        _masks(own, segmentations, geometry, size, f"{file.path}: image {image_id}"),
+        np.array(category, np.int32),
         kind=[
-            _MASK if drawn or a.get("segmentation") else _BOX
-            for a, drawn in zip(entries, geometry, strict=True)
+            _BOX if drawn is None and not listed else _MASK
+            for drawn, listed in zip(geometry, segmentations, strict=True)
         ],
-        score=[math.nan if a.get("score") is None else a["score"] for a in entries],
-        crowd=[bool(a.get("iscrowd", 0)) for a in entries],
-        attributes=_optional([_attributes(a) for a in entries]),
+        score=[_score(entry.pop("score", None)) for entry in entries],
+        crowd=[bool(entry.pop("iscrowd", 0)) for entry in entries],
+        attributes=_optional([_attributes(entry) for entry in entries]),
         geometry=_optional(geometry),
-        source=_optional([_source(a) for a in entries]),
+        source=_optional(entries),
     )
     return Labels(size, rows=rows)
 
 
-def _attributes(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    found = entry.get("attributes")
-    return found if isinstance(found, dict) else None
+def _score(found: float | None) -> float:
+    return math.nan if found is None else found
 
 
-def _source(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the file says besides the columns; attributes of another kind are kept as they are."""
-    drop = _COLUMNS if _attributes(entry) is None else _INTERPRETED
-    return {key: value for key, value in entry.items() if key not in drop}
+def _attributes(entry: dict[str, Any]) -> Mapping[str, Any] | None:
+    """Attributes taken out of an entry; those of another kind stay in it as they are."""
+    if not isinstance(entry.get("attributes"), dict):
+        return None
+    taken: Mapping[str, Any] = entry.pop("attributes")
+    return taken
 
 
 def _optional(values: Sequence[Any]) -> tuple[Any, ...]:
@@ -79,40 +84,40 @@ def _optional(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([value or None for value in values]) if any(values) else ()
 
 
-def _geometry(own: ImageAnnotations) -> list[Geometry | None]:
+def _geometry(own: ImageAnnotations, segmentations: Sequence[Any]) -> list[Geometry | None]:
     """What was drawn, of each annotation."""
     found: list[Geometry | None] = []
     rings = [own.points[a:b] for a, b in pairwise(own.rings.tolist())]
-    for entry, (first, last) in zip(own.entries, pairwise(own.objects.tolist()), strict=True):
+    spans = pairwise(own.objects.tolist())
+    for listed, (first, last) in zip(segmentations, spans, strict=True):
         if first < last:
             found.append(Geometry(tuple(rings[first:last]), "coco"))
-            continue
-        listed = entry.get("segmentation")
-        if not isinstance(listed, list) or not listed:
+        elif isinstance(listed, list) and listed:
+            parts = tuple(np.array(ring, np.float64).reshape(-1, 2) for ring in listed)
+            found.append(Geometry(parts, "coco"))
+        else:
             found.append(None)
-            continue
-        parts = tuple(np.array(ring, np.float64).reshape(-1, 2) for ring in listed)
-        found.append(Geometry(parts, "coco"))
     return found
 
 
 def _masks(
     own: ImageAnnotations,
+    segmentations: Sequence[Any],
     geometry: Sequence[Geometry | None],
     size: tuple[int, int],
     where: str,
 ) -> Masks:
     """One mask per annotation, in order; a box without a mask is empty."""
-    coded = [i for i, a in enumerate(own.entries) if isinstance(a.get("segmentation"), dict)]
+    coded = [i for i, one in enumerate(segmentations) if isinstance(one, dict)]
     try:
-        if not any(isinstance(a.get("segmentation"), list) for a in own.entries):
+        if len(coded) == sum(map(bool, segmentations)):
             drawn = _drawn(own, size)
         else:
             polygons = [() if shape is None else shape.parts for shape in geometry]
             drawn = Masks.from_polygons(polygons, size, rule="coco")
         if not coded:
             return drawn
-        runs = Masks.from_coco([own.entries[i]["segmentation"] for i in coded])
+        runs = Masks.from_coco([segmentations[i] for i in coded])
     except MaskError as error:
         raise FormatError(error.what, where=where, seen=error.seen) from error
     order = np.arange(len(drawn))
