@@ -43,13 +43,16 @@ class Readers:
     opening: Opening
     executor: Executor
 
-    def labels(self, keys: Sequence[str], written: Path, fmt: Format) -> Iterator[Labels]:
+    def labels(
+        self, keys: Sequence[str], written: Path, fmt: Format, *, doing: str = "converting"
+    ) -> Iterator[Labels]:
         """The labels of the samples, in the order of the keys.
 
         Args:
             keys: of samples of the source.
             written: the target, which the same workers will compare.
             fmt: its format.
+            doing: what people are told.
 
         Raises:
             DataError: labels are damaged.
@@ -57,7 +60,7 @@ class Readers:
         """
         work = _Reading(self.opening, written, fmt.name, scores=fmt.holds.score)
         window = _SHARD * _AHEAD * self.executor.workers
-        with progress.bar("converting", len(keys), "images") as bar:
+        with progress.bar(doing, len(keys), "images") as bar:
             # A window at a time: reading must not run away from writing.
             for first in range(0, len(keys), window):
                 shards = _pieces(keys[first : first + window], _SHARD)

@@ -83,11 +83,9 @@ def export(
         "content_hash": dataset.content_hash() if done.written else None,
         "taxonomy_hash": dataset.taxonomy.hash,
     }
-    return replace(
-        outcome,
-        results={**outcome.results, **pin},
-        lines=(*outcome.lines, *([f"this is {address}"] if done.written else [])),
-    )
+    said = (f"this is {address}",) if done.written else ()
+    results = {**outcome.results, **pin}
+    return replace(outcome, results=results, lines=(*outcome.lines, *said))
 
 
 def _opened(

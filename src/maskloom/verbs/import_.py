@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import TypeAlias
 
     from maskloom.core.dataset import Dataset
     from maskloom.core.sample import Sample
+    from maskloom.formats.base import ReadOptions
     from maskloom.store.project.imports import Added
 
     Bare: TypeAlias = tuple[tuple[Sample, ...], tuple[str, ...]]
@@ -34,6 +36,8 @@ def import_(
     map_: tuple[str, ...] = (),
     skip_bad: bool = False,
     set_: tuple[str, ...] = (),
+    workers: int = 1,
+    engine: Literal["local", "ray"] = "local",
 ) -> Outcome:
     """Take a data set, or a folder of images, into a project: all of it or nothing.
 
@@ -55,6 +59,9 @@ def import_(
         map_: OLD=NEW renames a category; the same NEW twice merges.
         skip_bad: leave invalid annotations out and count them.
         set_: options of the format, from.KEY=VALUE.
+        workers: processes that read the source; 0 is one per core. One process takes the labels
+            in, and the project is the same.
+        engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
 
     Raises:
         UsageError: an option or name is unknown, the layer has labels of these samples already,
@@ -63,12 +70,16 @@ def import_(
         DataError: the source is invalid.
         WriteError: the project cannot be written.
     """
+    from maskloom.formats.ahead import read_ahead
+    from maskloom.formats.detect import load_format
+    from maskloom.formats.readers import Readers
     from maskloom.formats.transfer import refuse_nested
     from maskloom.store.project.imports import MACHINE, add_samples, made_if_absent
+    from maskloom.work.executors import open_executor
 
     _refuse_itself(src, project)
     refuse_nested(src, project)
-    found, name = _found(
+    found, name, opening = _found(
         src, from_, split=split, images=images, map_=map_, skip_bad=skip_bad, set_=set_
     )
     if isinstance(found, tuple):
@@ -76,13 +87,15 @@ def import_(
             {"--split": split, "--images": images, "--map": map_, "--set": set_,
              "--layer": layer != "main", "--replace": replace}
         )  # fmt: skip
-    with made_if_absent(project) as opened:
+    with open_executor(engine, workers) as executor, made_if_absent(project) as opened:
         if isinstance(found, tuple):
             samples, warnings = found
             added = add_samples(opened, samples, copy=copy)
             return _outcome(added, name, project, None, warnings)
         machine = layer.startswith(MACHINE)
         warnings = _unusual(layer, {one.name for one in opened.layers()})
+        if opening is not None and (executor.workers > 1 or engine != "local"):
+            found = read_ahead(found, Readers(opening, executor), load_format(name))
         added = opened.add(found, layer, copy=copy, replace=replace, immutable=machine)
     return _outcome(added, name, project, layer, warnings)
 
@@ -133,26 +146,42 @@ def _found(
     map_: tuple[str, ...],
     skip_bad: bool,
     set_: tuple[str, ...],
-) -> tuple[Dataset | Bare, str]:
-    """The data set, or images alone with warnings; and the name of the format."""
+) -> tuple[Dataset | Bare, str, Callable[[], Dataset] | None]:
+    """The data set, or images alone with warnings; the name of the format; what opens it again."""
     from maskloom.core.options import parse_settings
     from maskloom.formats import bare
-    from maskloom.formats.confidence import with_confidence
-    from maskloom.formats.detect import find_format, load_format, read_dataset
-    from maskloom.formats.rename import renamed
+    from maskloom.formats.detect import find_format, load_format
 
     fmt = None
     if from_ != bare.NAME:
         fmt = find_format(src) if from_ is None else load_format(from_)
     if fmt is None:
-        return bare.bare_images(src), bare.NAME
+        return bare.bare_images(src), bare.NAME, None
     options = parse_settings(set_, {"from": fmt.ReadOptions})["from"]
-    dataset = read_dataset(
-        src, fmt.name, options=options, images=images, split=split, skip_bad=skip_bad
-    )
+    opening = partial(_opened, src, fmt.name, options, images, split, map_, skip_bad=skip_bad)
+    dataset = opening()
     if from_ is None and fmt.name == "bitmap":
         bare.refuse_ambiguous(src, dataset)
-    return renamed(with_confidence(dataset, src), map_), fmt.name
+    return dataset, fmt.name, opening
+
+
+def _opened(
+    src: Path,
+    fmt: str,
+    options: ReadOptions,
+    images: Path | None,
+    split: str | None,
+    map_: tuple[str, ...],
+    *,
+    skip_bad: bool,
+) -> Dataset:
+    """The source as it is taken in, here or in a worker."""
+    from maskloom.formats.confidence import with_confidence
+    from maskloom.formats.detect import read_dataset
+    from maskloom.formats.rename import renamed
+
+    dataset = read_dataset(src, fmt, options=options, images=images, split=split, skip_bad=skip_bad)
+    return renamed(with_confidence(dataset, src), map_)
 
 
 def _outcome(
