@@ -39,11 +39,13 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     leads out.
     """
     listed = list(names)
+    outside = [name for name in listed if not stays_below(name)]
+    if not outside:
+        return {}
     keys = Counter(sample_key(_last(name)) for name in listed)
     return {
         name: _last(name) if keys[sample_key(_last(name))] == 1 else _trimmed(name)
-        for name in listed
-        if not stays_below(name)
+        for name in outside
     }
 
 
