@@ -110,10 +110,8 @@ def _compare_labels(
         return Difference(n, n, 0)
     one, two = stacked(one), stacked(two)
     if one.rows is None:
-        pixels = class_map(one, taxonomies[0])
-        labelled = int(np.count_nonzero(pixels != codes(pixels.dtype)[0]))
         changed = _changed_classes(one, two, taxonomies, targets)
-        return Difference(0, 0, changed, labelled_pixels=labelled)
+        return Difference(0, 0, changed, labelled_pixels=_labelled_pixels(one, taxonomies[0]))
     rows = joined_parts(one.rows)
     others = joined_parts(instance_rows(two))
     hidden = _void_rows(rows, taxonomies[0])
@@ -148,6 +146,11 @@ def _compare_labels(
     if two.rows is not None and (hidden.any() or not one.coverage.full or not two.coverage.full):
         changed += _changed_void(one, two, taxonomies)
     return Difference(len(rows), len(rows) - len(left) - rescored, changed, rescored)
+
+
+def _labelled_pixels(labels: Labels, taxonomy: Taxonomy) -> int:
+    pixels = class_map(labels, taxonomy)
+    return int(np.count_nonzero(pixels != codes(pixels.dtype)[0]))
 
 
 def _equal_objects(
