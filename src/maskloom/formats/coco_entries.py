@@ -81,4 +81,5 @@ class CocoEntries:
         ends = np.array(self._ends, np.int64)
         counts = ends[rows + 1] - ends[rows]
         shifts = ends[rows] - (np.cumsum(counts) - counts)
-        return np.arange(int(counts.sum())) + np.repeat(shifts, counts)
+        entries: Rows = np.arange(int(counts.sum())) + np.repeat(shifts, counts)
+        return entries
