@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from maskloom.core.labels import Labels
+from maskloom.core.lazy_samples import doubled_key, keys_of, picked
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -39,7 +40,7 @@ class Dataset:
     """
 
     taxonomy: Taxonomy
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     labels_of: Callable[[Sample], Labels]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = ""
@@ -47,16 +48,13 @@ class Dataset:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
-        for sample in self.samples:
-            if sample.key in seen:
-                raise DataError(
-                    "two images differ only in their suffix or are listed twice",
-                    where=self.name,
-                    seen=sample.key,
-                    hint="give each image its own name",
-                )
-            seen.add(sample.key)
+        if (key := doubled_key(self.samples)) is not None:
+            raise DataError(
+                "two images differ only in their suffix or are listed twice",
+                where=self.name,
+                seen=key,
+                hint="give each image its own name",
+            )
         for name in self.splits:
             # Splits become names of files and folders when the data set is written.
             if not name or name.startswith(".") or ".." in name or set(name) & set("/\\\0"):
@@ -80,12 +78,11 @@ class Dataset:
         Raises:
             DataError: a key is not in the data set.
         """
-        by_key = {sample.key: sample for sample in self.samples}
-        wanted = list(keys)
+        wanted, known = list(keys), set(keys_of(self.samples))
         for key in wanted:
-            if key not in by_key:
+            if key not in known:
                 raise DataError("no such sample", where=self.name, seen=key)
-        return replace(self, samples=tuple(by_key[key] for key in wanted))
+        return replace(self, samples=picked(self.samples, wanted))
 
     def within(self, keys: Iterable[str]) -> Dataset:
         """The samples of these keys in the data set's own order, with its splits cut to them."""
@@ -95,7 +92,7 @@ class Dataset:
         }
         return replace(
             self,
-            samples=tuple(sample for sample in self.samples if sample.key in wanted),
+            samples=picked(self.samples, (key for key in keys_of(self.samples) if key in wanted)),
             splits={name: named for name, named in splits.items() if named},
         )
 

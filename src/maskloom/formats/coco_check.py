@@ -48,8 +48,8 @@ def is_number(value: object) -> bool:
     return good and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]
 
 
-def listed(data: Mapping[str, Any], name: str, path: Path) -> list[dict[str, Any]]:
-    """A list of objects at the top of the file."""
+def listed(data: Mapping[str, Any], name: str, path: Path, first: int = 0) -> list[dict[str, Any]]:
+    """A list of objects at the top of the file, or a piece of it that begins at `first`."""
     items = data.get(name)
     if not isinstance(items, list):
         raise FormatError(
@@ -58,20 +58,27 @@ def listed(data: Mapping[str, Any], name: str, path: Path) -> list[dict[str, Any
             seen=f"keys {', '.join(list(data)[:10])}",
             hint="this is not a COCO instances file",
         )
-    for i, item in enumerate(items):
+    for i, item in enumerate(items, first):
         if not isinstance(item, dict):
             raise FormatError("not an object", where=f"{path}: {name}[{i}]", seen=item)
     return items
 
 
-def check_images(images: Sequence[Mapping[str, Any]], path: Path) -> dict[int, Mapping[str, Any]]:
-    """Images by id.
+def check_images(
+    images: Sequence[Mapping[str, Any]], path: Path, *, found: dict[int, int] | None = None
+) -> dict[int, int]:
+    """Id → position of images.
+
+    Args:
+        images: entries of the file, in order.
+        path: the file.
+        found: those of the entries before these; it is added to.
 
     Raises:
         FormatError: an id, name or size is missing, wrong or listed twice.
     """
-    found: dict[int, Mapping[str, Any]] = {}
-    for i, image in enumerate(images):
+    found = {} if found is None else found
+    for i, image in enumerate(images, len(found)):
         place = f"{path}: images[{i}]"
         if not is_id(image.get("id")):
             raise FormatError("an image id is a whole number", where=place, seen=image.get("id"))
@@ -84,7 +91,7 @@ def check_images(images: Sequence[Mapping[str, Any]], path: Path) -> dict[int, M
             value = image.get(side)
             if not is_id(value) or not 0 < value <= MAX_SIDE:  # type: ignore[operator]
                 raise FormatError(f"{side} is a positive whole number", where=place, seen=value)
-        found[image["id"]] = image
+        found[image["id"]] = i
     return found
 
 

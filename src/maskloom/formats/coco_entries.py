@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.key_column import KeyColumn
 from maskloom.formats.coco_ids import IdColumn
-from maskloom.formats.key_column import KeyColumn
 from maskloom.formats.spool import Spool
 
 Rows = NDArray[np.int64]

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from maskloom.errors import FormatError
 from maskloom.formats.coco_annotations import ImageAnnotations
-from maskloom.formats.coco_check import check_categories, check_images, listed
+from maskloom.formats.coco_check import check_categories, listed
+from maskloom.formats.coco_image_entries import ImageEntries
 from maskloom.formats.coco_index import index_annotations
 from maskloom.formats.json_outline import Entries, Outline, outline, parse
 
@@ -105,10 +106,7 @@ def read_file(
     images: Mapping[int, Mapping[str, Any]]
     categories: Mapping[int, Mapping[str, Any]]
     if entries is None:
-        listed_images = _parsed(found, "images")
-        if named is not None:
-            listed_images = [named(image) for image in listed_images]
-        images = check_images(listed_images, path)
+        images = ImageEntries(found, _list(found, "images"), named)
         categories = check_categories(_parsed(found, "categories"), path)
         entries = _list(found, "annotations")
     elif like is not None:

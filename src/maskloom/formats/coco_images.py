@@ -6,9 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.sample import sample_key
 from maskloom.store.files import stays_below
 
 
@@ -29,7 +28,9 @@ def image_folders(
         places.append(file.parent.relative_to(root).as_posix())
     folders = [root / place for place in places if (root / place).is_dir()]
     probes = [name for name in names[:8] if stays_below(name)]
-    return sorted(folders, key=lambda f: -sum(_file(f, name) is not None for name in probes))
+    return sorted(
+        folders, key=lambda f: -sum(folder_of(name, [f], {}, named=True) == 0 for name in probes)
+    )
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
@@ -49,48 +50,37 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     }
 
 
-def sample_of(
-    image: Mapping[str, Any], folders: Sequence[Path], safe: Mapping[str, str], *, named: bool
-) -> Sample:
-    """The sample of an image entry, with its file where one of the folders has it.
+def found_image(
+    name: str, folders: Sequence[Path], safe: Mapping[str, str], *, named: bool
+) -> Path | None:
+    """The file of an image in the first folder that has it; see `folder_of`."""
+    at = folder_of(name, folders, safe, named=named)
+    return None if at < 0 else folders[at] / wanted_name(name, safe)
+
+
+def folder_of(name: str, folders: Sequence[Path], safe: Mapping[str, str], *, named: bool) -> int:
+    """The first folder that has the file of an image, by position, or -1.
 
     Only text that stays below a folder is ever joined to it, so that no label file can point
     elsewhere; links that lie in the folder are the user's and are followed.
 
     Args:
-        image: the entry of the file.
+        name: as the label file says it.
         folders: where images may lie.
         safe: see `safe_names`; such images are looked for by that name only where `named`.
         named: whether the user named the folder of the images.
     """
-    name = str(image["file_name"])
-    found = found_image(name, folders, safe, named=named)
-    rest = {k: v for k, v in image.items() if k not in ("file_name", "height", "width")}
-    return Sample(
-        sample_key(safe.get(name, name)),
-        ImageRef(found, (int(image["height"]), int(image["width"]))),
-        file_name=name,
-        extra={"coco": rest},
-    )
-
-
-def found_image(
-    name: str, folders: Sequence[Path], safe: Mapping[str, str], *, named: bool
-) -> Path | None:
-    """The file of an image in the first folder that has it; see `sample_of`."""
-    below = safe.get(name, name)
-    if below != name and not named:
-        return None
-    wanted = name if below == name else _last(below)
-    hits = (_file(folder, wanted) for folder in folders)
-    return next((hit for hit in hits if hit is not None), None)
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    """The file of a name below a folder; a name too long for the disk is no file."""
-    name = name.replace("\\", "/")
+    if name in safe and not named:
+        return -1
+    wanted = wanted_name(name, safe)
     # Text is tested before a path is made of it: most folders do not have the image.
-    return folder / name if os.path.isfile(f"{folder}/{name}") else None  # noqa: PTH113
+    has = (os.path.isfile(f"{folder}/{wanted}") for folder in folders)  # noqa: PTH113
+    return next((i for i, found in enumerate(has) if found), -1)
+
+
+def wanted_name(name: str, safe: Mapping[str, str]) -> str:
+    """The name below a folder by which an image is looked for."""
+    return (_last(safe[name]) if name in safe else name).replace("\\", "/")
 
 
 def _parts(name: str) -> list[str]:

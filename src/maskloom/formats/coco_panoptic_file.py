@@ -60,7 +60,8 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
     data = read_json(path)
     if not isinstance(data, dict):
         raise FormatError("not a JSON object", where=path, seen=type(data).__name__)
-    images = check_images(listed(data, "images", path), path)
+    entries = listed(data, "images", path)
+    images = {one: entries[i] for one, i in check_images(entries, path).items()}
     categories = check_categories(listed(data, "categories", path), path)
     for value, category in categories.items():
         _check_category(category, f"{path}: category {value}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
 from maskloom.errors import FormatError
 from maskloom.formats.coco_file import CocoFile, OfImage
-from maskloom.formats.coco_images import data_root, image_folders, safe_names, sample_of
+from maskloom.formats.coco_samples import CocoSamples
 
 Decode = Callable[[CocoFile[OfImage], int, Mapping[int, int], Sample], Labels]
 
@@ -38,37 +37,19 @@ def dataset_of(
     categories = _shared_categories(files)
     taxonomy, doubled = _taxonomy(categories, files)
     positions = {value: i for i, value in enumerate(categories)}
-    root = images or data_root(path)
-    placed: list[tuple[Sample, CocoFile[OfImage], int]] = []
-    outside: list[str] = []
-    for file in files:
-        safe = safe_names(str(i["file_name"]) for i in file.images.values())
-        outside += safe
-        folders = image_folders(
-            root,
-            file.path,
-            split=file.split,
-            names=[str(i["file_name"]) for i in file.images.values()],
-            named=images is not None,
-        )
-        for image_id, image in file.images.items():
-            sample = sample_of(image, folders, safe, named=images is not None)
-            placed.append((sample, file, image_id))
-    placed = _unique(placed)
-    owners = {sample.key: (file, image_id) for sample, file, image_id in placed}
-    samples = tuple(sorted((s for s, _, _ in placed), key=lambda s: s.key))
+    found = CocoSamples(files, path, images)
 
     def labels_of(sample: Sample) -> Labels:
-        file, image_id = owners[sample.key]
+        file, image_id = found.owner(sample.key)
         return decode(file, image_id, positions, sample)
 
     return Dataset(
         taxonomy,
-        samples,
+        found.samples,
         labels_of,
-        _splits(files, owners, samples),
+        found.splits(),
         name=path.name,
-        warnings=doubled + _warnings(files, samples, outside),
+        warnings=doubled + _left_out(files) + found.warnings(),
         extra={
             "coco": {
                 "heads": {f.split or "": dict(f.head) for f in files},
@@ -81,35 +62,12 @@ def dataset_of(
     )
 
 
-def _warnings(
-    files: Sequence[CocoFile[Any]], samples: Sequence[Sample], outside: Sequence[str]
-) -> tuple[str, ...]:
-    found = [
+def _left_out(files: Sequence[CocoFile[Any]]) -> tuple[str, ...]:
+    return tuple(
         f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
         for f in files
         if f.skipped
-    ]
-    if outside:
-        found.append(
-            f"{len(outside)} file names lead out of the data's folder and are not followed, first "
-            f"{outside[0]!r}; --images ROOT looks for them by their last part"
-        )
-    missing = [s.file_name for s in samples if s.image.path is None]
-    if missing:
-        found.append(f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}")
-    return tuple(found)
-
-
-def _splits(
-    files: Sequence[CocoFile[Any]],
-    owners: Mapping[str, tuple[CocoFile[Any], int]],
-    samples: Sequence[Sample],
-) -> dict[str, tuple[str, ...]]:
-    return {
-        file.split: tuple(s.key for s in samples if owners[s.key][0] is file)
-        for file in files
-        if file.split is not None
-    }
+    )
 
 
 def _shared_categories(files: Sequence[CocoFile[Any]]) -> dict[int, Mapping[str, Any]]:
@@ -156,12 +114,3 @@ def _taxonomy(
             for key, (value, c) in zip(keys, categories.items(), strict=True)
         )
     ), (f"categories share a name: {', '.join(doubled)}",) if doubled else ()
-
-
-def _unique(
-    placed: list[tuple[Sample, CocoFile[OfImage], int]],
-) -> list[tuple[Sample, CocoFile[OfImage], int]]:
-    """Splits in front of every key where two splits use one key."""
-    if len({s.key for s, _, _ in placed}) == len(placed):
-        return placed
-    return [(replace(s, key=f"{f.split}/{s.key}") if f.split else s, f, i) for s, f, i in placed]

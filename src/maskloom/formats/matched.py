@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from operator import eq
 
 from maskloom.core.dataset import Dataset
+from maskloom.core.lazy_samples import keys_of, picked, sorted_by_key
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, FormatError
-from maskloom.formats.lazy_samples import keys_of, picked, sorted_by_key
 
 
 def matched(source: Dataset, back: Dataset) -> tuple[Sequence[Sample], Sequence[Sample]]:

@@ -23,7 +23,6 @@ from maskloom.errors import DataError, FormatError
 from maskloom.formats import parquet_write
 from maskloom.formats.base import Format
 from maskloom.formats.folders import list_files
-from maskloom.formats.lazy_samples import as_samples
 from maskloom.formats.parquet_images import ImageTable
 from maskloom.formats.parquet_pictures import Read, has_pictures, parquet_files, read_pictures
 from maskloom.formats.parquet_tables import (
@@ -81,7 +80,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     extra = facts.get("extra")
     return Dataset(
         taxonomy,
-        as_samples(samples),
+        samples,
         labels_of,
         table.splits(),
         name=path.name,

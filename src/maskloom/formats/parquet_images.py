@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.key_column import KeyColumn
+from maskloom.core.lazy_samples import LazySamples
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, FormatError
-from maskloom.formats.key_column import KeyColumn
-from maskloom.formats.lazy_samples import LazySamples
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,
     IMAGE_SCHEMA,

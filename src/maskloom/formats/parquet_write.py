@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from maskloom.core.key_column import KeyColumn
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import ImagePlacer
-from maskloom.formats.key_column import KeyColumn
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,

@@ -15,12 +15,12 @@ from typing import Any, TypeVar, cast
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.lazy_samples import finder, picked
 from maskloom.core.sample import Sample
 from maskloom.errors import MaskloomError
 from maskloom.formats.base import Format
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.lazy_samples import finder, picked
 from maskloom.formats.matched import paired
 from maskloom.work import progress
 from maskloom.work.executors import Executor

@@ -16,13 +16,13 @@ from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.lazy_samples import keys_of, sorted_by_key
 from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.lazy_samples import keys_of, sorted_by_key
 from maskloom.formats.loss import Loss, LossTotal, Tally
 from maskloom.formats.readers import Readers
 from maskloom.store.files import (

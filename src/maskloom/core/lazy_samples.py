@@ -6,13 +6,13 @@ A sample with its mappings takes a kilobyte, and a conversion holds two data set
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import cast, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.key_column import KeyColumn
 from maskloom.core.sample import Sample
-from maskloom.formats.key_column import KeyColumn
 
 _BLOCK = 256
 Rows = NDArray[np.int32]
@@ -37,10 +37,10 @@ class LazySamples(Sequence[Sample]):
     @overload
     def __getitem__(self, index: int) -> Sample: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
-    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+    def __getitem__(self, index: slice) -> LazySamples: ...
+    def __getitem__(self, index: int | slice) -> Sample | LazySamples:
         if isinstance(index, slice):
-            return as_samples(LazySamples(self._keys, self._make, self._rows[index]))
+            return LazySamples(self._keys, self._make, self._rows[index])
         at = range(len(self))[index]
         return next(iter(self._make(self._rows[at : at + 1])))
 
@@ -63,6 +63,12 @@ class LazySamples(Sequence[Sample]):
         rank[self._keys.order()] = np.arange(len(rank), dtype=np.int32)
         return LazySamples(self._keys, self._make, self._rows[np.argsort(rank[self._rows])])
 
+    def doubled(self) -> str | None:
+        """A key that two rows have, or two samples because a row is there twice."""
+        rows = np.sort(self._rows)
+        again = rows[1:][rows[1:] == rows[:-1]]
+        return self._keys[int(again[0])] if len(again) else self._keys.doubled()
+
     def named(self, key: str) -> Sample:
         """That of a key of the rows."""
         return next(iter(self.of([key])))
@@ -73,9 +79,16 @@ class LazySamples(Sequence[Sample]):
         return LazySamples(self._keys, self._make, rows)
 
 
-def as_samples(samples: LazySamples) -> tuple[Sample, ...]:
-    """The same object: whatever is done with the tuple of a data set, these do."""
-    return cast("tuple[Sample, ...]", samples)
+def doubled_key(samples: Sequence[Sample]) -> str | None:
+    """A key that two samples have."""
+    if isinstance(samples, LazySamples):
+        return samples.doubled()
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.key in seen:
+            return sample.key
+        seen.add(sample.key)
+    return None
 
 
 def keys_of(samples: Sequence[Sample]) -> Iterator[str]:
@@ -97,8 +110,8 @@ def finder(samples: Sequence[Sample]) -> Callable[[str], Sample]:
     return {sample.key: sample for sample in samples}.__getitem__
 
 
-def picked(samples: Sequence[Sample], keys: Iterable[str]) -> tuple[Sample, ...]:
+def picked(samples: Sequence[Sample], keys: Iterable[str]) -> Sequence[Sample]:
     """The samples of some keys, all of which are there, in this order."""
     if isinstance(samples, LazySamples):
-        return as_samples(samples.of(keys))
+        return samples.of(keys)
     return tuple(map(finder(samples), keys))

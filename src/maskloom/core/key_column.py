@@ -25,6 +25,8 @@ class KeyColumn:
         self._ends = array.array("q", [0])
         self._order: NDArray[np.int32] | None = None
         self._sorted = True
+        self._doubled: str | None = None
+        self._counted = 0
         for key in keys:
             self.append(key)
 
@@ -63,10 +65,13 @@ class KeyColumn:
 
     def doubled(self) -> str | None:
         """A key that is there twice."""
-        for one, two in pairwise(self.order().tolist()):
-            if self._coded(one) == self._coded(two):
-                return self[one]
-        return None
+        if self._counted < len(self):
+            pairs = pairwise(self.order().tolist())
+            same = (one for one, two in pairs if self._coded(one) == self._coded(two))
+            first = next(same, None)
+            self._doubled = None if first is None else self[first]
+            self._counted = len(self)
+        return self._doubled
 
     def find(self, key: str) -> int:
         """The first position of a key, or -1."""
