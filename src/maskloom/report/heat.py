@@ -86,7 +86,9 @@ def _heat_cell(count: int, total: int, names: tuple[str, str]) -> HeatCell:
     if not count:
         return HeatCell(0, "", "", names[0] == names[1])
     percent = 100 * share
-    text = "<1" if percent < 0.5 else f"{percent:.0f}"
+    whole = f"{percent:.0f}"
+    # Neither 0 nor 100 is said of what is not quite so.
+    text = "<1" if percent < 0.5 else ">99" if whole == "100" and count < total else whole
     title = f"{names[0]} → {names[1]}: {count:,} px, {percent:.2f} % of {names[0]}"
     return HeatCell(round(10 * share), text, title, names[0] == names[1])
 
