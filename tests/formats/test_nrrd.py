@@ -238,7 +238,7 @@ def test_encodings_and_byte_orders(tmp_path):
         ({"sizes": "4 3 200"}, "ends before its last voxel"),
         ({"dimension": "7"}, "number of axes"),
         ({"type": "block"}, "no such type"),
-        ({"encoding": "ascii"}, "encoding that is not read"),
+        ({"encoding": "ascii"}, "no encoding that is read"),
         ({"encoding": "gzip"}, "damaged|short"),
         ({"space": "scanner-xyz"}, "space that is not read"),
         ({"space_directions": "(nan,0,0) (0,1,0) (0,0,1)"}, "place no voxel"),

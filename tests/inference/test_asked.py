@@ -10,9 +10,9 @@ from maskloom.inference.asked import ModelOptions
 
 @pytest.mark.parametrize("memory", [0.0, 0.7, 0.78, 0.84])
 def test_memory_below_what_a_process_takes_is_refused(memory):
-    with pytest.raises(UsageError, match="out of range") as caught:
+    with pytest.raises(UsageError, match="option memory is out of range") as caught:
         ModelOptions(memory=memory)
-    assert "memory at least 0.95 GiB" in caught.value.hint
+    assert "at least 0.95 GiB" in caught.value.hint
 
 
 def test_the_smallest_memory_is_taken():
