@@ -35,6 +35,16 @@ def put(path, listed):
     return path
 
 
+@pytest.mark.parametrize("what", ["images", "categories"])
+def test_ids_of_more_than_64_bits_are_one_error(tmp_path, what):
+    path = put(tmp_path / "a.json", images(3))
+    data = json.loads(path.read_text())
+    data[what][0]["id"] = 2**64 - 1
+    path.write_text(json.dumps(data))
+    with pytest.raises(FormatError, match="more than 64 bits"):
+        read_dataset(path)
+
+
 def test_entries_are_those_of_the_file_in_any_order(tmp_path):
     listed = images(5000)
     found = outline(put(tmp_path / "a.json", listed))

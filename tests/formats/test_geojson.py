@@ -108,6 +108,31 @@ def test_multipolygons_with_holes_are_one_object_as_rasterio_burns_them(tmp_path
     assert len(labels.rows.geometry[0].parts) == 4
 
 
+@pytest.mark.parametrize("kind", ["overlap", "again", "collection"])
+def test_polygons_of_an_area_that_overlap_are_burned_one_by_one(tmp_path, kind):
+    one, two = square(1, 1, 11, 11), square(6, 6, 16, 16)
+    parts = [[[*ring, ring[0]]] for ring in ((one, one) if kind == "again" else (one, two))]
+    area = {"type": "MultiPolygon", "coordinates": parts}
+    if kind == "collection":
+        single = [{"type": "Polygon", "coordinates": part} for part in parts]
+        area = {"type": "GeometryCollection", "geometries": single}
+    data = read_dataset(
+        put(tmp_path / "a", collection({"type": "Feature", "properties": None, "geometry": area}))
+    )
+    wanted = burnt(area, grid())
+    assert wanted.sum() == (100 if kind == "again" else 175)
+    np.testing.assert_array_equal(first(data).rows.masks.dense(0), wanted)
+    assert write(data, tmp_path / "b").written
+    np.testing.assert_array_equal(first(read_dataset(tmp_path / "b")).rows.masks.dense(0), wanted)
+
+
+def test_names_that_differ_in_case_alone_are_one_class_and_told(tmp_path):
+    areas = [polygon(square(1, 1, 5, 5), **{"class": name}) for name in ("Road", "road")]
+    data = read_dataset(put(tmp_path, collection(*areas)))
+    assert len(first(data).rows) == 2
+    assert any("'road' for 'Road'" in warning for warning in data.warnings)
+
+
 def test_properties_are_category_score_and_attributes(tmp_path):
     data = collection(
         polygon(square(1, 1, 5, 5), **{"class": "roof", "height": 3.5, "score": 0.25}),

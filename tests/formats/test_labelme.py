@@ -112,6 +112,15 @@ def test_a_mask_lies_at_its_first_corner_and_both_corners_are_inside(tmp_path):
     np.testing.assert_array_equal(rows.masks.dense(0)[5:11, 7:16], pixels)
 
 
+def test_a_mask_that_leaves_the_image_is_refused_with_its_pixels(tmp_path):
+    pixels = np.ones((10, 10), np.uint8) * 255
+    height, width = SIZE
+    corners = [[width - 5, height - 5], [width + 4, height + 4]]
+    put_file(tmp_path, shape(points=corners, kind="mask", mask=png_text(pixels)))
+    with pytest.raises(FormatError, match="outside of the image, with 75 px"):
+        first(read_dataset(tmp_path))
+
+
 def test_fractional_corners_of_a_mask_are_rounded(tmp_path):
     one = shape(points=[[6.6, 5.4], [8.6, 7.4]], kind="mask", mask=png_text(np.ones((3, 3))))
     rows = first(read_dataset(put_file(tmp_path, one))).rows

@@ -67,6 +67,12 @@ def test_polygons_are_percent_and_filled_as_pycocotools_fills_them(tmp_path):
     np.testing.assert_allclose(found.geometry[0].parts[0].ravel(), ring)
 
 
+def test_regions_of_kinds_that_are_not_read_are_told(tmp_path):
+    other = region("vector", {"vertices": [{"x": 1, "y": 1}], "vectorlabels": ["cell"]}, id="v")
+    data = read_dataset(put(tmp_path, task(triangle(), {**other, "type": "vectorlabels"})))
+    assert "1 region of kinds that are not read: vectorlabels" in data.warnings
+
+
 def test_whole_pixels_are_whole_again_in_spite_of_percent(tmp_path):
     for width, height in ((7, 3), (333, 777), (4000, 6000)):
         points = np.random.default_rng(width).integers(0, [width, height], (50, 2))

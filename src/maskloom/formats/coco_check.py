@@ -64,6 +64,13 @@ def listed(data: Mapping[str, Any], name: str, path: Path, first: int = 0) -> li
     return items
 
 
+def _check_bits(value: int, where: str) -> None:
+    if not -(2**63) < value < 2**63:
+        raise FormatError(
+            "an id of more than 64 bits with sign", where=where, seen=value, hint="number them anew"
+        )
+
+
 def check_images(
     images: Sequence[Mapping[str, Any]], path: Path, *, found: dict[int, int] | None = None
 ) -> dict[int, int]:
@@ -83,6 +90,7 @@ def check_images(
         if not is_id(image.get("id")):
             raise FormatError("an image id is a whole number", where=place, seen=image.get("id"))
         place = f"{path}: image {image['id']}"
+        _check_bits(image["id"], place)
         if image["id"] in found:
             raise FormatError("two images share an id", where=place, seen=image["id"])
         if not isinstance(image.get("file_name"), str) or not image["file_name"]:
@@ -110,6 +118,7 @@ def check_categories(
             raise FormatError(
                 "a category id is a whole number", where=place, seen=category.get("id")
             )
+        _check_bits(category["id"], place)
         if category["id"] in found:
             raise FormatError("two categories share an id", where=place, seen=category["id"])
         if not isinstance(category.get("name"), str) or not category["name"].strip():

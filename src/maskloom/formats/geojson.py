@@ -30,6 +30,7 @@ from maskloom.formats.folders import (
 from maskloom.formats.geojson_features import MEMBER, Collection, read_collection
 from maskloom.formats.geojson_place import Frame
 from maskloom.formats.geojson_rows import CATEGORY, Naming, labels_of_collection
+from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.rasters.opening import raster_size
 from maskloom.work.progress import track
 
@@ -117,7 +118,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         frames[file] = _own_frame(found, file)
         warnings += _notes(found, file)
     taxonomy = _taxonomy(side, names, path, options)
-    positions = {category.name: i for i, category in enumerate(taxonomy)}
+    positions = {n: i for i, one in enumerate(taxonomy) for n in (*one.aliases, one.name)}
+    warnings += spelt_otherwise(taxonomy, names)
     samples, placed = _samples(sources, frames)
 
     def labels_of(sample: Sample) -> Labels:

@@ -142,6 +142,14 @@ def _feature(one: object, path: Path, number: int) -> Feature | None:
     return Feature(where, rings, geometry, properties or {}, members)
 
 
+def part_sizes(geometry: Mapping[str, Any]) -> list[int]:
+    """How many rings each polygon of a geometry has, which `rings_of` lists one after another."""
+    if geometry["type"] == "GeometryCollection":
+        return [n for one in geometry["geometries"] for n in part_sizes(one)]
+    coordinates = geometry["coordinates"]
+    return [len(part) for part in ([coordinates] if geometry["type"] == "Polygon" else coordinates)]
+
+
 def rings_of(geometry: object, where: str, depth: int = 0) -> Iterator[Ring]:
     """Every ring of a parsed geometry.
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, Rows
+from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.geojson_features import MEMBER, PIXEL, Collection, Feature, Ring
+from maskloom.formats.geojson_features import MEMBER, PIXEL, Collection, Feature, Ring, part_sizes
 from maskloom.formats.geojson_place import RULE, Frame, far
 from maskloom.formats.shapes import Shape, rows_of
 
@@ -87,7 +88,8 @@ def labels_of_collection(
     for feature in found.features:
         rings = _placed(feature, frame, crs)
         if frame.touches(rings):
-            shapes.append(_shape(feature, rings, naming))
+            joined = joined_parts(feature.geometry, rings, frame)
+            shapes.append(_shape(feature, rings, naming, joined))
             inside.append(feature)
     outside = len(found.features) - len(inside)
     if outside and not shapes and not shared:
@@ -102,6 +104,20 @@ def labels_of_collection(
     if outside and not shared:
         extra["notes"] = [f"{outside} of {len(found.features)} areas lie outside the image"]
     return Labels(frame.size, rows=_with_links(rows, inside), extra=extra)
+
+
+def joined_parts(geometry: Mapping[str, Any], rings: Sequence[Ring], frame: Frame) -> Masks | None:
+    """The union of polygons that overlap, as GDAL burns one after another; None where none do.
+
+    By the parity of all rings, which `frame.mask` goes by, pixels of two polygons would be lost.
+    """
+    sizes = [n for n in part_sizes(geometry) if n]
+    if len(sizes) < 2:
+        return None
+    ends = np.cumsum(sizes).tolist()
+    parts = [list(rings[end - n : end]) for n, end in zip(sizes, ends, strict=True)]
+    union = Masks.from_polygons(parts, frame.size, rule=RULE).merge()
+    return None if union == frame.mask(rings) else union
 
 
 def _placed(feature: Feature, frame: Frame, crs: str) -> tuple[Ring, ...]:
@@ -120,7 +136,9 @@ def _placed(feature: Feature, frame: Frame, crs: str) -> tuple[Ring, ...]:
     return rings
 
 
-def _shape(feature: Feature, rings: tuple[Ring, ...], naming: Naming) -> Shape:
+def _shape(
+    feature: Feature, rings: tuple[Ring, ...], naming: Naming, joined: Masks | None
+) -> Shape:
     own = _own(feature)
     properties = dict(feature.properties)
     if naming.property is not None and _text(properties.get(naming.property)):
@@ -136,8 +154,9 @@ def _shape(feature: Feature, rings: tuple[Ring, ...], naming: Naming) -> Shape:
     return Shape(
         naming.of(feature),
         feature.where,
-        vertices=rings,
-        rule=RULE,
+        vertices=rings if joined is None else (),
+        rule=RULE if joined is None else "",
+        mask=joined,
         instance=number if "instance" in own else None,
         number=number,
         score=score,

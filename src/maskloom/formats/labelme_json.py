@@ -76,7 +76,15 @@ class LabelMeFile:
             placed = shape
             if i in self.crops:
                 x, y, crop = self.crops[i]
-                placed = replace(shape, mask=crop.place(x, y, size), vertices=(), rule="")
+                mask = crop.place(x, y, size)
+                if (lost := int(crop.areas[0] - mask.areas[0])) > 0:
+                    raise FormatError(
+                        f"a mask lies outside of the image, with {lost} px",
+                        where=shape.where,
+                        seen=f"its corner at x={x}, y={y}; image {size[1]} × {size[0]} px",
+                        hint="pair the file with its own image, or cut the mask off in LabelMe",
+                    )
+                placed = replace(shape, mask=mask, vertices=(), rule="")
             elif shape.rule in FIGURES:
                 placed = replace(shape, mask=_painted(shape, size))
             if shape.category == BACKGROUND and shape.kind == RowKind.MASK:

@@ -9,6 +9,7 @@ Source: labelstud.io/guide/export and /guide/task_format.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import FULL, Coverage
+from maskloom.core.outcome import counted
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import labelstudio_write
@@ -140,6 +142,12 @@ def _warnings(tasks: Sequence[Task]) -> list[str]:
             f"{len(several)} tasks have several {several[0].layer}, of which the ground truth or "
             "the last is read; choose with --set annotator=ID"
         )
+    unread = Counter(
+        str(one.get("type")) for task in tasks for one in task.others() if "original_width" in one
+    )
+    if unread:
+        kinds = ", ".join(sorted(unread))
+        out.append(f"{counted(unread.total(), 'region')} of kinds that are not read: {kinds}")
     nobody = sum(task.chosen is None for task in tasks)
     if nobody:
         out.append(f"{nobody} of {len(tasks)} tasks are not labelled")

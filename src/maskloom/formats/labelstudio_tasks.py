@@ -45,6 +45,13 @@ class Task:
     size: tuple[int, int] | None
     many: int
 
+    def others(self) -> Sequence[Mapping[str, Any]]:
+        """The results of what was read that are no regions."""
+        if self.chosen is None:
+            return ()
+        found: Sequence[Mapping[str, Any]] = self.data[self.layer][self.chosen].get("result", ())
+        return found
+
 
 def tasks_of(data: object, path: Path, *, layer: str, annotator: str | None) -> list[Task]:
     """The tasks of a parsed export.
