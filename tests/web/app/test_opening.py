@@ -120,6 +120,7 @@ def test_tiles_that_are_softer_than_the_overview_are_not_asked_for(scans, new_ta
 
 @pytest.mark.parametrize("after", [100, 400])
 def test_an_image_that_opens_at_once_flashes_nothing(tab, after):
+    tab.wait(SHOWN)
     # The clock is the test's own: a busy machine fires timers late and together.
     tab.page.clock.install()
     tab.page.evaluate(
