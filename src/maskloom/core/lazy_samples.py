@@ -51,6 +51,7 @@ class LazySamples(Sequence[Sample]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
+    # Equal by value, and samples hold mappings: as a list, it has no hash.
     __hash__ = None  # type: ignore[assignment]
 
     def keys(self) -> Iterator[str]:
