@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,15 @@ def test_a_run_resumed_with_other_arguments_is_refused(run: Path, scenes: Path) 
         quick(scenes, run, steps=60, seed=5, resume=True)
     with pytest.raises(CheckpointError, match="recipe"):
         quick(scenes, run, steps=60, resume=True, set_=(*TINY[:-1], "lr=0.02"))
+
+
+def test_a_run_resumed_on_other_data_names_them_by_whole_short_hashes(
+    run: Path, write_scenes: Callable[..., Path], tmp_path: Path
+) -> None:
+    others = write_scenes(tmp_path / "others", seed=7)
+    with pytest.raises(CheckpointError, match="another training data") as refused:
+        quick(others, run, steps=60, resume=True)
+    assert re.search(r"now [0-9a-f]{12}, then [0-9a-f]{12}\b", str(refused.value))
 
 
 def test_an_existing_run_is_not_overwritten(run: Path, scenes: Path) -> None:

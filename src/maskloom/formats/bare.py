@@ -11,6 +11,7 @@ from pathlib import Path
 from maskloom.core.dataset import Dataset
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError, UsageError
+from maskloom.formats.base import Format
 from maskloom.formats.folders import SIDE_FILE, list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 
@@ -42,17 +43,22 @@ def bare_images(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     return samples, _others(path)
 
 
-def refuse_ambiguous(path: Path, dataset: Dataset) -> None:
+def refuse_ambiguous(path: Path, dataset: Dataset, fmt: Format) -> None:
     """Grey images alone look like label maps; taking one for the other would be a disaster.
 
     Args:
         path: what was opened.
-        dataset: as which it was read, by the format `bitmap`.
+        dataset: as which it was read.
+        fmt: by which it was read, as it was found by content.
 
     Raises:
         UsageError: it is maps without images, and nothing says that they are maps.
     """
-    if (path / SIDE_FILE).is_file() or any(s.image.path is not None for s in dataset.samples):
+    if (
+        fmt.name != "bitmap"
+        or (path / SIDE_FILE).is_file()
+        or any(s.image.path is not None for s in dataset.samples)
+    ):
         return
     raise UsageError(
         "a folder of grey images: they may be images or label maps",

@@ -8,6 +8,7 @@ elsewhere and written here, in order. Labels of objects are runs, a few kilobyte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -23,7 +24,7 @@ from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.matched import paired
 from maskloom.work import progress
-from maskloom.work.executors import Executor
+from maskloom.work.executors import Engine, Executor, open_executor
 
 Opening = Callable[[], Dataset]
 T = TypeVar("T")
@@ -92,6 +93,24 @@ class Readers:
                 found.append((part.shard, part.items[0], cast(Difference, part.value)))
         ordered = sorted(found, key=lambda one: one[:2])
         return sum((one for *_, one in ordered), Difference(0, 0, 0))
+
+
+@contextmanager
+def open_readers(engine: Engine, workers: int, opening: Opening) -> Iterator[Readers | None]:
+    """Workers for a conversion, ended with the block; None where this process reads by itself.
+
+    Args:
+        engine: where they run.
+        workers: how many; 0 is one per core.
+        opening: opens the source in each of them; picklable.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        UsageError: the number is negative.
+    """
+    with open_executor(engine, workers) as executor:
+        alone = executor.workers == 1 and engine == "local"
+        yield None if alone else Readers(opening, executor)
 
 
 @dataclass(slots=True)

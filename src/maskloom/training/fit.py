@@ -35,6 +35,7 @@ _UNDRAWN = frozenset({
     "val_dice_per_sample", "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1",
     "val_ar10", "val_ar100", "val_sq_things", "val_rq_things", "val_sq_stuff", "val_rq_stuff",
 })  # fmt: skip
+_SHA256_DIGITS = 64
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -144,7 +145,10 @@ def _refuse_other_plan(old: dict[str, Any], new: dict[str, Any], out: Path) -> N
                 "the result will not be bit-equal"
             )
             continue
-        what, seen = name, f"now {value}, then {old.get(name)}"
+        what, seen = name, f"now {_short(value)}, then {_short(old.get(name))}"
+        if name in ("data", "validation"):
+            what = {"data": "training data", "validation": "validation data"}[name]
+            seen = f"its content hash is {seen}"
         if name == "recipe":
             then = old["recipe"]
             changed = [k for k, v in value.items() if then.get(k) != v]
@@ -156,6 +160,11 @@ def _refuse_other_plan(old: dict[str, Any], new: dict[str, Any], out: Path) -> N
             seen=seen,
             hint="resume with the same arguments, or train into a new folder",
         )
+
+
+def _short(value: object) -> object:
+    """A hash by its first digits, as people compare them; any other value as it is."""
+    return value[:12] if isinstance(value, str) and len(value) == _SHA256_DIGITS else value
 
 
 def _fabric(plan: Plan, precision: str | None) -> tuple[Fabric, str]:

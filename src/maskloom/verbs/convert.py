@@ -60,9 +60,8 @@ def convert(
     """
     from maskloom.core.options import parse_settings
     from maskloom.formats.detect import detect_format, load_format
-    from maskloom.formats.readers import Readers
+    from maskloom.formats.readers import open_readers
     from maskloom.formats.transfer import refuse_nested, transfer
-    from maskloom.work.executors import open_executor
     from maskloom.work.shards import Share
 
     target = load_format(to)
@@ -81,15 +80,14 @@ def convert(
         share=None if shard is None else Share.parse(shard),
     )
     dataset = opening()
-    with open_executor(engine, workers) as executor:
-        alone = executor.workers == 1 and engine == "local"
+    with open_readers(engine, workers, opening) as readers:
         done = transfer(
             dataset,
             dst,
             target,
             options=options["to"],
             allow_loss=allow_loss,
-            readers=None if alone else Readers(opening, executor),
+            readers=readers,
         )
     return outcome_of(done, source.name, target.name, dst)
 

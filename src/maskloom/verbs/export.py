@@ -52,10 +52,9 @@ def export(
     from maskloom.core.options import parse_settings
     from maskloom.formats.detect import PROJECT, load_format
     from maskloom.formats.project import pinned
-    from maskloom.formats.readers import Readers
+    from maskloom.formats.readers import open_readers
     from maskloom.formats.transfer import refuse_nested, transfer
     from maskloom.verbs.convert import outcome_of
-    from maskloom.work.executors import open_executor
 
     target = load_format(to)
     address = pinned(project)
@@ -66,15 +65,14 @@ def export(
     # The address is pinned: every worker opens what this process does.
     opening = partial(_opened, str(address), options["from"], split, map_)
     dataset = opening()
-    with open_executor(engine, workers) as executor:
-        alone = executor.workers == 1 and engine == "local"
+    with open_readers(engine, workers, opening) as readers:
         done = transfer(
             dataset,
             dst,
             target,
             options=options["to"],
             allow_loss=allow_loss,
-            readers=None if alone else Readers(opening, executor),
+            readers=readers,
         )
     outcome = outcome_of(done, PROJECT, target.name, dst)
     pin = {

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from maskloom.core.outcome import Outcome, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from typing import TypeAlias
+    from collections.abc import Collection
 
     from maskloom.core.dataset import Dataset
-    from maskloom.core.sample import Sample
-    from maskloom.formats.base import ReadOptions
+    from maskloom.formats.base import Format, ReadOptions
     from maskloom.store.project.imports import Added
-
-    Bare: TypeAlias = tuple[tuple[Sample, ...], tuple[str, ...]]
 
 
 _SHARED = ("main", "gold", "consensus")
@@ -70,34 +66,34 @@ def import_(
         DataError: the source is invalid.
         WriteError: the project cannot be written.
     """
+    from maskloom.core.options import parse_settings
     from maskloom.formats.ahead import read_ahead
-    from maskloom.formats.detect import load_format
-    from maskloom.formats.readers import Readers
+    from maskloom.formats.bare import refuse_ambiguous
+    from maskloom.formats.readers import open_readers
     from maskloom.formats.transfer import refuse_nested
-    from maskloom.store.project.imports import MACHINE, add_samples, made_if_absent
-    from maskloom.work.executors import open_executor
+    from maskloom.store.project.imports import MACHINE, made_if_absent
 
     _refuse_itself(src, project)
     refuse_nested(src, project)
-    found, name, opening = _found(
-        src, from_, split=split, images=images, map_=map_, skip_bad=skip_bad, set_=set_
-    )
-    if isinstance(found, tuple):
+    fmt = _format_of_labels(src, from_)
+    if fmt is None:
         _refuse_label_options(
             {"--split": split, "--images": images, "--map": map_, "--set": set_,
              "--layer": layer != "main", "--replace": replace}
         )  # fmt: skip
-    with open_executor(engine, workers) as executor, made_if_absent(project) as opened:
-        if isinstance(found, tuple):
-            samples, warnings = found
-            added = add_samples(opened, samples, copy=copy)
-            return _outcome(added, name, project, None, warnings)
+        return _images_alone(src, project, copy=copy)
+    options = parse_settings(set_, {"from": fmt.ReadOptions})["from"]
+    opening = partial(_opened, src, fmt.name, options, images, split, map_, skip_bad=skip_bad)
+    found = opening()
+    if from_ is None:
+        refuse_ambiguous(src, found, fmt)
+    with open_readers(engine, workers, opening) as readers, made_if_absent(project) as opened:
         machine = layer.startswith(MACHINE)
         warnings = _unusual(layer, {one.name for one in opened.layers()})
-        if opening is not None and (executor.workers > 1 or engine != "local"):
-            found = read_ahead(found, Readers(opening, executor), load_format(name))
+        if readers is not None:
+            found = read_ahead(found, readers, fmt)
         added = opened.add(found, layer, copy=copy, replace=replace, immutable=machine)
-    return _outcome(added, name, project, layer, warnings)
+    return _outcome(added, fmt.name, project, layer, warnings)
 
 
 def _unusual(layer: str, known: Collection[str]) -> tuple[str, ...]:
@@ -137,32 +133,25 @@ def _refuse_label_options(given: dict[str, object]) -> None:
             )
 
 
-def _found(
-    src: Path,
-    from_: str | None,
-    *,
-    split: str | None,
-    images: Path | None,
-    map_: tuple[str, ...],
-    skip_bad: bool,
-    set_: tuple[str, ...],
-) -> tuple[Dataset | Bare, str, Callable[[], Dataset] | None]:
-    """The data set, or images alone with warnings; the name of the format; what opens it again."""
-    from maskloom.core.options import parse_settings
+def _format_of_labels(src: Path, from_: str | None) -> Format | None:
+    """The format of the source; None of images alone."""
     from maskloom.formats import bare
     from maskloom.formats.detect import find_format, load_format
 
-    fmt = None
-    if from_ != bare.NAME:
-        fmt = find_format(src) if from_ is None else load_format(from_)
-    if fmt is None:
-        return bare.bare_images(src), bare.NAME, None
-    options = parse_settings(set_, {"from": fmt.ReadOptions})["from"]
-    opening = partial(_opened, src, fmt.name, options, images, split, map_, skip_bad=skip_bad)
-    dataset = opening()
-    if from_ is None and fmt.name == "bitmap":
-        bare.refuse_ambiguous(src, dataset)
-    return dataset, fmt.name, opening
+    if from_ == bare.NAME:
+        return None
+    return find_format(src) if from_ is None else load_format(from_)
+
+
+def _images_alone(src: Path, project: Path, *, copy: bool) -> Outcome:
+    """Take images without labels in."""
+    from maskloom.formats import bare
+    from maskloom.store.project.imports import add_samples, made_if_absent
+
+    samples, warnings = bare.bare_images(src)
+    with made_if_absent(project) as opened:
+        added = add_samples(opened, samples, copy=copy)
+    return _outcome(added, bare.NAME, project, None, warnings)
 
 
 def _opened(
