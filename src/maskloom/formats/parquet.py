@@ -22,9 +22,10 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats import parquet_write
 from maskloom.formats.base import Format
-from maskloom.formats.folders import list_files
+from maskloom.formats.folders import is_marked, list_files
 from maskloom.formats.parquet_images import ImageTable
 from maskloom.formats.parquet_pictures import Read, has_pictures, parquet_files, read_pictures
+from maskloom.formats.parquet_pictures_write import LAYOUT
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,
     CLASS_SCHEMA,
@@ -47,6 +48,8 @@ def detect(path: Path) -> float:
     """Known by the names of the three tables, or by columns of images in a footer."""
     if path.is_dir() and all((path / name).is_file() for name in (ANNOTATIONS, IMAGES, CLASSES)):
         return 0.99
+    if path.is_dir() and is_marked(path, f'"layout": "{LAYOUT}"'):
+        return 0.99  # more than `bitmap`, whose side file it has, says of it
     first = next(iter(parquet_files(path)), None)
     return 0.9 if first is not None and has_pictures(first) else 0.0
 
@@ -207,7 +210,7 @@ def _check_codes(pixels: NDArray[Any], n: int, where: str) -> None:
 
 FORMAT = Format(
     "parquet",
-    "three Parquet tables that hold everything; masks in Hugging Face's Parquet are read",
+    "three Parquet tables that hold everything; pictures with masks as Hugging Face has them",
     parquet_write.HOLDS,
     LOOKS_FOR,
     Read,

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import ReadOptions
 from maskloom.formats.bitmap_ids import coding_of, decode
-from maskloom.formats.folders import side_splits
+from maskloom.formats.folders import read_side_file, side_splits
 from maskloom.formats.maps import check_size, size_of
 from maskloom.formats.parquet_tables import reading_table, refuse_large
-from maskloom.store.files import atomic_write_bytes, safe_join
+from maskloom.store.files import atomic_write_bytes, safe_join, stays_below
 from maskloom.store.images import read_map
 from maskloom.work.progress import track
 
@@ -104,13 +104,15 @@ def read_pictures(path: Path, options: Read) -> Dataset:
     if not files:
         raise FormatError("no Parquet files", where=path)
     columns = _columns(files[0], options)
-    rows = _named([row for file in files for row in _rows_of(file, columns)])
+    side = read_side_file(path) if path.is_dir() else {}
+    listed = [row for file in files for row in _rows_of(file, columns)]
+    rows = _named(listed, whole=bool(side))
     by_place = {row.where: row for row in rows.values()}
 
     def stored(where: Path) -> NDArray[Any]:
         return _mask(by_place[where], columns[0])
 
-    coding = coding_of(options, {}, list(by_place), where=path, read=stored)
+    coding = coding_of(options, side, list(by_place), where=path, read=stored)
     images = _extracted(rows, columns[1], options.extract)
 
     def labels_of(sample: Sample) -> Labels:
@@ -128,7 +130,7 @@ def read_pictures(path: Path, options: Read) -> Dataset:
         coding.taxonomy,
         tuple(Sample(k, ImageRef(images.get(k)), file_name=r.name) for k, r in rows.items()),
         labels_of,
-        side_splits({"splits": splits}, rows),
+        side_splits(side if "splits" in side else {"splits": splits}, rows),
         name=path.name,
         warnings=(*coding.warnings, *(() if images else (told,))),
         extra={"bitmap": {"kind": coding.kind}},
@@ -191,8 +193,15 @@ def _rows_of(file: Path, columns: tuple[str, str | None]) -> Iterator[_Row]:
                 yield _Row(file, group, row, split, name or "")
 
 
-def _named(rows: list[_Row]) -> dict[str, _Row]:
-    """Key → row: the images' own names where they are names and differ, else numbers."""
+def _named(rows: list[_Row], *, whole: bool) -> dict[str, _Row]:
+    """Key → row: the images' own names where they are names and differ, else numbers.
+
+    Args:
+        rows: of all files.
+        whole: maskloom wrote them: names are keys, with their folders.
+    """
+    if whole and all(stays_below(row.name) for row in rows):
+        return dict(sorted((sample_key(row.name), row) for row in rows))
     stems = [Path(row.name.replace("\\", "/")).stem for row in rows]
     good = all(re.fullmatch(r"[^\x00/\\.][^\x00/\\]*", stem) for stem in stems)
     if not good or len(set(stems)) < len(stems):

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,7 @@ from maskloom.errors import DataError, UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.folders import ImagePlacer
 from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.parquet_pictures_write import Kind, PicturesWriter
 from maskloom.formats.parquet_tables import (
     ANNOTATIONS,
     BATCH,
@@ -70,6 +71,13 @@ class Write(WriteOptions):
     group_rows: int = field(
         default=GROUP_ROWS,
         metadata={"help": "annotations a row group: what is decoded to read one image"},
+    )
+    layout: Literal["tables", "pictures"] = field(
+        default="tables",
+        metadata={"help": "tables hold everything; pictures are columns of images and masks"},
+    )
+    kind: Kind = field(
+        default="auto", metadata={"help": "of the masks in pictures, as bitmap has it"}
     )
 
 
@@ -191,8 +199,10 @@ class ParquetWriter:
 
 def writer(
     target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
-) -> ParquetWriter:
+) -> ParquetWriter | PicturesWriter:
     """A writer into the folder `target`."""
+    if options.layout == "pictures":
+        return PicturesWriter(target, taxonomy, kind=options.kind, images=options.images != "none")
     return ParquetWriter(target, taxonomy, replace(options), extra)
 
 
