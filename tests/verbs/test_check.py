@@ -7,6 +7,7 @@ import pytest
 
 from maskloom.core.outcome import envelope
 from maskloom.errors import FormatError, UsageError
+from maskloom.faces.tables import plain_table
 from maskloom.store.images import write_png
 from maskloom.verbs.check import check
 
@@ -58,6 +59,19 @@ def test_an_error_ends_with_1_and_a_warning_only_if_asked(coco):
     assert check(overlapping).exit_code == 0
     assert check(overlapping, fail_on="warning").exit_code == 1
     assert check(overlapping, set_=("check.exclusive=true",)).exit_code == 1
+
+
+def test_many_classes_in_no_image_are_named_below_the_table(coco):
+    path = coco(BOX)
+    data = json.loads(path.read_text())
+    data["categories"] += [{"id": i, "name": f"odd {i}"} for i in range(2, 42)]
+    path.write_text(json.dumps(data))
+    outcome = check(path)
+    table = next(t for t in outcome.tables if t.title == "Classes")
+    assert [row[0] for row in table.rows] == ["cell"]
+    assert table.note.startswith("40 classes in no image: odd 2, odd 3,")
+    assert len(outcome.results["classes"]) == 41
+    assert max(map(len, plain_table(table, 80).splitlines())) <= 80
 
 
 def test_labels_without_images_are_checked_and_the_absence_is_a_warning(coco):

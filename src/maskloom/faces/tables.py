@@ -34,8 +34,9 @@ def plain_table(table: Table, width: int | None = None) -> str:
             parted, so that what is copied from it is whole. None is $COLUMNS, else 100.
     """
     limit = shutil.get_terminal_size((_WIDTH, 24)).columns if width is None else width
-    ends = [printable(table.title)] * bool(table.title), [printable(table.note)] * bool(table.note)
-    return "\n".join([*ends[0], *_lines(table, _fitted(_grid(table), limit)), *ends[1]])
+    title = [printable(table.title)] * bool(table.title)
+    note = _folded(printable(table.note), limit) if table.note else []
+    return "\n".join([*title, *_lines(table, _fitted(_grid(table), limit)), *note])
 
 
 def drawn_table(table: Table, width: int, strong: Callable[[str], str] = str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 20
 _SIZES = 10
+_UNUSED = 8  # classes without an image that are listed like others
 
 
 def check(
@@ -126,10 +127,8 @@ def _tables(found: Integrity) -> tuple[Table, ...]:
     ]
     examples = ledger.ranked()[:_EXAMPLES]
     more = sum(ledger.counts.values()) - len(examples)
-    classes = census.classes()
-    columns = ["name", "images", *(["objects"] if census.with_rows else []), "pixels"]
     out = [
-        Table("Classes", columns, [[row[c] for c in columns] for row in classes]),
+        _class_table(found),
         Table(
             "Image sizes",
             ("width × height", "images"),
@@ -154,6 +153,19 @@ def _tables(found: Integrity) -> tuple[Table, ...]:
             )
         )
     return tuple(out)
+
+
+def _class_table(found: Integrity) -> Table:
+    """Classes with what they have; many that have nothing are named below."""
+    census = found.census
+    columns = ["name", "images", *(["objects"] if census.with_rows else []), "pixels"]
+    classes = census.classes()
+    unused = [row["name"] for row in classes if not row["images"]]
+    if len(unused) <= _UNUSED:
+        unused = []
+    rows = [[row[c] for c in columns] for row in classes if row["images"] or not unused]
+    note = f"{len(unused)} classes in no image: {', '.join(unused)}" if unused else ""
+    return Table("Classes", columns, rows, note=note)
 
 
 def _write_report(
