@@ -14,6 +14,7 @@ from typing import Any
 
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
+from maskloom.formats.coco_image_ids import ImageId, ImageIds
 
 FAR_PX = 2.0**24
 MAX_SIDE = 2**31 - 1
@@ -71,36 +72,46 @@ def _check_bits(value: int, where: str) -> None:
         )
 
 
-def check_images(
-    images: Sequence[Mapping[str, Any]], path: Path, *, found: dict[int, int] | None = None
-) -> dict[int, int]:
-    """Id → position of images.
+def check_image(image: Mapping[str, Any], number: int, path: Path) -> None:
+    """One entry of an image.
 
     Args:
-        images: entries of the file, in order.
+        image: the entry.
+        number: its position in the file.
         path: the file.
-        found: those of the entries before these; it is added to.
 
     Raises:
-        FormatError: an id, name or size is missing, wrong or listed twice.
+        FormatError: an id, name or size is missing or wrong.
     """
-    found = {} if found is None else found
-    for i, image in enumerate(images, len(found)):
-        place = f"{path}: images[{i}]"
-        if not is_id(image.get("id")):
-            raise FormatError("an image id is a whole number", where=place, seen=image.get("id"))
-        place = f"{path}: image {image['id']}"
+    place, own = f"{path}: images[{number}]", image.get("id")
+    if not is_id(own) and not (isinstance(own, str) and own):
+        raise FormatError("an image id is a whole number or a text", where=place, seen=own)
+    place = f"{path}: image {own}"
+    if not isinstance(own, str):
         _check_bits(image["id"], place)
-        if image["id"] in found:
-            raise FormatError("two images share an id", where=place, seen=image["id"])
-        if not isinstance(image.get("file_name"), str) or not image["file_name"]:
-            raise FormatError("no file_name", where=place, seen=image.get("file_name"))
-        for side in ("height", "width"):
-            value = image.get(side)
-            if not is_id(value) or not 0 < value <= MAX_SIDE:  # type: ignore[operator]
-                raise FormatError(f"{side} is a positive whole number", where=place, seen=value)
-        found[image["id"]] = i
-    return found
+    if not isinstance(image.get("file_name"), str) or not image["file_name"]:
+        raise FormatError("no file_name", where=place, seen=image.get("file_name"))
+    for side in ("height", "width"):
+        value = image.get(side)
+        if not is_id(value) or not 0 < value <= MAX_SIDE:  # type: ignore[operator]
+            raise FormatError(f"{side} is a positive whole number", where=place, seen=value)
+
+
+def refuse_doubled(ids: ImageIds, path: Path) -> None:
+    """Ids of images that cannot be told apart.
+
+    Raises:
+        FormatError: two are the same, or numbers stand beside texts.
+    """
+    own = ids.doubled()
+    if own is not None:
+        raise FormatError("two images share an id", where=f"{path}: image {own}", seen=own)
+    if ids.mixed:
+        raise FormatError(
+            "some image ids are numbers and some are texts",
+            where=path,
+            hint="write them all in one way: COCO's tools cannot sort both",
+        )
 
 
 def check_categories(
@@ -129,7 +140,7 @@ def check_categories(
 
 def check_annotation(
     annotation: Mapping[str, Any],
-    images: Mapping[int, Mapping[str, Any]],
+    images: Mapping[ImageId, Mapping[str, Any]],
     categories: Mapping[int, Any],
     *,
     need_id: bool,
@@ -141,7 +152,8 @@ def check_annotation(
     """
     if (need_id or "id" in annotation) and not is_id(annotation.get("id")):
         raise BadAnnotation("id", "an annotation id is a whole number", annotation.get("id"))
-    image = images.get(_hashable(annotation.get("image_id")))
+    told = annotation.get("image_id")
+    image = images.get(told if isinstance(told, str) else _hashable(told))
     if image is None:
         raise BadAnnotation("image_id", "no image has this id", annotation.get("image_id"))
     if _hashable(annotation.get("category_id")) not in categories:

@@ -16,6 +16,7 @@ from maskloom.core.sample import Sample
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_file import CocoFile
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.maps import check_size, size_of
 
 # An enumeration is slow to name a hundred thousand times.
@@ -23,7 +24,10 @@ _MASK, _BOX = int(RowKind.MASK), int(RowKind.BOX)
 
 
 def labels_of_image(
-    file: CocoFile[ImageAnnotations], image_id: int, positions: Mapping[int, int], sample: Sample
+    file: CocoFile[ImageAnnotations],
+    image_id: ImageId,
+    positions: Mapping[int, int],
+    sample: Sample,
 ) -> Labels:
     """Labels of one image.
 

@@ -11,6 +11,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_check import check_categories, listed
 from maskloom.formats.coco_image_entries import ImageEntries
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_index import index_annotations
 from maskloom.formats.json_outline import Entries, Outline, outline, parse
 
@@ -38,9 +39,9 @@ class CocoFile(Generic[OfImage]):
 
     path: Path
     split: str | None
-    images: Mapping[int, Mapping[str, Any]]
+    images: Mapping[ImageId, Mapping[str, Any]]
     categories: Mapping[int, Mapping[str, Any]]
-    annotations: Mapping[int, OfImage]
+    annotations: Mapping[ImageId, OfImage]
     head: Mapping[str, Any]
     skipped: tuple[str, ...]
     used: frozenset[int]
@@ -103,7 +104,7 @@ def read_file(
         seen = type(found.values[""]).__name__
         raise FormatError("neither an object nor a list", where=path, seen=seen)
     entries = found.lists.get("")
-    images: Mapping[int, Mapping[str, Any]]
+    images: Mapping[ImageId, Mapping[str, Any]]
     categories: Mapping[int, Mapping[str, Any]]
     if entries is None:
         images = ImageEntries(found, _list(found, "images"), named)

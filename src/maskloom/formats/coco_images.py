@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from maskloom.core.key_column import KeyColumn
 from maskloom.core.sample import sample_key
 from maskloom.store.files import stays_below
 
@@ -39,7 +40,7 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     That is the bare file name, or, where two images would share it, the path without what
     leads out.
     """
-    listed = list(names)
+    listed = names if isinstance(names, KeyColumn) else list(names)
     outside = [name for name in listed if not stays_below(name)]
     if not outside:
         return {}

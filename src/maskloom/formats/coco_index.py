@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from maskloom.errors import FormatError
 from maskloom.formats.coco_annotations import Annotations
 from maskloom.formats.coco_check import BadAnnotation, check_annotation, garbled_runs
+from maskloom.formats.coco_image_entries import ImageEntries
+from maskloom.formats.coco_image_ids import ImageId, ImageIds
 from maskloom.formats.coco_scan import (
     ABSENT,
     CATEGORY,
@@ -34,6 +36,7 @@ from maskloom.formats.json_window import Window
 _CHUNK = 1 << 20
 _GARBLED_AT_ONCE = 256
 _SPAN = 2**32
+TWICE = "two annotations share an id"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +57,7 @@ class Indexed:
 def index_annotations(
     found: Outline,
     entries: Entries,
-    images: Mapping[int, Mapping[str, Any]],
+    images: Mapping[ImageId, Mapping[str, Any]],
     categories: Mapping[int, Any],
     *,
     need_id: bool,
@@ -73,26 +76,22 @@ def index_annotations(
     Raises:
         FormatError: the first invalid annotation, or entries of a panoptic file.
     """
-    check = _Check(found, entries, images, categories, need_id=need_id)
-    values = np.empty((4, len(entries)), np.int64)
+    check = _Check(found, images, categories, len(entries), need_id=need_id)
     drawn = np.zeros((2, len(entries)), np.uint32)
     for first, last, text in found.chunks(entries, _CHUNK):
-        starts = entries.starts[first:last] - entries.starts[first]
-        ends = entries.ends[first:last] - entries.starts[first]
-        data = np.frombuffer(text, np.uint8)
-        told, kinds = scan_annotations(data, starts, ends)
-        values[:, first:last] = told[:DRAWN]
+        starts, ends = entries.spans(np.arange(first, last))
+        starts, ends = starts - starts[0], ends - starts[0]
+        told, kinds = scan_annotations(np.frombuffer(text, np.uint8), starts, ends)
         plain = (kinds == PLAIN) & (told[DRAWN_END] < _SPAN)
         drawn[:, first:last] = told[DRAWN:] * plain
         if (kinds == SEGMENTS).any():
             raise panoptic_error(found.path)
-        check.chunk(first, text, starts, ends, values[:, first:last], kinds)
-    check.doubled(values[ID])
+        check.chunk(first, text, (starts, ends), told, kinds)
+    check.doubled()
     skipped = check.messages(skip_bad=skip_bad)
-    kept = np.delete(np.arange(len(entries)), np.fromiter(check.bad, np.int64, len(check.bad)))
-    used = frozenset(np.unique(values[CATEGORY][kept]).tolist())
-    own = Annotations(Window(found, entries), values[IMAGE][kept], kept, drawn)
-    return Indexed(own, used, skipped)
+    window = Window(found, entries)
+    own = Annotations(window, check.image, drawn, check.bad, check.ids)
+    return Indexed(own, check.used(), skipped)
 
 
 def panoptic_error(path: Path) -> FormatError:
@@ -106,58 +105,81 @@ def panoptic_error(path: Path) -> FormatError:
 
 
 class _Check:
-    """What is wrong with annotations, by position in the file."""
+    """What annotations of a file say, and what is wrong with them, by position in the file.
+
+    Args:
+        count: how many there are; each takes 8 bytes for its id, 4 for its image, and some for
+            its category.
+    """
 
     def __init__(
         self,
         found: Outline,
-        entries: Entries,
-        images: Mapping[int, Mapping[str, Any]],
+        images: Mapping[ImageId, Mapping[str, Any]],
         categories: Mapping[int, Any],
+        count: int,
         *,
         need_id: bool,
     ) -> None:
-        self.found, self.entries = found, entries
-        self.images, self.categories = images, categories
+        self.found, self.images, self.categories = found, images, categories
         self.need_id = need_id
-        self.image_ids, self.category_ids = _sorted(images), _sorted(categories)
+        self.ids = images.ids if isinstance(images, ImageEntries) else ImageIds(images)
+        self.known = ImageIds(categories)
+        self.image = np.zeros(count, np.int32)
         self.bad: dict[int, tuple[object, BadAnnotation]] = {}
+        self._category = np.zeros(count, np.min_scalar_type(len(categories)))
+        self._own = np.full(count, ABSENT, np.int64)
+        self._long: dict[int, int] = {}  # ids that 64 bits do not hold, by position
 
     def chunk(
         self,
         first: int,
         text: bytes,
-        starts: NDArray[np.int64],
-        ends: NDArray[np.int64],
-        values: NDArray[np.int64],
+        spans: tuple[NDArray[np.int64], NDArray[np.int64]],
+        told: NDArray[np.int64],
         kinds: NDArray[np.uint8],
     ) -> None:
         """Look closely at what is not plain, and at numbers that name nothing."""
-        sure = (kinds == PLAIN) & _within(values[IMAGE], self.image_ids)
-        sure &= _within(values[CATEGORY], self.category_ids)
-        sure &= np.isin(values[CROWD], (0, 1, ABSENT))
+        image, category = self.ids.positions(told[IMAGE]), self.known.positions(told[CATEGORY])
+        sure = (kinds == PLAIN) & (image >= 0) & (category >= 0)
+        sure &= np.isin(told[CROWD], (0, 1, ABSENT))
         if self.need_id:
-            sure &= values[ID] != ABSENT
+            sure &= told[ID] != ABSENT
+        last = first + len(kinds)
+        self.image[first:last] = np.where(sure, image, 0)
+        self._category[first:last] = np.where(sure, category, 0)
+        self._own[first:last] = told[ID]
         coded: list[tuple[int, Mapping[str, Any]]] = []
         for i in np.flatnonzero(~sure).tolist():
-            one = parse(text[starts[i] : ends[i]], self.found.path)
+            one = parse(text[spans[0][i] : spans[1][i]], self.found.path)
             if not isinstance(one, dict):
                 where = f"{self.found.path}: annotations[{first + i}]"
                 raise FormatError("not an object", where=where, seen=one)
             if "segments_info" in one:
                 raise panoptic_error(self.found.path)
-            try:
-                check_annotation(one, self.images, self.categories, need_id=self.need_id)
-            except BadAnnotation as fault:
-                self.bad[first + i] = one.get("id", f"at position {first + i}"), fault
-                continue
-            values[IMAGE, i], values[CATEGORY, i] = one["image_id"], one["category_id"]
-            values[ID, i] = _fitting(one.get("id", ABSENT))
-            coded.append((first + i, one))
+            if self._good(first + i, one):
+                coded.append((first + i, one))
             if len(coded) == _GARBLED_AT_ONCE:
                 self._garbled(coded)
                 coded = []
         self._garbled(coded)
+
+    def _good(self, position: int, one: dict[str, Any]) -> bool:
+        """Take what one annotation says, which the scan did not understand."""
+        self._own[position] = ABSENT
+        try:
+            check_annotation(one, self.images, self.categories, need_id=self.need_id)
+        except BadAnnotation as fault:
+            self.bad[position] = one.get("id", f"at position {position}"), fault
+            return False
+        self.image[position] = self.ids.find(one["image_id"])
+        self._category[position] = self.known.find(one["category_id"])
+        own = one.get("id")
+        if own is not None and ABSENT < own < -ABSENT:
+            self._own[position] = own
+        elif own is not None:
+            self._long[position] = own
+        return True
 
     def _garbled(self, coded: list[tuple[int, Mapping[str, Any]]]) -> None:
         """Runs that do not make the mask that their size says."""
@@ -167,15 +189,34 @@ class _Check:
                 name = one.get("id", f"of image {one['image_id']}")
                 self.bad[position] = name, faults[id(one)]
 
-    def doubled(self, ids: NDArray[np.int64]) -> None:
+    def doubled(self) -> None:
         """Annotations whose id one before them has."""
-        told = np.flatnonzero(ids != ABSENT)
+        seen: set[int] = set()
+        for position, own in self._long.items():
+            if own in seen and position not in self.bad:
+                self.bad[position] = own, BadAnnotation("id", TWICE, own)
+            seen.add(own)
+        # Ids that rise, as nearly all do, are not looked at one by one.
+        if (self._own[1:] > self._own[:-1]).all():
+            return
+        ids = np.sort(self._own)
+        if not ((ids[1:] == ids[:-1]) & (ids[1:] != ABSENT)).any():
+            return
+        told = np.flatnonzero(self._own != ABSENT)
         told = told[~np.isin(told, np.fromiter(self.bad, np.int64, len(self.bad)))]
-        order = told[np.argsort(ids[told], kind="stable")]
-        again = order[1:][ids[order[1:]] == ids[order[:-1]]]
+        order = told[np.argsort(self._own[told], kind="stable")]
+        again = order[1:][self._own[order[1:]] == self._own[order[:-1]]]
         for position in again.tolist():
-            own = int(ids[position])
-            self.bad[position] = own, BadAnnotation("id", "two annotations share an id", own)
+            own = int(self._own[position])
+            self.bad[position] = own, BadAnnotation("id", TWICE, own)
+
+    def used(self) -> frozenset[int]:
+        """Ids of the categories of valid annotations."""
+        counts = np.bincount(self._category, minlength=len(self.known))
+        for position in self.bad:
+            counts[self._category[position]] -= 1
+        ids = list(self.categories)
+        return frozenset(ids[i] for i in np.flatnonzero(counts).tolist())
 
     def messages(self, *, skip_bad: bool) -> tuple[str, ...]:
         """Messages in order of the file.
@@ -191,21 +232,3 @@ class _Check:
                 raise error
             out.append(error.message)
         return tuple(out)
-
-
-def _sorted(ids: Mapping[int, Any]) -> NDArray[np.int64]:
-    return np.array(sorted(value for value in ids if _fitting(value) == value), np.int64)
-
-
-def _fitting(value: Any) -> int:
-    """An id as int64, or `ABSENT` where it does not fit."""
-    return int(value) if -(2**63) < value < 2**63 else ABSENT
-
-
-def _within(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which values are among sorted ones."""
-    if not len(known):
-        return np.zeros(len(values), np.bool_)
-    place = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    found: NDArray[np.bool_] = known[place] == values
-    return found

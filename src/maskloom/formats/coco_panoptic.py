@@ -26,6 +26,7 @@ from maskloom.errors import FormatError
 from maskloom.formats import coco_panoptic_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_file import CocoFile
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_panoptic_file import (
     PanopticFile,
     Segments,
@@ -34,6 +35,7 @@ from maskloom.formats.coco_panoptic_file import (
 )
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.coco_read import dataset_of
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import check_size, size_of
 
 _PLACES = ("annotations", ".")
@@ -72,7 +74,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     folders = {file: _map_folder(file, options.masks, single=len(listed) == 1) for file in files}
 
     def decode(
-        file: CocoFile[Segments], image_id: int, positions: Mapping[int, int], sample: Sample
+        file: CocoFile[Segments], image_id: ImageId, positions: Mapping[int, int], sample: Sample
     ) -> Labels:
         own = files[file.path]
         annotation = own.maps.get(image_id)
@@ -168,4 +170,11 @@ FORMAT = Format(
     detect,
     read,
     coco_panoptic_write.writer,
+    kept=Kept(
+        ("coco", "coco-panoptic"),
+        Facts(
+            notes=("coco-panoptic.file_name", "coco-panoptic.segments_info"),
+            opened=("coco-panoptic",),
+        ),
+    ),
 )

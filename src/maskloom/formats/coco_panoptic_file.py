@@ -11,12 +11,14 @@ from maskloom.errors import FormatError
 from maskloom.formats.coco_check import (
     SKIP_HINT,
     check_categories,
-    check_images,
+    check_image,
     is_id,
     is_number,
     listed,
+    refuse_doubled,
 )
 from maskloom.formats.coco_file import TOP, CocoFile, json_ends
+from maskloom.formats.coco_image_ids import ImageId, ImageIds
 from maskloom.formats.folders import read_json
 from maskloom.store.files import stays_below
 
@@ -37,7 +39,7 @@ class PanopticFile:
     """
 
     coco: CocoFile[Segments]
-    maps: Mapping[int, Mapping[str, Any]]
+    maps: Mapping[ImageId, Mapping[str, Any]]
 
 
 def is_panoptic(path: Path) -> bool:
@@ -60,13 +62,12 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
     data = read_json(path)
     if not isinstance(data, dict):
         raise FormatError("not a JSON object", where=path, seen=type(data).__name__)
-    entries = listed(data, "images", path)
-    images = {one: entries[i] for one, i in check_images(entries, path).items()}
+    images = _images(data, path)
     categories = check_categories(listed(data, "categories", path), path)
     for value, category in categories.items():
         _check_category(category, f"{path}: category {value}")
-    maps: dict[int, Mapping[str, Any]] = {}
-    segments: dict[int, list[Mapping[str, Any]]] = {}
+    maps: dict[ImageId, Mapping[str, Any]] = {}
+    segments: dict[ImageId, list[Mapping[str, Any]]] = {}
     messages: list[str] = []
     for i, annotation in enumerate(listed(data, "annotations", path)):
         image = _check_annotation(annotation, images, maps, f"{path}: annotations[{i}]")
@@ -82,6 +83,21 @@ def read_panoptic_file(path: Path, split: str | None, *, skip_bad: bool) -> Pano
     return PanopticFile(coco, maps)
 
 
+def _images(data: Mapping[str, Any], path: Path) -> dict[ImageId, Mapping[str, Any]]:
+    """Images by id.
+
+    Raises:
+        FormatError: an entry is invalid, or its id is taken.
+    """
+    ids = ImageIds()
+    entries = listed(data, "images", path)
+    for i, image in enumerate(entries):
+        check_image(image, i, path)
+        ids.append(image["id"])
+    refuse_doubled(ids, path)
+    return {image["id"]: image for image in entries}
+
+
 def _check_category(category: Mapping[str, Any], where: str) -> None:
     if category.get("isthing", 1) not in (0, 1):
         raise FormatError(
@@ -95,17 +111,17 @@ def _check_category(category: Mapping[str, Any], where: str) -> None:
 
 def _check_annotation(
     annotation: Mapping[str, Any],
-    images: Mapping[int, Any],
-    maps: Mapping[int, Any],
+    images: Mapping[ImageId, Any],
+    maps: Mapping[ImageId, Any],
     where: str,
-) -> int:
+) -> ImageId:
     """The image id of an annotation.
 
     Raises:
         FormatError: its image, PNG name or list of segments is missing or wrong.
     """
-    image = annotation.get("image_id")
-    if not is_id(image) or image not in images:
+    image: Any = annotation.get("image_id")
+    if not (isinstance(image, str) or is_id(image)) or image not in images:
         raise FormatError("no image has this id", where=f"{where}, image_id", seen=image)
     place = f"{where}, image {image}"
     if image in maps:
@@ -121,8 +137,8 @@ def _check_annotation(
     if not isinstance(annotation.get("segments_info"), list):
         seen = annotation.get("segments_info")
         raise FormatError('no list "segments_info"', where=place, seen=seen)
-    assert isinstance(image, int)
-    return image
+    found: ImageId = image
+    return found
 
 
 def checked_segments(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_panoptic_file import PanopticFile
 from maskloom.store.images import image_size, read_map
 
@@ -65,7 +66,7 @@ def read_ids(png: Path, size: tuple[int, int], where: str) -> NDArray[np.uint32]
 def labels_of_map(
     ids: NDArray[np.uint32],
     file: PanopticFile,
-    image_id: int,
+    image_id: ImageId,
     positions: Mapping[int, int],
     *,
     png: Path,

@@ -12,9 +12,10 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
 from maskloom.errors import FormatError
 from maskloom.formats.coco_file import CocoFile, OfImage
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_samples import CocoSamples
 
-Decode = Callable[[CocoFile[OfImage], int, Mapping[int, int], Sample], Labels]
+Decode = Callable[[CocoFile[OfImage], ImageId, Mapping[int, int], Sample], Labels]
 
 
 def dataset_of(

@@ -14,6 +14,7 @@ from maskloom.core.key_column import KeyColumn
 from maskloom.core.lazy_samples import LazySamples, Rows
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.formats.coco_file import CocoFile, OfImage
+from maskloom.formats.coco_image_ids import ImageId, ImageIds
 from maskloom.formats.coco_images import (
     data_root,
     folder_of,
@@ -37,7 +38,7 @@ class CocoSamples(Generic[OfImage]):
     def __init__(self, files: Sequence[CocoFile[OfImage]], path: Path, images: Path | None) -> None:
         self.files = files
         self.keys = KeyColumn()
-        self._ids = [list(file.images) for file in files]
+        self._ids = [ImageIds(file.images) for file in files]
         self._firsts = np.cumsum([0, *map(len, self._ids)]).tolist()
         self._safe: list[dict[str, str]] = []
         self._folders: list[list[Path]] = []
@@ -52,7 +53,7 @@ class CocoSamples(Generic[OfImage]):
         rows = np.arange(len(self.keys), dtype=np.int32)
         self.samples = LazySamples(self.keys, self._made, rows).by_key()
 
-    def owner(self, key: str) -> tuple[CocoFile[OfImage], int]:
+    def owner(self, key: str) -> tuple[CocoFile[OfImage], ImageId]:
         """The file of a sample, and the id of its image there."""
         # Labels are asked for of the sample that was made last, as a rule.
         last, row = self._last
@@ -90,9 +91,10 @@ class CocoSamples(Generic[OfImage]):
         return tuple(out)
 
     def _look(self, file: CocoFile[OfImage], root: Path, *, named: bool) -> None:
-        names = [str(image["file_name"]) for image in file.images.values()]
+        names = KeyColumn(str(image["file_name"]) for image in file.images.values())
         safe = safe_names(names)
-        folders = image_folders(root, file.path, split=file.split, names=names, named=named)
+        first = [names[i] for i in range(min(8, len(names)))]
+        folders = image_folders(root, file.path, split=file.split, names=first, named=named)
         self._safe.append(safe)
         self._folders.append(folders)
         for name in names:

@@ -6,6 +6,7 @@ not grow with the file. What stands between them is parsed by whoever needs it, 
 
 from __future__ import annotations
 
+import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +20,28 @@ from maskloom.errors import FormatError
 from maskloom.formats.json_signs import scan
 
 _BLOCK = 1 << 20
-_DEEPEST = 2
+_INNER = 128  # marks signs between the brackets of a member
+_COMMA = ord(",")
 _BOM = b"\xef\xbb\xbf"
 _HINT = "copy it again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """The entries of a list: bytes from `starts` to `ends` of the file, (N,) int64 each."""
+    """The N entries of a list, by eight bytes each.
 
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    Args:
+        cuts: (N+1,) int64 places in the file of its brackets and of the commas between entries.
+    """
+
+    cuts: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.cuts) - 1
+
+    def spans(self, own: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where some entries start in the file, and the places behind them."""
+        return self.cuts[own] + 1, self.cuts[own + 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,15 +106,17 @@ class Outline:
         Raises:
             FormatError: it is not valid JSON.
         """
-        return parse(self.read(int(entries.starts[index]), int(entries.ends[index])), self.path)
+        start, end = entries.cuts[index : index + 2].tolist()
+        return parse(self.read(start + 1, end), self.path)
 
     def chunks(self, entries: Entries, most: int) -> Iterator[tuple[int, int, bytes]]:
         """(first, last + 1, bytes) of runs of entries of about `most` bytes, at least one entry."""
-        first = 0
+        first, cuts = 0, entries.cuts
         while first < len(entries):
-            limit = int(entries.starts[first]) + most
-            last = max(first + 1, int(np.searchsorted(entries.ends, limit, side="right")))
-            yield first, last, self.read(int(entries.starts[first]), int(entries.ends[last - 1]))
+            start = int(cuts[first]) + 1
+            last = int(np.searchsorted(cuts, start + most, side="right")) - 1
+            last = max(first + 1, last)
+            yield first, last, self.read(start, int(cuts[last]))
             first = last
 
 
@@ -144,7 +155,7 @@ def outline(path: Path) -> Outline:
         return found
     _refuse_around(found, skip, places)
     if signs[0] == ord("["):
-        found.lists[""] = _entries(found, places, signs, 0, len(signs) - 1, depth=1)
+        found.lists[""] = _entries(found, places, signs, 0, len(signs) - 1)
         return found
     _members(found, places, signs)
     return found
@@ -158,30 +169,46 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _signs(path: Path) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
     """Places and kinds of the signs near the top, and where the text begins.
 
+    Of a list they are the commas between its entries, of an object also those between the entries
+    of its members, which are marked by `_INNER`.
+
     Raises:
         FormatError: brackets that do not match.
     """
     state = np.zeros(4, np.int64)  # depth, in a string, after a backslash, fault
-    places: list[NDArray[np.int64]] = []
-    signs: list[NDArray[np.uint8]] = []
-    at = 0
+    places, signs = array.array("q"), bytearray()
+    depth = deepest = 0
     with path.open("rb") as file:
-        skip = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+        at = skip = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
         file.seek(skip)
-        at = skip
         while block := file.read(_BLOCK):
-            data = np.frombuffer(block, np.uint8)
-            where = scan(data, state, _DEEPEST)
-            places.append(where + at)
-            signs.append(data[where])
+            if not deepest and (text := block.lstrip()):
+                deepest = 1 if text[0] == ord("[") else 2
+            if deepest:
+                data = np.frombuffer(block, np.uint8)
+                where = scan(data, state, deepest)
+                kinds = data[where]
+                levels, depth = _levels(kinds, depth)
+                kept = (levels == 1) | (kinds != ord(":"))
+                places.frombytes((where[kept] + at).tobytes())
+                signs += (kinds + _INNER * (levels > 1).astype(np.uint8))[kept].tobytes()
             at += len(block)
             if state[3]:
                 break
     if state[0] or state[1] or state[3]:
         what = "the file ends within a value" if not state[3] else "brackets do not match"
         raise FormatError(f"not valid JSON: {what}", where=path, seen=f"byte {at}", hint=_HINT)
-    empty = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
-    return np.concatenate(places or empty[0]), np.concatenate(signs or empty[1]), skip
+    return np.frombuffer(places, np.int64), np.frombuffer(signs, np.uint8), skip
+
+
+def _levels(signs: NDArray[np.uint8], depth: int) -> tuple[NDArray[np.int64], int]:
+    """How many brackets are open around the signs of a block, and behind the last of them.
+
+    A bracket belongs to the level that it opens or closes.
+    """
+    opens, closes = np.isin(signs, (91, 123)), np.isin(signs, (93, 125))
+    behind = depth + np.cumsum(opens.astype(np.int64) - closes)
+    return behind + closes, int(behind[-1]) if len(behind) else depth
 
 
 def _refuse_around(found: Outline, skip: int, places: NDArray[np.int64]) -> None:
@@ -199,11 +226,7 @@ def _refuse_around(found: Outline, skip: int, places: NDArray[np.int64]) -> None
 
 def _members(found: Outline, places: NDArray[np.int64], signs: NDArray[np.uint8]) -> None:
     """Sort the members of the outermost object into lists and values."""
-    opens, closes = np.isin(signs, (91, 123)), np.isin(signs, (93, 125))
-    depth = np.cumsum(opens.astype(np.int64) - closes)
-    # A closing sign belongs to the level that it closes.
-    level = depth + closes
-    top = np.flatnonzero(level == 1)
+    top = np.flatnonzero(signs < _INNER)
     text_start = int(places[0]) + 1
     colon = -1
     for i in top[1:].tolist():
@@ -226,37 +249,33 @@ def _members(found: Outline, places: NDArray[np.int64], signs: NDArray[np.uint8]
                 "not valid JSON: a key that is no text", where=found.path, seen=key, hint=_HINT
             )
         first, last = colon + 1, i - 1
-        is_list = first < last and signs[first] == ord("[") and signs[last] == ord("]")
-        if is_list:
-            found.lists[key] = _entries(found, places, signs, first, last, depth=2, level=level)
+        is_list = first < last and signs[first] == ord("[") + _INNER
+        if is_list and signs[last] == ord("]") + _INNER:
+            found.lists[key] = _entries(found, places, signs, first, last)
         else:
             found.values[key] = parse(found.read(int(places[colon]) + 1, end), found.path)
         text_start, colon = end + 1, -1
 
 
 def _entries(
-    found: Outline,
-    places: NDArray[np.int64],
-    signs: NDArray[np.uint8],
-    first: int,
-    last: int,
-    *,
-    depth: int,
-    level: NDArray[np.int64] | None = None,
+    found: Outline, places: NDArray[np.int64], signs: NDArray[np.uint8], first: int, last: int
 ) -> Entries:
-    """The entries between an opening and a closing bracket."""
-    inner = slice(first + 1, last)
-    commas = signs[inner] == ord(",")
-    if level is not None:
-        commas &= level[inner] == depth
-    else:
-        opens, closes = np.isin(signs, (91, 123)), np.isin(signs, (93, 125))
-        commas &= np.cumsum(opens.astype(np.int64) - closes)[inner] == depth
-    cuts = places[inner][commas]
-    starts = np.concatenate([[places[first]], cuts]) + 1
-    ends = np.concatenate([cuts, [places[last]]])
-    if len(starts) == 1 and ends[0] - starts[0] <= _BLOCK:
-        text = found.read(int(starts[0]), int(ends[0]))
+    """The entries between an opening and a closing bracket.
+
+    Raises:
+        FormatError: brackets stand between them.
+    """
+    # No copy: of a file of many annotations, these are nearly all places that there are.
+    cuts = places[first : last + 1]
+    if ((signs[first + 1 : last] & (_INNER - 1)) != _COMMA).any():
+        raise FormatError(
+            "not valid JSON: text between two lists",
+            where=found.path,
+            seen=f"byte {int(cuts[0])}",
+            hint=_HINT,
+        )
+    if len(cuts) == 2 and cuts[1] - cuts[0] <= _BLOCK:
+        text = found.read(int(cuts[0]) + 1, int(cuts[1]))
         if not text.strip():
-            return Entries(starts[:0], ends[:0])
-    return Entries(starts, ends)
+            return Entries(cuts[:1])
+    return Entries(cuts)

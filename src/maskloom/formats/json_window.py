@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,13 +27,15 @@ class Window:
         # One tuple, replaced as a whole.
         self._held: tuple[int, bytes] = (0, b"")
 
-    def text_of(self, own: NDArray[np.int64]) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
+    def text_of(
+        self, own: NDArray[np.integer[Any]]
+    ) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         """A text that holds some entries, given in order, and where each starts and ends in it.
 
         Raises:
             FormatError: the file changed since it was outlined, or cannot be read.
         """
-        starts, ends = self._entries.starts[own], self._entries.ends[own]
+        starts, ends = self._entries.spans(own)
         first, last = int(starts[0]), int(ends[-1])
         if last - first > _APART and last - first > 2 * int((ends - starts).sum()):
             text = self._outline.read_parts(starts.tolist(), ends.tolist())

@@ -21,6 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco_check import is_id, listed
 from maskloom.formats.coco_file import CocoFile
+from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_panoptic_file import PanopticFile, checked_segments
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.folders import read_json
@@ -87,7 +88,7 @@ class PanopticMaps:
             raise FormatError("not a JSON object", where=path, seen=type(data).__name__)
         categories = _categories(listed(data, "categories", path), path)
         numbers: dict[str, int] = {}
-        segments: dict[int, list[Mapping[str, Any]]] = {}
+        segments: dict[ImageId, list[Mapping[str, Any]]] = {}
         hidden: dict[int, list[int]] = {}
         for n, entry in enumerate(listed(data, "annotations", path)):
             name, told = _annotation(entry, f"{path}: annotations[{n}]")
@@ -101,7 +102,7 @@ class PanopticMaps:
             numbers[name] = n
             segments[n] = [one for one in good if one["category_id"] not in silent]
             hidden[n] = [int(one["id"]) for one in good if one["category_id"] in silent]
-        maps: dict[int, Mapping[str, Any]] = {n: {} for n in segments}
+        maps: dict[ImageId, Mapping[str, Any]] = {n: {} for n in segments}
         file = CocoFile(path, None, {}, categories, segments, {}, (), frozenset())
         return PanopticFile(file, maps), numbers, hidden
 
