@@ -53,7 +53,7 @@ def turned(path, orientation, suffix):
         picture = picture.transpose(Image.Transpose(UNDO[orientation]))
     exif = Image.Exif()
     exif[274] = orientation
-    more = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    more = {"jpg": {"quality": 100, "subsampling": 0}, "webp": {"lossless": True}}.get(suffix, {})
     picture.save(path, exif=exif, **more)
 
 
@@ -68,7 +68,7 @@ def data_of(form, path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "webp"])
 def test_every_format_labels_the_upright_picture(tmp_path, orientation, suffix):
     path = tmp_path / f"a.{suffix}"
     turned(path, orientation, suffix)

@@ -117,7 +117,7 @@ def test_a_file_written_anew_is_read_anew(tmp_path):
 
 
 FILES = ["gray.png", "rgb.png", "palette.png", "alpha.png", "deep.png", "bits.png", "deep-rgb.png",
-         "a.jpg", "gray.tif", "many.tif", "float.tif"]  # fmt: skip
+         "a.jpg", "gray.tif", "many.tif", "float.tif", "a.webp", "alpha.webp", "a.bmp", "palette.bmp"]  # fmt: skip
 
 
 def write_kind(path: Path, name: str) -> Path:
@@ -137,6 +137,10 @@ def write_kind(path: Path, name: str) -> Path:
         "bits.png": lambda: Image.fromarray(gray > 128).save(path),
         "deep-rgb.png": lambda: cv2.imwrite(str(path), np.dstack([deep] * 3)),
         "a.jpg": lambda: Image.fromarray(rgb).save(path),
+        "a.webp": lambda: Image.fromarray(rgb).save(path),
+        "alpha.webp": lambda: Image.fromarray(np.dstack([rgb, gray])).save(path, lossless=True),
+        "a.bmp": lambda: Image.fromarray(rgb).save(path),
+        "palette.bmp": lambda: Image.fromarray(rgb).quantize(16).save(path),
         "gray.tif": lambda: tifffile.imwrite(path, deep),
         "many.tif": lambda: tifffile.imwrite(
             path,

@@ -29,6 +29,9 @@ WHOLE = {
     "progressive": picture("JPEG", progressive=True),
     "restarts": picture("JPEG", restart_marker_rows=1),
     "thumbnail": with_thumbnail(),
+    "webp": picture("WEBP"),
+    "webp lossless": picture("WEBP", lossless=True),
+    "bmp": picture("BMP"),
 }
 
 

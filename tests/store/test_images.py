@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from maskloom.errors import DataError, ImageError, WriteError
-from maskloom.store import images
+from maskloom.store import decoding
 from maskloom.store.files import (
     atomic_file,
     atomic_folder,
@@ -42,7 +42,7 @@ def test_a_map_comes_back_as_written(tmp_path: Path, array: np.ndarray) -> None:
 
 @pytest.mark.parametrize("strip", [1, 16, 1 << 22])
 def test_a_picture_is_the_same_in_strips_of_any_height(tmp_path: Path, monkeypatch, strip) -> None:
-    monkeypatch.setattr(images, "_STRIP_BYTES", strip)
+    monkeypatch.setattr(decoding, "_STRIP_BYTES", strip)
     write_png(tmp_path / "c.png", RGB)
     write_png(tmp_path / "g.png", RGB[:, :, 0])
     assert np.array_equal(read_image(tmp_path / "c.png"), RGB)

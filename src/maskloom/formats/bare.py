@@ -13,7 +13,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.folders import SIDE_FILE, list_files
-from maskloom.store.images import IMAGE_SUFFIXES
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, KINDS
 
 NAME = "images"
 
@@ -35,7 +35,7 @@ def bare_images(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
         raise FormatError(
             "neither labels of a known format nor images",
             where=path,
-            hint="give a data set, or a folder of PNG, JPEG or TIFF images",
+            hint=f"give a data set, or a folder of {KINDS} images",
         )
     samples = tuple(
         Sample(key, ImageRef(file), file_name=key + file.suffix) for key, file in found.items()

@@ -23,6 +23,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.store.files import safe_join
+from maskloom.store.image_kinds import IMAGE_SUFFIXES
 
 IMAGE_FOLDERS = ("images", "image", "JPEGImages", "PNGImages", "imgs", "img", "img_dir")
 MASK_FOLDERS = (
@@ -37,6 +38,8 @@ MASK_FOLDERS = (
     "gt",
     "ann_dir",
 )
+# Images of a folder in which PNGs are maps.
+_BESIDE_PNG = (".jpg", ".jpeg", ".webp", ".bmp")
 SPLITS = ("train", "training", "val", "validation", "valid", "test")
 
 Part = tuple[str | None, Path, Path | None]
@@ -178,23 +181,19 @@ def _cut_suffix(maps: dict[str, Path], images: Mapping[str, Path]) -> dict[str, 
 
 
 def _same_folder(folder: Path, options: MapOptions) -> tuple[dict[str, Path], dict[str, Path]]:
-    """(images, maps) of one folder: maps are PNGs with the suffix, or beside JPEGs all PNGs."""
+    """(images, maps) of one folder: maps have the suffix, or are all PNGs beside other images."""
     ending = options.suffix or ""
     if ending:
         maps = list_files(folder, MAP_SUFFIXES, ending=ending)
         taken = set(maps.values())
-        others = [
-            p
-            for p in sorted(folder.rglob("*"))
-            if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif")
-        ]
+        others = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in IMAGE_SUFFIXES]
         images = {
             p.relative_to(folder).with_suffix("").as_posix(): p for p in others if p not in taken
         }
         # Masks of other observers are named as an image, too, with another ending.
         beside = {key for key in images if key.rpartition("_")[0] in images.keys() & maps.keys()}
         return {key: p for key, p in images.items() if key not in beside}, maps
-    return list_files(folder, (".jpg", ".jpeg")), list_files(folder, (".png",))
+    return list_files(folder, _BESIDE_PNG), list_files(folder, (".png",))
 
 
 def bare_maps(path: Path) -> list[Path]:

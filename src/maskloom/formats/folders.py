@@ -22,7 +22,7 @@ from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
 
-MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".webp"})
 SIDE_FILE = "taxonomy.json"
 
 

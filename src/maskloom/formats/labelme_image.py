@@ -11,10 +11,11 @@ from maskloom.errors import FormatError
 from maskloom.formats.folders import read_json
 from maskloom.formats.png_crops import text_bytes
 from maskloom.store.files import atomic_write_bytes, safe_join
+from maskloom.store.image_kinds import KINDS
 from maskloom.store.images import MAX_PIXELS
 from maskloom.store.orientation import upright_size
 
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif"}
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp"}
 _ORIENTATION = 274
 
 
@@ -61,9 +62,7 @@ def _header(content: bytes, path: Path) -> tuple[str, tuple[int, int]]:
             turn = int(image.getexif().get(_ORIENTATION, 1)) if image.format != "PNG" else 1
             suffix = _SUFFIXES[str(image.format)]
     except Exception as error:  # Pillow raises many kinds for damaged files
-        raise FormatError(
-            "imageData is no PNG, JPEG or TIFF image", where=path, seen=error
-        ) from error
+        raise FormatError(f"imageData is no {KINDS} image", where=path, seen=error) from error
     if width * height > MAX_PIXELS:
         raise FormatError(
             f"imageData claims more than {MAX_PIXELS} px", where=path, seen=f"{width} × {height}"

@@ -36,7 +36,8 @@ MASKS = ("mask", "label", "labels", "annotation", "segmentation", "segmentation_
 IMAGES = ("image", "img", "pixel_values", "picture", "photo")
 _SPLITS = {"train": "train", "training": "train", "validation": "val", "valid": "val",
            "val": "val", "dev": "val", "test": "test"}  # fmt: skip
-_KINDS = ((b"\x89PNG", ".png"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\xff\xd8", ".jpg"))
+_KINDS = ((b"\x89PNG", ".png"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\xff\xd8", ".jpg"),
+          (b"RIFF", ".webp"), (b"BM", ".bmp"))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def find_images(
     """The samples of a source.
 
     A project gives all its images. A folder is a data set if a format knows it and its samples
-    have images; otherwise every PNG, JPEG, TIFF and zarr image below it is an image.
+    have images; otherwise every image file below it is one, and every zarr image.
 
     Args:
         source: path of a file or folder, a project or a layer of one, or a pattern with `*`,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.errors import ImageError
-from maskloom.store.images import image_size
+from maskloom.store.images import image_size, is_tiff
+from maskloom.store.webp import is_webp
 
 # Bytes per pixel: what Pillow holds, its converted copy included, and what our array holds. A
 # mode that is not listed becomes RGB.
@@ -47,8 +48,10 @@ def weigh(path: Path) -> Weight:
 
 def _bytes_per_pixel(path: Path) -> tuple[int, int]:
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
+        if is_tiff(path):
             return _tiff(path)
+        if is_webp(path):
+            return _RGB
         from PIL import Image
 
         with Image.open(path) as image:

@@ -1,8 +1,8 @@
-"""Whether a PNG or JPEG file has its end: a copy that was cut off is noticed without decoding.
+"""Whether an image file has its end: a copy that was cut off is noticed without decoding.
 
-The structure is walked to the mark that ends it, so that what programs append behind it (films,
-notes) raises no alarm, nor does a thumbnail's own end pass for the picture's. Whether pixels are
-sound only decoding tells (`images.py`).
+The structure of PNG and JPEG is walked to the mark that ends it, so that what programs append
+behind it (films, notes) raises no alarm, nor does a thumbnail's own end pass for the picture's.
+WebP and BMP tell their length. Whether pixels are sound only decoding tells (`images.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import BinaryIO
+
+from maskloom.store import bmp, webp
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
@@ -30,7 +32,12 @@ def has_end(path: Path) -> bool:
         if head.startswith(_JPEG):
             file.seek(2)
             return _jpeg_ends(file)
-    return True
+        if webp.is_webp(path):
+            file.seek(0)
+            return webp.has_end(file)
+        head += file.read(bmp.HEAD - len(head))
+        told = bmp.parse(head)
+        return told is None or told.needed <= os.fstat(file.fileno()).st_size
 
 
 def _png_ends(file: BinaryIO) -> bool:

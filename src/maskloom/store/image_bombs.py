@@ -1,7 +1,7 @@
 """Pictures that promise more than their bytes can hold, or hold more than they promise.
 
-Deflate makes at most 1,032 bytes of one. A PNG is judged by its header; segments of a TIFF are
-counted while they are inflated, as not every decoder stops at the size of a segment.
+Deflate makes at most 1,032 bytes of one. PNG and BMP are judged by their headers; segments of
+a TIFF are counted while they are inflated, as not every decoder stops at the size of a segment.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.errors import ImageError
+from maskloom.store import bmp
 from maskloom.store.volume_header import DEFLATE_RATIO
 
 DEFLATE = (8, 32946)  # TIFF 6.0, tag 259
@@ -23,26 +24,25 @@ _PIECE = 1 << 20
 _SHARED = 64
 
 
-def refuse_hollow_png(path: Path) -> None:
-    """Raise ImageError for a PNG whose pixels cannot be in a file of its length.
+def refuse_hollow(path: Path) -> None:
+    """Raise ImageError for a PNG or BMP whose pixels cannot be in a file of its length.
 
     Args:
         path: of any picture.
     """
     with path.open("rb") as file:
-        head = file.read(29)
+        head = file.read(bmp.HEAD)
+    packed = path.stat().st_size
+    if (told := bmp.parse(head)) is not None:
+        if told.needed > packed:
+            raise _hollow(path, f"{packed:,} of {told.needed:,} bytes")
+        return
     if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 29:
         return
     width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
     line = 1 + -(-width * head[24] * _PNG_CHANNELS.get(head[25], 1) // 8)
-    packed = path.stat().st_size
     if height * line > max(_SMALL, packed * DEFLATE_RATIO):
-        raise ImageError(
-            "the file is too short for the pixels its header declares",
-            where=path,
-            seen=f"{width} × {height} in {packed:,} bytes",
-            hint="copy it again",
-        )
+        raise _hollow(path, f"{width} × {height} in {packed:,} bytes")
 
 
 def refuse_bombs(page: Any, path: Path) -> None:
@@ -95,6 +95,15 @@ def refuse_bomb(data: bytes, room: int, path: Path, name: str) -> None:
         raise _damaged(
             path, f"the {name} cannot be decoded", f"more than {room} bytes when inflated"
         )
+
+
+def _hollow(path: Path, seen: str) -> ImageError:
+    return ImageError(
+        "the file is too short for the pixels its header declares",
+        where=path,
+        seen=seen,
+        hint="copy it again",
+    )
 
 
 def _damaged(path: Path, what: str, seen: str) -> ImageError:

@@ -1,35 +1,38 @@
-"""Still images and label maps: PNG, JPEG, TIFF to arrays and back.
+"""Still images and label maps: PNG, JPEG, TIFF, WebP and BMP to arrays and back.
 
 Images come out as (H, W, C) with EXIF orientation applied and colour as RGB; label maps keep
 the stored values (palette indexes stay indexes). Sizes are checked from the header before any
-pixel is decoded. Volumes and video are not here; windows of large images are in `rasters/`.
+pixel is decoded. Windows of large images are in `rasters/`, films in `video.py`, and what opens
+a file in `decoding.py`. Volumes are not here.
 """
 
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.errors import ImageError, MaskloomError
-from maskloom.store import deep_png, tiff
+from maskloom.errors import ImageError
+from maskloom.store import bmp, deep_png, tiff, webp
+from maskloom.store.decoding import MAX_PIXELS, by_strips, decoding, opened, orientation_of
 from maskloom.store.files import atomic_write_bytes, is_file
-from maskloom.store.image_bombs import refuse_hollow_png
+from maskloom.store.image_bombs import refuse_hollow
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, is_tiff
 from maskloom.store.orientation import upright, upright_size
 from maskloom.work.memory import free_bytes
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-MAX_PIXELS = 1 << 28
+__all__ = [
+    "IMAGE_SUFFIXES", "MAX_PIXELS", "channel_names", "decoding", "image_bytes", "image_size",
+    "is_color", "is_tiff", "map_size", "png_bytes", "read_image", "read_map", "refuse_absent",
+    "write_png",
+]  # fmt: skip
+
 _GRAY = ("1", "L", "LA", "La")
-_STRIP_BYTES = 1 << 22
 _MAX_MAP_PIXELS = 1 << 33
 _MAP_BYTES = 8  # a pixel, while it is read and its numbers become classes
-_ORIENTATION_TAG = 274
 _CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
 
@@ -42,7 +45,7 @@ def read_image(path: Path) -> NDArray[Any]:
     """Read an image.
 
     Args:
-        path: a PNG, JPEG or TIFF file of 8 or 16 bit (TIFF also float32).
+        path: a PNG, JPEG, TIFF, WebP or BMP file of 8 or 16 bit (TIFF also float32).
 
     Returns:
         (H, W, C) uint8, uint16 or float32; C is 1 for grey, 3 for RGB, and as many as a TIFF
@@ -56,20 +59,32 @@ def read_image(path: Path) -> NDArray[Any]:
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_pixels(path))
         return np.ascontiguousarray(upright(array, orientation))
-    refuse_hollow_png(path)
+    if webp.is_webp(path):
+        told = webp.header(path)
+        return np.ascontiguousarray(upright(webp.read(path, told), told.orientation))
+    refuse_hollow(path)
     if deep_png.is_color(path):
         return deep_png.read(path)
-    with _opened(path) as image:
-        orientation = _orientation(path, image)
-        decoding(path, image.load)
-        if image.mode in ("I;16", "I;16B", "I"):
-            array = np.asarray(image).astype(np.uint16)
+    with opened(path) as image:
+        orientation = orientation_of(path, image)
+        head = bmp.head_of(path) if image.format == "BMP" else None
+        if head is not None and head.indexed:
+            array, palette = bmp.read_indexes(path, head)
+            array = palette[:, 0][array] if image.mode in _GRAY else palette[array]
         else:
-            mode = "L" if image.mode in _GRAY else "RGB"
-            shown = image if image.mode == mode else decoding(path, lambda: image.convert(mode))
-            array = _by_strips(shown)
+            decoding(path, image.load)
+            array = _shown(path, image)
         array = array.reshape(*array.shape[:2], -1)
         return np.ascontiguousarray(upright(array, orientation))
+
+
+def _shown(path: Path, image: Any) -> NDArray[Any]:
+    """The pixels of a decoded picture, in grey or colour."""
+    if image.mode in ("I;16", "I;16B", "I"):
+        return np.asarray(image).astype(np.uint16)
+    mode = "L" if image.mode in _GRAY else "RGB"
+    shown = image if image.mode == mode else decoding(path, lambda: image.convert(mode))
+    return by_strips(shown)
 
 
 def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
@@ -81,32 +96,50 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
 
     Returns:
         (H, W) whole numbers as stored (uint8 or uint16; int32 of PNG; any up to 32 bit of
-        TIFF) or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) uint8 of a colour map.
+        TIFF) or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) uint8 of a colour map,
+        as WebP always is.
 
     Raises:
         ImageError: as for `read_image`, but that a TIFF may be as large as memory allows; or a
-            TIFF of fractions or of other channels.
+            TIFF of fractions or of other channels; or JPEG and lossy WebP, which lose ids.
     """
     map_size(path)
     if is_tiff(path):
         array, orientation = decoding(path, lambda: tiff.read_stored(path))
         return np.ascontiguousarray(upright(array, orientation))
-    refuse_hollow_png(path)
-    with _opened(path) as image:
+    if webp.is_webp(path):
+        told = webp.header(path)
+        if not told.lossless:
+            raise _lost_ids(path, "lossy WebP")
+        return np.ascontiguousarray(upright(webp.read(path, told), told.orientation))
+    refuse_hollow(path)
+    with opened(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise _lost_ids(path, "JPEG")
+        head = bmp.head_of(path) if image.format == "BMP" else None
+        if head is not None and head.indexed:
+            array, palette = bmp.read_indexes(path, head)
+            if image.mode == "P" and colors:
+                return palette[array]
+            return array * np.uint8(255) if image.mode == "1" and head.bits == 1 else array
         decoding(path, image.load)
-        if image.mode == "1":
-            return np.asarray(image.convert("L"))
-        if image.mode == "P" and colors:
-            return np.asarray(image.convert("RGB"))
-        if image.mode in ("L", "P"):
-            return np.asarray(image)
-        if image.mode in ("I;16", "I;16B"):
-            return np.asarray(image).astype(np.uint16)
-        if image.mode == "I":
-            return np.asarray(image).astype(np.int32)
-        if image.mode in ("LA", "PA"):
-            return np.asarray(image.getchannel(0))
+        return _stored(image, colors=colors)
+
+
+def _stored(image: Any, *, colors: bool) -> NDArray[Any]:
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode == "P" and colors:
         return np.asarray(image.convert("RGB"))
+    if image.mode in ("L", "P"):
+        return np.asarray(image)
+    if image.mode in ("I;16", "I;16B"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "I":
+        return np.asarray(image).astype(np.int32)
+    if image.mode in ("LA", "PA"):
+        return np.asarray(image.getchannel(0))
+    return np.asarray(image.convert("RGB"))
 
 
 def is_color(path: Path) -> bool:
@@ -118,7 +151,9 @@ def is_color(path: Path) -> bool:
     map_size(path)
     if is_tiff(path):
         return int(decoding(path, lambda: tiff.channels(path))) > 1
-    with _opened(path) as image:
+    if webp.is_webp(path):
+        return True
+    with opened(path) as image:
         return len(image.getbands()) > 2
 
 
@@ -135,23 +170,28 @@ def image_size(path: Path, *, most: int = MAX_PIXELS) -> tuple[int, int]:
     refuse_absent(path)
     if is_tiff(path):
         height, width, orientation = decoding(path, lambda: tiff.header(path))
+    elif webp.is_webp(path):
+        told = webp.header(path)
+        (height, width), orientation = told.size_hw, told.orientation
     else:
-        with _opened(path) as image:
+        with opened(path) as image:
             width, height = image.size
             _refuse_huge(path, height, width, most)
-            orientation = _orientation(path, image)
+            orientation = orientation_of(path, image)
     _refuse_huge(path, height, width, most)
     return upright_size((height, width), orientation)
 
 
 def image_bytes(path: Path) -> int:
-    """Bytes of what `read_image` gives of a PNG or JPEG, from the header alone.
+    """Bytes of what `read_image` gives of any file but a TIFF, from the header alone.
 
     Raises:
         ImageError: as for `image_size`.
     """
     height, width = image_size(path)
-    with _opened(path) as image:
+    if webp.is_webp(path):
+        return height * width * 3
+    with opened(path) as image:
         if image.mode in ("I;16", "I;16B", "I"):
             pixel = 2
         elif deep_png.is_color(path):
@@ -199,69 +239,6 @@ def write_png(path: Path, array: NDArray[Any], *, palette: NDArray[np.uint8] | N
     atomic_write_bytes(path, png_bytes(array, palette=palette))
 
 
-def is_tiff(path: Path) -> bool:
-    """Whether a file calls itself a TIFF."""
-    return path.suffix.lower() in (".tif", ".tiff")
-
-
-def _opened(path: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"the image claims more than {MAX_PIXELS} pixels",
-            where=path,
-            seen=error,
-            hint="check the file, or cut it into tiles",
-        ) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            "not a PNG, JPEG or TIFF image, or its header is damaged",
-            where=path,
-            hint="copy it again or convert it",
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError("the image cannot be opened", where=path, seen=error) from error
-
-
-def _by_strips(image: Any) -> NDArray[np.uint8]:
-    """(H, W) or (H, W, 3) of a picture; all at once, Pillow would hold it two times more."""
-    width, height = image.size
-    bands = len(image.getbands())
-    out = np.empty((height, width) if bands == 1 else (height, width, bands), np.uint8)
-    rows = max(1, _STRIP_BYTES // (width * bands))
-    for y in range(0, height, rows):
-        end = min(height, y + rows)
-        out[y:end] = np.asarray(image.crop((0, y, width, end)))
-    return out
-
-
-def _orientation(path: Path, image: Any) -> int:
-    """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1
-    value = decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
-    return int(value) if value in range(1, 9) else 1
-
-
-def decoding(path: Path, work: Callable[[], Any]) -> Any:
-    """Run a decoder, whose errors of many kinds become one ImageError about the file."""
-    try:
-        return work()
-    except MaskloomError:
-        raise
-    except MemoryError as error:
-        raise ImageError("not enough memory for the image", where=path) from error
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        raise ImageError(
-            "the image is damaged or truncated", where=path, seen=error, hint="copy it again"
-        ) from error
-
-
 def map_size(path: Path) -> tuple[int, int]:
     """(H, W) of a label map from its header; a TIFF may be as large as memory allows.
 
@@ -289,3 +266,11 @@ def _refuse_huge(path: Path, height: int, width: int, most: int) -> None:
             seen=f"{width} × {height}",
             hint="check the file, or cut it into tiles",
         )
+
+
+def _lost_ids(path: Path, kind: str) -> ImageError:
+    return ImageError(
+        f"a label map stored as {kind} has lost its ids",
+        where=path,
+        hint="save it as PNG from its source",
+    )
