@@ -150,7 +150,11 @@ def test_facts_of_shapes_and_images_come_back(tmp_path):
         more='subset="train" task_id="9"',
     )
     data = read_dataset(put(tmp_path, body))
-    assert "1 <cuboid> are carried along, not read" in data.warnings
+    assert data.warnings[0] == (
+        "1 annotation of kinds that are not read (1 cuboid); of all formats, only cvat writes "
+        "them again"
+    )
+    assert data.samples[0].tags == {"cat": "true", "cat.q": "1"}
     rows = data.labels_of(data.samples[0]).rows
     assert rows.attributes[0] == {
         "pose": "007", "n": "1.50", "ok": True, "x <": "a & b", "occluded": True,

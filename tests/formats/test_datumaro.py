@@ -101,7 +101,7 @@ def test_a_file_comes_back_as_the_same_json(tmp_path):
     ]  # fmt: skip
     assert [c.name for c in data.taxonomy] == ["cat", "dog", "animal", "unlabelled"]
     assert (data.taxonomy[0].parent, data.taxonomy[1].color) == ("animal", (10, 20, 30))
-    assert "1 annotations of type caption are carried along, not read" in data.warnings
+    assert data.samples[0].tags == {"dog": "true", "caption": "a cat"}
     assert write(data, tmp_path / "a").losses == ()
     back = parsed(tmp_path / "a")
     assert back == {**version, "categories": CATEGORIES, "items": [first]}

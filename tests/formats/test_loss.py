@@ -6,7 +6,8 @@ import pytest
 from maskloom.core.labels import VOID, Coverage, Labels, RowKind
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.formats.loss import Holds, Tally, losses_of
+from maskloom.formats.loss import Holds, losses_of
+from maskloom.formats.tally import Tally
 
 from .conftest import objects
 

@@ -18,6 +18,7 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
+from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss
 
 ImagePlacement = Literal["copy", "link", "none"]
@@ -75,6 +76,22 @@ class LargeWriter(Protocol):
         """
 
 
+@runtime_checkable
+class TagWriter(Protocol):
+    """A writer that holds some tags of images and others not."""
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """Whether it writes this tag so that reading gives the same."""
+
+
+@runtime_checkable
+class FieldWriter(Protocol):
+    """A writer that keeps other fields of a source than its format does at best."""
+
+    writes: tuple[str, ...]
+    """Paths in `extra`, as those of `Kept.writes`."""
+
+
 class Writer(Protocol):
     """Writes one data set, sample by sample, below one target."""
 
@@ -112,6 +129,7 @@ class Format:
         dims: 2 for images, 3 for volumes: the frames that its writer takes.
         large: its writer takes maps of any size in windows (`LargeWriter`).
         written: it has a writer; False with `only_read`.
+        kept: what its reader keeps in `extra`, and what its writer writes of it.
     """
 
     name: str
@@ -127,6 +145,7 @@ class Format:
     dims: tuple[int, ...] = (2,)
     large: bool = False
     written: bool = True
+    kept: Kept = field(default_factory=Kept)
 
 
 Extra = Mapping[str, Any]

@@ -34,6 +34,7 @@ from maskloom.formats.folders import (
     side_splits,
     splits_of,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import read_checked
 from maskloom.store.images import is_color, read_map
 
@@ -184,4 +185,5 @@ FORMAT = Format(
     read,
     bitmap_write.writer,
     large=True,
+    kept=Kept(dataset=Facts(notes=("bitmap",))),
 )

@@ -50,6 +50,7 @@ from maskloom.formats.folders import (
     splits_of,
     unique_pairs,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import check_size, size_of
 from maskloom.formats.numbered import Numbering, labels_of_numbers, numbers_of_labels
 from maskloom.formats.numbered_files import read_classes, read_objects
@@ -180,4 +181,5 @@ FORMAT = Format(
     detect,
     read,
     cityscapes_write.writer,
+    kept=Kept(("cityscapes", "void_classes"), Facts(notes=("cityscapes",))),
 )

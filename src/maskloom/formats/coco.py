@@ -20,6 +20,7 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_decode import labels_of_image
 from maskloom.formats.coco_file import is_whole, json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
+from maskloom.formats.kept import Facts, Kept
 
 _PLACES = ("annotations/*", "*")
 LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a folder of such files'
@@ -122,4 +123,15 @@ FORMAT = Format(
     read,
     coco_write.writer,
     file_suffix=".json",
+    kept=Kept(
+        ("coco",),
+        Facts(
+            notes=("coco.id", "coco.neg_category_ids", "coco.not_exhaustive_category_ids"),
+            opened=("coco",),
+        ),
+        Facts(
+            notes=("coco.categories.*.isthing",),
+            opened=("coco", "coco.heads", "coco.heads.*", "coco.categories", "coco.categories.*"),
+        ),
+    ),
 )

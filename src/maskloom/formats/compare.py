@@ -32,6 +32,7 @@ class Difference:
         objects, exact_objects: of the source, and those that came back the same.
         changed_pixels, changed_scores: what came back otherwise.
         moved: images and volumes that came back elsewhere in the world.
+        changed_tags: images of which a tag came back otherwise.
         first: the first sample that differs.
         labelled_pixels: pixels of the source's class maps that are not void; objects are not
             counted here.
@@ -44,6 +45,7 @@ class Difference:
     first: str = ""
     labelled_pixels: int = 0
     moved: int = 0
+    changed_tags: int = 0
 
     def __add__(self, other: Difference) -> Difference:
         """Both sums; what differs first in this one comes first."""
@@ -55,16 +57,20 @@ class Difference:
             self.first or other.first,
             self.labelled_pixels + other.labelled_pixels,
             self.moved + other.moved,
+            self.changed_tags + other.changed_tags,
         )
 
 
-def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Difference:
+def compare(
+    source: Dataset, back: Dataset, *, scores: bool = False, tags: bool = False
+) -> Difference:
     """Compare every sample.
 
     Args:
         source: decides categories and samples.
         back: what was written, read again.
         scores: an object is exact only if its score is, too.
+        tags: those of the images are compared, too.
 
     Raises:
         FormatError: the samples are not the same.
@@ -78,7 +84,9 @@ def compare(source: Dataset, back: Dataset, *, scores: bool = False) -> Differen
         found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
         if _moved(sample, other, one):
             found = replace(found, moved=1)
-        differs = found.changed_pixels or found.changed_scores or found.moved
+        if tags and any(other.tags.get(name) != text for name, text in sample.tags.items()):
+            found = replace(found, changed_tags=1)
+        differs = found.changed_pixels or found.changed_scores or found.moved or found.changed_tags
         total += replace(found, first=sample.key) if differs else found
     return total
 

@@ -1,7 +1,7 @@
 """CVAT XML 1.1: "CVAT for images" of tasks, projects and jobs, and "CVAT for video".
 
 Shapes are `cvat_shapes.py`, tracks `cvat_tracks.py`, what the meta says `cvat_meta.py`, writing
-`cvat_write.py`. Cuboids, skeletons and tags are carried along for CVAT alone.
+`cvat_write.py`, tags `cvat_tags.py`. Cuboids and skeletons are kept for CVAT alone.
 
 Source: docs.cvat.ai, XML annotation format 1.1.
 """
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import FULL, Coverage
@@ -21,7 +20,6 @@ from maskloom.errors import FormatError
 from maskloom.formats import cvat_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.cvat_meta import (
-    UNLABELLED,
     frames_of_meta,
     labels_of_meta,
     size_of_meta,
@@ -29,9 +27,11 @@ from maskloom.formats.cvat_meta import (
     whole,
 )
 from maskloom.formats.cvat_shapes import SHAPES, shape_of
+from maskloom.formats.cvat_tags import UNLABELLED, tags_of, unread_of
 from maskloom.formats.cvat_tracks import Entry, frames_of
 from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.folders import SIDE_FILE, read_side_file
+from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.safe_xml import Bounds, Element, read_xml_tree, to_lists
 from maskloom.formats.shapes import Shape
@@ -40,6 +40,7 @@ LOOKS_FOR = "XML with <annotations> of CVAT (<image> or <track>), or a folder wi
 BOUNDS = Bounds(1 << 28, elements=5_000_000)
 _HEAD = 1 << 12
 _MAX_SIDE = 2**31 - 1
+_BETWEEN = "unknown between keyframes"
 _PLAIN_STEMS = ("annotations", "default")
 
 
@@ -119,7 +120,7 @@ def _root(path: Path) -> Element:
 
 
 def _is_other(element: Element) -> bool:
-    """What is carried along at the top: tracks without a shape that is read, and unknown tags."""
+    """What is only kept at the top: tracks without a shape that is read, and unknown elements."""
     if element.tag == "track":
         return not any(child.tag in SHAPES for child in element.children)
     return element.tag not in ("version", "meta", "image")
@@ -148,8 +149,8 @@ def _images(
         entries = [
             Entry(f"{where}, shape {i} ({one.tag})", one) for i, one in enumerate(shapes, start=1)
         ]
-        others = [one for one in image.children if one.tag not in SHAPES]
-        warnings += [one.tag for one in others if one.tag != "tag"]
+        others = to_lists([one for one in image.children if one.tag not in SHAPES])
+        warnings += unread_of(others)
         said = {k: v for k, v in image.attributes.items() if k not in ("name", "width", "height")}
         subset = said.get("subset") or split
         yield Document(
@@ -158,7 +159,8 @@ def _images(
             Entries(entries, _shape),
             _size(image, where),
             subset,
-            extra={"image": said, "others": to_lists(others)},
+            extra={"image": said, "others": others},
+            tags=tags_of(others),
         )
 
 
@@ -174,7 +176,7 @@ def _video(
     size = size_of_meta(root, path)
     sequence = path.stem if not alone else path.parent.name
     suffix = _suffix([images] if images else [path.parent / "images", path.parent])
-    warnings += ["unknown between keyframes"] * len(frames.partial)
+    warnings += [_BETWEEN] * len(frames.partial)
     for number in known:
         name = f"frame_{number:06d}"
         yield Document(
@@ -211,10 +213,8 @@ def _size(image: Element, where: str) -> tuple[int, int]:
 
 def _counted(tags: Sequence[str]) -> list[str]:
     """One warning a kind of what is not read."""
-    between = tags.count("unknown between keyframes")
-    counts: dict[str, Any] = {tag: tags.count(tag) for tag in tags}
-    counts.pop("unknown between keyframes", None)
-    out = [f"{n} <{tag}> are carried along, not read" for tag, n in sorted(counts.items())]
+    between = tags.count(_BETWEEN)
+    out = unread_note((tag for tag in tags if tag != _BETWEEN), "cvat")
     if between:
         out.append(
             f"{between} frames lie between keyframes of polygons or lines that differ; how CVAT "
@@ -234,4 +234,17 @@ FORMAT = Format(
     read,
     cvat_write.writer,
     file_suffix=".xml",
+    kept=Kept(
+        ("cvat",),
+        Facts(
+            notes=("cvat.others", "cvat.image.id", "cvat.image.subset"),
+            opened=("cvat", "cvat.image"),
+            unread=lambda own: unread_of(own.get("others", ())),
+        ),
+        Facts(
+            notes=("cvat.video", "cvat.labels", "cvat.others"),
+            opened=("cvat",),
+            unread=lambda own: [one[0] for one in own.get("others", ())],
+        ),
+    ),
 )

@@ -1,6 +1,6 @@
 """Labels, frames and sizes in the <meta> of CVAT XML, and a <meta> for data from elsewhere.
 
-A meta that was read is carried along and written back with the labels of the taxonomy.
+A meta that was read is kept, and written back with the labels of the taxonomy.
 
 Source: docs.cvat.ai, XML annotation format 1.1.
 """
@@ -15,11 +15,12 @@ from typing import Any
 
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.cvat_tags import TAG, UNLABELLED, VALUE, is_tag_label
 from maskloom.formats.documents import taxonomy_of_names
 from maskloom.formats.safe_xml import Element
 
 OWNERS = ("task", "project", "job")
-UNLABELLED = "unlabelled"
+GREY = (128, 128, 128)
 _COLOR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _MOST_FRAMES = 1_000_000
 
@@ -40,19 +41,25 @@ def labels_of_meta(root: Element) -> list[Element]:
 def taxonomy_of(labels: Sequence[Element], used: Iterable[str], path: Path) -> Taxonomy:
     """Categories of declared labels in their order; of used ones where none is declared.
 
+    Labels for tags are none, unless a shape has one.
+
     Raises:
         FormatError: a label without a name.
     """
     colors: dict[str, tuple[int, int, int] | None] = {}
+    listed = list(used)
+    drawn = set(listed)
     for label in labels:
         name = label.text_of("name")
         if not name:
             raise FormatError("a label without a name", where=f"{path}: meta, labels")
+        if is_tag_label(label) and name not in drawn:
+            continue
         match = _COLOR.fullmatch(label.text_of("color"))
         rgb = None if match is None else tuple(int(part, 16) for part in match.groups())
         colors.setdefault(name, rgb if rgb is None else (rgb[0], rgb[1], rgb[2]))
-    declared = bool(colors)
-    for name in used:
+    declared = bool(labels)
+    for name in listed:
         if not declared or name == UNLABELLED:
             colors.setdefault(name, None)
     taxonomy = taxonomy_of_names(colors, fmt="cvat")
@@ -108,6 +115,7 @@ def meta_for(
     labels: Mapping[str, Element],
     attributes: Mapping[str, Mapping[str, str]],
     frames: range | None,
+    tags: Mapping[str, bool] | None = None,
 ) -> Element:
     """The <meta> of a file to be written.
 
@@ -117,12 +125,14 @@ def meta_for(
         labels: name → the source's <label>.
         attributes: name of a category → attribute → its input type, as the rows have them.
         frames: of a video.
+        tags: labels of tags, and whether one has a value.
     """
     listed = [
         _label(labels.get(category.name), category.name, color, attributes.get(category.name, {}))
         for category, color in zip(taxonomy, taxonomy.colors(), strict=True)
         if category.name != UNLABELLED or UNLABELLED in labels
     ]
+    listed = _with_tags(listed, labels, tags or {})
     children = list(kept) or [Element("task", {}, "", [Element("name", {}, "maskloom")])]
     for i, child in enumerate(children):
         if child.tag in OWNERS:
@@ -130,6 +140,28 @@ def meta_for(
             children[i] = replace(child, children=_with(child.children, said))
             break
     return Element("meta", {}, "", children)
+
+
+def _with_tags(
+    listed: Sequence[Element], labels: Mapping[str, Element], tags: Mapping[str, bool]
+) -> list[Element]:
+    """Labels with those for tags: the source's own in their places, others at the end."""
+    out = list(listed)
+    known = {one.text_of("name") for one in out}
+    before = -1
+    for name, label in labels.items():
+        if name not in known and is_tag_label(label):
+            out.insert(before + 1, label)
+        places = (i for i, one in enumerate(out) if one.text_of("name") == name)
+        before = next(places, before)
+    for i, label in enumerate(out):
+        if tags.get(label.text_of("name")):
+            out[i] = _label(label, "", GREY, {VALUE: "text"})
+    known = {one.text_of("name") for one in out}
+    for name, valued in tags.items():
+        if name not in known:
+            out.append(_label(None, name, GREY, {VALUE: "text"} if valued else {}, kind=TAG))
+    return out
 
 
 def _video(frames: range | None) -> dict[str, Element]:
@@ -153,11 +185,15 @@ def _with(children: Sequence[Element], said: Mapping[str, Element]) -> list[Elem
 
 
 def _label(
-    told: Element | None, name: str, color: tuple[int, int, int], attributes: Mapping[str, str]
+    told: Element | None,
+    name: str,
+    color: tuple[int, int, int],
+    attributes: Mapping[str, str],
+    kind: str = "any",
 ) -> Element:
     """The source's own label, with attributes that its rows have besides."""
     if told is None:
-        texts = (("name", name), ("color", "#{:02x}{:02x}{:02x}".format(*color)), ("type", "any"))
+        texts = (("name", name), ("color", "#{:02x}{:02x}{:02x}".format(*color)), ("type", kind))
         told = Element("label", {}, "", [Element(tag, {}, text) for tag, text in texts])
     listed = told.child("attributes") or Element("attributes")
     known = {one.text_of("name") for one in listed.children}

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
-from maskloom.formats.cvat_meta import UNLABELLED, whole
+from maskloom.formats.cvat_meta import whole
+from maskloom.formats.cvat_tags import UNLABELLED
 from maskloom.formats.drawn import (
     Told,
     as_singles,

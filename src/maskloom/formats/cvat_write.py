@@ -21,8 +21,9 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.cvat_meta import UNLABELLED, meta_for
+from maskloom.formats.cvat_meta import meta_for
 from maskloom.formats.cvat_shapes import element_of
+from maskloom.formats.cvat_tags import UNLABELLED, elements_of, labels_used, tags_of
 from maskloom.formats.cvat_track_write import Drawn, tracks_of
 from maskloom.formats.drawn import (
     attributes_of,
@@ -35,6 +36,7 @@ from maskloom.formats.drawn import (
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.safe_xml import Element, from_lists, xml_lines
+from maskloom.formats.tags import fresh_tags
 from maskloom.store.files import atomic_file
 
 HOLDS = Holds(
@@ -49,6 +51,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 
 
@@ -70,6 +73,7 @@ class _Image:
     name: str
     size: tuple[int, int]
     shapes: list[Drawn]
+    others: list[Element]
 
 
 class CvatWriter:
@@ -88,6 +92,7 @@ class CvatWriter:
         self.labels = {n: from_lists(one)[0] for n, one in self.extra.get("labels", {}).items()}
         self.written: dict[str, _Image] = {}
         self.attributes: dict[str, dict[str, str]] = {}
+        self.tags: dict[str, bool] = {}
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; the file is written only when whole."""
@@ -126,7 +131,15 @@ class CvatWriter:
         relative = f"{subset}/{name}" if apart else name
         self.images.put(sample, relative)
         height, width = labels.size
-        self.written[sample.key] = _Image(sample, name, (height, width), shapes)
+        others = [] if self.video else _others(sample)
+        for label, valued in labels_used(others).items():
+            self.tags[label] = self.tags.get(label, False) or valued
+        self.written[sample.key] = _Image(sample, name, (height, width), shapes, others)
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """Images have tags, frames of a video none."""
+        del sample, labels, name, text
+        return not self.video
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the file."""
@@ -141,7 +154,7 @@ class CvatWriter:
             numbers = _image_ids(ordered, subsets)
             body = [self._image(*each) for each in zip(ordered, numbers, subsets, strict=True)]
         kept = from_lists(self.extra.get("meta", []))
-        meta = meta_for(kept, self.taxonomy, self.labels, self.attributes, frames)
+        meta = meta_for(kept, self.taxonomy, self.labels, self.attributes, frames, self.tags)
         if frames is not None and ordered:
             meta = _sized(meta, ordered[0].size)
         others = from_lists(self.extra.get("others", []))
@@ -195,7 +208,7 @@ class CvatWriter:
         said |= {k: v for k, v in own.get("image", {}).items() if k not in known}
         said |= {"width": str(one.size[1]), "height": str(one.size[0])}
         shapes = [drawn.in_image() for drawn in one.shapes]
-        return Element("image", said, "", [*shapes, *from_lists(own.get("others", []))])
+        return Element("image", said, "", [*shapes, *one.others])
 
     def _frames(self, ordered: list[_Image]) -> range:
         """The numbers of the frames, which one step must part."""
@@ -219,6 +232,12 @@ def writer(
 ) -> CvatWriter:
     """A writer into an .xml file or a folder; `extra` is that of the source data set."""
     return CvatWriter(target, taxonomy, options, extra or {})
+
+
+def _others(sample: Sample) -> list[Element]:
+    """What an image has beside shapes: as it was read, and tags that this does not say."""
+    own = sample.extra.get("cvat", {}).get("others", [])
+    return [*from_lists(own), *elements_of(fresh_tags(sample.tags, tags_of(own)))]
 
 
 def _image_ids(images: list[_Image], subsets: list[str | None]) -> list[int]:

@@ -1,7 +1,7 @@
 """Datumaro JSON: annotations/SPLIT.json with images/SPLIT, of old and current versions.
 
-Annotations are `datumaro_shapes.py`, categories `datumaro_labels.py`, writing
-`datumaro_write.py`. Labels of whole images, captions and cuboids are carried along.
+Annotations are `datumaro_shapes.py`, categories `datumaro_labels.py`, labels of whole images
+`datumaro_tags.py`, writing `datumaro_write.py`. Cuboids are kept for Datumaro alone.
 
 Source: open-edge-platform/datumaro, plugins/data_formats/datumaro (MIT).
 """
@@ -24,9 +24,11 @@ from maskloom.formats.coco_file import json_ends
 from maskloom.formats.coco_images import data_root
 from maskloom.formats.datumaro_labels import names_of, taxonomy_of
 from maskloom.formats.datumaro_shapes import SHAPES, UNLABELLED, Entry, shape_of
+from maskloom.formats.datumaro_tags import LABEL, further_fields, tags_of, unread_of
 from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.json_files import strict_json
+from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.files import stays_below
 
@@ -109,7 +111,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         root,
         images,
         fmt="datumaro",
-        warnings=[*_counted(others), *spelt_otherwise(taxonomy, used)],
+        warnings=[*unread_note(others, "datumaro"), *spelt_otherwise(taxonomy, used)],
         extra={"datumaro": extra},
         skip_bad=options.skip_bad,
     )
@@ -140,7 +142,8 @@ def _documents(
             raise FormatError("annotations are objects with a type", where=where, seen=listed)
         drawn = [one for one in listed if one["type"] in SHAPES]
         rest = [one for one in listed if one["type"] not in SHAPES]
-        others += [one["type"] for one in rest]
+        named = [_label_name(one, names) for one in rest]
+        others += unread_of(rest)
         entries = [
             Entry(f"{where}, annotation {i} ({one['type']})", one, _name(one, names))
             for i, one in enumerate(drawn)
@@ -148,7 +151,12 @@ def _documents(
         picture = _picture(item)
         name = picture.get("path")
         name = name if isinstance(name, str) and name else f"{item['id']}.jpg"
-        kept = {k: v for k, v in item.items() if k != "annotations"}
+        kept = {
+            "item": {k: v for k, v in item.items() if k != "annotations"},
+            "others": rest,
+            "labels": named,
+            "subset": file.subset,
+        }
         yield Document(
             name,
             file.path,
@@ -157,7 +165,8 @@ def _documents(
             file.subset if file.subset != PLAIN else None,
             item["id"] if stays_below(item["id"]) else "",
             image=None if images else _place(root, file.subset, name),
-            extra={"item": kept, "others": rest, "subset": file.subset},
+            extra=kept,
+            tags=tags_of(kept),
         )
 
 
@@ -187,6 +196,12 @@ def _size(size: object, where: str) -> tuple[int, int] | None:
     return sides[0], sides[1]
 
 
+def _label_name(said: Mapping[str, Any], names: list[str]) -> str:
+    """The name of an image's label; "" of another annotation, or where no label has its number."""
+    name = _name(said, names) if said["type"] == LABEL else ""
+    return name if name in names else ""
+
+
 def _name(said: Mapping[str, Any], names: list[str]) -> str:
     number = said.get("label_id")
     if number is None:
@@ -195,13 +210,6 @@ def _name(said: Mapping[str, Any], names: list[str]) -> str:
         return names[number]
     # Refused when labels are read, so that it can be left out.
     return f"label_id {number}"
-
-
-def _counted(kinds: list[str]) -> list[str]:
-    return [
-        f"{kinds.count(kind)} annotations of type {kind} are carried along, not read"
-        for kind in sorted(set(kinds))
-    ]
 
 
 FORMAT = Format(
@@ -214,4 +222,32 @@ FORMAT = Format(
     detect,
     read,
     datumaro_write.writer,
+    kept=Kept(
+        ("datumaro",),
+        Facts(
+            notes=(
+                *(f"datumaro.{name}" for name in ("others", "labels", "subset")),
+                *(f"datumaro.item.{name}" for name in ("id", "attr", "image", "media")),
+            ),
+            opened=("datumaro", "datumaro.item"),
+            more=further_fields,
+            unread=lambda own: unread_of(own.get("others", ())),
+        ),
+        # Names, parents and colours are the taxonomy's.
+        Facts(
+            notes=(
+                "datumaro.heads.*.dm_format_version",
+                "datumaro.heads.*.media_type",
+                "datumaro.categories.mask",
+                "datumaro.categories.label.labels",
+            ),
+            opened=(
+                "datumaro",
+                "datumaro.heads",
+                "datumaro.heads.*",
+                "datumaro.categories",
+                "datumaro.categories.label",
+            ),
+        ),
+    ),
 )

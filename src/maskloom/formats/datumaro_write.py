@@ -20,10 +20,12 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
+from maskloom.formats.datumaro_tags import tags_of
 from maskloom.formats.drawn import lies_in_images, losses_of_told, object_groups, source_of
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss
+from maskloom.formats.tags import fresh_tags
 from maskloom.store.files import atomic_file, safe_join, stays_below
 
 HOLDS = Holds(
@@ -40,6 +42,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 _HEAD = {"dm_format_version": "1.0", "media_type": 2, "infos": {}}
 
@@ -62,6 +65,7 @@ class DatumaroWriter:
         self.items: dict[str, dict[str, Any]] = {}
         named = [i for i, one in enumerate(taxonomy) if one.name != UNLABELLED]
         self.numbers = {position: number for number, position in enumerate(named)}
+        self.named = {taxonomy[position].name: number for position, number in self.numbers.items()}
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; files are written only when whole."""
@@ -80,7 +84,7 @@ class DatumaroWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the item of one image and place the image."""
         rows = instance_rows(labels)
-        own = sample.extra.get("datumaro", {})
+        own = self._renumbered(sample.extra.get("datumaro", {}))
         annotations = []
         for i, group in enumerate(_groups(rows)):
             said, _ = annotation_of(rows, i, group)
@@ -93,8 +97,20 @@ class DatumaroWriter:
         picture = dict(item.get("image") or {})
         item["id"] = item.get("id", sample.key)
         item["image"] = {**picture, "path": name, "size": list(labels.size)}
-        item["annotations"] = [*annotations, *own.get("others", ())]
+        if fresh := fresh_tags(sample.tags, tags_of(own)):
+            item["attr"] = {**(item.get("attr") or {}), **fresh}
+        item["annotations"] = [*annotations, *own["others"]]
         self.items[sample.key] = item
+
+    def _renumbered(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of an item, labels of images by the numbers of this file.
+
+        One whose label is none any more is left to the attributes.
+        """
+        pairs = list(zip(own.get("others", ()), own.get("labels", ()), strict=True))
+        pairs = [(one, name) for one, name in pairs if not name or name in self.named]
+        said = [{**one, "label_id": self.named[n]} if n else one for one, n in pairs]
+        return {**own, "others": said, "labels": [name for _, name in pairs]}
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file per split."""

@@ -53,6 +53,7 @@ class Document:
         image: where the image lies, if the format knows; None is looked for by its name.
         extra: what the format keeps of the image beyond its shapes, for its own writer.
         sequence, index: of a frame, the sequence it belongs to and its number there.
+        tags: what the file says of the image as a whole.
     """
 
     file_name: str
@@ -66,6 +67,7 @@ class Document:
     extra: Mapping[str, Any] = field(default_factory=dict)
     sequence: str | None = None
     index: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def dataset_of_documents(
@@ -144,6 +146,7 @@ def _samples(
                 kind="image" if one.sequence is None else "frame",
                 sequence=one.sequence,
                 index=one.index,
+                tags=one.tags,
                 file_name=one.file_name,
                 extra={fmt: one.extra},
             )

@@ -30,6 +30,7 @@ from maskloom.formats.folders import (
 from maskloom.formats.geojson_features import MEMBER, Collection, read_collection
 from maskloom.formats.geojson_place import Frame
 from maskloom.formats.geojson_rows import CATEGORY, Naming, labels_of_collection
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.rasters.opening import raster_size
 from maskloom.work.progress import track
@@ -278,4 +279,12 @@ FORMAT = Format(
     detect,
     read,
     geojson_write.writer,
+    kept=Kept(
+        ("geojson",),
+        Facts(
+            notes=("geojson.crs", f"geojson.members.{MEMBER}"),
+            opened=("geojson", "geojson.members"),
+        ),
+        Facts(notes=("geojson.category",), opened=("geojson",)),
+    ),
 )

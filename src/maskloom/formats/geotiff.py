@@ -32,6 +32,7 @@ from maskloom.formats.folders import (
     side_splits,
     splits_of,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import check_size
 from maskloom.formats.slabs import slabs
 from maskloom.store import tiff
@@ -277,4 +278,5 @@ FORMAT = Format(
     read,
     geotiff_write.writer,
     large=True,
+    kept=Kept(dataset=Facts(notes=("geotiff",))),
 )

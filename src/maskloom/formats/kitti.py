@@ -37,6 +37,7 @@ from maskloom.formats.folders import (
     splits_of,
     write_side_file,
 )
+from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.numbered import (
     Packing,
@@ -162,4 +163,5 @@ FORMAT = Format(
     detect,
     read,
     writer,
+    kept=Kept(("void_classes",)),
 )

@@ -21,8 +21,9 @@ from maskloom.formats.coco_file import json_ends
 from maskloom.formats.documents import Document, dataset_of_documents, taxonomy_of_names, with_names
 from maskloom.formats.folders import SIDE_FILE, is_marked, read_json, read_side_file
 from maskloom.formats.json_files import files_like, is_there, placed_name, some_look_like, split_of
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.labelme_image import embedded_size, extracted
-from maskloom.formats.labelme_json import IGNORE, LabelMeFile, listed_names, parse_file
+from maskloom.formats.labelme_json import IGNORE, LabelMeFile, listed_names, parse_file, tags_of
 from maskloom.formats.labelme_xml import looks_like_xml, xml_dataset
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.work.progress import track
@@ -141,6 +142,7 @@ def _documents(
             splits.get(key, split_of(key)),
             key,
             extra=file.extra,
+            tags=tags_of(file.extra),
         )
         if file.embedded and not is_there(images or root, name):
             if options.extract is None:
@@ -161,4 +163,5 @@ FORMAT = Format(
     detect,
     read,
     labelme_write.writer,
+    kept=Kept(("labelme",), Facts(notes=("labelme.version", "labelme.flags"), opened=("labelme",))),
 )

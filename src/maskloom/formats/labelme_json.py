@@ -24,6 +24,7 @@ from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.png_crops import pixels_of, text_bytes
 from maskloom.formats.shapes import Shape, checked_vertices, score_of
+from maskloom.formats.tags import tags_of_pairs
 
 BACKGROUND, IGNORE = "_background_", "__ignore__"
 POLYGON, RECTANGLE, CIRCLE, MASK = "pil-outline", "pil-rectangle", "pil-circle", "labelme-mask"
@@ -134,6 +135,16 @@ def parse_file(
         {k: v for k, v in data.items() if k not in known},
         bool(data.get("imageData")),
     )
+
+
+def tags_of(own: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of the image: its flags, true or false.
+
+    Args:
+        own: what is kept of a file.
+    """
+    flags = own.get("flags")
+    return tags_of_pairs(flags.items()) if isinstance(flags, dict) else {}
 
 
 def _size(data: Mapping[str, Any], path: Path) -> tuple[int, int] | None:

@@ -30,11 +30,12 @@ from maskloom.formats.base import WriteOptions
 from maskloom.formats.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.folders import SIDE_FILE, ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.json_files import json_text
-from maskloom.formats.labelme_json import CIRCLE, OWN, POLYGON, RECTANGLE, type_of
+from maskloom.formats.labelme_json import CIRCLE, OWN, POLYGON, RECTANGLE, tags_of, type_of
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.png_crops import crop_of, png_of, text_of
 from maskloom.formats.reader_rings import rings_for
 from maskloom.formats.shapes import Shape, instances_of
+from maskloom.formats.tags import NO, YES, fresh_tags
 from maskloom.store.files import atomic_write_bytes, safe_join
 
 VERSION = "5.5.0"
@@ -49,6 +50,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 Rectangles = Literal["mask", "box"]
 _FIGURES = {RECTANGLE: "rectangle", CIRCLE: "circle"}
@@ -116,9 +118,10 @@ class LabelMeWriter:
         image = sample.image.path
         suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
         own = dict(sample.extra.get("labelme", {}))
+        fresh = fresh_tags(sample.tags, tags_of(own))
         data = {
             "version": own.pop("version", VERSION),
-            "flags": own.pop("flags", {}),
+            "flags": _flags(own.pop("flags", {}), fresh),
             "shapes": [self._shape(rows, i, names[i], groups[i]) for i in range(len(rows))],
             "imagePath": Path(sample.key).name + suffix,
             "imageData": None,
@@ -127,6 +130,11 @@ class LabelMeWriter:
             **dict(sorted(own.items())),
         }
         atomic_write_bytes(path, json_text(data))
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """Whether the file that is written again says it, or a flag can."""
+        del labels
+        return text in (YES, NO) or tags_of(sample.extra.get("labelme", {})).get(name) == text
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the side file."""
@@ -183,6 +191,14 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
     """A writer into the folder `target`; `extra` is not used."""
     del extra
     return LabelMeWriter(target, taxonomy, options)
+
+
+def _flags(own: object, fresh: Mapping[str, str]) -> object:
+    """The flags of a file as they were, with those that tags say besides."""
+    said = {name: text == YES for name, text in fresh.items() if text in (YES, NO)}
+    if not said:
+        return own
+    return {**(own if isinstance(own, dict) else {}), **said}
 
 
 def group_ids(rows: Rows, names: Sequence[str]) -> list[int | None]:

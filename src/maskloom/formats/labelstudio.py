@@ -1,7 +1,8 @@
 """Label Studio exports: JSON and JSON_MIN files of tasks, and folders with such a file.
 
-One annotation of a task is read, or one prediction; the others are carried along. Regions are
-`labelstudio_regions.py`, tasks `labelstudio_tasks.py`, writing `labelstudio_write.py`.
+One annotation of a task is read, or one prediction; the others are kept for this format alone.
+Regions are `labelstudio_regions.py`, tasks `labelstudio_tasks.py`, what is said of whole images
+`labelstudio_tags.py`, writing `labelstudio_write.py`.
 
 Source: labelstud.io/guide/export and /guide/task_format.
 """
@@ -32,11 +33,14 @@ from maskloom.formats.documents import (
 )
 from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.json_files import strict_json
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.labelstudio_regions import Region, names_of, shape_of
+from maskloom.formats.labelstudio_tags import further_fields, tags_of, unread_of
 from maskloom.formats.labelstudio_tasks import Task, image_names, tasks_of
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.shapes import Shape
 
+_ENTRIES = ("annotations", "predictions", "completions", "drafts")
 LOOKS_FOR = "a JSON list of Label Studio tasks, or a folder with such a file"
 
 
@@ -127,6 +131,7 @@ def _document(task: Task, path: Path, name: str, key: str, split: str | None) ->
         # What nobody has looked at is not empty.
         FULL if task.chosen is not None else Coverage(nothing=True),
         extra=extra,
+        tags=tags_of(task.data, task.layer, task.chosen),
     )
 
 
@@ -165,4 +170,26 @@ FORMAT = Format(
     read,
     labelstudio_write.writer,
     file_suffix=".json",
+    kept=Kept(
+        ("labelstudio",),
+        Facts(
+            notes=(
+                "labelstudio.layer",
+                "labelstudio.chosen",
+                *(f"labelstudio.task.{name}" for name in ("id", *_ENTRIES)),
+                "labelstudio.task.data.image",
+                "labelstudio.task.data.split",
+                "labelstudio.task.meta.original_*",
+            ),
+            opened=(
+                "labelstudio",
+                "labelstudio.task",
+                "labelstudio.task.data",
+                "labelstudio.task.meta",
+            ),
+            more=further_fields,
+            unread=unread_of,
+        ),
+        Facts(notes=("labelstudio.layer",), opened=("labelstudio",)),
+    ),
 )

@@ -23,8 +23,10 @@ from maskloom.formats.drawn import losses_of_told, source_of, whole_objects
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.json_files import json_line
 from maskloom.formats.labelstudio_results import results_of
+from maskloom.formats.labelstudio_tags import results_of_tags, tags_of
 from maskloom.formats.labelstudio_tasks import min_of
 from maskloom.formats.loss import Holds, Loss
+from maskloom.formats.tags import fresh_tags
 from maskloom.store.files import atomic_file
 
 HOLDS = Holds(
@@ -37,6 +39,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 
 
@@ -109,8 +112,23 @@ class LabelStudioWriter:
             sides = {"original_height": labels.size[0], "original_width": labels.size[1]}
             task["meta"] = {**(task.get("meta") or {}), **sides}
         if len(rows) or not labels.coverage.nothing:
-            _fill(task, own, self.layer, results)
+            fresh = fresh_tags(sample.tags, self._told(own))
+            ids = {str(one.get("id")) for one in results}
+            _fill(task, own, self.layer, [*results, *results_of_tags(fresh, ids)])
         self.tasks[sample.key] = task
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """Whole tasks have choices where somebody labelled them; JSON_MIN has places alone."""
+        told = self._told(sample.extra.get("labelstudio", {}))
+        rows = labels.rows
+        labelled = not labels.coverage.nothing or (rows is not None and len(rows) > 0)
+        return not self.min and (labelled or told.get(name) == text)
+
+    def _told(self, own: Mapping[str, Any]) -> Mapping[str, str]:
+        """Tags that the entry says into which results are written."""
+        if not own or own["layer"] != self.layer:
+            return {}
+        return tags_of(own["task"], own["layer"], own["chosen"])
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the file."""

@@ -2,14 +2,14 @@
 
 A loss changes pixels, objects, classes, void, crowd flags or scores: it is refused unless
 allowed. A fact changes only the way in which the same thing is said (an author's vertices
-where the pixels are exact): it is told, never refused. The table is in `docs/formats.md`.
+where the pixels are exact): it is told, never refused. Facts of whole images are counted by
+`facts.py`, sums are `tally.py`. The table is in `docs/formats.md`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -33,7 +33,8 @@ KINDS = {
     "attributes": "attributes are dropped",
     "z_order": "the order in depth is dropped",
     "tracks": "links between objects (track, parent, amodal) are dropped",
-    "drawings": "boxes, points, lines and scribbles are dropped",
+    "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
+    "tags": "tags of whole images are dropped",
     "ids": "more objects than the format has ids",
     "coverage": "what was labelled only in part looks labelled in full",
     "affine": "where pixels or voxels lie in the world is changed or dropped",
@@ -53,6 +54,7 @@ class Holds:
     Args:
         dense: class maps, one class per pixel; else a class map's areas are read as objects.
         instances: which pixels make one object.
+        tags: what people say of whole images (`Sample.tags`), all or some of it.
         max_ids: how many objects one image may have; None is no limit.
     """
 
@@ -73,6 +75,7 @@ class Holds:
     vertices: bool = False
     fields: bool = False
     confidence: bool = False
+    tags: bool = False
     max_ids: int | None = None
 
 
@@ -81,10 +84,11 @@ class Loss:
     """One kind of loss in one sample.
 
     Args:
-        key: the sample.
+        key: the sample; "" of the data set as a whole.
         kind: one of `KINDS`.
         objects, pixels: how many are concerned.
         detail: a clause for people.
+        names: of facts of the whole image or data set.
     """
 
     key: str
@@ -92,63 +96,12 @@ class Loss:
     objects: int = 0
     pixels: int = 0
     detail: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
         """Whether it must be allowed by the user."""
         return self.kind not in FACTS
-
-
-@dataclass(frozen=True, slots=True)
-class LossTotal:
-    """One kind of loss over a data set."""
-
-    kind: str
-    samples: int
-    objects: int
-    pixels: int
-    example: str
-
-    @property
-    def refused(self) -> bool:
-        """Whether it must be allowed by the user."""
-        return self.kind not in FACTS
-
-
-class Tally:
-    """Losses summed per kind as they come, so that memory does not grow with their number.
-
-    Losses of one sample come one after the other; `samples` counts a sample once.
-    """
-
-    def __init__(self) -> None:
-        self._sums: dict[str, LossTotal] = {}
-        self._last: dict[str, str] = {}
-
-    def __iadd__(self, losses: Iterable[Loss]) -> Self:
-        for loss in losses:
-            kind, known = loss.kind, self._sums.get(loss.kind)
-            if known is None:
-                known = LossTotal(kind, 0, 0, 0, f"{loss.key}: {loss.detail or KINDS[kind]}")
-            new = self._last.get(kind) != loss.key
-            self._last[kind] = loss.key
-            self._sums[kind] = LossTotal(
-                kind,
-                known.samples + new,
-                known.objects + loss.objects,
-                known.pixels + loss.pixels,
-                known.example,
-            )
-        return self
-
-    @property
-    def refused(self) -> bool:
-        """Whether one of them must be allowed by the user."""
-        return any(one.refused for one in self._sums.values())
-
-    def totals(self) -> tuple[LossTotal, ...]:
-        """Sums per kind, in the order of `KINDS`."""
-        return tuple(self._sums[kind] for kind in KINDS if kind in self._sums)
 
 
 def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
@@ -255,8 +208,14 @@ def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
                 "", "instances", sum(merged), detail=f"{sum(merged)} objects, {len(merged)} classes"
             )
         ]
-    extra = len(rows) - len(set(rows.instance.tolist()))
-    return [Loss("", "parts", extra)] if extra and not holds.parts else []
+    instances = rows.instance.tolist()
+    objects = len(set(instances))
+    if holds.parts or objects == len(rows):
+        return []
+    pairs = set(zip(instances, rows.category.tolist(), strict=True))
+    mixed = sum(n > 1 for n in Counter(instance for instance, _ in pairs).values())
+    detail = f"{mixed} objects have rows of several categories" if mixed else ""
+    return [Loss("", "parts", len(rows) - objects, detail=detail)]
 
 
 def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:

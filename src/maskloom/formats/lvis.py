@@ -31,6 +31,7 @@ from maskloom.formats.coco_decode import labels_of_image
 from maskloom.formats.coco_file import json_ends, read_file, says_lvis
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.flat import void_rows
+from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects_write import joined_parts
 
@@ -241,4 +242,5 @@ FORMAT = Format(
     read,
     writer,
     file_suffix=".json",
+    kept=Kept(("coco",)),
 )

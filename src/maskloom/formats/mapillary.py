@@ -35,6 +35,7 @@ from maskloom.formats.folders import (
     splits_of,
     unique_pairs,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.mapillary_config import (
     FORMAT_NAME,
     MAX_LABELS,
@@ -227,4 +228,8 @@ FORMAT = Format(
     detect,
     read,
     mapillary_write.writer,
+    kept=Kept(
+        ("mapillary", "void_classes"),
+        dataset=Facts(notes=("mapillary.version",), opened=("mapillary",)),
+    ),
 )

@@ -32,6 +32,7 @@ from maskloom.formats.folders import (
     side_splits,
     splits_of,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.volume_files import (
     Found,
     VolumeRead,
@@ -163,4 +164,8 @@ FORMAT = Format(
     read,
     writer,
     dims=(3,),
+    kept=Kept(
+        ("volume.nifti",),
+        Facts(notes=("volume.nrrd.Segment*",), opened=("volume", "volume.nrrd")),
+    ),
 )

@@ -33,6 +33,7 @@ from maskloom.formats.folders import (
     splits_of,
     unique_pairs,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import read_checked
 from maskloom.formats.nnunet_json import (
     FILE,
@@ -254,4 +255,15 @@ FORMAT = Format(
     read,
     writer,
     dims=(2, 3),
+    kept=Kept(
+        ("nnunet", "volume.nifti"),
+        Facts(opened=("nnunet",)),
+        Facts(
+            notes=(
+                *(f"nnunet.{name}" for name in ("labels", "numTraining", "file_ending")),
+                *(f"nnunet.{name}" for name in ("channel_names", "regions_class_order")),
+            ),
+            opened=("nnunet",),
+        ),
+    ),
 )

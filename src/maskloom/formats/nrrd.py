@@ -31,6 +31,7 @@ from maskloom.formats.folders import (
     side_splits,
     splits_of,
 )
+from maskloom.formats.kept import Kept
 from maskloom.formats.nrrd_segments import rows_of, segments_of, taxonomy_of
 from maskloom.formats.nrrd_write import HOLDS, PLAIN, SEGMENTS, Write, writer
 from maskloom.formats.volume_files import (
@@ -209,4 +210,5 @@ FORMAT = Format(
     read,
     writer,
     dims=(3,),
+    kept=Kept(("volume.nrrd",)),
 )

@@ -23,6 +23,7 @@ from maskloom.errors import DataError, FormatError
 from maskloom.formats import parquet_write
 from maskloom.formats.base import Format
 from maskloom.formats.folders import is_marked, list_files
+from maskloom.formats.kept import Kept
 from maskloom.formats.parquet_images import ImageTable
 from maskloom.formats.parquet_pictures import Read, has_pictures, parquet_files, read_pictures
 from maskloom.formats.parquet_pictures_write import LAYOUT
@@ -219,4 +220,5 @@ FORMAT = Format(
     read,
     parquet_write.writer,
     dims=(2, 3),
+    kept=Kept(("*",)),
 )

@@ -40,6 +40,8 @@ Kind = Literal["auto", "class", "instance", "binary"]
 class PicturesWriter:
     """DST/data/SPLIT-00000-of-00001.parquet, DST/taxonomy.json."""
 
+    writes: tuple[str, ...] = ()
+
     def __init__(self, target: Path, taxonomy: Taxonomy, *, kind: Kind, images: bool) -> None:
         self.target = target
         self._maps = bitmap_write.BitmapWriter(
@@ -58,6 +60,11 @@ class PicturesWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
         return self._maps.losses(sample, labels)
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """No: there are two columns, of images and of masks."""
+        del sample, labels, name, text
+        return False
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the row of one sample until the splits are known."""

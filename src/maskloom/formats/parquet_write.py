@@ -58,6 +58,7 @@ HOLDS = Holds(
     vertices=True,
     fields=True,
     confidence=True,
+    tags=True,
 )
 VERSION = 1
 # Groups end at 8 MiB of runs and vertices (`parts.py`), or at this many rows.

@@ -22,6 +22,7 @@ from maskloom.errors import MaskloomError
 from maskloom.formats.base import Format
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.loss import Holds
 from maskloom.formats.matched import paired
 from maskloom.work import progress
 from maskloom.work.executors import Engine, Executor, open_executor
@@ -59,7 +60,7 @@ class Readers:
             DataError: labels are damaged.
             MaskloomError: workers died over a sample, which is named.
         """
-        work = _Reading(self.opening, written, fmt.name, scores=fmt.holds.score)
+        work = _Reading(self.opening, written, fmt.name, fmt.holds)
         window = _SHARD * _AHEAD * self.executor.workers
         with progress.bar(doing, len(keys), "images") as bar:
             # A window at a time: reading must not run away from writing.
@@ -82,7 +83,7 @@ class Readers:
             written: the target.
             fmt: its format.
         """
-        work = _Reading(self.opening, written, fmt.name, scores=fmt.holds.score)
+        work = _Reading(self.opening, written, fmt.name, fmt.holds)
         pairs = paired(source, read_dataset(written, fmt.name))
         shards = _pieces(pairs, ceil(len(pairs) / (_AHEAD * self.executor.workers)))
         found: list[tuple[int, tuple[str, str], Difference]] = []
@@ -120,7 +121,7 @@ class _Reading:
     opening: Opening
     written: Path
     fmt: str
-    scores: bool
+    holds: Holds
     _source: Dataset | None = field(default=None, init=False)
     _find: Callable[[str], Sample] | None = field(default=None, init=False)
     _back: Dataset | None = field(default=None, init=False)
@@ -137,14 +138,14 @@ class _Reading:
         ours = picked(self._source.samples, (key for key, _ in shard))
         theirs = picked(self._back.samples, (other for _, other in shard))
         source, back = replace(self._source, samples=ours), replace(self._back, samples=theirs)
-        return compare(source, back, scores=self.scores)
+        return compare(source, back, scores=self.holds.score, tags=self.holds.tags)
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What one process has opened is not for another.
-        return self.opening, self.written, self.fmt, self.scores
+        return self.opening, self.written, self.fmt, self.holds
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.opening, self.written, self.fmt, self.scores = state
+        self.opening, self.written, self.fmt, self.holds = state
         self._source = self._back = self._find = None
 
 

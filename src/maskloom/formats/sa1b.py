@@ -25,6 +25,7 @@ from maskloom.formats.coco_check import is_id, is_number
 from maskloom.formats.coco_file import json_ends
 from maskloom.formats.documents import Document, Entries, dataset_of_documents
 from maskloom.formats.json_files import files_like, some_look_like, split_of, strict_json
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.loss import Holds
 from maskloom.formats.shapes import Shape
 
@@ -154,6 +155,7 @@ def _mask(runs: object, where: str, size: tuple[int, int]) -> Masks:
     return mask
 
 
+_SIDES = ("width", "height")
 FORMAT = Format(
     "sa1b",
     "SA-1B: a JSON file of masks per image, without classes (read only)",
@@ -165,4 +167,10 @@ FORMAT = Format(
     read,
     only_read("sa1b"),
     written=False,
+    kept=Kept(
+        image=Facts(
+            notes=tuple(f"sa1b.image.{name}" for name in ("image_id", "file_name", *_SIDES)),
+            opened=("sa1b", "sa1b.image"),
+        )
+    ),
 )

@@ -24,11 +24,13 @@ from maskloom.formats.coco_file import json_ends
 from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.folders import SIDE_FILE, read_json, read_side_file
 from maskloom.formats.json_files import split_of
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shapes import Shape
 from maskloom.formats.supervisely_json import (
     Rectangles,
     attributes_of_tags,
     shape_of,
+    tags_of,
     title_of,
 )
 from maskloom.store.images import IMAGE_SUFFIXES
@@ -210,6 +212,7 @@ def _document(place: _Place, titles: Mapping[int, str], options: Read) -> Docume
         key=place.key,
         image=place.image,
         extra={k: v for k, v in head.items() if k != "size"},
+        tags=tags_of(head),
     )
 
 
@@ -257,4 +260,14 @@ FORMAT = Format(
     detect,
     read,
     supervisely_write.writer,
+    kept=Kept(
+        ("supervisely",),
+        Facts(notes=("supervisely.tags",), opened=("supervisely",)),
+        # Titles, colours and ids are the taxonomy's; what tags may say is not.
+        Facts(
+            notes=("supervisely.projectType", "supervisely.classes", "supervisely.tags"),
+            opened=("supervisely",),
+            more=lambda meta: ["definitions of tags"] if meta.get("tags") else [],
+        ),
+    ),
 )

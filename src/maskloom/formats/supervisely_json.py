@@ -21,6 +21,7 @@ from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.png_crops import pixels_of, text_bytes, unpacked
 from maskloom.formats.shapes import Shape, checked_vertices, score_of
+from maskloom.formats.tags import tags_of_pairs
 
 RULE = "supervisely"
 Rectangles = Literal["mask", "box"]
@@ -159,6 +160,15 @@ def _attributes(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     if own is not None and not isinstance(own, dict):
         raise FormatError("attributes are an object", where=where, seen=own)
     return own or {}
+
+
+def tags_of(own: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of the image as text.
+
+    Args:
+        own: what is kept of an annotation; its tags are checked.
+    """
+    return tags_of_pairs(attributes_of_tags(own.get("tags"), "").items())
 
 
 def _bitmap(bitmap: object, size: tuple[int, int], where: str) -> Masks:

@@ -32,7 +32,8 @@ from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_
 from maskloom.formats.json_files import json_text
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.png_crops import crop_of, png_of, text_of
-from maskloom.formats.supervisely_json import OWN, RULE, attributes_of_tags, polygon_mask
+from maskloom.formats.supervisely_json import OWN, RULE, attributes_of_tags, polygon_mask, tags_of
+from maskloom.formats.tags import fresh_tags, plain_value
 from maskloom.store.files import atomic_write_bytes, safe_join
 
 PLAIN = "ds0"
@@ -46,6 +47,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 
 
@@ -107,11 +109,14 @@ class SuperviselyWriter:
         said = [i for i in range(len(rows)) if _is_said(rows, i)]
         rows = rows.take(np.array(said, np.int64))
         own = dict(sample.extra.get("supervisely", {}))
-        for tag in own.get("tags") or []:
+        fresh = fresh_tags(sample.tags, tags_of(own))
+        tags = list(own.pop("tags", None) or [])
+        tags += [{"name": name, "value": plain_value(text)} for name, text in fresh.items()]
+        for tag in tags:
             self._note_tag(tag)
         data = {
             "description": own.pop("description", ""),
-            "tags": own.pop("tags", None) or [],
+            "tags": tags,
             "size": {"height": labels.size[0], "width": labels.size[1]},
             "objects": [self._object(rows, i, e) for i, e in enumerate(identities(rows))],
             **dict(sorted(own.items())),

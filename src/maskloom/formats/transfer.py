@@ -23,8 +23,10 @@ from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.loss import Loss, LossTotal, Tally
+from maskloom.formats.facts import dataset_losses, image_losses
+from maskloom.formats.loss import Loss
 from maskloom.formats.readers import Readers
+from maskloom.formats.tally import LossTotal, Tally
 from maskloom.store.files import (
     PARTIAL,
     atomic_folder,
@@ -109,7 +111,10 @@ def transfer(
             )
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
             fitting = _fitting(labelled, fmt, dst)
-            losses, notes = _write(fitting, writer, allow_loss=allow_loss)
+            losses, notes = _write(fitting, writer, fmt, allow_loss=allow_loss)
+            losses += dataset_losses(fmt, writer, dataset)
+            if losses.refused and not allow_loss:
+                raise _Refused(losses)
             warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
             if not losses.refused:
@@ -173,21 +178,20 @@ def _fitting(
 
 
 def _write(
-    labelled: Iterator[tuple[Sample, Labels]], writer: Writer, *, allow_loss: bool
+    labelled: Iterator[tuple[Sample, Labels]], writer: Writer, fmt: Format, *, allow_loss: bool
 ) -> tuple[Tally, tuple[str, ...]]:
     """The losses, and what the source's files contradict each other in."""
     losses = Tally()
     contradictions, first = 0, ""
     for sample, labels in labelled:
         losses += writer.losses(sample, labels)
+        losses += image_losses(fmt, writer, sample, labels)
         notes = labels.extra.get("notes", ())
         if notes and not contradictions:
             first = f"{sample.key}: {next(iter(notes))}"
         contradictions += len(notes)
         if allow_loss or not losses.refused:
             writer.put(sample, labels)
-    if losses.refused and not allow_loss:
-        raise _Refused(losses)
     if not contradictions:
         return losses, ()
     return losses, (f"{counted(contradictions, 'contradiction')} in the source, first {first}",)
@@ -198,7 +202,7 @@ def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | Non
     if readers is not None:
         return readers.difference(dataset, partial, fmt)
     back = read_dataset(partial, fmt.name)
-    return compare(dataset, back, scores=fmt.holds.score)
+    return compare(dataset, back, scores=fmt.holds.score, tags=fmt.holds.tags)
 
 
 def _unexpected(difference: Difference) -> list[Loss]:
@@ -209,6 +213,9 @@ def _unexpected(difference: Difference) -> list[Loss]:
     if difference.changed_scores:
         detail = "scores came back otherwise than they were"
         found.append(Loss(difference.first, "score", difference.changed_scores, detail=detail))
+    if difference.changed_tags:
+        detail = "tags came back otherwise than they were"
+        found.append(Loss(difference.first, "tags", detail=detail))
     if difference.moved:
         found.append(Loss(difference.first, "affine", difference.moved))
     return found

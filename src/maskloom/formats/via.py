@@ -36,9 +36,10 @@ from maskloom.formats.json_files import (
     some_look_like,
     split_of,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.shapes import Shape
-from maskloom.formats.via_files import ViaFile, ViaImage, looks_like_via, parse_file
+from maskloom.formats.via_files import ViaFile, ViaImage, looks_like_via, parse_file, tags_of
 from maskloom.formats.via_shapes import SKIMAGE, Rectangles, Rule, category_of, shape_of
 from maskloom.store.files import stays_below
 
@@ -202,6 +203,7 @@ def _documents(
                 splits.get(key, split_of(key)),
                 key if stays_below(posixpath.normpath(name)) else "",
                 extra=image.extra,
+                tags=tags_of(image.extra),
             )
         )
     return documents
@@ -239,4 +241,12 @@ FORMAT = Format(
     detect,
     read,
     via_write.writer,
+    kept=Kept(
+        ("via",),
+        Facts(notes=("via.size", "via.file_attributes"), opened=("via",)),
+        Facts(
+            notes=("via.attribute", "via.project._via_data_format_version"),
+            opened=("via", "via.project"),
+        ),
+    ),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom.errors import FormatError
+from maskloom.formats.tags import tags_of_pairs
 
 IMAGES, ATTRIBUTES = "_via_img_metadata", "_via_attributes"
 _FIELDS = {2: ("x", "y", "width", "height"), 3: ("cx", "cy", "r"), 4: ("cx", "cy", "rx", "ry")}
@@ -84,6 +85,16 @@ def parse_file(path: Path, data: object) -> ViaFile:
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise FormatError("two entries tell of one image", where=path, seen=twice)
     return found
+
+
+def tags_of(own: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of an image: its file attributes that have a value.
+
+    Args:
+        own: what is kept of an entry.
+    """
+    said = own.get("file_attributes")
+    return tags_of_pairs(said.items()) if isinstance(said, dict) else {}
 
 
 def _image(where: str, entry: object) -> ViaImage:

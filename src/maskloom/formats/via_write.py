@@ -30,7 +30,8 @@ from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_
 from maskloom.formats.json_files import json_text, split_of
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.reader_rings import rings_for
-from maskloom.formats.via_files import ATTRIBUTES, IMAGES
+from maskloom.formats.tags import fresh_tags
+from maskloom.formats.via_files import ATTRIBUTES, IMAGES, tags_of
 from maskloom.formats.via_shapes import SKIMAGE, Rule, region_of_rings, same_shape
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -44,6 +45,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    tags=True,
 )
 
 
@@ -87,6 +89,7 @@ class ViaWriter:
         self.images = ImagePlacer(target, options.images)
         self.entries: dict[str, dict[str, Any]] = {}
         self.sizes: dict[str, list[int]] = {}
+        self.attributes: dict[str, None] = {}
         self._last: tuple[Labels, Rows, list[_Drawing]] | None = None
 
     def has(self, key: str) -> bool:
@@ -127,13 +130,16 @@ class ViaWriter:
             if drawing.shape is not None
         ]
         own = dict(sample.extra.get("via", {}))
+        said = dict(own.get("file_attributes") or {})
+        fresh = fresh_tags(sample.tags, tags_of(own))
+        self.attributes |= dict.fromkeys(fresh)
         there = image is not None and image.is_file()
         size = image.stat().st_size if there and image is not None else own.get("size", -1)
         self.entries[sample.key] = {
             "filename": name,
             "size": size,
             "regions": regions,
-            "file_attributes": own.get("file_attributes", {}),
+            "file_attributes": said | fresh,
             **{k: v for k, v in sorted(own.items()) if k not in ("size", "file_attributes")},
         }
         self.sizes[sample.key] = list(labels.size)
@@ -159,7 +165,9 @@ class ViaWriter:
 
     def _project(self, entries: Mapping[str, Any]) -> dict[str, Any]:
         known = self.project.get(ATTRIBUTES, {})
-        regions = dict(known.get("region", {}))
+        regions, files = dict(known.get("region", {})), dict(known.get("file", {}))
+        for name in self.attributes:
+            files.setdefault(name, {"type": "text", "description": "", "default_value": ""})
         options = {category.name: "" for category in self.taxonomy}
         regions.setdefault(
             self.attribute,
@@ -169,7 +177,7 @@ class ViaWriter:
             "_via_settings": {},
             IMAGES: entries,
             **{k: v for k, v in self.project.items() if k != ATTRIBUTES},
-            ATTRIBUTES: {"file": {}, **known, "region": regions},
+            ATTRIBUTES: {"file": {}} | known | {"file": files, "region": regions},
             "_via_data_format_version": self.project.get("_via_data_format_version", VERSION),
             "_via_image_id_list": list(entries),
         }

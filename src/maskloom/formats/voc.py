@@ -26,9 +26,10 @@ from maskloom.formats.folders import (
     read_side_file,
     side_splits,
 )
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.voc_classes import LABEL_MAPS, PALETTE, classes_of
 from maskloom.formats.voc_read import VocFiles, labels_of_files
-from maskloom.formats.voc_xml import VocXml, read_xml
+from maskloom.formats.voc_xml import VocXml, head_facts, read_xml
 from maskloom.work.progress import track
 
 CLASSES, OBJECTS, BOXES, IMAGES = voc_write.FOLDERS
@@ -213,4 +214,5 @@ FORMAT = Format(
     detect,
     read,
     voc_write.writer,
+    kept=Kept(("voc",), Facts(notes=("voc.head",), opened=("voc",), more=head_facts)),
 )

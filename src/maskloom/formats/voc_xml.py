@@ -30,6 +30,8 @@ BOUNDS = Bounds(MAX_BYTES, elements=100_000)
 FLAGS = ("truncated", "occluded", "difficult")
 _SWITCH = {"0": False, "1": True, "false": False, "true": True}
 
+_PLACES = ("filename", "folder", "path", "size", "segmented")
+
 Element = list[Any]
 Box = tuple[float, float, float, float]
 
@@ -93,6 +95,20 @@ def xml_text(size: tuple[int, int], objects: Sequence[VocObject], head: Sequence
         kept.append(["size", "", sides])
     root = ["annotation", "", [*kept, *map(_element, objects)]]
     return "".join(xml_lines(_node(root)))
+
+
+def head_facts(own: Mapping[str, Any]) -> list[str]:
+    """Names of elements of an annotation that say more than which image it is of.
+
+    Args:
+        own: what is kept of a file.
+    """
+    return [e[0] for e in own.get("head") or () if e[0] not in _PLACES and _says(e)]
+
+
+def _says(element: Element) -> bool:
+    """Whether there is a text in an element that is not `Unknown`."""
+    return element[1].strip() not in ("", "Unknown") or any(map(_says, element[2]))
 
 
 def _tree(path: Path) -> Element:
