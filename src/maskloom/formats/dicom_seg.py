@@ -23,6 +23,7 @@ from maskloom.formats.dicom_seg_frames import SegFrames, frames_info, on_image
 from maskloom.formats.dicom_seg_rows import rows_of_frames
 from maskloom.formats.dicom_seg_write import HOLDS, NAME, Write, kept_of, writer
 from maskloom.formats.folders import SIDE_FILE, is_marked, list_files, read_side_file, side_splits
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nrrd_segments import Segment, taxonomy_of
 from maskloom.formats.volume_files import grid_notes
 from maskloom.store.dicom import SEGMENTATIONS, dicom_files, frames_of, read_dicom, sop_class
@@ -218,4 +219,8 @@ FORMAT = Format(
     read,
     writer,
     dims=(3,),
+    kept=Kept(
+        ("dicom-seg",),
+        Facts(notes=("dicom-seg.sources", "dicom-seg.series"), opened=("dicom-seg",)),
+    ),
 )
