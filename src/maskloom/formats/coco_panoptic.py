@@ -35,6 +35,7 @@ from maskloom.formats.coco_panoptic_file import (
 )
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.coco_read import dataset_of
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import check_size, size_of
 
 _PLACES = ("annotations", ".")
@@ -169,4 +170,11 @@ FORMAT = Format(
     detect,
     read,
     coco_panoptic_write.writer,
+    kept=Kept(
+        ("coco", "coco-panoptic"),
+        Facts(
+            notes=("coco-panoptic.file_name", "coco-panoptic.segments_info"),
+            opened=("coco-panoptic",),
+        ),
+    ),
 )
