@@ -115,8 +115,6 @@ def _opened(
 
 def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
     """What a transfer from one format to another did, for people and programs."""
-    from maskloom.formats.loss import KINDS
-
     results = {
         "from": source,
         "to": target,
@@ -144,7 +142,7 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
                 f"What {target} does not hold",
                 ("kind", "what", "images", "objects", "pixels"),
                 [
-                    (loss.kind, KINDS[loss.kind], loss.samples, loss.objects, loss.pixels)
+                    (loss.kind, loss.what, loss.samples, loss.objects, loss.pixels)
                     for loss in done.losses
                 ],
             )

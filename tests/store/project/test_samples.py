@@ -60,6 +60,15 @@ def test_a_sample_that_is_there_learns_what_was_not_known(project):
     assert project.image_path("x") == project.root.parent / "x.png"
 
 
+def test_a_sample_keeps_the_tags_of_every_import(project):
+    add(project, Sample("x", ImageRef(None), tags={"site": "north"}, extra={"via": {"size": 3}}))
+    more = Sample("x", ImageRef(None), tags={"site": "south", "night": "true"}, extra={"cvat": {}})
+    add(project, more)
+    found = project.samples()[3]
+    assert dict(found.tags) == {"site": "north", "night": "true"}
+    assert found.extra == {"via": {"size": 3}, "cvat": {}}
+
+
 def test_a_sample_of_another_size_is_refused_and_nothing_is_added(project):
     with pytest.raises(DataError, match=r"another width.*401, it has 400"):
         add(project, Sample("new", ImageRef(None)), Sample("000001", ImageRef(None, (300, 401))))

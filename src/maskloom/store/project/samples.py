@@ -144,6 +144,11 @@ def _learn(connection: Connection, old: Any, new: Mapping[str, Any]) -> None:
                 hint="import into another project, or give the images other names",
             )
     found = {name: new[name] for name in _FILLED if old[name] is None and new[name] is not None}
+    # What several imports say of an image, each by its own names; the first word counts.
+    for name in ("tags", "extra"):
+        both = {**(new[name] or {}), **(old[name] or {})}
+        if old[name] and both != old[name]:
+            found[name] = both
     # Of an image that was faulty or not there, a sound file takes the place.
     if old["sha256"] is None and new["sha256"] is not None:
         found["uri"] = new["uri"]
