@@ -25,7 +25,7 @@ def stacked(labels: Labels) -> Labels:
     """The labels of a volume as those of a tall image; those of an image as they are.
 
     Rows of one object in different planes become one row, with the columns of the first. Rows of
-    one object in one plane stay apart.
+    one object in one plane stay apart, and so do those of several categories.
 
     Args:
         labels: of (D, H, W), at most 2³¹ rows of voxels.
@@ -144,12 +144,13 @@ def displacement(one: Affine, two: Affine, size: Sequence[int]) -> float:
 
 
 def _stacked_rows(rows: Rows, height: int, size: tuple[int, int]) -> Rows:
-    """One row per object and its place among the object's rows of a plane."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    times: dict[tuple[int, int], int] = {}
-    for i, one in enumerate(zip(rows.instance.tolist(), rows.plane.tolist(), strict=True)):
+    """One row per object, its category, and its place among the object's rows of a plane."""
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    times: dict[tuple[int, int, int], int] = {}
+    columns = (rows.instance.tolist(), rows.category.tolist(), rows.plane.tolist())
+    for i, one in enumerate(zip(*columns, strict=True)):
         times[one] = times.get(one, -1) + 1
-        groups.setdefault((one[0], times[one]), []).append(i)
+        groups.setdefault((*one[:2], times[one]), []).append(i)
     tall = rows.masks.place(0, rows.plane.astype(np.int64) * height, size)
     kept = rows.take(np.array([own[0] for own in groups.values()], np.int64))
     merged = [tall[np.array(own, np.int64)].merge() for own in groups.values()]

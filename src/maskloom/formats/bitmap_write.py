@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels, RowKind
+from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, instance_rows
+from maskloom.core.views import class_map
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import LargeMap, WriteOptions
-from maskloom.formats.flat import as_things, covered_losses, flat_rows, void_rows
+from maskloom.formats.flat import as_things, flat_rows, hidden_objects
 from maskloom.formats.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values, with_numbers
@@ -213,15 +213,6 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
     if own is None:
         own = next((value for _, value in category.ids), position)
     return own
-
-
-def hidden_objects(key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
-    """Objects of which a map of ids shows nothing, as they lie wholly under others."""
-    if labels.rows is None:
-        return []
-    rows = instance_rows(labels)
-    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
-    return [replace(loss, key=key) for loss in covered_losses(rows, as_things(taxonomy))]
 
 
 def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path, most: int) -> NDArray[Any]:

@@ -19,9 +19,10 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.dicom_seg_attributes import kept_of
 from maskloom.formats.dicom_seg_frames import SegFrames, frames_info, on_image
 from maskloom.formats.dicom_seg_rows import rows_of_frames
-from maskloom.formats.dicom_seg_write import HOLDS, NAME, Write, kept_of, writer
+from maskloom.formats.dicom_seg_write import HOLDS, NAME, Write, writer
 from maskloom.formats.folders import SIDE_FILE, is_marked, list_files, read_side_file, side_splits
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nrrd_segments import Segment, taxonomy_of

@@ -18,14 +18,8 @@ from numpy.typing import NDArray
 
 from maskloom.core.volumes import Affine, spacing_of
 from maskloom.errors import FormatError
-from maskloom.store.dicom import (
-    SEGMENTATIONS,
-    affine_of,
-    even_steps,
-    group_item,
-    normal_of,
-    plane_of_frame,
-)
+from maskloom.store.dicom import SEGMENTATIONS, affine_of, even_steps, normal_of
+from maskloom.store.dicom_groups import FrameGroups
 from maskloom.store.volume_header import VolumeHeader, checked_sides
 
 _POSITION_TAGS = (0x00200032, 0x00209057)
@@ -94,14 +88,15 @@ def frames_info(data: Any, path: Path) -> SegFrames:
     )
     if "TotalPixelMatrixRows" in data:
         return _slide(data, base, path)
-    _check_groups(data, count, path)
-    base = replace(base, numbers=_numbers(data, base, path))
-    places = [plane_of_frame(data, i) for i in range(count)]
+    groups = FrameGroups(data)
+    _check_groups(groups, count, path)
+    base = replace(base, numbers=_numbers(groups, base, path))
+    places = [groups.plane(i) for i in range(count)]
     given = [place for place in places if place is not None]
     if len(given) < count:
         _check_single(base, path)
         return base
-    return _volume(data, base, given, path)
+    return _volume(data, groups, base, given, path)
 
 
 def on_image(info: SegFrames, image: VolumeHeader) -> SegFrames:
@@ -140,24 +135,22 @@ def _labels(data: Any, path: Path) -> dict[int, str]:
     return found
 
 
-def _check_groups(data: Any, count: int, path: Path) -> None:
-    groups = data.get("PerFrameFunctionalGroupsSequence")
-    if groups is None or len(groups) != count:
+def _check_groups(groups: FrameGroups, count: int, path: Path) -> None:
+    if len(groups) != count:
         raise FormatError(
             "not one functional group per frame",
             where=f"{path}: PerFrameFunctionalGroupsSequence",
-            seen=f"{0 if groups is None else len(groups)}, {count} frames",
+            seen=f"{len(groups)}, {count} frames",
         )
 
 
-def _numbers(data: Any, info: SegFrames, path: Path) -> NDArray[np.int64]:
+def _numbers(groups: FrameGroups, info: SegFrames, path: Path) -> NDArray[np.int64]:
     """The segment of each frame; -1 of LABELMAP."""
     numbers = np.full(len(info.numbers), -1)
     if info.kind == "LABELMAP":
         return numbers
     for i in range(len(numbers)):
-        item = group_item(data, i, "SegmentIdentificationSequence")
-        number = None if item is None else item.get("ReferencedSegmentNumber")
+        number = groups.value(i, "SegmentIdentificationSequence", "ReferencedSegmentNumber")
         if number is None or int(number) not in info.labels:
             raise FormatError(
                 "a frame of no segment",
@@ -181,16 +174,21 @@ def _check_single(info: SegFrames, path: Path) -> None:
 
 
 def _volume(
-    data: Any, info: SegFrames, given: Sequence[tuple[NDArray[Any], NDArray[Any]]], path: Path
+    data: Any,
+    groups: FrameGroups,
+    info: SegFrames,
+    given: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    path: Path,
 ) -> SegFrames:
     axes = given[0][0]
-    if any(np.abs(one[0] - axes).max() > 1e-4 for one in given):
+    different_axes = {id(one[0]): one[0] for one in given}.values()
+    if any(np.abs(one - axes).max() > 1e-4 for one in different_axes):
         raise FormatError("frames of several orientations", where=path)
     positions = np.array([one[1] for one in given])
     normal = normal_of(axes)
     along = positions @ normal
     different = np.unique(np.round(along, 5))
-    measures = group_item(data, 0, "PixelMeasuresSequence") or data
+    measures = groups.item(0, "PixelMeasuresSequence") or data
     step = float(measures.get("SpacingBetweenSlices") or 0)
     if len(different) > 1 and (step <= 0 or np.diff(different).min() < step * 0.5):
         step = float(np.diff(different).min())
@@ -200,7 +198,7 @@ def _volume(
     checked_sides((depth, *info.size[-2:]), path)
     low, high = positions[planes.argmin()], positions[planes.argmax()]
     between = (high - low) / (depth - 1) if depth > 1 else normal * step
-    if _backwards(data, along):
+    if _backwards(data, groups, along):
         planes, low, between = depth - 1 - planes, high, -between
     affine = affine_of(axes, low, between, path)
     keys = list(zip(info.numbers.tolist(), planes.tolist(), strict=True))
@@ -216,7 +214,7 @@ def _volume(
     )
 
 
-def _backwards(data: Any, along: NDArray[np.float64]) -> bool:
+def _backwards(data: Any, groups: FrameGroups, along: NDArray[np.float64]) -> bool:
     """Whether the file's own order of planes runs against their normal."""
     listed = [
         int(item.get("DimensionIndexPointer") or 0)
@@ -226,16 +224,13 @@ def _backwards(data: Any, along: NDArray[np.float64]) -> bool:
     if which is None:
         return False
     values = []
-    for i in range(len(along)):
-        item = group_item(data, i, "FrameContentSequence")
-        own = None if item is None else item.get("DimensionIndexValues")
+    for i in np.unique(np.round(along, 5), return_index=True)[1].tolist():
+        own = groups.value(i, "FrameContentSequence", "DimensionIndexValues")
         own = [own] if isinstance(own, int) else own
         if own is None or len(own) <= which:
             return False
         values.append(int(own[which]))
-    order = np.argsort(along, kind="stable")
-    steps = np.diff(np.array(values)[order])
-    return bool(len(set(values)) > 1 and (steps <= 0).all())
+    return len(set(values)) > 1 and bool((np.diff(values) <= 0).all())
 
 
 def _slide(data: Any, info: SegFrames, path: Path) -> SegFrames:
@@ -258,15 +253,17 @@ def _slide(data: Any, info: SegFrames, path: Path) -> SegFrames:
         corners = np.stack([places // across * rows, places % across * columns], axis=1)
         numbers = np.repeat(np.array(listed), tiles)
         return replace(info, size=(height, width), numbers=numbers, corners=corners)
-    _check_groups(data, count, path)
+    groups = FrameGroups(data)
+    _check_groups(groups, count, path)
     corners = np.zeros((count, 2), np.int64)
+    named = ("RowPositionInTotalImagePixelMatrix", "ColumnPositionInTotalImagePixelMatrix")
     for i in range(count):
-        item = group_item(data, i, "PlanePositionSlideSequence")
-        named = ("RowPositionInTotalImagePixelMatrix", "ColumnPositionInTotalImagePixelMatrix")
-        given = [None if item is None else item.get(name) for name in named]
+        given = [groups.value(i, "PlanePositionSlideSequence", name) for name in named]
         if any(value is None for value in given):
             raise FormatError("a tile without a place", where=f"{path}: frame {i + 1}")
         corners[i] = [int(value) - 1 for value in given if value is not None]
     if corners.min() < 0 or (corners >= [height, width]).any():
         raise FormatError("a tile outside the slide", where=path, seen=corners.max(axis=0).tolist())
-    return replace(info, size=(height, width), numbers=_numbers(data, info, path), corners=corners)
+    return replace(
+        info, size=(height, width), numbers=_numbers(groups, info, path), corners=corners
+    )

@@ -5,7 +5,9 @@ Source: DICOM PS3.3 C.8.20.4 (segment description), C.7.6.16.2 (functional group
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ FILE_KEYWORDS = (
 )  # fmt: skip
 _PLACES = 9  # decimals of a mm
 _TISSUE = ("85756007", "SCT", "Tissue")
+_BACKGROUND = ("125040", "DCM", "Background")
 
 
 def code(value: str, scheme: str, meaning: str) -> Any:
@@ -53,35 +56,116 @@ def segment_item(
         item.SegmentedPropertyCategoryCodeSequence = [code(*_TISSUE)]
         item.SegmentedPropertyTypeCodeSequence = [code(*_TISSUE)]
         item.SegmentLabel = name
-        item.RecommendedDisplayCIELabValue = _cielab(color)
+        item.RecommendedDisplayCIELabValue = list(_cielab(color))
     item.SegmentNumber = number
     return item
 
 
+def background_item() -> Any:
+    """The description of number 0 of a LABELMAP, which names every value that pixels have."""
+    item = segment_item(0, "Background", (0, 0, 0), None)
+    for keyword in ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"):
+        setattr(item, keyword, [code(*_BACKGROUND)])
+    del item.RecommendedDisplayCIELabValue
+    return item
+
+
 def frame_groups(
-    number: int, plane: int, position: NDArray[np.float64], kept: Mapping[str, Any]
-) -> Any:
-    """The functional groups of one frame.
+    frames: Sequence[tuple[int, int]],
+    positions: NDArray[np.float64],
+    kept: Mapping[str, Any],
+    charset: Any = None,
+) -> bytes:
+    """The functional groups of all frames, as they are stored: explicit, little-endian.
+
+    Written here, as a file may have a hundred thousand frames whose groups differ in two numbers.
 
     Args:
-        number: of its segment.
-        plane: from 0.
-        position: of the centre of its first pixel, LPS mm.
+        frames: (segment number, plane) of each; number 0 where its pixels say.
+        positions: (D, 3) of the centres of first pixels, LPS mm.
         kept: of the file that the labels came from, with the sources of its planes.
+        charset: SpecificCharacterSet of the file.
     """
+    places = [_place_groups(place, kept, charset) for place in positions]
+    parts = []
+    for number, plane in frames:
+        indexes = [number, plane + 1] if number else [plane + 1]
+        before, after = places[plane]
+        content = _sequence(0x0020, 0x9111, _element(0x0020, 0x9157, b"UL", _packed("I", indexes)))
+        segment = b""
+        if number:
+            segment = _element(0x0062, 0x000B, b"US", _packed("H", [number]))
+            segment = _sequence(0x0062, 0x000A, segment)
+        parts.append(_item(before + content + after + segment))
+    return _element(0x5200, 0x9230, b"SQ", b"".join(parts))
+
+
+def _place_groups(
+    position: NDArray[np.float64], kept: Mapping[str, Any], charset: Any
+) -> tuple[bytes, bytes]:
+    """(where the frames of a plane come from, where they lie)."""
+    text = "\\".join(_decimal(v, _PLACES) for v in position).encode("ascii")
+    text += b" " * (len(text) % 2)
+    place = _sequence(0x0020, 0x9113, _element(0x0020, 0x0032, b"DS", text))
+    source = kept.get("sources", {}).get(place_name(position))
+    if source is None:
+        return b"", place
     from pydicom.dataset import Dataset
 
-    group, content, place, segment = Dataset(), Dataset(), Dataset(), Dataset()
-    content.DimensionIndexValues = [number, plane + 1]
-    place.ImagePositionPatient = [_decimal(v, _PLACES) for v in position]
-    segment.ReferencedSegmentNumber = number
-    group.FrameContentSequence = [content]
-    group.PlanePositionSequence = [place]
-    group.SegmentIdentificationSequence = [segment]
-    source = kept.get("sources", {}).get(",".join(f"{v + 0.0:.3f}" for v in position))
-    if source is not None:
-        group.DerivationImageSequence = [Dataset.from_json(dict(source))]
-    return group
+    group = Dataset()
+    group.DerivationImageSequence = [Dataset.from_json(dict(source))]
+    return encoded(group, charset), place
+
+
+def place_name(position: Any) -> str:
+    """By what the sources of a plane are found again: its place to 1/1000 mm."""
+    return ",".join(f"{v + 0.0:.3f}" for v in position)
+
+
+def encoded(data: Any, charset: Any = None) -> bytes:
+    """The elements of a pydicom data set, explicit and little-endian.
+
+    Args:
+        data: to encode.
+        charset: SpecificCharacterSet, of a data set inside another.
+    """
+    from pydicom.charset import default_encoding
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
+
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    write_dataset(stream, data, charset or default_encoding)
+    return stream.getvalue()
+
+
+def element_head(group: int, element: int, kind: bytes, length: int) -> bytes:
+    """What stands before a value whose length is of 32 bit."""
+    return struct.pack("<HH2sHI", group, element, kind, 0, length)
+
+
+def uid_element(group: int, element: int, uid: str) -> bytes:
+    """An element that holds one UID, as it is stored."""
+    value = uid.encode("ascii")
+    return _element(group, element, b"UI", value + b"\0" * (len(value) % 2))
+
+
+def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
+    if kind in (b"SQ", b"OB", b"OW"):
+        return element_head(group, element, kind, len(value)) + value
+    return struct.pack("<HH2sH", group, element, kind, len(value)) + value
+
+
+def _sequence(group: int, element: int, content: bytes) -> bytes:
+    return _element(group, element, b"SQ", _item(content))
+
+
+def _item(content: bytes) -> bytes:
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+
+
+def _packed(kind: str, values: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(values)}{kind}", *values)
 
 
 def shared_groups(affine: NDArray[np.float64], spacing: tuple[float, ...]) -> Any:
@@ -127,13 +211,14 @@ def _decimal(value: float, places: int) -> str:
     return text if len(text) <= 16 else str(format_number_as_ds(rounded))
 
 
-def _cielab(color: tuple[int, int, int]) -> list[int]:
+@cache
+def _cielab(color: tuple[int, int, int]) -> tuple[int, int, int]:
     """CIELab as DICOM scales it to 16 bit (PS3.3 C.10.7.1.1)."""
     from skimage.color import rgb2lab
 
     lightness, a, b = rgb2lab(np.array(color, np.float64).reshape(1, 1, 3) / 255)[0, 0].tolist()
-    return [
+    return (
         round(lightness / 100 * 65535),
         round((a + 128) / 255 * 65535),
         round((b + 128) / 255 * 65535),
-    ]
+    )

@@ -1,8 +1,8 @@
-"""Pixels of the frames of a DICOM segmentation as objects, one per segment, and back."""
+"""Pixels of the frames of a DICOM segmentation as objects, one per segment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,9 @@ def rows_of_frames(
         tile = stored[: frame_size[0] - row, : frame_size[1] - column]
         for number, inside in _parts(info, tile, i, threshold, path):
             if inside.any():
-                mask = Masks.from_dense(inside).place(column, row, frame_size)
+                mask = Masks.from_dense(inside)
+                if inside.shape != frame_size:
+                    mask = mask.place(column, row, frame_size)
                 found.setdefault((number, int(info.planes[i])), []).append(mask)
     order = sorted(found)
     masks = [Masks.empty(0, frame_size)]
@@ -55,25 +57,6 @@ def rows_of_frames(
         instance=[number for number, _ in order],
         plane=[plane for _, plane in order],
     )
-
-
-def packed_bits(
-    masks: Masks, frames: Sequence[Sequence[int]], size: tuple[int, int]
-) -> Iterator[bytes]:
-    """Bits of frames, as BINARY frames are stored; eight of them at a time are whole bytes.
-
-    Args:
-        masks: of one frame each.
-        frames: which masks each frame is the union of.
-        size: (H, W).
-    """
-    for first in range(0, len(frames), 8):
-        part = frames[first : first + 8]
-        pixels = np.zeros((len(part), *size), bool)
-        for k, members in enumerate(part):
-            for i in members:
-                pixels[k] |= masks.dense(i)
-        yield np.packbits(pixels.ravel(), bitorder="little").tobytes()
 
 
 def _parts(

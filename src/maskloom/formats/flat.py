@@ -41,6 +41,14 @@ def flat_rows(labels: Labels, taxonomy: Taxonomy) -> Rows:
     return rows.take(rows.masks.areas > 0)
 
 
+def front_order(rows: Rows) -> NDArray[np.int64]:
+    """Positions from the rearmost row to the one in front: what is painted later is seen.
+
+    In front lies the higher z order, then the higher score (none counts as 1), then the later row.
+    """
+    return np.lexsort((np.nan_to_num(rows.score, nan=1.0), rows.z_order))
+
+
 def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     """Objects of which nothing is seen, void ones, and regions of a class that become one.
 
@@ -70,6 +78,15 @@ def covered_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     first = taxonomy[int(rows.category[gone[0]])].name
     detail = f"{len(gone)} objects lie wholly under others and vanish, first one of {first}"
     return [Loss("", "covered", len(gone), int(rows.masks.areas[gone].sum()), detail)]
+
+
+def hidden_objects(key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
+    """Objects of which a map of ids shows nothing, as they lie wholly under others."""
+    if labels.rows is None:
+        return []
+    rows = instance_rows(labels)
+    rows = rows.take((rows.kind == RowKind.MASK) & ~void_rows(rows, taxonomy))
+    return [replace(loss, key=key) for loss in covered_losses(rows, as_things(taxonomy))]
 
 
 def _regions(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
@@ -118,8 +135,7 @@ def _united(rows: Rows, taxonomy: Taxonomy) -> Rows:
 
 def _apart(rows: Rows) -> Rows:
     """Every pixel to the row in front."""
-    order = np.lexsort((np.nan_to_num(rows.score, nan=1.0), rows.z_order))
-    return _with_masks(rows, reduce(Masks.union, _visible(rows.masks, order)))
+    return _with_masks(rows, reduce(Masks.union, _visible(rows.masks, front_order(rows))))
 
 
 def _visible(masks: Masks, order: NDArray[np.int64]) -> Iterator[Masks]:

@@ -20,7 +20,8 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.formats import bitmap_write
 from maskloom.formats.base import LargeMap
-from maskloom.formats.bitmap_write import BitmapWriter, hidden_objects
+from maskloom.formats.bitmap_write import BitmapWriter
+from maskloom.formats.flat import hidden_objects
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.store import tiff
 from maskloom.store.files import safe_join

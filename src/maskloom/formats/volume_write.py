@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels, RowKind
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, instance_map, instance_rows
-from maskloom.core.volumes import paint_planes
+from maskloom.core.views import class_map, instance_rows
+from maskloom.core.volumes import paint_planes, stacked
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.flat import front_order, hidden_objects
 from maskloom.formats.folders import write_side_file
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values, with_numbers
@@ -79,7 +80,11 @@ class VolumeWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of the chosen kind cannot hold."""
-        return losses_of(HOLDS[self._kind(labels)], sample.key, labels, self.taxonomy)
+        kind = self._kind(labels)
+        found = losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
+        if kind == "instance":
+            found += hidden_objects(sample.key, stacked(labels), self.taxonomy)
+        return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one label volume, and its image."""
@@ -119,15 +124,19 @@ class VolumeWriter:
 
 
 def object_ids(labels: Labels) -> NDArray[Any]:
-    """(D, H, W) of object ids: the rows' own where they fit 31 bit, else 1..n; 0 elsewhere."""
+    """(D, H, W) of object ids: the rows' own where they fit 31 bit, else 1..n; 0 elsewhere.
+
+    Where objects overlap, the one in front is seen (`flat.front_order`).
+    """
     rows = instance_rows(labels)
     rows = rows.take(rows.kind == RowKind.MASK)
     own = rows.instance
-    if len(rows) and own.min() >= 1 and own.max() < 1 << 31:
-        out = np.zeros(labels.size, np.int32)
-        paint_planes(rows.masks, rows.plane, out, own)
-    else:
-        out = instance_map(rows, labels.size)
+    if not len(rows) or own.min() < 1 or own.max() >= 1 << 31:
+        _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
+        own = np.argsort(np.argsort(first))[inverse] + 1
+    order = front_order(rows)
+    out = np.zeros(labels.size, np.int32)
+    paint_planes(rows.masks[order], rows.plane[order], out, own[order])
     return fitting(out)
 
 

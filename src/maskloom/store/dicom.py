@@ -7,12 +7,14 @@ Source: DICOM PS3.3 C.7.6.2 (image plane), C.7.6.16 (functional groups); PS3.10 
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ _META = 132
 _SOP_CLASS, _SYNTAX = b"\x02\x00\x02\x00", b"\x02\x00\x10\x00"
 _MOST_META = 1 << 16
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".seg", ""})
+_DEFERRED = 1 << 20  # bytes of an element from which on it is read when it is asked for
 _EVEN = 0.01  # of a step: how far a slice may lie from its place
 
 
@@ -94,7 +97,10 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
             warnings.simplefilter("ignore")
             source = inflated(path) if _meta_uid(path, _SYNTAX) == DEFLATED.decode() else path
             return pydicom.dcmread(
-                source, stop_before_pixels=not pixels, specific_tags=list(only) or None
+                source,
+                defer_size=_DEFERRED if pixels and source is path else None,
+                stop_before_pixels=not pixels,
+                specific_tags=list(only) or None,
             )
     except MaskloomError:
         raise
@@ -123,25 +129,40 @@ def frames_of(data: Any, path: Path) -> Iterator[NDArray[Any]]:
     if syntax.is_compressed:
         yield from _decoded(data, (count, rows, columns), dtype.itemsize, path)
         return
-    stored = data.get("PixelData") or b""
     wanted = (count * rows * columns * bits + 7) // 8
-    if len(stored) < wanted:
-        raise FormatError(
-            "fewer pixels than the attributes declare",
-            where=path,
-            seen=f"{len(stored):,} of {wanted:,} bytes",
-            hint="copy the file again",
-        )
     pixels = rows * columns
     order = dtype.newbyteorder("<" if syntax.is_little_endian else ">")
-    for i in range(count):
-        if bits == 1:
-            first = i * pixels
-            part = np.frombuffer(stored[first // 8 : (first + pixels + 7) // 8], np.uint8)
-            frame = np.unpackbits(part, bitorder="little")[first % 8 : first % 8 + pixels]
-        else:
-            frame = np.frombuffer(stored, order, pixels, i * pixels * dtype.itemsize).astype(dtype)
-        yield frame.reshape(rows, columns)
+    with _pixel_bytes(data, path) as (stored, start, length):
+        if length < wanted:
+            raise FormatError(
+                "fewer pixels than the attributes declare",
+                where=path,
+                seen=f"{length:,} of {wanted:,} bytes",
+                hint="copy the file again",
+            )
+        for i in range(count):
+            first = i * pixels * bits
+            stored.seek(start + first // 8)
+            part = stored.read((first % 8 + pixels * bits + 7) // 8)
+            if bits == 1:
+                frame = np.unpackbits(np.frombuffer(part, np.uint8), bitorder="little")
+                frame = frame[first % 8 : first % 8 + pixels]
+            else:
+                frame = np.frombuffer(part, order).astype(dtype)
+            yield frame.reshape(rows, columns)
+
+
+@contextmanager
+def _pixel_bytes(data: Any, path: Path) -> Iterator[tuple[BinaryIO, int, int]]:
+    """(a file, where in it the pixels begin, how many bytes there are) of plain pixels."""
+    element = data.get_item("PixelData") if "PixelData" in data else None
+    if element is None or element.value is not None:
+        stored = b"" if element is None else data.PixelData
+        yield io.BytesIO(stored), 0, len(stored)
+        return
+    with path.open("rb") as file:
+        start = element.value_tell
+        yield file, start, min(element.length, path.stat().st_size - start)
 
 
 def _decoded(
@@ -171,17 +192,6 @@ def _decoded(
         raise FormatError(
             "fewer frames than the attributes declare", where=path, seen=f"{done} of {count}"
         )
-
-
-def plane_axes(orientation: Sequence[float], spacing: Sequence[float]) -> NDArray[np.float64]:
-    """(3, 2): steps in mm (LPS) along columns x and rows y of a slice.
-
-    Args:
-        orientation: ImageOrientationPatient, six cosines.
-        spacing: PixelSpacing, between rows first.
-    """
-    cosines = np.array([float(v) for v in orientation]).reshape(2, 3)
-    return np.stack([cosines[0] * float(spacing[1]), cosines[1] * float(spacing[0])], axis=1)
 
 
 def affine_of(
@@ -222,33 +232,3 @@ def even_steps(along: NDArray[np.float64], step: float, path: Path) -> NDArray[n
             hint="resample the volume first",
         )
     return found
-
-
-def plane_of_frame(data: Any, frame: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """(axes, position) of a frame in LPS mm; None where the file does not say.
-
-    Args:
-        data: a file's attributes.
-        frame: from 0.
-    """
-    position = group_item(data, frame, "PlanePositionSequence") or data
-    orientation = group_item(data, frame, "PlaneOrientationSequence") or data
-    measures = group_item(data, frame, "PixelMeasuresSequence") or data
-    values = (
-        orientation.get("ImageOrientationPatient"),
-        measures.get("PixelSpacing"),
-        position.get("ImagePositionPatient"),
-    )
-    if any(value is None for value in values):
-        return None
-    place = np.array([float(v) for v in values[2]])
-    return plane_axes(values[0], values[1]), place
-
-
-def group_item(data: Any, frame: int, name: str) -> Any:
-    """The item of a functional group of a frame, its own or the shared one, or None."""
-    per_frame = data.get("PerFrameFunctionalGroupsSequence")
-    own = per_frame[frame].get(name) if per_frame and frame < len(per_frame) else None
-    shared = data.get("SharedFunctionalGroupsSequence")
-    found = own or (shared[0].get(name) if shared else None)
-    return found[0] if found else None

@@ -18,13 +18,14 @@ from maskloom.store.dicom import (
     affine_of,
     even_steps,
     frames_of,
-    group_item,
     normal_of,
-    plane_of_frame,
     read_dicom,
     sop_class,
 )
+from maskloom.store.dicom_groups import FrameGroups
 from maskloom.store.volume_header import Volume, VolumeHeader, check_memory, checked_sides
+
+_TRANSFORM = "PixelValueTransformationSequence"
 
 
 def series_files(folder: Path) -> list[Path]:
@@ -65,10 +66,11 @@ def read_series(path: Path) -> Volume:
     for file in dict.fromkeys(file for file, _ in files):
         data = read_dicom(file, pixels=True)
         wanted = {frame: place for place, (own, frame) in enumerate(files) if own == file}
+        groups = FrameGroups(data)
         for frame, stored in enumerate(frames_of(data, file)):
             signed = int(data.get("PixelRepresentation") or 0)
             values = stored.view(f"i{stored.itemsize}") if signed else stored
-            planes[wanted[frame]] = _rescaled(values, data, frame)
+            planes[wanted[frame]] = _rescaled(values, data, groups.item(frame, _TRANSFORM))
     return Volume(np.stack([planes[place] for place in range(len(files))]), header)
 
 
@@ -94,7 +96,8 @@ def _sorted_series(path: Path) -> tuple[VolumeHeader, list[tuple[Path, int]]]:
             hint="put each series into a folder of its own",
         )
     planes = [(f, i, d) for f, d in found for i in range(int(d.get("NumberOfFrames") or 1))]
-    places = [plane_of_frame(d, i) for _, i, d in planes]
+    groups = {id(d): FrameGroups(d) for _, d in found}
+    places = [groups[id(d)].plane(i) for _, i, d in planes]
     first = found[0][1]
     rows, columns = int(first.get("Rows") or 0), int(first.get("Columns") or 0)
     checked_sides((len(planes), rows, columns), path)
@@ -123,9 +126,9 @@ def _sorted_series(path: Path) -> tuple[VolumeHeader, list[tuple[Path, int]]]:
     return header, [planes[k][:2] for k in order.tolist()]
 
 
-def _rescaled(stored: NDArray[Any], data: Any, frame: int) -> NDArray[Any]:
+def _rescaled(stored: NDArray[Any], data: Any, own: Any) -> NDArray[Any]:
     """Stored values times the slope plus the intercept; whole numbers stay whole."""
-    item = group_item(data, frame, "PixelValueTransformationSequence") or data
+    item = own or data
     slope = float(item.get("RescaleSlope", 1) or 1)
     intercept = float(item.get("RescaleIntercept", 0) or 0)
     if (slope, intercept) == (1.0, 0.0):
