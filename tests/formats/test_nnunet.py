@@ -221,6 +221,32 @@ def test_nrrd_is_written_where_asked(tmp_path):
     assert read_dataset(tmp_path / "a").samples[0].image.affine == OBLIQUE
 
 
+@pytest.mark.parametrize("ending", [".nii", ".mha"])
+def test_other_endings_of_its_documentation_are_written_and_read(tmp_path, ending):
+    sitk = pytest.importorskip("SimpleITK", reason="needs the extra medical")
+    image = np.random.default_rng(0).normal(size=SIZE[::-1]).astype(np.float32)
+    nib.save(nib.Nifti1Image(image, np.array(OBLIQUE)), tmp_path / "x.nii.gz")
+    pixels = np.random.default_rng(1).integers(0, 3, SIZE).astype(np.uint8)
+    data = volumes_of(ORGANS, {"x": classes(pixels)}, images={"x": tmp_path / "x.nii.gz"})
+    exact(data, tmp_path / "a", to="nnunet", ending=ending)
+    listed = json.loads((tmp_path / "a/dataset.json").read_text())
+    assert listed["file_ending"] == ending
+    for name, values in (
+        (f"labelsTr/x{ending}", pixels + 1),
+        (f"imagesTr/x_0000{ending}", image.T),
+    ):
+        stored = sitk.ReadImage(str(tmp_path / "a" / name))
+        assert np.array_equal(sitk.GetArrayFromImage(stored), values)
+        origin = np.array(stored.GetOrigin()) * [-1, -1, 1]
+        assert np.allclose(origin, np.array(OBLIQUE)[:3, 3])
+    back = read_dataset(tmp_path / "a")
+    assert back.samples[0].image.affine == OBLIQUE
+    exact(back, tmp_path / "b", to="nnunet")
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+    exact(back, tmp_path / "c", to="nnunet", ending=".nii.gz")
+    exact(read_dataset(tmp_path / "c"), tmp_path / "d", to="nifti")
+
+
 def test_images_and_volumes_do_not_go_into_one_data_set(tmp_path):
     labels = {"a": classes(torture()), "b": classes(np.zeros((3, 4), np.uint8))}
     with pytest.raises(WriteError, match=r"one file ending"):

@@ -13,6 +13,7 @@ from maskloom.core.sample import Sample
 from maskloom.formats.nifti import put_nifti
 from maskloom.store.files import safe_join, writing
 from maskloom.store.images import channel_names, read_image, write_png
+from maskloom.store.metaimage import write_mha
 from maskloom.store.nrrd import write_nrrd
 from maskloom.store.volume_header import Volume
 from maskloom.store.volumes import place_volume, read_volume, volume_suffix, write_volume
@@ -105,9 +106,11 @@ def put_labels(path: Path, values: NDArray[Any], sample: Sample) -> None:
     Raises:
         WriteError: the target cannot be written.
     """
+    affine = sample.image.affine if len(sample.image.affine) == 4 else ()
     if volume_suffix(path) == ".nrrd":
-        affine = sample.image.affine if len(sample.image.affine) == 4 else ()
         write_nrrd(path, values, affine, spacing=sample.image.spacing)
+    elif volume_suffix(path) == ".mha":
+        write_mha(path, values, affine, spacing=sample.image.spacing)
     elif volume_suffix(path):
         put_nifti(path, values, sample)
     else:

@@ -40,7 +40,7 @@ _MOST_REGIONS = 62
 class Write(WriteOptions):
     """How to write nnU-Net data."""
 
-    ending: Literal["auto", ".nii.gz", ".nrrd", ".png"] = field(
+    ending: Literal["auto", ".nii.gz", ".nii", ".nrrd", ".mha", ".png"] = field(
         default="auto", metadata={"help": "of all files; auto: .png of images, .nii.gz of volumes"}
     )
     regions: bool = field(default=False, metadata={"help": "write classes that overlap as regions"})
@@ -103,7 +103,7 @@ class NnunetWriter:
         volume = len(labels.size) == 3
         if self.ending == "auto":
             given = self.source.get("file_ending")
-            usual = (".nii.gz", ".nrrd") if volume else (".png",)
+            usual = (".nii.gz", ".nii", ".nrrd", ".mha") if volume else (".png",)
             self.ending = str(given) if given in usual else usual[0]
         if volume == (self.ending == ".png"):
             raise WriteError(

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,16 @@ from maskloom.store.volume_header import (
     checked_affine,
     checked_sides,
     truncated,
+    unpacked,
 )
 
 SUFFIXES = (".nrrd",)
 _MOST_HEADER = 1 << 24
 # bzip2 makes 46 MB of equal bytes into 40
+_UNPACKERS: dict[str, Any] = {
+    **dict.fromkeys(("gzip", "gz"), partial(zlib.decompressobj, wbits=47)),
+    **dict.fromkeys(("bzip2", "bz2"), bz2.BZ2Decompressor),
+}
 _RATIOS = {"gzip": DEFLATE_RATIO, "gz": DEFLATE_RATIO, "bzip2": 1 << 21, "bz2": 1 << 21}
 _TYPES = {
     "i1": "signed char|int8|int8_t", "u1": "uchar|unsigned char|uint8|uint8_t",
@@ -99,7 +105,8 @@ def read_nrrd(path: Path) -> Volume:
                 hint = "store it raw, gzip or bzip2"
                 raise FormatError("no encoding that is read", where=where, seen=encoding, hint=hint)
             check_memory(header, path, packed=packed, ratio=ratio)
-            data = _unpacked(file.read(), encoding, header, path)
+            unpacker: Any = _UNPACKERS[encoding]()
+            data = unpacked(file.read(), unpacker, header, path)
     if len(data) < header.nbytes:
         raise truncated(path, len(data), header)
     values = np.frombuffer(data, header.dtype)
@@ -266,25 +273,6 @@ def _numbers(text: str, kind: Any, path: Path, name: str) -> list[Any]:
         return [kind(word) for word in text.split()]
     except (ValueError, OverflowError) as error:
         raise FormatError("not numbers", where=f"{path}: {name}", seen=text) from error
-
-
-def _unpacked(data: bytes, encoding: str, header: VolumeHeader, path: Path) -> bytes:
-    """Unpacked voxels, one byte more than the header declares at most."""
-    unpacker: Any = bz2.BZ2Decompressor() if encoding[0] == "b" else zlib.decompressobj(wbits=47)
-    try:
-        # The byte more makes the unpacker look at the check sum behind the last one.
-        found = bytes(unpacker.decompress(data, header.nbytes + 1))
-    except (OSError, zlib.error) as error:
-        raise FormatError(
-            "the packed voxels are damaged", where=path, seen=error, hint="copy the file again"
-        ) from error
-    if len(found) >= header.nbytes and not (unpacker.eof and len(found) == header.nbytes):
-        raise FormatError(
-            "the packed voxels are more than the header declares, or lack their check sum",
-            where=path,
-            hint="copy the file again",
-        )
-    return found
 
 
 def _vector(values: NDArray[np.float64]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,6 +152,34 @@ def truncated(path: Path, found: int, header: VolumeHeader) -> FormatError:
         seen=f"{found:,} of {header.nbytes:,} bytes",
         hint="copy the file again",
     )
+
+
+def unpacked(data: bytes, unpacker: Any, header: VolumeHeader, path: Path) -> bytes:
+    """Unpacked voxels, one byte more than the header declares at most.
+
+    Args:
+        data: packed.
+        unpacker: of `zlib.decompressobj` or `bz2.BZ2Decompressor`.
+        header: of the file.
+        path: what to name.
+
+    Raises:
+        FormatError: damaged, or other than the header declares.
+    """
+    try:
+        # The byte more makes the unpacker look at the check sum behind the last one.
+        found = bytes(unpacker.decompress(data, header.nbytes + 1))
+    except (OSError, zlib.error) as error:
+        raise FormatError(
+            "the packed voxels are damaged", where=path, seen=error, hint="copy the file again"
+        ) from error
+    if len(found) >= header.nbytes and not (unpacker.eof and len(found) == header.nbytes):
+        raise FormatError(
+            "the packed voxels are more than the header declares, or lack their check sum",
+            where=path,
+            hint="copy the file again",
+        )
+    return found
 
 
 def real_values(stored: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """Volumes in files: which reader a file has, and files put elsewhere as they are or re-coded.
 
-NIfTI and NRRD are read here without further packages, DICOM series by `dicom.py`. Still images
-are `images.py`.
+NIfTI, NRRD and MetaImage are read without further packages, DICOM series by `dicom_series.py`.
+Still images are `images.py`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from maskloom.errors import ImageError, WriteError
-from maskloom.store import dicom_series, nifti, nrrd
+from maskloom.store import dicom_series, metaimage, nifti, nrrd
 from maskloom.store.files import place_file
 from maskloom.store.volume_header import Volume, VolumeHeader
 
-VOLUME_SUFFIXES = frozenset({*nifti.SUFFIXES, *nrrd.SUFFIXES})
+VOLUME_SUFFIXES = frozenset({*nifti.SUFFIXES, *nrrd.SUFFIXES, *metaimage.SUFFIXES})
+_KNOWN = "volumes are .nii.gz, .nii, .nrrd or .mha"
 
 
 def volume_suffix(path: Path) -> str:
-    """`.nii.gz`, `.nii` or `.nrrd`, in lower case; empty where the name has none of them."""
+    """`.nii.gz`, `.nii`, `.nrrd` or `.mha`, in lower case; empty where the name has none."""
     name = path.name.lower()
-    return next((s for s in (*nifti.SUFFIXES, *nrrd.SUFFIXES) if name.endswith(s)), "")
+    suffixes = (*nifti.SUFFIXES, *nrrd.SUFFIXES, *metaimage.SUFFIXES)
+    return next((s for s in suffixes if name.endswith(s)), "")
 
 
 def volume_header(path: Path) -> VolumeHeader:
@@ -32,6 +34,8 @@ def volume_header(path: Path) -> VolumeHeader:
     if dicom_series.is_series(path):
         return dicom_series.series_header(path)
     suffix = _known(path)
+    if suffix in metaimage.SUFFIXES:
+        return metaimage.mha_header(path)
     return nrrd.nrrd_header(path) if suffix in nrrd.SUFFIXES else nifti.nifti_header(path)
 
 
@@ -45,6 +49,8 @@ def read_volume(path: Path) -> Volume:
     if dicom_series.is_series(path):
         return dicom_series.read_series(path)
     suffix = _known(path)
+    if suffix in metaimage.SUFFIXES:
+        return metaimage.read_mha(path)
     return nrrd.read_nrrd(path) if suffix in nrrd.SUFFIXES else nifti.read_nifti(path)
 
 
@@ -57,10 +63,12 @@ def write_volume(path: Path, volume: Volume) -> None:
     header, suffix = volume.header, volume_suffix(path)
     if suffix in nrrd.SUFFIXES:
         nrrd.write_nrrd(path, volume.array, header.affine, spacing=header.spacing)
+    elif suffix in metaimage.SUFFIXES:
+        metaimage.write_mha(path, volume.array, header.affine, spacing=header.spacing)
     elif suffix:
         nifti.write_nifti(path, volume.array, header.affine, spacing=header.spacing)
     else:
-        raise WriteError("volumes are .nii.gz, .nii or .nrrd", where=path)
+        raise WriteError(_KNOWN, where=path)
 
 
 def place_volume(source: Path, target: Path, how: str = "copy") -> None:
@@ -84,7 +92,5 @@ def place_volume(source: Path, target: Path, how: str = "copy") -> None:
 def _known(path: Path) -> str:
     suffix = volume_suffix(path)
     if not suffix:
-        raise ImageError(
-            "not a volume", where=path, seen=path.suffix, hint="volumes are .nii.gz, .nii or .nrrd"
-        )
+        raise ImageError("not a volume", where=path, seen=path.suffix, hint=_KNOWN)
     return suffix
