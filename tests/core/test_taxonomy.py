@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.category_names import unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import TaxonomyError, UsageError
 
 
@@ -109,3 +110,59 @@ def test_a_rename_goes_by_name_key_or_alias_and_must_name_a_category() -> None:
         here.match(there, {"bigcar": "vehicle"})
     with pytest.raises(UsageError, match="renamed twice"):
         here.match(there, {"c": "vehicle", "auto": "road"})
+
+
+def test_names_are_told_apart_exactly_and_found_loosely_where_that_is_clear() -> None:
+    both = Taxonomy.from_names(["Car", "car", "traffic_light"])
+    assert both.keys == ("car", "car-2", "traffic_light")
+    assert [both.find(name) for name in ("Car", "car", "car-2", "CAR")] == [0, 1, 1, None]
+    assert both.find("Traffic light") == 2
+    assert Taxonomy.from_json(both.to_json()) == both
+    with pytest.raises(TaxonomyError, match="share a name"):
+        Taxonomy.from_names(["car", "car"])
+
+
+def test_a_name_wins_over_a_key_and_an_alias_over_loose_spelling() -> None:
+    taxonomy = Taxonomy(
+        (
+            Category("class", "人"),
+            Category("class-2", "车"),
+            Category("x", "class-2"),
+            Category("v", "Vehicle", aliases=("bus",)),
+            Category("bus-2", "BUS"),
+        )
+    )
+    assert taxonomy.find("class-2") == 2
+    assert taxonomy.find("class 2") == 2
+    assert taxonomy.find("bus") == 3
+    assert taxonomy.find("Bus") == 4
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (["Car", "car"], ["car", "Car"], [1, 0]),
+        (["Car"], ["car", "Car"], [None, 0]),
+        (["Car"], ["car", "CAR"], [None, None]),
+        (["Car"], ["CAR"], [0]),
+        (["Car", "car"], ["CAR"], [None]),
+        (["人", "车"], ["车", "人", "猫"], [1, 0, None]),
+        (["C++"], ["C", "C#"], [None, None]),
+    ],
+)
+def test_exact_names_pair_first_and_nothing_pairs_twice(
+    ours: list[str], theirs: list[str], expected: list[int | None]
+) -> None:
+    assert Taxonomy.from_names(ours).match(Taxonomy.from_names(theirs)) == expected
+
+
+def test_a_renamed_category_is_known_by_its_key() -> None:
+    project = Taxonomy((Category("car", "Automobile"), Category("car-2", "car")))
+    assert project.match(Taxonomy.from_names(["car"])) == [0]
+    assert project.match(Taxonomy.from_names(["car", "Automobile"])) == [1, 0]
+    assert project.match(project) == [0, 1]
+
+
+def test_invented_keys_leave_room_for_those_that_a_file_gives() -> None:
+    data = {"categories": [{"name": "A"}, {"name": "b", "key": "a"}, {"name": "a"}]}
+    assert Taxonomy.from_json(data).keys == ("a-2", "a", "a-3")

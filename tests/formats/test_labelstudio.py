@@ -320,10 +320,10 @@ def test_tasks_of_one_image_and_images_of_one_name_stay_apart(tmp_path):
     twice(data, tmp_path)
 
 
-def test_labels_that_differ_in_case_are_one_class_and_keep_their_spelling(tmp_path):
+def test_labels_that_differ_in_case_stay_two_classes(tmp_path):
     data = read_dataset(put(tmp_path, task(triangle(), triangle(id="z", label="Cat"))))
-    assert [c.name for c in data.taxonomy] == ["cat"]
-    assert any("'Cat'" in warning for warning in data.warnings)
+    assert [c.name for c in data.taxonomy] == ["cat", "Cat"]
+    assert sum("'cat' and 'Cat'" in warning for warning in data.warnings) == 1
     twice(data, tmp_path)
     results = tasks_in(tmp_path / "a")[0]["annotations"][0]["result"]
     assert [one["value"]["polygonlabels"] for one in results] == [["cat"], ["Cat"]]

@@ -68,3 +68,37 @@ def test_adopting_refuses_a_rename_of_what_is_not_there():
         adopt_taxonomy(street(), target, ["cra=vehicle"])
     with pytest.raises(TaxonomyError, match="without a counterpart"):
         adopt_taxonomy(street(), target, strict=True)
+
+
+def named(*names):
+    pixels = np.arange(len(names), dtype=np.uint8)[None]
+    return dataset_of(Taxonomy.from_names(names), {"a": Labels((1, len(names)), class_map=pixels)})
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs", "expected", "pixels"),
+    [
+        ("ab", ["a=b", "b=a"], ["b", "a"], [0, 1]),
+        ("abc", ["a=b", "b=c", "c=a"], ["b", "c", "a"], [0, 1, 2]),
+        ("abc", ["a=b", "b=c"], ["b", "c"], [0, 1, 1]),
+        ("abc", ["a=c", "b=c"], ["c"], [0, 0, 0]),
+        (("Car", "car"), ["Car=car", "car=Car"], ["car", "Car"], [0, 1]),
+        (("Car", "car"), ["Car=car"], ["car"], [0, 0]),
+        (("a", "b"), ["a=人", "b=车"], ["人", "车"], [0, 1]),
+        (("人", "车", "x"), ["x=class-3"], ["人", "车", "class-3"], [0, 1, 2]),
+    ],
+)  # fmt: skip
+def test_all_renames_happen_at_once(names, pairs, expected, pixels):
+    made = renamed(named(*names), pairs)
+    assert [c.name for c in made.taxonomy] == expected
+    assert len(set(made.taxonomy.keys)) == len(expected)
+    assert pixels_of(made) == [pixels]
+
+
+def test_a_name_that_may_mean_several_is_refused():
+    with pytest.raises(UsageError, match=r"may mean several.*'Car' or 'car'"):
+        renamed(named("Car", "car", "x"), ["CAR=x"])
+    with pytest.raises(UsageError, match="may mean several"):
+        renamed(named("Car", "car", "x"), ["x=CAR"])
+    with pytest.raises(UsageError, match="may mean several"):
+        Taxonomy.from_names(["Car", "car"]).match(Taxonomy.from_names(["x"]), {"x": "CAR"})

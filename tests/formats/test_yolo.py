@@ -75,11 +75,6 @@ def as_set(pairs):
     return sorted((number, np.packbits(mask).tobytes()) for number, mask in pairs)
 
 
-def test_names_that_differ_in_case_alone_are_one_class_and_told(tmp_path):
-    put(tmp_path, "0 0.1 0.1 0.5 0.1 0.5 0.5", names=("A", "a"))
-    assert any("'a' for 'A'" in warning for warning in read_dataset(tmp_path).warnings)
-
-
 def test_what_is_written_is_seen_exactly_by_the_rule_of_ultralytics(tmp_path):
     data = torture(tmp_path / "photos", parts=False, families=3)
     done = write(data, tmp_path / "y")

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from maskloom.core.category_names import folded, refuse_alike
 from maskloom.core.new_categories import refuse_bad_name
-from maskloom.core.taxonomy import Category, Taxonomy, folded
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import TaxonomyError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def _add(taxonomy: Taxonomy, step: Migration) -> list[Category]:
 
 def _rename(taxonomy: Taxonomy, step: Migration) -> list[Category]:
     refuse_bad_name(step.name)
+    if step.undoes is None:  # what an import brought in may get its spelling back
+        refuse_alike(taxonomy, step.name, but=step.key)
     return _one(taxonomy, step.key, lambda c: replace(c, name=step.name))
 
 
@@ -84,13 +87,12 @@ def _relinked(category: Category, source: Category, target: Category) -> Categor
 
 
 def _other_names(source: Category, target: Category) -> list[str]:
-    """What files may call the source, so that they still find it."""
-    known = {folded(n) for n in (target.key, target.name, *target.aliases)}
-    found: dict[str, str] = {}
-    for name in (source.name, source.key, *source.aliases):
-        if folded(name) not in known:
-            found.setdefault(folded(name), name)
-    return list(found.values())
+    """What files may call the source, so that they still find it, in its very spelling."""
+    known = {target.name, *target.aliases}
+    found = [name for name in (source.name, *source.aliases) if name not in known]
+    if folded(source.key) not in map(folded, (target.key, *known, *found)):
+        found.insert(1 if source.name in found else 0, source.key)
+    return found
 
 
 def _unmerge(taxonomy: Taxonomy, step: Migration) -> list[Category]:

@@ -8,7 +8,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from maskloom.core.taxonomy import Category, Kind, Taxonomy, color_by_position, unique_keys
+from maskloom.core.category_names import folded, refuse_alike, unique_keys
+from maskloom.core.taxonomy import Category, Kind, Taxonomy, color_by_position
 from maskloom.errors import TaxonomyError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def new_categories(
         earlier: categories that are gone; their keys and ids stay taken.
 
     Raises:
-        TaxonomyError: a name that cannot be, or the category to split is unknown.
+        TaxonomyError: a name that cannot be or that another category has, perhaps spelt
+            otherwise, or the category to split is unknown.
     """
     split = migration.kind == "split"
     names = migration.names if split else (migration.name,)
@@ -38,9 +40,12 @@ def new_categories(
         raise TaxonomyError("a split makes two categories or more", where=migration.key)
     for name in names:
         refuse_bad_name(name)
+        refuse_alike(taxonomy, name)
+    if len(set(map(folded, names))) < len(names):
+        raise TaxonomyError("two categories share a name", where=migration.key, seen=names)
     taken = [*taxonomy.keys, *(c.key for c in earlier)]
     # 48 leaves room for a number
-    keys = unique_keys([*dict.fromkeys(taken), *(name[:48] for name in names)])[-len(names) :]
+    keys = unique_keys((name[:48] for name in names), taken=taken)
     if migration.key and not split:
         keys = [migration.key]
     kind: Kind = next((c.kind for c in taxonomy if not c.void), "thing")

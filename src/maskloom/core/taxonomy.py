@@ -10,12 +10,18 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from maskloom.errors import TaxonomyError, UsageError
+from maskloom.core.category_names import (
+    candidates,
+    given_positions,
+    pairs,
+    refuse_ambiguous,
+    unique_keys,
+)
+from maskloom.errors import TaxonomyError
 
 Kind = Literal["thing", "stuff"]
 ANY_FORMAT = ""
@@ -88,7 +94,7 @@ class Taxonomy:
             if category.key in self._index:
                 raise TaxonomyError("two categories share a key", seen=category.key)
             self._index[category.key] = position
-            other = names.setdefault(folded(category.name), category.key)
+            other = names.setdefault(category.name, category.key)
             if other != category.key:
                 raise TaxonomyError(
                     "two categories share a name",
@@ -136,17 +142,13 @@ class Taxonomy:
             ) from None
 
     def find(self, name: str) -> int | None:
-        """Position of a key, name or alias (case, spaces, `-` and `_` are folded), or None."""
-        if name in self._index:
-            return self._index[name]
-        wanted = folded(name)
-        for position, category in enumerate(self.categories):
-            if wanted in map(folded, (category.key, category.name)):
-                return position
-        for position, category in enumerate(self.categories):
-            if wanted in map(folded, category.aliases):
-                return position
-        return None
+        """Position of what a name means, or None where it means nothing or several categories.
+
+        An exact name wins over a key, and both over an alias and over names that differ in
+        spelling alone (case, spaces, `-` and `_`).
+        """
+        found = candidates(self, name)
+        return found[0] if len(found) == 1 else None
 
     def ids(self, fmt: str) -> dict[int, int]:
         """File id → position, for one format; categories without an id take their position.
@@ -234,58 +236,30 @@ class Taxonomy:
     def match(self, other: Taxonomy, renames: Mapping[str, str] | None = None) -> list[int | None]:
         """For each category of `other`, the position of the same one here, or None.
 
+        Exact names pair before names that differ in spelling alone, and no category is the same
+        as two others, unless an alias or a rename says so.
+
         Args:
             other: the taxonomy to translate from.
             renames: name or key there → name or key here, tried first.
 
         Raises:
-            UsageError: a rename's old name is no category of `other`, or two are the same one.
+            UsageError: a rename's old name is no category of `other`, two are the same one, or a
+                name may mean several.
         """
-        given = other.renamed_positions(renames or {})
-        return [
-            self.find(given[i]) if i in given else self._index.get(c.key, self.find(c.name))
-            for i, c in enumerate(other.categories)
-        ]
+        found = pairs(self, other)
+        for i, name in other.renamed_positions(renames or {}).items():
+            refuse_ambiguous(self, name, where=f"--map {other[i].name}={name}")
+            found[i] = self.find(name)
+        return found
 
     def renamed_positions(self, renames: Mapping[str, str]) -> dict[int, str]:
         """Position → new name of what is renamed.
 
         Raises:
-            UsageError: an old name is no category, or two are the same one.
+            UsageError: an old name is no category, may be several, or two are the same one.
         """
-        found: dict[int, str] = {}
-        for old, new in renames.items():
-            position = self.find(old)
-            if position is None:
-                raise UsageError(
-                    "no such category",
-                    where="--map",
-                    seen=old,
-                    hint=f"known: {', '.join(c.name for c in self.categories[:20])}",
-                )
-            if position in found:
-                raise UsageError("a category is renamed twice", where="--map", seen=old)
-            found[position] = new
-        return found
-
-
-def unique_keys(names: Iterable[str]) -> list[str]:
-    """Keys made from names: lower case, other characters to `-`, numbered where they repeat."""
-    seen: dict[str, int] = {}
-    keys: dict[str, None] = {}
-    for name in names:
-        base = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-") or "class"
-        key = base
-        while key in keys:
-            seen[base] = seen.get(base, 1) + 1
-            key = f"{base}-{seen[base]}"
-        keys[key] = None
-    return list(keys)
-
-
-def folded(name: str) -> str:
-    """A name as names are compared: without case, and `-`, `_` and spaces the same."""
-    return re.sub(r"[\s_-]+", " ", name.strip().lower())
+        return given_positions(self, renames)
 
 
 def color_by_position(position: int) -> tuple[int, int, int]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from maskloom.core.taxonomy import ANY_FORMAT, Attribute, Category, unique_keys
+from maskloom.core.category_names import unique_keys
+from maskloom.core.taxonomy import ANY_FORMAT, Attribute, Category
 from maskloom.errors import TaxonomyError
 
 
@@ -31,7 +32,10 @@ def categories_from_json(data: object, where: object) -> tuple[tuple[Category, .
                 "a category without a name", where=f"{where}: categories[{i}]", seen=entry
             )
         names.append(entry["name"])
-    keys = [str(e.get("key") or k) for e, k in zip(entries, unique_keys(names), strict=True)]
+    own = [str(entry["key"]) if entry.get("key") else None for entry in entries]
+    open_names = [name for name, key in zip(names, own, strict=True) if key is None]
+    invented = iter(unique_keys(open_names, taken=[key for key in own if key is not None]))
+    keys = [next(invented) if key is None else key for key in own]
     categories = [_category(k, e, where) for k, e in zip(keys, entries, strict=True)]
     void = data.get("void")
     void_ids = void if isinstance(void, list) else [] if void is None else [void]

@@ -16,10 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import ade20k_2017, ade20k_2020
 from maskloom.formats.ade20k_objects import FORMAT_NAME, AdeFiles, labels_of_objects
@@ -167,11 +168,7 @@ def _taxonomy(found: Mapping[str, int | None]) -> Taxonomy:
 
     WordNet names list synonyms; the first is an alias, as people type it.
     """
-    names: dict[str, str] = {}
-    for name in sorted(found):
-        other = names.setdefault(folded(name), name)
-        if other != name:
-            raise FormatError("two classes have names that differ only in case", seen=(other, name))
+    names = sorted(found)
     return Taxonomy(
         tuple(
             Category(
@@ -181,7 +178,7 @@ def _taxonomy(found: Mapping[str, int | None]) -> Taxonomy:
                 aliases=(name.split(",")[0].strip(),) if "," in name else (),
                 ids=() if (index := found[name]) is None else ((FORMAT_NAME, index),),
             )
-            for key, name in zip(unique_keys(names.values()), names.values(), strict=True)
+            for key, name in zip(unique_keys(names), names, strict=True)
         )
     )
 

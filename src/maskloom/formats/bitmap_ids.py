@@ -14,9 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.bitmap_names import read_color_table, read_names
 from maskloom.formats.maps import Color, colors_to_ids, ids_to_classes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.category_names import unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 
 Color = tuple[int, int, int]
 

@@ -139,7 +139,8 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
 
 def _eleven(taxonomy: Taxonomy) -> dict[int, int] | None:
     """Position → SegNet id, if every category that is not void is one of the eleven."""
-    places = {i: SEGNET.find(c.name) for i, c in enumerate(taxonomy) if not c.void}
+    same = SEGNET.match(taxonomy)
+    places = {i: place for i, place in enumerate(same) if not taxonomy[i].void}
     found = {i: p for i, p in places.items() if p is not None and not SEGNET[p].void}
     return found if len(found) == len(places) else None
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.category_names import unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.formats.base import ReadOptions
 from maskloom.formats.folders import read_json
 from maskloom.formats.numbered import Numbering, Packing

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco_file import CocoFile, OfImage
 from maskloom.formats.coco_image_ids import ImageId
@@ -97,10 +98,10 @@ def _taxonomy(
     for value in sorted(categories, key=lambda v: v not in used):
         name = own = str(categories[value]["name"])
         count = 1
-        while folded(name) in taken:
+        while name in taken:
             count += 1
             name = f"{own} ({count})"
-        taken.add(folded(name))
+        taken.add(name)
         names[value] = name
     doubled = [f"{v} is now {n!r}" for v, n in names.items() if n != categories[v]["name"]]
     keys = unique_keys(names[value] for value in categories)

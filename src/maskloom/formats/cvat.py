@@ -32,7 +32,6 @@ from maskloom.formats.cvat_tracks import Entry, frames_of
 from maskloom.formats.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.kept import Facts, Kept, unread_note
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.safe_xml import Bounds, Element, read_xml_tree, to_lists
 from maskloom.formats.shapes import Shape
 
@@ -106,7 +105,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         path,
         images,
         fmt="cvat",
-        warnings=[*_counted(warnings), *spelt_otherwise(taxonomy, used)],
+        warnings=_counted(warnings),
         extra={"cvat": extra},
         skip_bad=options.skip_bad,
     )

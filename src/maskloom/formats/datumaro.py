@@ -29,7 +29,6 @@ from maskloom.formats.documents import Document, Entries, dataset_of_documents, 
 from maskloom.formats.folders import SIDE_FILE, read_side_file
 from maskloom.formats.json_files import strict_json
 from maskloom.formats.kept import Facts, Kept, unread_note
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.files import stays_below
 
 LOOKS_FOR = 'annotations/SPLIT.json with "categories" and "items" of Datumaro'
@@ -111,7 +110,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         root,
         images,
         fmt="datumaro",
-        warnings=[*unread_note(others, "datumaro"), *spelt_otherwise(taxonomy, used)],
+        warnings=unread_note(others, "datumaro"),
         extra={"datumaro": extra},
         skip_bad=options.skip_bad,
     )

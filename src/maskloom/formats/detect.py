@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maskloom import registry
+from maskloom.core.category_names import alike
 from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
 from maskloom.errors import FormatError
@@ -126,6 +127,8 @@ def read_dataset(
     dataset = chosen.read(path, options, images)
     if not dataset.samples:
         raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
+    if chosen.name != PROJECT and (told := alike(dataset.taxonomy)):
+        dataset = replace(dataset, warnings=(*dataset.warnings, *told))
     return part_of(with_groups(dataset, options.group), split, of=path)
 
 

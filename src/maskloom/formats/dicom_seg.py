@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.category_names import positions_of
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import ImageRef, Sample, sample_key
@@ -91,6 +92,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             infos[key] = on_image(info, header)
         grids[key] = _header(infos[key]), header
         samples.append(_sample(key, image, infos[key], kept[key]))
+    by_name = positions_of(taxonomy)
     by_key = {_key(root, file): file for file in files}
 
     def labels_of(sample: Sample) -> Labels:
@@ -98,7 +100,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         grid, other = grids[sample.key]
         image = sample.image.path
         notes = () if image is None or other is None else grid_notes(file, grid, image, other)
-        positions = {n: taxonomy.find(name) or 0 for n, name in info.labels.items()}
+        positions = {n: by_name[name] for n, name in info.labels.items()}
         frames = frames_of(read_dicom(file, pixels=True), file)
         rows = rows_of_frames(info, frames, positions, options.threshold, file)
         return Labels(info.size, rows=rows, extra={"notes": notes} if notes else {})

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import positions_of
 from maskloom.core.labels import Rows
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -98,6 +99,8 @@ def described(kept: Mapping[str, Any], sample: Sample, segments: Sequence[Any]) 
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.PixelRepresentation = 0
     data.SegmentSequence = segments
+    if not all(str(item.SegmentLabel).isascii() for item in segments):
+        data.SpecificCharacterSet = "ISO_IR 192"  # UTF-8; the default has no such letters
     affine = lps_affine(sample)
     data.SharedFunctionalGroupsSequence = [shared_groups(affine, spacing_of(sample.image.affine))]
     _references(data, sample, kept)
@@ -155,9 +158,10 @@ def segment_items(
         own = given.get(str(instance))
         used |= {str(instance)} if own is not None else set()
         items.append(segment_item(len(items) + 1, taxonomy[category].name, colors[category], own))
+    names = positions_of(taxonomy)
     for number in sorted(set(given) - used, key=int):
         item = segment_item(len(items) + 1, None, (128, 128, 128), given[number])
-        if taxonomy.find(str(item.SegmentLabel)) is not None:
+        if str(item.SegmentLabel) in names:
             items.append(item)
     if not items:
         items.append(segment_item(1, taxonomy[0].name, colors[0], None))

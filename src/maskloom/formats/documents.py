@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.category_names import positions_of, unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import FULL, Coverage, Labels
 from maskloom.core.sample import ImageRef, Sample, sample_key
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco_images import found_image, image_folders, safe_names
 from maskloom.formats.maps import check_size, size_of
@@ -103,7 +104,7 @@ def dataset_of_documents(
     root = images or (path if path.is_dir() else path.parent)
     samples = _samples(listed, safe, root, fmt=fmt, named=images is not None)
     owners = {sample.key: one for sample, one in zip(samples, listed, strict=True)}
-    positions = {n: i for i, one in enumerate(taxonomy) for n in (*one.aliases, one.name)}
+    positions = positions_of(taxonomy)
     bad: list[str] = []
     if skip_bad:
         for sample in samples:
@@ -164,8 +165,6 @@ def taxonomy_of_names(
 ) -> Taxonomy:
     """Categories in order of their first mention, things unless named as stuff.
 
-    Names that differ in case, or in `-`, `_` and spaces alone, are one category under the first.
-
     Args:
         names: as the files say them.
         stuff: those of them that are stuff.
@@ -173,11 +172,7 @@ def taxonomy_of_names(
         ids: name → the format's own number.
         fmt: the format's name, for its numbers.
     """
-    same: dict[str, dict[str, None]] = {}
-    for name in names:
-        same.setdefault(folded(name), {})[name] = None
-    spellings = [tuple(one) for one in same.values()]
-    listed = [one[0] for one in spellings]
+    listed = list(dict.fromkeys(names))
     areas, nowhere = set(stuff), set(void)
     numbers = ids or {}
     return Taxonomy(
@@ -187,28 +182,21 @@ def taxonomy_of_names(
                 name,
                 "stuff" if name in areas else "thing",
                 void=name in nowhere,
-                aliases=tuple(aliases),
                 ids=((fmt, numbers[name]),) if name in numbers else (),
             )
-            for key, (name, *aliases) in zip(unique_keys(listed), spellings, strict=True)
+            for key, name in zip(unique_keys(listed), listed, strict=True)
         )
     )
 
 
 def with_names(taxonomy: Taxonomy, names: Iterable[str], *, void: Iterable[str] = ()) -> Taxonomy:
     """A taxonomy of a side file with the categories that label files name besides."""
-    listed = list(taxonomy)
-    spelt = {folded(n): i for i, one in enumerate(listed) for n in (one.name, *one.aliases)}
+    known = {name for one in taxonomy for name in (one.name, *one.aliases)}
+    fresh = [name for name in dict.fromkeys(names) if name not in known]
+    keys = unique_keys(fresh, taken=taxonomy.keys)
     nowhere = set(void)
-    for name in dict.fromkeys(names):
-        i = spelt.setdefault(folded(name), len(listed))
-        if i == len(listed):
-            key = unique_keys([*(one.key for one in listed), name])[-1]
-            listed.append(Category(key, name, void=name in nowhere))
-        elif name not in (listed[i].name, *listed[i].aliases):
-            listed[i] = replace(listed[i], aliases=(*listed[i].aliases, name))
-    same = tuple(listed) == taxonomy.categories
-    return taxonomy if same else replace(taxonomy, categories=tuple(listed))
+    added = [Category(k, n, void=n in nowhere) for k, n in zip(keys, fresh, strict=True)]
+    return replace(taxonomy, categories=(*taxonomy, *added)) if added else taxonomy
 
 
 def _keys(documents: Sequence[Document], safe: Mapping[str, str]) -> list[str]:

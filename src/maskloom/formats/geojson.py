@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from maskloom.core.category_names import positions_of
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import ImageRef, Sample
@@ -31,7 +32,6 @@ from maskloom.formats.geojson_features import MEMBER, Collection, read_collectio
 from maskloom.formats.geojson_place import Frame
 from maskloom.formats.geojson_rows import CATEGORY, Naming, labels_of_collection
 from maskloom.formats.kept import Facts, Kept
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.store.rasters.opening import raster_size
 from maskloom.work.progress import track
 
@@ -119,8 +119,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         frames[file] = _own_frame(found, file)
         warnings += _notes(found, file)
     taxonomy = _taxonomy(side, names, path, options)
-    positions = {n: i for i, one in enumerate(taxonomy) for n in (*one.aliases, one.name)}
-    warnings += spelt_otherwise(taxonomy, names)
+    positions = positions_of(taxonomy)
     samples, placed = _samples(sources, frames)
 
     def labels_of(sample: Sample) -> Labels:

@@ -25,7 +25,6 @@ from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.labelme_image import embedded_size, extracted
 from maskloom.formats.labelme_json import IGNORE, LabelMeFile, listed_names, parse_file, tags_of
 from maskloom.formats.labelme_xml import looks_like_xml, xml_dataset
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.work.progress import track
 
 LOOKS_FOR = 'JSON files with "shapes" and "imagePath", or XML with <annotation> and <polygon>'
@@ -79,7 +78,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         if side
         else taxonomy_of_names(names, void=[IGNORE], fmt="labelme")
     )
-    told = spelt_otherwise(taxonomy, names)
     splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
     documents, lone = _documents(files, splits, root, options, images)
     notes = [f"{len(bad)} invalid annotations were left out, first: {bad[0]}"] if bad else []
@@ -87,9 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         notes.append(
             f"{lone} images are in their JSON only; --set from.extract=FOLDER writes them out"
         )
-    return dataset_of_documents(
-        documents, taxonomy, path, images, fmt="labelme", warnings=[*notes, *told]
-    )
+    return dataset_of_documents(documents, taxonomy, path, images, fmt="labelme", warnings=notes)
 
 
 def _looks(text: str) -> bool:

@@ -37,7 +37,6 @@ from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.labelstudio_regions import Region, names_of, shape_of
 from maskloom.formats.labelstudio_tags import further_fields, tags_of, unread_of
 from maskloom.formats.labelstudio_tasks import Task, image_names, tasks_of
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.shapes import Shape
 
 _ENTRIES = ("annotations", "predictions", "completions", "drafts")
@@ -112,7 +111,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         path,
         images,
         fmt="labelstudio",
-        warnings=[*_warnings(tasks), *spelt_otherwise(taxonomy, names)],
+        warnings=_warnings(tasks),
         extra={"labelstudio": {"layer": next((t.layer for t in tasks), "annotations")}},
         skip_bad=options.skip_bad,
     )

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
-from maskloom.core.taxonomy import folded
 from maskloom.errors import FormatError
 from maskloom.formats.brush_rle import encode_brush
 from maskloom.formats.drawn import (
@@ -105,8 +104,7 @@ def _again(
     score = rows.score[i]
     if not math.isnan(score) and shape.score != score:
         results[0]["score"] = float(score)
-    same = folded(shape.category) == folded(name)
-    return results if same else _renamed(results, name)
+    return results if shape.category == name else _renamed(results, name)
 
 
 def _renamed(results: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.category_names import folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.folders import read_json
 
@@ -68,12 +69,12 @@ def taxonomy_of(labels: Sequence[Mapping[str, Any]]) -> Taxonomy:
     """Categories of the labels; the name is the readable one where no other label has it."""
     silent = silent_label(labels)
     kept = [(i, label) for i, label in enumerate(labels) if i != silent]
-    counts = Counter(folded(str(label.get("readable", ""))) for _, label in kept)
-    counts.update(folded(label["name"]) for _, label in kept)
+    counts = Counter(str(label.get("readable", "")) for _, label in kept)
+    counts.update(label["name"] for _, label in kept)
     names = []
     for _, label in kept:
         readable = str(label.get("readable", ""))
-        names.append(readable if readable and counts[folded(readable)] == 1 else label["name"])
+        names.append(readable if readable and counts[readable] == 1 else label["name"])
     keys = unique_keys(label["name"] for _, label in kept)
     return Taxonomy(
         tuple(

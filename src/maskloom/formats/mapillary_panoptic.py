@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from maskloom.core.category_names import positions_of
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -110,7 +111,7 @@ class PanopticMaps:
         """The place of a category among the labels; None of the one that says nothing."""
         if category["name"] == self.silent:
             return None
-        position = self.taxonomy.find(category["name"])
+        position = positions_of(self.taxonomy).get(category["name"])
         if position is None:
             raise FormatError(
                 "a category that the configuration does not list",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from maskloom.core.dataset import Dataset
@@ -92,18 +92,3 @@ def _translated(dataset: Dataset, taxonomy: Taxonomy, targets: list[int | None])
         return labels.replace(coverage=covered)
 
     return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
-
-
-def spelt_otherwise(taxonomy: Taxonomy, used: Iterable[str]) -> tuple[str, ...]:
-    """A warning where label files use names that count as another spelling of a category.
-
-    Args:
-        taxonomy: whose aliases are looked at.
-        used: names as the files say them.
-    """
-    said = set(used)
-    other = [(a, one.name) for one in taxonomy for a in one.aliases if a in said]
-    if not other:
-        return ()
-    pairs = ", ".join(f"{alias!r} for {name!r}" for alias, name in other[:5])
-    return (f"labels that differ in case or in -, _ and spaces alone are one class: {pairs}",)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.category_names import unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.folders import read_json
 

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import positions_of, unique_keys
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.core.volumes import stacked
 from maskloom.errors import FormatError
@@ -102,8 +103,9 @@ def taxonomy_of(files: Sequence[Sequence[Segment]], side: Taxonomy | None) -> Ta
         for one in segments:
             names.setdefault(one.name, one)
     told = [] if side is None else list(side)
-    open_names = [n for n in names if side is None or side.find(n) is None]
-    keys = unique_keys([*(c.key for c in told), *open_names])[len(told) :]
+    known = {} if side is None else positions_of(side)
+    open_names = [name for name in names if name not in known]
+    keys = unique_keys(open_names, taken=[c.key for c in told])
     new = [
         Category(key, name, "thing" if name in twice else "stuff", names[name].color)
         for key, name in zip(keys, open_names, strict=True)
@@ -128,13 +130,12 @@ def rows_of(
             raise FormatError(
                 "a number that no segment has", where=path, seen=f"{unknown[0]} in layer {layer}"
             )
+    positions = positions_of(taxonomy)
     for number, one in enumerate(segments, start=1):
         inside = layers[..., one.layer] == one.value
         seen = np.flatnonzero(inside.any(axis=(1, 2)))
         masks.append(Masks.from_dense(inside[seen]))
-        position = taxonomy.find(one.name)
-        assert position is not None
-        category += [position] * len(seen)
+        category += [positions[one.name]] * len(seen)
         instance += [number] * len(seen)
         plane += seen.tolist()
     return Rows.make(Masks.concatenate(masks), category, instance=instance, plane=plane)
@@ -176,8 +177,9 @@ def layers_of(
         )
         number += 1
     layers = layers or [np.zeros(tall.size, np.int32)]
+    names = positions_of(taxonomy)
     for place, one in enumerate(before):
-        if place not in written and taxonomy.find(one.name) is not None:
+        if place not in written and one.name in names:
             value = 1 + int(max(layers[0].max(), _largest(pairs)))
             empty = {"Layer": 0, "LabelValue": value, "Extent": "0 -1 0 -1 0 -1"}
             pairs |= _pairs(number, one.name, one, one.color or (128, 128, 128), empty)

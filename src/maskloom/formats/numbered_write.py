@@ -76,8 +76,9 @@ def class_values(labels: Labels, meaning: Numbering, nothing: int) -> NDArray[An
     number_of |= {position: number for number, position in meaning.numbers.items()}
     values = classes_to_values(pixels, number_of, void=nothing, background=nothing)
     void = pixels == codes(pixels.dtype)[0]
+    positions = {key: i for i, key in enumerate(meaning.taxonomy.keys)}
     for key, runs in labels.extra.get(VOID_CLASSES, {}).items():
-        position = meaning.taxonomy.find(key)
+        position = positions.get(key)
         if position is not None and meaning.taxonomy[position].void:
             values[void & Masks.from_coco([runs]).dense(0)] = number_of[position]
     return values

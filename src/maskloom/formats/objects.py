@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import objects_write
 from maskloom.formats.base import Format, ReadOptions

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Coverage, RowKind
 from maskloom.core.masks import Masks
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
 from maskloom.formats.documents import Document, Entries, dataset_of_documents
@@ -145,8 +146,8 @@ def _taxonomy(
     taken: set[str] = set()
     for label in listed:
         name = names.get(label, label)
-        shown[label] = name if folded(name) not in taken else f"{name} ({label})"
-        taken.add(folded(shown[label]))
+        shown[label] = name if name not in taken else f"{name} ({label})"
+        taken.add(shown[label])
     categories = {
         label: Category(key, shown[label], aliases=() if shown[label] == label else (label,))
         for label, key in zip(listed, unique_keys(shown.values()), strict=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from maskloom.core.category_names import alike, refuse_ambiguous, unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import translate
 from maskloom.errors import UsageError
 from maskloom.formats.mapping import parse_renames, translated_coverage
 
 
 def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
-    """The data set with categories renamed; several with one new name become one.
+    """The data set with categories renamed, all at once; several with one new name become one.
 
     Args:
         dataset: read lazily still.
@@ -29,6 +30,8 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
         return dataset
     old = dataset.taxonomy
     names = old.renamed_positions(parse_renames(pairs))
+    for name in names.values():
+        refuse_ambiguous(old, name, where="--map")
     taxonomy, targets = _merged(old, names)
 
     def labels_of(sample: Sample) -> Labels:
@@ -36,7 +39,9 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
         covered = translated_coverage(labels.coverage, old, targets, taxonomy)
         return labels.replace(coverage=covered)
 
-    return replace(dataset, taxonomy=taxonomy, labels_of=labels_of)
+    before = alike(old)
+    warnings = [*(text for text in dataset.warnings if text not in before), *alike(taxonomy)]
+    return replace(dataset, taxonomy=taxonomy, labels_of=labels_of, warnings=tuple(warnings))
 
 
 def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
@@ -49,18 +54,20 @@ def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
             continue
         found = old.find(name)
         same = found is not None and found not in names
-        groups.setdefault(found if same and found is not None else folded(name), []).append(i)
+        groups.setdefault(found if same and found is not None else name, []).append(i)
     # A group stands where its first member stood.
     ordered = sorted(groups.items(), key=lambda item: min(item[1]))
     categories: list[Category] = []
     targets = [0] * len(old)
     keys: dict[str, str] = {}
+    kept = [old[target].key for target in groups if isinstance(target, int)]
+    fresh = [target for target, _ in ordered if isinstance(target, str)]
+    new_keys = dict(zip(fresh, unique_keys(fresh, taken=kept), strict=True))
     for place, (target, members) in enumerate(ordered):
         if isinstance(target, int):
             category = old[target]
         else:
-            name = names[members[0]]
-            category = replace(old[members[0]], key=unique_keys([name])[0], name=name)
+            category = replace(old[members[0]], key=new_keys[target], name=target)
         _check_void(category, [old[member] for member in members])
         categories.append(category)
         for member in members:

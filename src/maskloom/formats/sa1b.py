@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
 from maskloom.core.masks import Masks
 from maskloom.core.sample import sample_key
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
 from maskloom.formats.coco_check import is_id, is_number

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.dataset import Dataset
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats import supervisely_write
 from maskloom.formats.base import Format, ReadOptions

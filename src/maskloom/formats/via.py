@@ -37,7 +37,6 @@ from maskloom.formats.json_files import (
     split_of,
 )
 from maskloom.formats.kept import Facts, Kept
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.shapes import Shape
 from maskloom.formats.via_files import ViaFile, ViaImage, looks_like_via, parse_file, tags_of
 from maskloom.formats.via_shapes import SKIMAGE, Rectangles, Rule, category_of, shape_of
@@ -99,7 +98,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     )
     if left := sum(file.left_out for file in files.values()):
         notes.append(f"{left} regions of video, audio or several files are left out")
-    notes += spelt_otherwise(taxonomy, names)
     project = next((dict(f.project) for f in files.values() if f.project), {})
     return dataset_of_documents(
         _documents(files, options, side, images or root, attribute),

@@ -8,7 +8,7 @@ Source: VOC2012 development kit, VOCinit.m and VOClabelcolormap.m.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.taxonomy import Category, Taxonomy, folded, unique_keys
+from maskloom.core.category_names import folded, positions_of, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.documents import with_names
 
 NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -64,9 +66,7 @@ class Classes:
 
     def position(self, name: str) -> int:
         """The category that an XML file names; every such name is in the taxonomy."""
-        found = self.taxonomy.find(name)
-        assert found is not None
-        return found
+        return positions_of(self.taxonomy)[name]
 
 
 def classes_of(root: Path, side: Mapping[str, Any], named: Iterable[str], *, maps: bool) -> Classes:
@@ -84,15 +84,22 @@ def classes_of(root: Path, side: Mapping[str, Any], named: Iterable[str], *, map
     if side:
         taxonomy = Taxonomy.from_json(side, where=root)
         ids = {v: i for i, c in enumerate(taxonomy) if (v := dict(c.ids).get("voc")) is not None}
-        return _with_codes(_with_names(taxonomy, named), ids, _palette_colors())
+        return _with_codes(with_names(taxonomy, named), ids, _palette_colors())
     file = next((root / name for name in LABEL_MAPS if (root / name).is_file()), None)
-    wanted = {folded(name) for name in named}
+    named = tuple(named)
     if file is not None:
         return _listed(_read_label_map(file), named)
-    names = {v: n for v, n in enumerate(NAMES, 1) if maps or folded(n) in wanted}
+    spelt = {n: _as_spelt(n, named) for n in NAMES}
+    names = {v: spelt[n] for v, n in enumerate(NAMES, 1) if maps or spelt[n] in named}
     taxonomy = _taxonomy(names, {})
     ids = {value: i for i, value in enumerate(names)}
-    return _with_codes(_with_names(taxonomy, named), ids, _palette_colors())
+    return _with_codes(with_names(taxonomy, named), ids, _palette_colors())
+
+
+def _as_spelt(name: str, named: Collection[str]) -> str:
+    """One of the 20 classes as the XML files spell it, where they do in one way."""
+    spellings = {other for other in named if folded(other) == name}
+    return name if name in spellings or len(spellings) != 1 else spellings.pop()
 
 
 def label_map_text(names: Mapping[int, str]) -> str:
@@ -102,12 +109,15 @@ def label_map_text(names: Mapping[int, str]) -> str:
     here (background, void) get their value behind them.
     """
     lines = ["# label:color_rgb:parts:actions", "background:0,0,0::"]
-    taken = {folded(name) for name in (*_BACKGROUND, *_VOID)}
+    reserved = _BACKGROUND | _VOID
+    taken: set[str] = set()
     for value in range(1, max(names, default=0) + 1):
         name = names.get(value, f"unused-{value}")
         plain = " ".join(name.replace(":", "_").split()).lstrip("# ")
-        plain = f"{plain}-{value}" if folded(plain) in taken or not plain else plain
-        taken.add(folded(plain))
+        # Only what means something else here is known whatever its case.
+        clash = plain in taken or plain.lower() in reserved
+        plain = f"{plain}-{value}" if clash or not plain else plain
+        taken.add(plain)
         lines.append(f"{plain}:{','.join(map(str, PALETTE[value].tolist()))}::")
     return "\n".join(lines) + "\n"
 
@@ -134,7 +144,7 @@ def _listed(lines: list[tuple[str, Color | None]], named: Iterable[str]) -> Clas
     ids: dict[int, int] = {value: i for i, value in enumerate(names)}
     ids |= {value: -2 for value in ground if value not in names}
     ids |= dict.fromkeys(void, -1)
-    return _with_codes(_with_names(_taxonomy(names, shown), named), ids, colors)
+    return _with_codes(with_names(_taxonomy(names, shown), named), ids, colors)
 
 
 def _read_label_map(path: Path) -> list[tuple[str, Color | None]]:
@@ -157,7 +167,7 @@ def _read_label_map(path: Path) -> list[tuple[str, Color | None]]:
                     seen=line,
                 )
             color = (int(parts[0]), int(parts[1]), int(parts[2]))
-        if not name or any(folded(name) == folded(n) for n, _ in found):
+        if not name or name.strip() in (n for n, _ in found):
             raise FormatError(
                 "a label without a name, or listed twice", where=f"{path}: line {number}", seen=line
             )
@@ -175,21 +185,6 @@ def _taxonomy(names: Mapping[int, str], colors: Mapping[int, Color]) -> Taxonomy
             for key, (value, name) in zip(keys, names.items(), strict=True)
         )
     )
-
-
-def _with_names(taxonomy: Taxonomy, named: Iterable[str]) -> Taxonomy:
-    """The taxonomy with what XML files name besides; such classes have no value in maps."""
-    fresh = {folded(n): n for n in sorted(set(named), reverse=True) if taxonomy.find(n) is None}
-    if not fresh:
-        return taxonomy
-    names = sorted(fresh.values())
-    keys = unique_keys([*(c.name for c in taxonomy), *names])[len(taxonomy) :]
-    taken = set(taxonomy.keys)
-    added = [
-        Category(key if key not in taken else f"{key}-xml", name, "thing")
-        for key, name in zip(keys, names, strict=True)
-    ]
-    return Taxonomy((*taxonomy, *added), taxonomy.revision)
 
 
 def _with_codes(taxonomy: Taxonomy, ids: Mapping[int, int], colors: Mapping[Color, int]) -> Classes:

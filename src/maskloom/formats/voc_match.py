@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.taxonomy import folded
+from maskloom.core.category_names import folded
 from maskloom.formats.voc_classes import Classes
 from maskloom.formats.voc_xml import VocObject
 
@@ -37,17 +37,17 @@ def matched(
         notes: to which disagreements are added.
     """
     owner = [-1] * len(ids)
-    same = [meaning.taxonomy[meaning.position(one.name)].name for one in listed]
+    same = [_painted_as(one.name, meaning) for one in listed]
     for i, n in enumerate(ids.tolist()):
         if n <= len(listed) and _agree(listed[n - 1], same[n - 1], names[i], boxes[i]):
             owner[i] = n - 1
     free: dict[str, list[int]] = {}
     for j in sorted(set(range(len(listed))) - set(owner)):
-        free.setdefault(folded(same[j]), []).append(j)
+        free.setdefault(same[j], []).append(j)
     for i, n in enumerate(ids.tolist()):
         if owner[i] >= 0 or not listed:
             continue
-        own = free.get(folded(names[i]), [])
+        own = free.get(names[i], [])
         fits = {j: box_iou(listed[j].box, boxes[i].tolist()) for j in own}
         best = max(own, key=fits.__getitem__, default=-1)
         if best >= 0 and fits[best] >= FITS:
@@ -59,8 +59,18 @@ def matched(
     return owner
 
 
+def _painted_as(name: str, meaning: Classes) -> str:
+    """The class of the maps that an XML file names; in other spelling, where maps have only one."""
+    taxonomy = meaning.taxonomy
+    own = meaning.position(name)
+    painted = {p for p in meaning.ids.values() if p >= 0}
+    alike = [p for p in painted if folded(taxonomy[p].name) == folded(name)]
+    at = alike[0] if own not in painted and len(alike) == 1 else own
+    return taxonomy[at].name
+
+
 def _agree(one: VocObject, name: str, seen: str, box: NDArray[np.int32]) -> bool:
-    return folded(name) == folded(seen) and box_iou(one.box, box.tolist()) >= FITS
+    return name == seen and box_iou(one.box, box.tolist()) >= FITS
 
 
 def box_iou(one: Sequence[float], other: Sequence[float]) -> float:

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import unique_keys
 from maskloom.core.labels import Labels, Rows
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.volumes import volume_rows
 from maskloom.errors import FormatError
 from maskloom.formats.folders import read_json

@@ -29,7 +29,6 @@ from maskloom.formats.documents import (
     with_names,
 )
 from maskloom.formats.folders import SIDE_FILE, is_marked, read_side_file, side_splits
-from maskloom.formats.mapping import spelt_otherwise
 from maskloom.formats.yolo_layout import (
     Item,
     first_labels,
@@ -183,7 +182,6 @@ def _dataset(
         for item in _unique(items, by_key=bool(side))
     ]
     taxonomy = _taxonomy(names, side, root)
-    notes += spelt_otherwise(taxonomy, names.values())
     dataset = dataset_of_documents(
         documents,
         taxonomy,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
+from maskloom.core.category_names import refuse_ambiguous
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
@@ -265,6 +266,8 @@ def _partial(root: Path, layer: str) -> Path:
 
 def _targets(model: Taxonomy, project: Taxonomy, request: LayerRequest) -> list[int | None]:
     """Position in the project's taxonomy of each category of the model."""
+    for old, new in request.renames.items():
+        refuse_ambiguous(model, new, where=f"--map {old}={new}, the model")
     given = {model.find(new): old for old, new in request.renames.items()}
     targets = project.match(model, {model[i].key: old for i, old in given.items() if i is not None})
     lacking = [c.name for c, t in zip(model, targets, strict=True) if t is None and not c.void]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.category_names import refuse_ambiguous
 from maskloom.core.labels import Labels, Rows, codes, map_dtype
 from maskloom.core.outcome import some_of
 from maskloom.core.taxonomy import Taxonomy
@@ -47,6 +48,7 @@ class Translation:
         """
         for old, new in (renames or {}).items():
             for name, taxonomy, side in ((old, source, "prediction"), (new, target, "truth")):
+                refuse_ambiguous(taxonomy, name, where=f"--map {old}={new}, the {side}")
                 if taxonomy.find(name) is None:
                     raise UsageError(
                         f"the {side} has no such category",

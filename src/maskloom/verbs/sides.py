@@ -133,10 +133,12 @@ def _known(options: Any) -> set[str]:
 
 def _with_void(dataset: Dataset, void: str, *, required: bool) -> Dataset:
     """The data set with one category made void; the truth must have it, a prediction may."""
+    from maskloom.core.category_names import refuse_ambiguous
     from maskloom.core.taxonomy import Taxonomy
     from maskloom.errors import TaxonomyError
 
     old = dataset.taxonomy
+    refuse_ambiguous(old, void, where="--void")
     position = old.find(void)
     if position is None and void.isdecimal():
         having = [i for i, c in enumerate(old) if int(void) in dict(c.ids).values()]

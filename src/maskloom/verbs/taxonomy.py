@@ -134,8 +134,12 @@ def _pair(kind: str, text: str) -> tuple[str, str]:
 
 
 def _key(now: Taxonomy, name: str) -> str:
+    from maskloom.core.category_names import refuse_ambiguous
     from maskloom.errors import TaxonomyError
 
+    if name in now.keys:  # what `taxonomy` shows first and asks for
+        return name
+    refuse_ambiguous(now, name, where="taxonomy")
     position = now.find(name)
     if position is None:
         raise TaxonomyError(

@@ -19,7 +19,15 @@ from maskloom.edits.tiles import encode_tile
 from maskloom.errors import Conflict, DataError, TaxonomyError, UsageError, WriteError
 from maskloom.store import files
 from maskloom.store.images import write_png
-from maskloom.store.project import Project, blobs, incoming, journal, parts, recording
+from maskloom.store.project import (
+    Project,
+    blobs,
+    incoming,
+    journal,
+    parts,
+    recording,
+    taxonomies,
+)
 from maskloom.store.project.address import parse_address
 from maskloom.store.project.imports import add_samples
 from maskloom.store.project.reading import dataset as read
@@ -169,6 +177,33 @@ def test_a_second_import_adds_categories_and_keeps_the_first_ones(project):
     assert [s.key for s in project.dataset(at=3).samples] == ["a"]
     with pytest.raises(DataError, match="no taxonomy"):
         project.dataset(at=0)
+
+
+def test_an_import_keeps_both_spellings_and_people_make_no_second_one(project):
+    both = Taxonomy.from_names(["Lorry", "lorry", "人", "车"])
+    project.add(dataset_of({"a": rows_of(1, 2)}, both), "main")
+    assert [c.name for c in project.taxonomy()] == ["Lorry", "lorry", "人", "车"]
+    for change in (
+        Migration("add", name="LORRY"),
+        Migration("rename", "class", "Lorry "),
+        Migration("split", "class", names=("x", "lorry")),
+        Migration("split", "class", names=("x", "X")),
+        Migration("add", categories=(Category("n", "LORRY"),)),
+    ):
+        with pytest.raises(TaxonomyError, match="share a name"):
+            project.migrate(change, author="ann")
+    other = Taxonomy.from_names(["lorry", "车", "猫"])
+    project.add(dataset_of({"b": rows_of(2, 1)}, other), "main")
+    assert [c.name for c in project.taxonomy()] == ["Lorry", "lorry", "人", "车", "猫"]
+    found = project.dataset().labels_of(project.dataset().samples[1]).rows.category
+    drawn = rows_of(2, 1).rows.category
+    assert found.tolist() == [{0: 1, 1: 3}[c] for c in drawn.tolist()]
+    renamed = project.migrate(Migration("rename", "lorry-2", "van"), author="ann")
+    taxonomies.undo(project, renamed.seq, author="ann")
+    assert project.taxonomy().find("lorry") == 1
+    project.migrate(Migration("merge", "lorry-2", into="lorry"), author="ann")
+    project.add(dataset_of({"c": rows_of(3, 1)}, both), "main")
+    assert [c.name for c in project.taxonomy()] == ["Lorry", "人", "车", "猫"]
 
 
 def test_class_maps_follow_a_taxonomy_that_was_reordered_and_merged(project):

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from maskloom.core.category_names import same_category, unique_keys
 from maskloom.core.migrations import Migration, inverse, migrate
-from maskloom.core.taxonomy import Category, Taxonomy, unique_keys
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import TaxonomyError, WriteError
 from maskloom.store.project import taxonomy_log
 from maskloom.store.project.taxonomy_log import Change
@@ -59,12 +60,15 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
     """
     vocabulary = Vocabularies().at(connection)
     ours = vocabulary.taxonomy
-    earlier = {category.key for category in taxonomy_log.versions(connection)}
+    versions = taxonomy_log.versions(connection)
+    earlier = {category.key for category in versions}
     keys: dict[str, str] = {}
     new: list[Category] = []
     merged = vocabulary.resolved(source.keys)
     for category, match, target in zip(source, ours.match(source), merged, strict=True):
-        found = ours.index(target) if match is None and target in ours.keys else match
+        found = match
+        if match is None and target in ours.keys and _known(category, (*ours, *versions)):
+            found = ours.index(target)
         if found is None:
             key = _free_key(category, {*earlier, *ours.keys, *(c.key for c in new)})
             new.append(dataclasses.replace(category, key=key))
@@ -108,12 +112,17 @@ def _refuse_void(category: Category, ours: Category) -> None:
         )
 
 
+def _known(category: Category, versions: Iterable[Category]) -> bool:
+    """Whether it is one of the project's, now or before; an invented key alone does not tell."""
+    return any(same_category(category, one) for one in versions)
+
+
 def _free_key(category: Category, taken: Iterable[str]) -> str:
     """The category's own key, if it is one for a project and never was another's."""
     listed = list(dict.fromkeys(taken))
     if _KEY.fullmatch(category.key) and category.key not in listed:
         return category.key
-    return unique_keys([*listed, category.name[:_SHORT]])[-1]
+    return unique_keys([category.name[:_SHORT]], taken=listed)[0]
 
 
 def _relinked(category: Category, keys: Mapping[str, str]) -> Category:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
+from maskloom.core.category_names import refuse_alike
 from maskloom.core.migration_json import migration_from_json
 from maskloom.core.migrations import Migration, complete, inverse
 from maskloom.core.migrations import migrate as migrated
@@ -144,6 +145,9 @@ def _plan(
     before = words.taxonomy
     earlier = [c for c in taxonomy_log.versions(connection) if c.key not in set(before.keys)]
     step = complete(before, migration, earlier=earlier, moves=words.moves)
+    if step.kind == "add" and step.undoes is None:
+        for category in step.categories:
+            refuse_alike(before, category.name)
     after = migrated(before, step, earlier=earlier)
     if step.kind in _COUNTED:
         keys = step.keys if step.kind == "remove" and step.keys else (step.key,)
