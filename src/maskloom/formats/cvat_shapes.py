@@ -99,7 +99,7 @@ def shape_of(
 def _attributes(
     element: Element, track: Element | None, where: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The attributes of a row, and what is carried along."""
+    """The attributes of a row, and what is kept for CVAT."""
     listed = [*([] if track is None else track.children), *element.children]
     attributes: dict[str, Any] = {
         one.attributes.get("name", ""): value_of_text(one.text)

@@ -1,6 +1,6 @@
 """The categories of Datumaro JSON as a taxonomy and back: labels, parents, colours.
 
-Label groups, attributes and the skeletons of points are carried along. Files of one data set may
+Label groups, attributes and the skeletons of points are kept. Files of one data set may
 number their labels each in its own way; names join them.
 """
 

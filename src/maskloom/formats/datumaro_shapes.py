@@ -2,7 +2,7 @@
 
 Polygons are filled as pycocotools fills them, as Datumaro does; masks are COCO runs. Boxes,
 ellipses, lines and points have no pixels. Annotations of one label and one group are parts of
-one object. An annotation is carried along whole, and written as it was where it still says so.
+one object. An annotation is kept whole, and written as it was where it still says so.
 
 Source: open-edge-platform/datumaro, plugins/data_formats/datumaro (MIT).
 """

@@ -45,7 +45,7 @@ _LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "m
 OWN = frozenset(
     {"label", "points", "group_id", "shape_type", "flags", "attributes", "score", "mask", "kind"}
 )
-"""Fields of a shape that are read; others are carried along."""
+"""Fields of a shape that are read; others are kept for LabelMe."""
 
 
 @dataclass(frozen=True, slots=True)

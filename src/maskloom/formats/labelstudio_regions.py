@@ -2,7 +2,7 @@
 
 Places are percent of the image; pixels are rounded to 1e-9, so that what was drawn at whole
 pixels is there again. Polygons are filled as pycocotools fills them, brushes are `brush_rle.py`.
-A region is carried along whole.
+A region is kept whole.
 
 Source: labelstud.io/guide/export, and label-studio-sdk converter/utils.py.
 """

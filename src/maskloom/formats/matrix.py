@@ -9,24 +9,28 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Literal
 
 FACETS: Mapping[str, tuple[str, str]] = {
-    "holes": ("hol", "holes in objects"),
-    "parts": ("par", "objects of several parts that do not touch"),
-    "overlap": ("ovl", "pixels of several objects"),
-    "void": ("voi", "pixels that nobody labelled"),
+    "holes": ("ho", "holes in objects"),
+    "parts": ("pa", "objects of several parts that do not touch"),
+    "overlap": ("ov", "pixels of several objects"),
+    "void": ("vo", "void pixels of class maps"),
+    "unlabelled": ("un", "pixels beside objects that nobody labelled"),
     "z_order": ("z", "order in depth"),
-    "crowd": ("crw", "regions of many objects"),
-    "group": ("grp", "several annotations of one object"),
-    "many": ("255", "more than 255 objects of a class in an image"),
-    "lines": ("1px", "lines one pixel wide"),
-    "vertices": ("sub", "an author's vertices, finer than pixels"),
-    "attributes": ("att", "attributes"),
-    "scores": ("sco", "scores"),
-    "tracks": ("trk", "identity over a sequence"),
-    "ids": ("16b", "object ids above 255 stay apart"),
-    "affine": ("aff", "place in the world: affine, CRS, spacing"),
+    "crowd": ("cr", "regions of many objects"),
+    "group": ("gr", "several annotations of one object"),
+    "many": ("my", "more than 255 objects of a class in an image"),
+    "lines": ("1p", "lines one pixel wide"),
+    "vertices": ("ve", "an author's vertices, finer than pixels, under a rule of the format"),
+    "attributes": ("at", "attributes"),
+    "scores": ("sc", "scores"),
+    "tracks": ("tr", "identity over a sequence"),
+    "ids": ("id", "object ids above 255 stay apart"),
+    "affine": ("af", "place in the world: affine, CRS, spacing"),
+    "flags": ("fl", "tags of whole images that are true or false"),
+    "tags": ("ta", "tags of whole images with any text"),
 }
 """Facet → its heading in a narrow table, and what it means."""
 
@@ -38,7 +42,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
 }
 """Cell → its sign, and what it means."""
 
-_WIDE = 3
+_WIDE, _COLUMNS = 2, 80
 PATH = Path(__file__).with_name("matrix.json")
 
 
@@ -58,4 +62,4 @@ def narrow() -> tuple[str, list[tuple[str, str]], str]:
     ]
     signs = ", ".join(f"{sign} {meaning}" for sign, meaning in SIGNS.values())
     facets = "; ".join(f"{short} {meaning}" for short, meaning in FACETS.values())
-    return head, rows, f"{signs}. {facets}"
+    return head, rows, "\n".join([*wrap(signs, _COLUMNS), *wrap(facets, _COLUMNS)])

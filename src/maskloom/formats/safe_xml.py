@@ -162,7 +162,7 @@ def _refused(constant: str) -> Any:
 
 
 def to_lists(elements: Sequence[Element]) -> list[Any]:
-    """Elements as [tag, attributes, text, children], for what is carried along in `extra`."""
+    """Elements as [tag, attributes, text, children], for what is kept in `extra`."""
     return [[e.tag, dict(e.attributes), e.text, to_lists(e.children)] for e in elements]
 
 

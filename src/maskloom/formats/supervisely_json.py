@@ -39,7 +39,7 @@ OWN = frozenset(
         RULE,
     }
 )
-"""Fields of an object that are read; others are carried along."""
+"""Fields of an object that are read; others are kept for Supervisely."""
 _DRAWN = {"point": RowKind.POINT, "line": RowKind.LINE}
 _KNOWN = ("bitmap", "polygon", "rectangle", *_DRAWN)
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from maskloom.registry.entry import Entry
 
 FORMATS: dict[str, Entry] = {
-    "coco": Entry(
-        "maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
-    ),
-    "coco-panoptic": Entry(
-        "maskloom.formats.coco_panoptic:FORMAT",
-        "COCO panoptic: JSON of segments + folder of PNG id maps (things and stuff)",
-        ("panoptic",),
-    ),
-    "voc": Entry(
-        "maskloom.formats.voc:FORMAT",
-        "PASCAL VOC: class and object palette PNGs + XML of boxes and attributes",
-        ("semantic", "instance"),
+    "ade20k": Entry(
+        "maskloom.formats.ade20k:FORMAT",
+        "ADE20K 2017 and 2020: objects, parts and what is hidden of them (read only)",
+        ("instance", "semantic"),
     ),
     "bitmap": Entry(
         "maskloom.formats.bitmap:FORMAT",
         "image folder + folder of PNG maps (class index, instance id, binary or colour)",
         ("semantic", "instance"),
+    ),
+    "bsds": Entry(
+        "maskloom.formats.bsds:FORMAT",
+        "BSDS500: regions that several people drew, in MATLAB files (read only)",
+        ("instance",),
     ),
     "camvid": Entry(
         "maskloom.formats.camvid:FORMAT",
@@ -33,84 +30,32 @@ FORMATS: dict[str, Entry] = {
         "Cityscapes: labelIds and instanceIds maps, polygons JSON, leftImg8bit images",
         ("semantic", "instance", "panoptic"),
     ),
-    "mapillary": Entry(
-        "maskloom.formats.mapillary:FORMAT",
-        "Mapillary Vistas v1.2 and v2.0: label and 16-bit instance maps with config JSON",
-        ("semantic", "instance", "panoptic"),
+    "coco": Entry(
+        "maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
     ),
-    "kitti": Entry(
-        "maskloom.formats.kitti:FORMAT",
-        "KITTI segmentation: image_2 with semantic and 16-bit instance maps",
-        ("semantic", "instance", "panoptic"),
-    ),
-    "ade20k": Entry(
-        "maskloom.formats.ade20k:FORMAT",
-        "ADE20K 2017 and 2020: objects, parts and what is hidden of them (read only)",
-        ("instance", "semantic"),
-    ),
-    "bsds": Entry(
-        "maskloom.formats.bsds:FORMAT",
-        "BSDS500: regions that several people drew, in MATLAB files (read only)",
-        ("instance",),
+    "coco-panoptic": Entry(
+        "maskloom.formats.coco_panoptic:FORMAT",
+        "COCO panoptic: JSON of segments + folder of PNG id maps (things and stuff)",
+        ("panoptic",),
     ),
     "crackforest": Entry(
         "maskloom.formats.crackforest:FORMAT",
         "CrackForest: road cracks in MATLAB files (read only)",
         ("semantic",),
     ),
-    "cwfid": Entry(
-        "maskloom.formats.cwfid:FORMAT",
-        "CWFID: crops and weeds outlined in YAML (read only)",
-        ("instance",),
-    ),
-    "nnunet": Entry(
-        "maskloom.formats.nnunet:FORMAT",
-        "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
-        ("semantic",),
-    ),
-    "nifti": Entry(
-        "maskloom.formats.nifti:FORMAT",
-        "NIfTI label volumes (.nii.gz) beside image volumes, with affine",
-        ("semantic", "instance"),
-    ),
-    "labelme": Entry(
-        "maskloom.formats.labelme:FORMAT",
-        "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
-        ("instance",),
-    ),
     "cvat": Entry(
         "maskloom.formats.cvat:FORMAT",
         "CVAT XML 1.1 for images and video (polygons, masks, boxes, tracks)",
         ("instance",),
     ),
-    "supervisely": Entry(
-        "maskloom.formats.supervisely:FORMAT",
-        "Supervisely project: meta.json, ann/*.json (bitmaps, polygons with holes, tags), img",
+    "cwfid": Entry(
+        "maskloom.formats.cwfid:FORMAT",
+        "CWFID: crops and weeds outlined in YAML (read only)",
         ("instance",),
     ),
-    "yolo": Entry(
-        "maskloom.formats.yolo:FORMAT",
-        "YOLO segments and boxes: text files, data.yaml (Ultralytics), obj.data (Darknet)",
-        ("instance",),
-    ),
-    "nrrd": Entry(
-        "maskloom.formats.nrrd:FORMAT",
-        "NRRD label volumes and segmentations of 3D Slicer (.seg.nrrd), which may overlap",
-        ("semantic", "instance"),
-    ),
-    "labelstudio": Entry(
-        "maskloom.formats.labelstudio:FORMAT",
-        "Label Studio JSON and JSON_MIN (brush, polygons, boxes, ellipses, key points)",
-        ("instance",),
-    ),
-    "via": Entry(
-        "maskloom.formats.via:FORMAT",
-        "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
-        ("instance",),
-    ),
-    "lvis": Entry(
-        "maskloom.formats.lvis:FORMAT",
-        "LVIS JSON: COCO-like, with the categories that were looked for in each image",
+    "datumaro": Entry(
+        "maskloom.formats.datumaro:FORMAT",
+        "Datumaro JSON: annotations/SPLIT.json with polygons, masks, boxes, lines, points",
         ("instance",),
     ),
     "dicom-seg": Entry(
@@ -119,27 +64,62 @@ FORMATS: dict[str, Entry] = {
         ("semantic", "instance"),
         "medical",
     ),
-    "datumaro": Entry(
-        "maskloom.formats.datumaro:FORMAT",
-        "Datumaro JSON: annotations/SPLIT.json with polygons, masks, boxes, lines, points",
+    "geojson": Entry(
+        "maskloom.formats.geojson:FORMAT",
+        "GeoJSON polygons in map coordinates beside the images in which they lie",
         ("instance",),
     ),
-    "openimages": Entry(
-        "maskloom.formats.openimages:FORMAT",
-        "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
+    "geotiff": Entry(
+        "maskloom.formats.geotiff:FORMAT",
+        "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
+        ("semantic", "instance"),
+    ),
+    "kitti": Entry(
+        "maskloom.formats.kitti:FORMAT",
+        "KITTI segmentation: image_2 with semantic and 16-bit instance maps",
+        ("semantic", "instance", "panoptic"),
+    ),
+    "labelme": Entry(
+        "maskloom.formats.labelme:FORMAT",
+        "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
         ("instance",),
     ),
-    "sa1b": Entry(
-        "maskloom.formats.sa1b:FORMAT",
-        "SA-1B: a JSON file of masks per image, without classes (read only)",
+    "labelstudio": Entry(
+        "maskloom.formats.labelstudio:FORMAT",
+        "Label Studio JSON and JSON_MIN (brush, polygons, boxes, ellipses, key points)",
         ("instance",),
+    ),
+    "lvis": Entry(
+        "maskloom.formats.lvis:FORMAT",
+        "LVIS JSON: COCO-like, with the categories that were looked for in each image",
+        ("instance",),
+    ),
+    "mapillary": Entry(
+        "maskloom.formats.mapillary:FORMAT",
+        "Mapillary Vistas v1.2 and v2.0: label and 16-bit instance maps with config JSON",
+        ("semantic", "instance", "panoptic"),
+    ),
+    "nifti": Entry(
+        "maskloom.formats.nifti:FORMAT",
+        "NIfTI label volumes (.nii.gz) beside image volumes, with affine",
+        ("semantic", "instance"),
+    ),
+    "nnunet": Entry(
+        "maskloom.formats.nnunet:FORMAT",
+        "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
+        ("semantic",),
+    ),
+    "nrrd": Entry(
+        "maskloom.formats.nrrd:FORMAT",
+        "NRRD label volumes and segmentations of 3D Slicer (.seg.nrrd), which may overlap",
+        ("semantic", "instance"),
     ),
     "objects": Entry(
         "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
     ),
-    "geojson": Entry(
-        "maskloom.formats.geojson:FORMAT",
-        "GeoJSON polygons in map coordinates beside the images in which they lie",
+    "openimages": Entry(
+        "maskloom.formats.openimages:FORMAT",
+        "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
         ("instance",),
     ),
     "parquet": Entry(
@@ -147,9 +127,29 @@ FORMATS: dict[str, Entry] = {
         "three Parquet tables that hold everything; masks in Hugging Face's Parquet are read",
         ("semantic", "instance", "panoptic"),
     ),
-    "geotiff": Entry(
-        "maskloom.formats.geotiff:FORMAT",
-        "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
+    "sa1b": Entry(
+        "maskloom.formats.sa1b:FORMAT",
+        "SA-1B: a JSON file of masks per image, without classes (read only)",
+        ("instance",),
+    ),
+    "supervisely": Entry(
+        "maskloom.formats.supervisely:FORMAT",
+        "Supervisely project: meta.json, ann/*.json (bitmaps, polygons with holes, tags), img",
+        ("instance",),
+    ),
+    "via": Entry(
+        "maskloom.formats.via:FORMAT",
+        "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
+        ("instance",),
+    ),
+    "voc": Entry(
+        "maskloom.formats.voc:FORMAT",
+        "PASCAL VOC: class and object palette PNGs + XML of boxes and attributes",
         ("semantic", "instance"),
+    ),
+    "yolo": Entry(
+        "maskloom.formats.yolo:FORMAT",
+        "YOLO segments and boxes: text files, data.yaml (Ultralytics), obj.data (Darknet)",
+        ("instance",),
     ),
 }
