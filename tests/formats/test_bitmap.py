@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskloom.core.labels import BACKGROUND, VOID
+from maskloom.core.labels import BACKGROUND, VOID, Labels
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, ImageError, UsageError
 from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.transfer import transfer
 from maskloom.store.images import write_png
 
-from .conftest import write_photo
+from .conftest import dataset_of, write_photo
 
 
 def save(path, values, dtype=np.uint8):
@@ -66,6 +68,53 @@ def test_a_taxonomy_gives_names_and_refuses_what_it_does_not_know(tmp_path):
         data.labels_of(data.samples[0])
     save(tmp_path / "maps/a.png", [[0, 11], [1, 255]])
     assert data.labels_of(data.samples[0]).class_map.tolist() == [[0, VOID], [1, VOID]]
+
+
+NUMBERED = {"categories": [{"id": i, "name": f"class {i}"} for i in (0, 255, 300)]}
+
+
+def told(folder, dtype, *settings, void=None, values=(0, 255, 300, 65535)):
+    """Codes of a map of these values under a taxonomy that lists 0, 255 and 300."""
+    known = [v for v in values if v <= np.iinfo(dtype).max]
+    save(folder / "maps/a.png", [known], dtype)
+    table = folder / "t.json"
+    table.write_text(json.dumps(NUMBERED if void is None else {**NUMBERED, "void": void}))
+    _, labels = first(folder / "maps", settings=[f"taxonomy={table}", *settings])
+    return labels.class_map.tolist()[0]
+
+
+def test_with_a_taxonomy_only_the_void_of_the_depth_is_void(tmp_path):
+    assert told(tmp_path, np.uint16) == [0, 1, 2, VOID]
+    assert told(tmp_path, np.uint8) == [0, 1]
+    assert told(tmp_path, np.uint16, "void=65535") == [0, 1, 2, VOID]
+    assert told(tmp_path, np.uint16, "void=255") == [0, VOID, 2, VOID]
+    assert told(tmp_path, np.uint16, void=65535) == [0, 1, 2, VOID]
+    assert told(tmp_path, np.uint16, void=300) == [0, 1, VOID, VOID]
+    assert told(tmp_path, np.uint8, void=255) == [0, VOID]
+
+
+def test_in_16_bit_an_unlisted_255_is_refused_and_in_8_bit_it_is_void(tmp_path):
+    table = tmp_path / "t.json"
+    table.write_text('{"categories": [{"id": 0, "name": "sky"}]}')
+    save(tmp_path / "deep/a.png", [[0, 255]], np.uint16)
+    with pytest.raises(FormatError, match=r"x=1, y=0 \(saw 255\)"):
+        first(tmp_path / "deep", settings=[f"taxonomy={table}"])
+    save(tmp_path / "flat/a.png", [[0, 255]])
+    _, labels = first(tmp_path / "flat", settings=[f"taxonomy={table}"])
+    assert labels.class_map.tolist() == [[0, VOID]]
+
+
+def test_class_255_of_many_is_written_and_read_in_16_bit(tmp_path):
+    pixels = np.array([[0, 254, 255, 299, 65535]], np.uint16)
+    source = dataset_of(
+        Taxonomy.from_names([f"c{i}" for i in range(300)]),
+        {"a": Labels((1, 5), class_map=pixels)},
+        tmp_path / "photos",
+    )
+    fmt = load_format("bitmap")
+    assert transfer(source, tmp_path / "out", fmt, options=fmt.WriteOptions()).written
+    _, labels = first(tmp_path / "out")
+    assert labels.class_map.tolist() == pixels.tolist()
 
 
 def test_object_ids_become_rows_of_one_category(tmp_path):

@@ -154,6 +154,19 @@ def test_no_data_is_void_whatever_its_value(tmp_path):
     assert [c.name for c in with_value.taxonomy] == ["-9999", "0", "1", "2"]
 
 
+def test_with_a_taxonomy_only_the_void_of_the_depth_is_void(tmp_path):
+    names = tmp_path / "names.json"
+    names.write_text('{"categories": [{"id": 0, "name": "sky"}, {"id": 255, "name": "sea"}]}')
+    settings = [f"from.taxonomy={names}"]
+    deep = pair(tmp_path / "deep", np.array([[0, 255], [65535, 0]], np.uint16))
+    assert first(read_dataset(deep, settings=settings)).class_map.tolist() == [[0, 1], [VOID, 0]]
+    names.write_text('{"categories": [{"id": 0, "name": "sky"}]}')
+    with pytest.raises(FormatError, match="saw 255"):
+        first(read_dataset(deep, settings=settings))
+    flat = pair(tmp_path / "flat", np.array([[0, 255], [0, 0]], np.uint8))
+    assert first(read_dataset(flat, settings=settings)).class_map.tolist() == [[0, VOID], [0, 0]]
+
+
 def test_a_class_that_is_also_no_data_is_told(tmp_path):
     names = tmp_path / "names.json"
     names.write_text('{"categories": [{"id": 0, "name": "sky"}, {"id": 1, "name": "sea"}]}')

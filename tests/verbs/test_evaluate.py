@@ -272,3 +272,21 @@ def test_coco_mini_against_itself_is_perfect(shared):
     file = shared / "coco_mini/instances_train2017.json"
     metrics = evaluate(file, file).results["metrics"]
     assert (metrics["ap"], metrics["miou"], metrics["f1_50"]) == (1.0, 1.0, 1.0)
+
+
+def test_in_16_bit_maps_255_is_a_class_and_void_is_what_is_named(tmp_path):
+    file = tmp_path / "names.json"
+    entries = [{"id": 0, "name": "Road"}, {"id": 255, "name": "road"}, {"id": 7, "name": "sky"}]
+    file.write_text(json.dumps({"categories": entries}), "utf-8")
+    for side, values in (("t", [0, 255, 7, 7, 65535]), ("p", [0, 255, 7, 255, 0])):
+        (tmp_path / side).mkdir()
+        write_png(tmp_path / side / "a.png", np.array([values], np.uint16))
+    truth, predicted = tmp_path / "t", tmp_path / "p"
+    results = evaluate(truth, predicted, taxonomy=file).results
+    assert results["metrics"]["pixel_accuracy"] == 0.75
+    named = evaluate(truth, predicted, taxonomy=file, void="road").results
+    assert named["metrics"]["pixel_accuracy"] == pytest.approx(2 / 3)
+    numbered = evaluate(truth, predicted, taxonomy=file, void="7").results
+    assert numbered["metrics"]["pixel_accuracy"] == 1
+    with pytest.raises(UsageError, match="'Road' or 'road'"):
+        evaluate(truth, predicted, taxonomy=file, void="ROAD")

@@ -1,7 +1,8 @@
 """What the numbers of label maps mean: classes, objects, foreground, void and background.
 
 Rules without a taxonomy, in this order: values {0, 255} alone over all files are background
-and foreground; otherwise every id is a class (0 too), and 255 (65535 in 16 bit) is void.
+and foreground; otherwise every id is a class (0 too), and 255 (65535 in 16 bit) is void. With a
+taxonomy that number is void, too, unless a class has it; any other number must be listed.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Coding:
         colors: colour → id, for colour maps.
         categories: object id → position, for instance maps with several categories.
         warnings: what was taken for granted.
+        usual_void: the usual number of void is void in maps of its depth, where it is no class.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Coding:
     ids: Mapping[int, int]
     colors: Mapping[Color, int]
     warnings: tuple[str, ...] = ()
+    usual_void: bool = False
 
 
 def coding_of(
@@ -126,12 +129,19 @@ def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = 
         values = flat(values, where)
     if coding.kind == "instance":
         return _objects(values, size, coding, where)
+    if coding.usual_void:
+        ids.setdefault(_usual_void(deep=values.dtype.itemsize > 1), -1)
     extra: dict[str, Any] = {}
     if not strict and (odd := sorted(set(np.unique(values).tolist()) - set(ids))):
         ids |= dict.fromkeys(odd, -1)
         extra["notes"] = (f"{int(np.isin(values, odd).sum())} px of unknown classes are left out",)
     classes = ids_to_classes(values, ids, len(coding.taxonomy), where=where, hint=_hint(coding))
     return Labels(size, class_map=classes, extra=extra)
+
+
+def _usual_void(*, deep: bool) -> int:
+    """The number of void where nothing says otherwise; in 16 bit 255 may be a class."""
+    return 65535 if deep else 255
 
 
 def _hint(coding: Coding) -> str:
@@ -169,7 +179,7 @@ def _scan(files: Sequence[Path], read: Callable[[Path], NDArray[Any]]) -> tuple[
 
 def _found(values: set[int], *, deep: bool, void: int | None, where: Path) -> Coding:
     """The ids that occur are the classes."""
-    void_id = void if void is not None else 65535 if deep else 255
+    void_id = void if void is not None else _usual_void(deep=deep)
     ids = sorted(values - {void_id})
     if len(ids) > MAX_CLASSES:
         raise FormatError(
@@ -187,15 +197,13 @@ def _classes(taxonomy: Taxonomy, void: int | None, data: Mapping[str, Any]) -> C
         value: -1 if taxonomy[position].void else position
         for value, position in taxonomy.ids("bitmap").items()
     }
-    for default in (255, 65535):
-        table.setdefault(default, -1)
     if isinstance(data.get("void_id"), int):
         table[data["void_id"]] = -1
     if isinstance(data.get("background_id"), int):
         table[data["background_id"]] = -2
     if void is not None:
         table[void] = -1
-    return Coding("class", taxonomy, table, {})
+    return Coding("class", taxonomy, table, {}, usual_void=True)
 
 
 def _binary(options: Any, data: Mapping[str, Any], where: Path) -> Coding:
