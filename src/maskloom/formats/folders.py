@@ -21,6 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
+from maskloom.store.volumes import image_suffix
 
 MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".webp"})
 SIDE_FILE = "taxonomy.json"
@@ -273,7 +274,7 @@ class ImagePlacer:
         if source is None or not source.is_file():
             self.missing += 1
             return
-        target = safe_join(self.folder, relative or sample.key + source.suffix)
+        target = safe_join(self.folder, relative or sample.key + image_suffix(source))
         if target.exists():
             if filecmp.cmp(source, target, shallow=False):
                 return

@@ -24,6 +24,11 @@ def volume_suffix(path: Path) -> str:
     return next((s for s in suffixes if name.endswith(s)), "")
 
 
+def image_suffix(path: Path) -> str:
+    """The end of a file name that says what kind of image or volume it is, as it is spelt."""
+    return path.name[-len(volume_suffix(path)) :] if volume_suffix(path) else path.suffix
+
+
 def volume_header(path: Path) -> VolumeHeader:
     """Size, place and type from the header alone.
 
