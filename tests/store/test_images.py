@@ -319,7 +319,10 @@ def test_fractions_are_no_map_and_two_channels_neither(tmp_path: Path) -> None:
 def test_a_tiff_of_several_pages_is_a_volume_and_not_called_damaged(
     tmp_path: Path, imagej: bool
 ) -> None:
-    tifffile.imwrite(tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint8), imagej=imagej)
+    axes = {"axes": "ZYX"}
+    tifffile.imwrite(
+        tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint8), imagej=imagej, metadata=axes
+    )
     for read in (read_image, read_map):
         with pytest.raises(ImageError, match=r"v\.tif: a TIFF of several pages is a volume"):
             read(tmp_path / "v.tif")

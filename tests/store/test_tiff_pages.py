@@ -47,14 +47,17 @@ def of_gdal(path: Path, codec: str) -> None:
             file.write(page[None])
 
 
+DEPTHS = {"axes": "ZYX"}
 STACKS = {
     "one by one": one_by_one,
     "one by one, tiled": lambda path: one_by_one(path, tile=(64, 64), compression="deflate"),
     "one by one, pages of a document": lambda path: one_by_one(path, subfiletype=2),
     "one by one, undescribed": lambda path: one_by_one(path, metadata=None),
     "at once": lambda path: tifffile.imwrite(path, STACK, photometric="minisblack"),
-    "ImageJ": lambda path: tifffile.imwrite(path, STACK, imagej=True),
-    "OME": lambda path: tifffile.imwrite(path, STACK, ome=True, photometric="minisblack"),
+    "ImageJ": lambda path: tifffile.imwrite(path, STACK, imagej=True, metadata=DEPTHS),
+    "OME": lambda path: tifffile.imwrite(
+        path, STACK, ome=True, photometric="minisblack", metadata=DEPTHS
+    ),
     "Pillow": of_pillow,
     "Pillow, LZW": lambda path: of_pillow(path, compression="tiff_lzw"),
     "GDAL, LERC": lambda path: of_gdal(path, "lerc"),

@@ -14,6 +14,7 @@ from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.folders import SIDE_FILE, list_files
 from maskloom.store.image_kinds import IMAGE_SUFFIXES, KINDS
+from maskloom.store.video import IMPORT_HINT, is_video
 
 NAME = "images"
 
@@ -31,6 +32,8 @@ def bare_images(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
         found = {sample_key(path.name): path} if path.suffix.lower() in IMAGE_SUFFIXES else {}
     else:
         found = list_files(path)
+    if not found and any(map(is_video, [path] if path.is_file() else path.rglob("*"))):
+        raise FormatError("films, and no images", where=path, hint=IMPORT_HINT)
     if not found:
         raise FormatError(
             "neither labels of a known format nor images",

@@ -19,6 +19,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.folders import with_groups
 from maskloom.store.project.runs import project_address
+from maskloom.store.video import IMPORT_HINT, is_video
 
 CERTAIN_ENOUGH = 0.3
 PROJECT = "project"
@@ -51,6 +52,8 @@ def detect_format(path: Path | str) -> Format:
     fmt = find_format(path)
     if fmt is not None:
         return fmt
+    if is_video(path):
+        raise FormatError("a film has no labels", where=path, hint=IMPORT_HINT)
     if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
         raise FormatError("the folder holds no files", where=path, hint="check the path")
     formats = (load_format(name) for name in registry.FORMATS)

@@ -14,6 +14,7 @@ from maskloom.formats.detect import PROJECT, detect_format, load_format, read_da
 from maskloom.formats.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 from maskloom.store.project.runs import project_address
+from maskloom.store.video import IMPORT_HINT, is_video
 
 ZARR = ".zarr"
 
@@ -69,6 +70,8 @@ def find_images(
         return _of_dataset(path, fmt, options, images, split)
     if split is not None:
         raise UsageError("only a data set has splits", where=source, seen=split)
+    if is_video(path):
+        raise DataError("a film is labelled frame by frame", where=source, hint=IMPORT_HINT)
     if _is_image(path):
         found = [(sample_key(path.name), path)]
     elif path.is_dir():

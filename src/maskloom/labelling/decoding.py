@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from maskloom.errors import ImageError
 from maskloom.store.images import image_size, is_tiff
+from maskloom.store.tiff import opened_planes
 from maskloom.store.webp import is_webp
 
 # Bytes per pixel: what Pillow holds, its converted copy included, and what our array holds. A
@@ -64,9 +64,9 @@ def _bytes_per_pixel(path: Path) -> tuple[int, int]:
 def _tiff(path: Path) -> tuple[int, int]:
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        page: Any = file.pages[0]
-        stored = int(page.samplesperpixel) * max(1, -(-int(page.bitspersample) // 8))
+    with opened_planes(path) as planes:
+        page = planes[0]
+        stored = int(page.samplesperpixel) * max(1, -(-int(page.bitspersample) // 8)) * len(planes)
         return stored, 3 if page.photometric == tifffile.PHOTOMETRIC.PALETTE else stored
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from maskloom.quality.census import Census
 from maskloom.quality.findings import Finding, Ledger
 from maskloom.quality.leaks import image_findings, split_findings
 from maskloom.quality.objects import Limits, object_findings
-from maskloom.store.images import image_size, read_image
+from maskloom.store.images import MAX_PIXELS, image_size, read_image
+from maskloom.store.rasters import open_raster
 from maskloom.store.volumes import read_volume, volume_header
 from maskloom.work.progress import step, track
 
@@ -140,10 +142,26 @@ def _image(sample: Sample, *, deep: bool) -> tuple[tuple[int, ...] | None, list[
             return (read_volume if deep else volume_header)(path).size, []
         size = image_size(path)
         if deep:
-            read_image(path)
+            _decode(path, size)
     except (ImageError, FormatError) as error:
         return None, [Finding("image", error.message, sample.key)]
     return size, []
+
+
+def _decode(path: Path, size: tuple[int, int]) -> None:
+    """Read every pixel, and keep none.
+
+    Raises:
+        ImageError: one cannot be decoded.
+    """
+    if size[0] * size[1] <= MAX_PIXELS:
+        read_image(path)
+        return
+    with open_raster(path) as raster:
+        high, wide = raster.chunk
+        for y in range(0, size[0], high):
+            for x in range(0, size[1], wide):
+                raster.read(y, min(y + high, size[0]), x, min(x + wide, size[1]))
 
 
 def _unknown(labels: Labels, taxonomy: Taxonomy) -> list[int]:

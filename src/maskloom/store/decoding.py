@@ -94,3 +94,12 @@ def orientation_of(path: Path, image: Any) -> int:
         return 1
     value = decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
     return int(value) if value in range(1, 9) else 1
+
+
+def lost_ids(path: Path, kind: str) -> ImageError:
+    """What is said of a label map in a file of a kind that changes values."""
+    return ImageError(
+        f"a label map stored as {kind} has lost its ids",
+        where=path,
+        hint="save it as PNG from its source",
+    )

@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.errors import ImageError
+from maskloom.errors import ImageError, MissingExtra
 from maskloom.store import bmp, deep_png, tiff, webp
-from maskloom.store.decoding import MAX_PIXELS, by_strips, decoding, opened, orientation_of
+from maskloom.store.decoding import (
+    MAX_PIXELS,
+    by_strips,
+    decoding,
+    lost_ids,
+    opened,
+    orientation_of,
+)
 from maskloom.store.files import atomic_write_bytes, is_file
 from maskloom.store.image_bombs import refuse_hollow
 from maskloom.store.image_kinds import IMAGE_SUFFIXES, is_tiff
@@ -32,6 +39,7 @@ __all__ = [
 
 _GRAY = ("1", "L", "LA", "La")
 _MAX_MAP_PIXELS = 1 << 33
+_MAX_RASTER_PIXELS = 1 << 40
 _MAP_BYTES = 8  # a pixel, while it is read and its numbers become classes
 _CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
@@ -54,10 +62,14 @@ def read_image(path: Path) -> NDArray[Any]:
 
     Raises:
         ImageError: missing, empty, truncated, of another kind, or over `MAX_PIXELS`.
+        MissingExtra: the codec of a TIFF is not installed.
     """
-    image_size(path)
+    image_size(path, most=MAX_PIXELS)
     if is_tiff(path):
-        array, orientation = decoding(path, lambda: tiff.read_pixels(path))
+        try:
+            array, orientation = decoding(path, lambda: tiff.read_pixels(path))
+        except MissingExtra:
+            return _by_windows(path, "image")
         return np.ascontiguousarray(upright(array, orientation))
     if webp.is_webp(path):
         told = webp.header(path)
@@ -87,6 +99,15 @@ def _shown(path: Path, image: Any) -> NDArray[Any]:
     return by_strips(shown)
 
 
+def _by_windows(path: Path, kind: Literal["image", "map"]) -> NDArray[Any]:
+    """A TIFF whose codec tifffile lacks, (H, W, C) and upright."""
+    # Imported here: windows are built on this module.
+    from maskloom.store.rasters import open_raster
+
+    with open_raster(path, kind=kind) as raster:
+        return raster.read(0, raster.size[0], 0, raster.size[1])
+
+
 def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
     """Read a label map as stored.
 
@@ -105,22 +126,26 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
     """
     map_size(path)
     if is_tiff(path):
-        array, orientation = decoding(path, lambda: tiff.read_stored(path))
+        try:
+            array, orientation = decoding(path, lambda: tiff.read_stored(path))
+        except MissingExtra:
+            array, orientation = _by_windows(path, "map"), 1
+            array = array[:, :, 0] if array.shape[2] == 1 else array
         return np.ascontiguousarray(upright(array, orientation))
     if webp.is_webp(path):
         told = webp.header(path)
         if not told.lossless:
-            raise _lost_ids(path, "lossy WebP")
+            raise lost_ids(path, "lossy WebP")
         return np.ascontiguousarray(upright(webp.read(path, told), told.orientation))
     refuse_hollow(path)
     with opened(path) as image:
         if image.format in ("JPEG", "MPO"):
-            raise _lost_ids(path, "JPEG")
+            raise lost_ids(path, "JPEG")
         head = bmp.head_of(path) if image.format == "BMP" else None
         if head is not None and head.indexed:
             array, palette = bmp.read_indexes(path, head)
             if image.mode == "P" and colors:
-                return palette[array]
+                return np.asarray(palette[array])
             return array * np.uint8(255) if image.mode == "1" and head.bits == 1 else array
         decoding(path, image.load)
         return _stored(image, colors=colors)
@@ -157,17 +182,20 @@ def is_color(path: Path) -> bool:
         return len(image.getbands()) > 2
 
 
-def image_size(path: Path, *, most: int = MAX_PIXELS) -> tuple[int, int]:
+def image_size(path: Path, *, most: int | None = None) -> tuple[int, int]:
     """(H, W) after EXIF orientation, from the header alone.
 
     Args:
         path: of the file.
-        most: pixels that it may have.
+        most: pixels that it may have; None is 2^40 of a TIFF, which is read by windows, and
+            `MAX_PIXELS` of all others.
 
     Raises:
         ImageError: missing, empty, not an image, or over `most`.
     """
     refuse_absent(path)
+    if most is None:
+        most = _MAX_RASTER_PIXELS if is_tiff(path) else MAX_PIXELS
     if is_tiff(path):
         height, width, orientation = decoding(path, lambda: tiff.header(path))
     elif webp.is_webp(path):
@@ -266,11 +294,3 @@ def _refuse_huge(path: Path, height: int, width: int, most: int) -> None:
             seen=f"{width} × {height}",
             hint="check the file, or cut it into tiles",
         )
-
-
-def _lost_ids(path: Path, kind: str) -> ImageError:
-    return ImageError(
-        f"a label map stored as {kind} has lost its ids",
-        where=path,
-        hint="save it as PNG from its source",
-    )

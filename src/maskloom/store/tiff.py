@@ -7,6 +7,7 @@ georeferences are not here.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.errors import ImageError
+from maskloom.errors import ImageError, MissingExtra
+from maskloom.store.decoding import lost_ids
 from maskloom.store.image_bombs import refuse_bombs
 
 _ORIENTATION_TAG = 274
@@ -27,20 +29,23 @@ _WHITE_IS_ZERO, _PALETTE, _CMYK = 0, 3, 5
 _BESIDE = 1 | 4
 # TIFF 6.0, tag 338: associated and unassociated alpha; 0 is a channel like any other
 _ALPHA = (1, 2)
+_MAX_PLANES = 1 << 12
+# TIFF 6.0 and its supplement 2, tag 259
+_JPEG = (6, 7)
 _PIXELS = (np.uint8, np.uint16, np.float32)
 _WHOLE = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32)
 
 
 def header(path: Path) -> tuple[int, int, int]:
     """(H, W, orientation 1..8) of the first page as stored."""
-    with opened_page(path) as page:
+    with opened_planes(path) as (page, *_):
         return int(page.imagelength), int(page.imagewidth), orientation(page)
 
 
 def channels(path: Path) -> int:
     """How many channels a pixel has, alpha aside, from the header."""
-    with opened_page(path) as page:
-        return int(page.samplesperpixel) - len(_alpha(page))
+    with opened_planes(path) as planes:
+        return sum(int(page.samplesperpixel) - len(_alpha(page)) for page in planes)
 
 
 def read_pixels(path: Path) -> tuple[NDArray[Any], int]:
@@ -48,10 +53,13 @@ def read_pixels(path: Path) -> tuple[NDArray[Any], int]:
 
     Raises:
         ImageError: a volume, CMYK, or another pixel type.
+        MissingExtra: tifffile cannot decode it; `rasters/` may.
     """
-    with opened_page(path) as page:
-        refuse_cmyk(page, path)
-        return as_pixels(page, _channels_last(page, path), path), orientation(page)
+    with opened_planes(path) as planes:
+        refuse_cmyk(planes[0], path)
+        shown = [as_pixels(page, _channels_last(page, path), path) for page in planes]
+        whole = shown[0] if len(shown) == 1 else np.concatenate(shown, axis=2)
+        return whole, orientation(planes[0])
 
 
 def read_stored(path: Path) -> tuple[NDArray[Any], int]:
@@ -60,7 +68,8 @@ def read_stored(path: Path) -> tuple[NDArray[Any], int]:
     Palette indexes stay indexes; only 1-bit files are read as they look, 0 black and 255 white.
 
     Raises:
-        ImageError: a volume, fractions, or neither one channel nor three.
+        ImageError: a volume or channels in pages, fractions, or neither one channel nor three.
+        MissingExtra: tifffile cannot decode it; `rasters/` may.
     """
     with opened_page(path) as page:
         array = as_map(page, _channels_last(page, path), path)
@@ -116,8 +125,10 @@ def as_map(page: Any, stored: NDArray[Any], path: Path) -> NDArray[Any]:
         (h, w, 1) whole numbers or (h, w, 3) of a colour map.
 
     Raises:
-        ImageError: fractions, or neither one channel nor three.
+        ImageError: fractions, neither one channel nor three, or JPEG, which loses ids.
     """
+    if page.compression in _JPEG:
+        raise lost_ids(path, "JPEG")
     array = np.delete(stored, _alpha(page), axis=2)
     if array.dtype == bool and page.photometric == _WHITE_IS_ZERO:
         array = ~array
@@ -143,11 +154,32 @@ def opened_page(path: Path) -> Iterator[Any]:
     """The only page, but for its overviews, thumbnails and masks.
 
     Raises:
+        ImageError: a volume, or channels in pages of their own.
+    """
+    with opened_planes(path) as planes:
+        if len(planes) > 1:
+            raise ImageError(
+                "channels in pages of their own are no label map",
+                where=path,
+                seen=f"{len(planes)} channels",
+                hint="store the map as a page of one channel",
+            )
+        yield planes[0]
+
+
+@contextmanager
+def opened_planes(path: Path) -> Iterator[tuple[Any, ...]]:
+    """The only page, but for its overviews, thumbnails and masks; or one page for each channel.
+
+    Raises:
         ImageError: a volume.
     """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
+        if planes := _channel_planes(file):
+            yield planes
+            return
         page: Any = file.pages[0]
         if page.imagedepth > 1 or _has_more_pages(file) or _has_more_planes(file):
             raise ImageError(
@@ -156,7 +188,24 @@ def opened_page(path: Path) -> Iterator[Any]:
                 seen=f"{len(file.pages)} pages of {page.imagewidth} × {page.imagelength}",
                 hint="store each page as an image of its own",
             )
-        yield page
+        yield (page,)
+
+
+def _channel_planes(file: Any) -> tuple[Any, ...]:
+    """The pages that a description calls channels of one picture, as OME and ImageJ write them.
+
+    Empty where there is no such description, or pages of depths or times, too.
+    """
+    first = file.pages[0]
+    if not (file.is_ome or file.is_imagej) or first.samplesperpixel != 1 or not len(file.series):
+        return ()
+    found = file.series[0]
+    pages = found.pages
+    if found.axes != "CYX" or not 1 < len(pages) == found.shape[0] <= _MAX_PLANES:
+        return ()
+    if any(page is None or page.parent is not file for page in pages):
+        return ()
+    return tuple(page.aspage() for page in pages)
 
 
 def _has_more_pages(file: Any) -> bool:
@@ -182,6 +231,21 @@ def _has_more_planes(file: Any) -> bool:
     return bool(math.prod(found.shape) > math.prod(file.pages[0].shape))
 
 
+def has_codec(page: Any) -> bool:
+    """Whether tifffile can decode a page with what is installed."""
+    import tifffile
+
+    alone = importlib.util.find_spec("imagecodecs") is None
+    if alone and page.bitspersample not in (1, 8, 16, 32, 64):
+        return False
+    try:
+        codec: Any = tifffile.TIFF.DECOMPRESSORS
+        predictor: Any = tifffile.TIFF.UNPREDICTORS
+        return all((codec[page.compression], predictor[page.predictor]))
+    except KeyError:
+        return False
+
+
 def orientation(page: Any) -> int:
     """Orientation 1..8 by tag 274, 1 where there is none."""
     tag = page.tags.get(_ORIENTATION_TAG)
@@ -195,6 +259,8 @@ def _alpha(page: Any) -> list[int]:
 
 
 def _channels_last(page: Any, path: Path) -> NDArray[Any]:
+    if not has_codec(page):
+        raise MissingExtra("tifffile lacks the codec of this TIFF", where=path)
     refuse_bombs(page, path)
     array: NDArray[Any] = page.asarray()
     if "S" in page.axes and page.axes.index("S") == 0:

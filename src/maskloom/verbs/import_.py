@@ -35,15 +35,17 @@ def import_(
     workers: int = 1,
     engine: Literal["local", "ray"] = "local",
 ) -> Outcome:
-    """Take a data set, or a folder of images, into a project: all of it or nothing.
+    """Take a data set, a folder of images, or a film into a project: all of it or nothing.
 
     Nothing that the project holds is changed or lost. Images stay where they are unless --copy.
 
     Args:
-        src: a data set in any known format, another project, or images without labels.
+        src: a data set in any known format, another project, images without labels, or a film
+            (mp4, mov, avi, mkv, webm), whose frames become images of the project; from.every=N
+            takes one of N.
         project: its folder; made if it is absent.
-        from_: format of the source, or `images` for images alone; found by content where not
-            given.
+        from_: format of the source, `images` for images alone, or `video`; found by content where
+            not given.
         layer: who says it: main, gold, by/NAME, model/NAME@HASH, consensus; any other name makes
             a layer too, and a warning.
         copy: put the images into the project instead of referring to them.
@@ -71,10 +73,18 @@ def import_(
     from maskloom.formats.bare import refuse_ambiguous
     from maskloom.formats.readers import open_readers
     from maskloom.formats.transfer import refuse_nested
+    from maskloom.store.project.films import NAME as VIDEO
     from maskloom.store.project.imports import MACHINE, made_if_absent
+    from maskloom.store.video import is_video
 
     _refuse_itself(src, project)
     refuse_nested(src, project)
+    if from_ in (None, VIDEO) and is_video(src):
+        _refuse_label_options(
+            {"--split": split, "--images": images, "--map": map_, "--layer": layer != "main",
+             "--replace": replace}
+        )  # fmt: skip
+        return _film(src, project, set_)
     fmt = _format_of_labels(src, from_)
     if fmt is None:
         _refuse_label_options(
@@ -152,6 +162,18 @@ def _images_alone(src: Path, project: Path, *, copy: bool) -> Outcome:
     with made_if_absent(project) as opened:
         added = add_samples(opened, samples, copy=copy)
     return _outcome(added, bare.NAME, project, None, warnings)
+
+
+def _film(src: Path, project: Path, set_: tuple[str, ...]) -> Outcome:
+    """Take the frames of a film in."""
+    from maskloom.core.options import parse_settings
+    from maskloom.store.project.films import NAME, FilmOptions, add_film
+    from maskloom.store.project.imports import made_if_absent
+
+    options = parse_settings(set_, {"from": FilmOptions})["from"]
+    with made_if_absent(project) as opened:
+        added = add_film(opened, src, every=options.every)
+    return _outcome(added, NAME, project, None, ())
 
 
 def _opened(

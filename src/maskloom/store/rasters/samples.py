@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from maskloom.errors import ImageError, MaskloomError
 from maskloom.store.image_bombs import DEFLATE, refuse_bomb, segment_room
+from maskloom.store.tiff import has_codec
 from maskloom.store.volume_header import DEFLATE_RATIO
 
 # Of uncompressed rows any part can be read; this much is one reading.
@@ -111,21 +112,13 @@ class Segments:
 
     @staticmethod
     def suit(page: Any) -> bool:
-        """Whether tifffile can decode a page with what is installed."""
-        import tifffile
-
+        """Whether tifffile can decode a page with what is installed, and within bounds."""
         if importlib.util.find_spec("imagecodecs") is None and (
             (page.compression == _ZSTD and sys.version_info < (3, 14))
-            or page.bitspersample not in (1, 8, 16, 32, 64)
             or page.compression == _LZMA  # without bounds in memory
         ):
             return False
-        try:
-            codec: Any = tifffile.TIFF.DECOMPRESSORS
-            predictor: Any = tifffile.TIFF.UNPREDICTORS
-            return all((codec[page.compression], predictor[page.predictor]))
-        except KeyError:
-            return False
+        return has_codec(page)
 
     def read(self, row: int, column: int) -> NDArray[Any]:
         """Decode the segment, or of separate planes all that lie there."""

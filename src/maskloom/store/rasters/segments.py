@@ -21,7 +21,7 @@ GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)
 
 
 class TiffChunks:
-    """The first page of a TIFF, chunk by chunk.
+    """The first page of a TIFF, or the pages that are its channels, chunk by chunk.
 
     Args:
         path: the file.
@@ -37,14 +37,19 @@ class TiffChunks:
         self._path, self._stored = path, stored
         self._close = ExitStack()
         try:
-            self._page = decoding(path, lambda: self._close.enter_context(tiff.opened_page(path)))
+            self._pages = decoding(path, self._opened)
             decoding(path, self._begin)
         except BaseException:
             self._close.close()
             raise
 
+    def _opened(self) -> tuple[Any, ...]:
+        if self._stored:
+            return (self._close.enter_context(tiff.opened_page(self._path)),)
+        return self._close.enter_context(tiff.opened_planes(self._path))
+
     def _begin(self) -> None:
-        page = self._page
+        page = self._pages[0]
         tiff.refuse_cmyk(page, self._path)
         if page.dtype is None or page.samplesperpixel > MAX_CHANNELS:
             raise ImageError(
@@ -55,38 +60,50 @@ class TiffChunks:
         self.size = int(page.imagelength), int(page.imagewidth)
         self.orientation = tiff.orientation(page)
         self.georeference = page_georeference(page)
-        shown = self._shown(np.zeros((1, 1, page.samplesperpixel), page.dtype))
-        self.dtype, self.channels = shown.dtype, int(shown.shape[2])
-        self._samples = self._way()
-        self.chunk = self._samples.chunk
+        shown = self._shown(page, np.zeros((1, 1, page.samplesperpixel), page.dtype))
+        self.dtype, self.channels = shown.dtype, int(shown.shape[2]) * len(self._pages)
+        self._samples = [self._way(page) for page in self._pages]
+        self.chunk = self._samples[0].chunk
+        if any(samples.chunk != self.chunk for samples in self._samples):
+            raise ImageError("channels in tiles of different sizes", where=self._path)
         refuse_hostile(self._path, self)
 
     def decode(self, row: int, column: int) -> NDArray[Any]:
         """Read the chunk as a picture or map."""
-        return self._shown(self._samples.read(row, column))
+        planes = zip(self._pages, self._samples, strict=True)
+        shown = [self._shown(page, samples.read(row, column)) for page, samples in planes]
+        return shown[0] if len(shown) == 1 else np.concatenate(shown, axis=2)
 
     def close(self) -> None:
         """Let go of the file."""
         self._close.close()
 
-    def _shown(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def _shown(self, page: Any, samples: NDArray[Any]) -> NDArray[Any]:
         show = tiff.as_map if self._stored else tiff.as_pixels
-        return show(self._page, samples, self._path)
+        return show(page, samples, self._path)
 
-    def _way(self) -> Samples:
-        if Rows.suit(self._page):
-            return Rows(self._page, self._path)
-        if Segments.suit(self._page):
-            return Segments(self._page, self._path)
+    def _way(self, page: Any) -> Samples:
+        if Rows.suit(page):
+            return Rows(page, self._path)
+        if Segments.suit(page):
+            return Segments(page, self._path)
+        if len(self._pages) > 1:  # GDAL would read the first page for each of them
+            raise MissingExtra(
+                "the codec of this TIFF is not installed",
+                where=self._path,
+                seen=getattr(page.compression, "name", page.compression),
+                hint="install it with: pip install imagecodecs, or rewrite the file with deflate "
+                "compression",
+            )
         from maskloom.store.rasters.gdal import GdalSamples
 
         try:
-            return self._close.enter_context(GdalSamples(self._page, self._path))
+            return self._close.enter_context(GdalSamples(page, self._path))
         except MissingExtra as error:
             raise MissingExtra(
                 "the codec of this TIFF is not installed",
                 where=self._path,
-                seen=getattr(self._page.compression, "name", self._page.compression),
+                seen=getattr(page.compression, "name", page.compression),
                 hint="install it with: pip install 'maskloom[geo]', or rewrite the file "
                 "with deflate compression",
             ) from error
