@@ -8,11 +8,13 @@ import pytest
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.formats.detect import read_dataset
-from maskloom.store.volumes import read_volume
+from maskloom.store.nrrd import write_nrrd
+from maskloom.store.volumes import read_volume, volume_header
 
+from .conftest import folder_bytes
 from .test_nifti import exact, put
 from .test_nrrd import TWO
-from .volumes import CELL, volumes_of
+from .volumes import CELL, OBLIQUE, volumes_of
 
 SIZE = (3, 4, 6)
 
@@ -95,3 +97,65 @@ def test_an_object_of_two_categories_is_told_and_becomes_one_of_each(tmp_path, t
     )
     assert named == [("a", 0, 0), ("b", 1, 1), ("b", 1, 2)]
     assert len(set(found.instance.tolist())) == 3
+
+
+def ribs(path):
+    """A Slicer file with three segments of one name, two of which overlap and one is empty."""
+    pairs = {}
+    for i, (layer, value, color) in enumerate(((0, 3, "1 0 0"), (0, 1, "0 1 0"), (1, 1, "0 0 1"))):
+        said = {
+            "ID": f"id-{i}",
+            "Name": "rib",
+            "Color": color,
+            "LabelValue": value,
+            "Layer": layer,
+            "Tags": f"TerminologyEntry:Segmentation~SCT^113197003^Rib~{i}|",
+            "Status": "done",
+        }
+        pairs |= {f"Segment{i}_{key}": str(text) for key, text in said.items()}
+    array = np.zeros((2, 3, 4, 2), np.uint8)
+    array[0, 0, :3, 0], array[:, 0, 2:, 1] = 1, 1
+    path.mkdir()
+    write_nrrd(path / "x.seg.nrrd", array, OBLIQUE, pairs=pairs)
+    return path
+
+
+def test_segments_of_one_name_keep_their_own_colours_and_codes(tmp_path):
+    data = read_dataset(ribs(tmp_path / "in"))
+    assert [(c.name, c.kind) for c in data.taxonomy] == [("rib", "thing")]
+    done = exact(data, tmp_path / "a", to="nrrd")
+    assert (done.objects, done.losses) == (2, ())
+
+    def told(path):
+        pairs = volume_header(path).kept["nrrd"]
+        found = {}
+        for i in range(3):
+            keys = ("Name", "Color", "Tags", "Status")
+            own = tuple(pairs[f"Segment{i}_{key}"] for key in keys)
+            layer, value = (int(pairs[f"Segment{i}_{key}"]) for key in ("Layer", "LabelValue"))
+            found[pairs[f"Segment{i}_ID"]] = (own, read_volume(path).array[..., layer] == value)
+        return found
+
+    before, after = (
+        told(tmp_path / "in/x.seg.nrrd"),
+        told(tmp_path / "a/labels/x.seg.nrrd"),
+    )
+    assert before.keys() == after.keys()
+    for name, (own, voxels) in before.items():
+        assert after[name][0] == own
+        assert np.array_equal(after[name][1], voxels)
+    exact(read_dataset(tmp_path / "a"), tmp_path / "b", to="nrrd")
+    exact(read_dataset(tmp_path / "b"), tmp_path / "c", to="nrrd")
+    assert folder_bytes(tmp_path / "b") == folder_bytes(tmp_path / "c")
+
+
+def test_segments_of_one_name_stay_apart_in_dicom_and_are_told_where_they_join(tmp_path):
+    data = read_dataset(ribs(tmp_path / "in"))
+    done = put(data, tmp_path / "no", kind="class")
+    assert {"instances", "overlap"} <= {loss.kind for loss in done.refused}
+    pytest.importorskip("pydicom", reason="needs the extra medical")
+    exact(data, tmp_path / "a", to="dicom-seg")
+    done = exact(read_dataset(tmp_path / "a"), tmp_path / "b", to="nrrd")
+    assert done.objects == 2
+    pairs = volume_header(tmp_path / "b/labels/x.seg.nrrd").kept["nrrd"]
+    assert [pairs[f"Segment{i}_Name"] for i in range(2)] == ["rib", "rib"]
