@@ -10,7 +10,7 @@ from maskloom import registry
 from maskloom.core.dataset import Dataset
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.formats.detect import load_format, read_dataset
-from maskloom.formats.facts import image_losses
+from maskloom.formats.facts import FactLosses
 from maskloom.formats.kept import Facts, facts_in, unread_note
 from maskloom.formats.loss import Loss
 from maskloom.formats.tally import Tally
@@ -123,10 +123,10 @@ def test_a_nifti_header_and_pairs_of_nrrd_are_told(tmp_path):
         ({"nrrd": {"Segment0_ID": "1", "by": "x"}}, "by"),
     ):
         sample = Sample("a", ImageRef(None, SIZE), extra={"volume": kept})
-        (loss,) = image_losses(load_format("dicom-seg"), object(), sample, labels)
+        (loss,) = FactLosses(load_format("dicom-seg"), object()).of_image(sample, labels)
         assert (loss.kind, loss.names) == ("fields", (name,))
         own = "nifti" if "nifti" in kept else "nrrd"
-        assert image_losses(load_format(own), object(), sample, labels) == []
+        assert FactLosses(load_format(own), object()).of_image(sample, labels) == []
 
 
 def test_every_family_that_readers_keep_is_declared_by_its_format():

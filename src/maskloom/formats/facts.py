@@ -27,71 +27,66 @@ _PASSING = frozenset({"notes"})
 """Entries of `Labels.extra` that are messages."""
 
 
-def image_losses(fmt: Format, writer: Writer, sample: Sample, labels: Labels) -> list[Loss]:
-    """What a target does not hold of an image as a whole.
+class FactLosses:
+    """What a target does not hold of images as a whole, and of the data set.
 
     Args:
         fmt: of the target.
         writer: of it.
-        sample: the image.
-        labels: what is to be written of it.
     """
-    found = []
-    lost = [n for n, text in sample.tags.items() if not _held(fmt, writer, sample, labels, n, text)]
-    if lost:
-        detail = f"of the image: {', '.join(lost)}"
-        found.append(Loss(sample.key, "tags", detail=detail, names=tuple(lost)))
-    writes = _writes(fmt, writer)
-    for extra in (sample.extra, labels.extra):
-        if extra:
-            found += _kept_losses(writes, sample.key, extra)
-    return found
 
+    def __init__(self, fmt: Format, writer: Writer) -> None:
+        self._writes = writer.writes if isinstance(writer, FieldWriter) else fmt.kept.writes
+        self._tags = fmt.holds.tags
+        self._writer = writer if isinstance(writer, TagWriter) else None
 
-def dataset_losses(fmt: Format, writer: Writer, dataset: Dataset) -> list[Loss]:
-    """What a target does not hold of the data set itself.
+    def of_image(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """Tags, unread annotations and fields of one image.
 
-    Args:
-        fmt: of the target.
-        writer: of it.
-        dataset: the source.
-    """
-    return _kept_losses(_writes(fmt, writer), "", dataset.extra)
+        Args:
+            sample: the image.
+            labels: what is to be written of it.
+        """
+        found: list[Loss] = []
+        if sample.tags:
+            tags = sample.tags.items()
+            lost = tuple(n for n, text in tags if not self._held(sample, labels, n, text))
+            detail = f"of the image: {', '.join(lost)}"
+            found += [Loss(sample.key, "tags", detail=detail, names=lost)] if lost else []
+        for extra in (sample.extra, labels.extra):
+            if extra:
+                found += self._kept(sample.key, extra)
+        return found
 
+    def of_dataset(self, dataset: Dataset) -> list[Loss]:
+        """Unread annotations and fields of the data set itself."""
+        return self._kept("", dataset.extra)
 
-def _writes(fmt: Format, writer: Writer) -> tuple[str, ...]:
-    return writer.writes if isinstance(writer, FieldWriter) else fmt.kept.writes
+    def _held(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        if self._writer is None or not self._tags:
+            return self._tags
+        return self._writer.holds_tag(sample, labels, name, text)
 
-
-def _held(
-    fmt: Format, writer: Writer, sample: Sample, labels: Labels, name: str, text: str
-) -> bool:
-    if not fmt.holds.tags:
-        return False
-    return not isinstance(writer, TagWriter) or writer.holds_tag(sample, labels, name, text)
-
-
-def _kept_losses(writes: tuple[str, ...], key: str, extra: Mapping[str, Any]) -> list[Loss]:
-    """Unread annotations and fields in what a source kept."""
-    names: dict[str, None] = {}
-    unread: Counter[str] = Counter()
-    for family, own in extra.items():
-        if family in _PASSING:
-            continue
-        kept = _declared(family)
-        facts = kept.image if key else kept.dataset
-        names |= dict.fromkeys(facts_in(family, own, facts, writes))
-        if not is_among((family,), writes):
+    def _kept(self, key: str, extra: Mapping[str, Any]) -> list[Loss]:
+        """Unread annotations and fields in what a source kept."""
+        names: dict[str, None] = {}
+        unread: Counter[str] = Counter()
+        for family, own in extra.items():
+            if family in _PASSING or is_among((family,), self._writes):
+                continue
+            kept = _declared(family)
+            facts = kept.image if key else kept.dataset
+            names |= dict.fromkeys(facts_in(family, own, facts, self._writes))
             unread.update(facts.unread(own))
-    found = []
-    whole = "of the image" if key else "of the data set"
-    if unread:
-        detail = f"kinds that are not read: {some(unread)}"
-        found.append(Loss(key, "drawings", unread.total(), detail=detail))
-    if names:
-        detail = f"{whole}: {', '.join(names)}"
-        found.append(Loss(key, "fields", detail=detail, names=tuple(names)))
-    return found
+        found = []
+        if unread:
+            detail = f"kinds that are not read: {some(unread)}"
+            found.append(Loss(key, "drawings", unread.total(), detail=detail))
+        if names:
+            whole = "of the image" if key else "of the data set"
+            detail = f"{whole}: {', '.join(names)}"
+            found.append(Loss(key, "fields", detail=detail, names=tuple(names)))
+        return found
 
 
 @cache

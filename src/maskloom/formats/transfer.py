@@ -23,7 +23,7 @@ from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Difference, compare
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.facts import dataset_losses, image_losses
+from maskloom.formats.facts import FactLosses
 from maskloom.formats.loss import Loss
 from maskloom.formats.readers import Readers
 from maskloom.formats.tally import LossTotal, Tally
@@ -111,8 +111,9 @@ def transfer(
             )
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
             fitting = _fitting(labelled, fmt, dst)
-            losses, notes = _write(fitting, writer, fmt, allow_loss=allow_loss)
-            losses += dataset_losses(fmt, writer, dataset)
+            facts = FactLosses(fmt, writer)
+            losses, notes = _write(fitting, writer, facts, allow_loss=allow_loss)
+            losses += facts.of_dataset(dataset)
             if losses.refused and not allow_loss:
                 raise _Refused(losses)
             warnings = writer.finish(_splits(dataset)) + notes
@@ -178,14 +179,18 @@ def _fitting(
 
 
 def _write(
-    labelled: Iterator[tuple[Sample, Labels]], writer: Writer, fmt: Format, *, allow_loss: bool
+    labelled: Iterator[tuple[Sample, Labels]],
+    writer: Writer,
+    facts: FactLosses,
+    *,
+    allow_loss: bool,
 ) -> tuple[Tally, tuple[str, ...]]:
     """The losses, and what the source's files contradict each other in."""
     losses = Tally()
     contradictions, first = 0, ""
     for sample, labels in labelled:
         losses += writer.losses(sample, labels)
-        losses += image_losses(fmt, writer, sample, labels)
+        losses += facts.of_image(sample, labels)
         notes = labels.extra.get("notes", ())
         if notes and not contradictions:
             first = f"{sample.key}: {next(iter(notes))}"

@@ -124,7 +124,7 @@ FORMATS: dict[str, Entry] = {
     ),
     "parquet": Entry(
         "maskloom.formats.parquet:FORMAT",
-        "three Parquet tables that hold everything; masks in Hugging Face's Parquet are read",
+        "three Parquet tables that hold everything; pictures with masks as Hugging Face has them",
         ("semantic", "instance", "panoptic"),
     ),
     "sa1b": Entry(
