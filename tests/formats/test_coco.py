@@ -337,14 +337,14 @@ def test_an_object_is_exact_only_with_its_score(tmp_path):
 def test_a_category_name_that_repeats_is_numbered_and_the_used_one_keeps_it(tmp_path):
     data = coco([{"segmentation": [SQUARE], "category_id": 5}])
     data["categories"] = [
-        {"id": 4, "name": "Dog"},
+        {"id": 4, "name": "dog"},
         {"id": 5, "name": "dog"},
         {"id": 6, "name": "x"},
     ]
     found, labels = labels_of(saved(tmp_path, data))
-    assert [c.name for c in found.taxonomy] == ["Dog (2)", "dog", "x"]
+    assert [c.name for c in found.taxonomy] == ["dog (2)", "dog", "x"]
     assert labels.rows.category.tolist() == [1]
-    assert "4 is now 'Dog (2)'" in found.warnings[0]
+    assert "4 is now 'dog (2)'" in found.warnings[0]
     assert transfer(found, tmp_path / "o.json", load_format("coco")).written
 
 

@@ -12,6 +12,7 @@ from maskloom.core.labels import Coverage, Labels
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
 from maskloom.formats.detect import detect_format, read_dataset
+from maskloom.verbs.evaluate import evaluate
 
 from . import tool_cases
 from .conftest import dataset_of, folder_bytes, write_photo
@@ -208,3 +209,42 @@ def test_addresses_that_climb_are_not_followed(tmp_path):
     data = read_dataset(put(tmp_path / "in/lvis.json", changed(coco_url=url)), "lvis")
     assert [s.image.path for s in data.samples] == [None, None]
     assert any("lead out" in w for w in data.warnings)
+
+
+def test_results_are_read_beside_the_truth_by_either_name(tmp_path):
+    truth = put(tmp_path / "lvis_v1_val.json")
+    runs = {"size": [20, 30], "counts": [0, 40, 560]}
+    found = [
+        {"image_id": 6, "category_id": 12, "segmentation": runs, "score": 0.25},
+        {"image_id": 5, "category_id": 3, "segmentation": runs, "score": 0.75},
+        {"image_id": 5, "category_id": 700, "segmentation": runs, "score": 0.5},
+    ]
+    results = put(tmp_path / "results.json", found)
+    assert detect_format(results).name == "coco"
+    for fmt in ("lvis", "coco"):
+        with pytest.raises(FormatError, match=r"from\.like"):
+            read_dataset(results, fmt)
+        data = read_dataset(results, fmt, settings=[f"like={truth}"])
+        assert [s.key for s in data.samples] == ["train2017/000000000006", "val2017/000000000005"]
+        one, two = (labels for _, labels in data)
+        names = [c.name for c in data.taxonomy]
+        assert [names[c] for c in one.rows.category] == ["alcohol"]
+        assert [names[c] for c in two.rows.category] == ["aerosol_can", "zebra"]
+        assert two.rows.score.tolist() == [0.75, 0.5]
+        assert two.rows.masks.areas.tolist() == [40, 40]
+        # A model has looked for everything, whatever people looked for.
+        assert one.coverage.full
+        assert two.coverage.full
+
+
+def test_results_are_scored_beside_lvis_without_an_option(tmp_path):
+    truth = put(tmp_path / "lvis_v1_val.json")
+    ours = read_dataset(truth)
+    results = [
+        {"image_id": sample.extra["coco"]["id"], "score": 1,
+         "category_id": ours.taxonomy[int(labels.rows.category[i])].id_in("coco"),
+         "segmentation": labels.rows.masks.to_coco(i)}
+        for sample, labels in ours for i in range(len(labels.rows))
+    ]  # fmt: skip
+    done = evaluate(truth, put(tmp_path / "results.json", results), task="instance")
+    assert done.results["metrics"]["ap"] == pytest.approx(1)

@@ -18,7 +18,14 @@ from maskloom.errors import FormatError
 from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco_decode import labels_of_image
-from maskloom.formats.coco_file import is_whole, json_ends, read_file, says_lvis
+from maskloom.formats.coco_file import (
+    LIKE,
+    is_whole,
+    json_ends,
+    read_file,
+    read_truth,
+    says_lvis,
+)
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.kept import Facts, Kept
 
@@ -30,10 +37,7 @@ LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a fol
 class Read(ReadOptions):
     """How to read COCO."""
 
-    like: Path | None = field(
-        default=None,
-        metadata={"help": "ground-truth JSON that gives images and categories of a results list"},
-    )
+    like: Path | None = field(default=None, metadata={"help": LIKE})
 
 
 def detect(path: Path) -> float:
@@ -58,9 +62,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         parts = [(f, s) for f, s in _files(path) if _is_instances(f)]
     if not parts:
         raise FormatError("no COCO instances file", where=path, hint=LOOKS_FOR)
-    like = (
-        None if options.like is None else read_file(options.like, None, skip_bad=False, like=None)
-    )
+    like = None if options.like is None else read_truth(options.like)
     files = [read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts]
     return dataset_of(files, path, images, labels_of_image)
 

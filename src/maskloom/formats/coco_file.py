@@ -12,9 +12,11 @@ from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_check import check_categories, listed
 from maskloom.formats.coco_image_entries import ImageEntries
 from maskloom.formats.coco_image_ids import ImageId
+from maskloom.formats.coco_images import named_by_address
 from maskloom.formats.coco_index import index_annotations
 from maskloom.formats.json_outline import Entries, Outline, outline, parse
 
+LIKE = "ground-truth JSON that gives images and categories of a results list"
 TOP = frozenset({"images", "annotations", "categories"})
 _END = 1 << 16
 _CHUNK = 1 << 20
@@ -124,6 +126,15 @@ def read_file(
     head = found.values | {k: _parsed(found, k) for k in found.lists if k and k not in TOP}
     used = indexed.categories
     return CocoFile(path, split, images, categories, indexed.by_image, head, indexed.skipped, used)
+
+
+def read_truth(path: Path) -> CocoFile[ImageAnnotations]:
+    """The file that gives images and categories of a results list, of COCO or LVIS.
+
+    Raises:
+        FormatError: as `read_file`.
+    """
+    return read_file(path, None, skip_bad=False, like=None, named=named_by_address)
 
 
 def _list(found: Outline, name: str) -> Entries:

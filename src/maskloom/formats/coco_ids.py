@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NONE = -(2**63)
+_NO_IDS = np.zeros(0, np.int64)
 
 
 class IdColumn:
@@ -34,15 +35,22 @@ class IdColumn:
 
     def kept(self, entries: NDArray[np.int64]) -> Sequence[int] | NDArray[np.int64]:
         """Unique ids of some entries, in this order; see `kept_ids`."""
-        own = np.array(self._values, np.int64)[entries]
+        own = np.frombuffer(self._values, np.int64)[entries] if self._values else _NO_IDS
         told = own != _NONE
-        top = int(own[told].max()) if told.any() else 0
+        # Ids that rise, as nearly all do, need not be sorted.
+        if not self._large and told.all() and (own[1:] > own[:-1]).all():
+            return own
+        top = int(own.max()) if told.any() else 0
         if self._large or top > 2**63 - 1 - len(own):
             return kept_ids(self._listed(entries.tolist()))
+        # One array less while a copy is sorted.
+        del entries
+        if told.all():
+            ranked = np.sort(own)
+            if (ranked[1:] > ranked[:-1]).all():
+                return own
+            del ranked
         keeps = np.zeros(len(own), np.bool_)
-        # Ids that rise, as nearly all do, need not be sorted.
-        if told.all() and (own[1:] > own[:-1]).all():
-            return own
         keeps[np.flatnonzero(told)[np.unique(own[told], return_index=True)[1]]] = True
         own[~keeps] = np.arange(top + 1, top + 1 + np.count_nonzero(~keeps))
         return own
@@ -50,6 +58,12 @@ class IdColumn:
     def _listed(self, entries: Sequence[int]) -> list[Any]:
         told = {_NONE: None}
         return [self._large.get(i, told.get(v, v)) for i in entries for v in (self._values[i],)]
+
+
+def kept_image_ids(own: list[Any]) -> list[Any]:
+    """Ids of images: texts where all came with one of their own, else numbers."""
+    texts = {value for value in own if isinstance(value, str)}
+    return own if len(texts) == len(own) else kept_ids(own)
 
 
 def kept_ids(own: list[Any]) -> list[int]:

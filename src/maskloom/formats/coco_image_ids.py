@@ -7,7 +7,6 @@ twelve. pycocotools reads both kinds, but not side by side.
 from __future__ import annotations
 
 import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,6 +30,7 @@ class ImageIds:
         self._texts = KeyColumn()
         self._sorted: NDArray[np.int64] | None = None
         self._order: NDArray[np.int32] | None = None
+        self._last = 0
         for one in ids:
             self.append(one)
 
@@ -70,10 +70,18 @@ class ImageIds:
             told = str(value) if type(value) is int else value
             return self._texts.find(told) if isinstance(told, str) else -1
         number = _number(value)
-        ids, order = self._rising()
-        if number is None or not len(ids):
+        if number is None or not self._numbers:
             return -1
-        at = bisect_left(ids, number)
+        # They are asked for in order as a rule, each some times.
+        last = self._last
+        near = self._numbers[last : last + 2]
+        at = last + near.index(number) if number in near else self._searched(number)
+        self._last = max(at, 0)
+        return at
+
+    def _searched(self, number: int) -> int:
+        ids, order = self._rising()
+        at = int(np.searchsorted(ids, number))
         if at == len(ids) or ids[at] != number:
             return -1
         return at if order is None else int(order[at])

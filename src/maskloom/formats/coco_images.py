@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from maskloom.core.key_column import KeyColumn
 from maskloom.core.sample import sample_key
@@ -77,6 +79,18 @@ def folder_of(name: str, folders: Sequence[Path], safe: Mapping[str, str], *, na
     # Text is tested before a path is made of it: most folders do not have the image.
     has = (os.path.isfile(f"{folder}/{wanted}") for folder in folders)  # noqa: PTH113
     return next((i for i, found in enumerate(has) if found), -1)
+
+
+def named_by_address(image: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An entry with the file name that its address ends in: `val2017/000000397133.jpg`."""
+    url = image.get("coco_url")
+    if "file_name" in image or not isinstance(url, str):
+        return image
+    try:
+        parts = [part for part in urlsplit(url).path.split("/") if part]
+    except ValueError:
+        return image
+    return {**image, "file_name": "/".join(parts[-2:])}
 
 
 def wanted_name(name: str, safe: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.coco_ids import kept_ids
+from maskloom.formats.coco_ids import kept_image_ids
 from maskloom.formats.coco_panoptic_ids import segment_ids
 from maskloom.formats.coco_panoptic_maps import INTERPRETED
 from maskloom.formats.coco_write import category_ids, image_name, json_lines
@@ -146,7 +146,7 @@ class PanopticWriter:
 
     def _write(self, stem: str, split: str, keys: list[str]) -> None:
         file = safe_join(self.target / "annotations", f"{stem}.json")
-        image_ids = kept_ids([self.entries[k].get("id") for k in keys])
+        image_ids = kept_image_ids([self.entries[k].get("id") for k in keys])
         ordered = sorted(zip(image_ids, keys, strict=True))
         heads = self.extra.get("heads", {})
         parts = dict(heads.get(split, heads.get("", next(iter(heads.values()), {}))))

@@ -87,7 +87,7 @@ class CocoWriter:
         self.extra = extra.get("coco", {})
         self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
-        self.entries = CocoEntries(target)
+        self.entries = self._no_entries()
         self.holds = Holds(
             **{
                 **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
@@ -139,7 +139,13 @@ class CocoWriter:
             if not self.single:
                 file = safe_join(self.target / "annotations", f"{stem}.json")
             self._write(file, name, rows)
+        # What was written is read again while this writer is still held.
+        self.entries = self._no_entries()
         return self.images.warnings()
+
+    def _no_entries(self) -> CocoEntries:
+        void = frozenset(i for i, category in enumerate(self.taxonomy) if category.void)
+        return CocoEntries(self.target, void)
 
     def _annotations(self, rows: Rows) -> list[dict[str, Any]]:
         """The entries of an image, without the numbers that the whole file gives them."""

@@ -75,14 +75,16 @@ class Outline:
             FormatError: it changed since it was outlined, or cannot be read.
         """
         parts = []
+        total = sum(ends) - sum(starts)
         try:
-            with self.path.open("rb") as file:
+            # Short parts that lie far from one another need no buffer.
+            with self.path.open("rb", buffering=0 if total < _BLOCK else -1) as file:
                 for start, end in zip(starts, ends, strict=True):
                     file.seek(start)
                     parts.append(file.read(end - start))
         except OSError as error:
             raise FormatError(f"cannot read: {error.strerror}", where=self.path) from error
-        self.check_unchanged(whole=sum(map(len, parts)) == sum(ends) - sum(starts))
+        self.check_unchanged(whole=sum(map(len, parts)) == total)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def check_unchanged(self, *, whole: bool = True) -> None:

@@ -10,22 +10,24 @@ from numpy.typing import NDArray
 from maskloom.formats.json_outline import Entries, Outline
 
 _AHEAD = 1 << 20
-_APART = 1 << 22
+_LEAST = 1 << 16
+_APART = 1 << 16
 
 
 class Window:
     """Reads entries of a list for those who ask for some at a time.
 
     Most files have the entries of an image side by side and images in order: what is asked for
-    next has mostly been read. Where it jumps, no byte is read in vain. Threads may share it.
+    next has mostly been read, and the longer that goes on, the more is read ahead. Where it jumps,
+    no byte is read in vain. Threads may share it.
     """
 
     def __init__(self, outline: Outline, entries: Entries) -> None:
         """`entries` are of a list of the file."""
         self.path = outline.path
         self._outline, self._entries = outline, entries
-        # One tuple, replaced as a whole.
-        self._held: tuple[int, bytes] = (0, b"")
+        # One tuple, replaced as a whole: where a text begins, the text, how far to read ahead.
+        self._held: tuple[int, bytes, int] = (0, b"", 0)
 
     def text_of(
         self, own: NDArray[np.integer[Any]]
@@ -37,21 +39,23 @@ class Window:
         """
         starts, ends = self._entries.spans(own)
         first, last = int(starts[0]), int(ends[-1])
-        if last - first > _APART and last - first > 2 * int((ends - starts).sum()):
+        at, text, _ = self._held
+        if at <= first and last <= at + len(text):
+            self._outline.check_unchanged()
+            return text, starts - at, ends - at
+        if last - first > _APART and last - first > 4 * int((ends - starts).sum()):
             text = self._outline.read_parts(starts.tolist(), ends.tolist())
             stops = np.cumsum(ends - starts)
             return text, stops - (ends - starts), stops
-        at, text = self._covering(first, last)
-        return text, starts - at, ends - at
+        text = self._ahead(first, last)
+        return text, starts - first, ends - first
 
-    def _covering(self, start: int, end: int) -> tuple[int, bytes]:
-        """Where a text that holds these bytes of the file begins, and the text."""
-        at, text = self._held
-        if at <= start and end <= at + len(text):
-            self._outline.check_unchanged()
-            return at, text
-        follows = at < start <= at + len(text) + _AHEAD
-        stop = min(max(end, start + _AHEAD), self._outline.stamp[0]) if follows else end
+    def _ahead(self, start: int, end: int) -> bytes:
+        """The bytes of the file up to a place, and more where it is read in order."""
+        at, text, ahead = self._held
+        follows = at < start <= at + len(text) + max(ahead, _LEAST)
+        ahead = min(max(2 * ahead, _LEAST), _AHEAD) if follows else 0
+        stop = min(max(end, start + ahead), self._outline.stamp[0])
         text = self._outline.read(start, stop)
-        self._held = start, text
-        return start, text
+        self._held = start, text, ahead
+        return text

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -28,7 +27,8 @@ from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions, WriteOptions
 from maskloom.formats.coco_check import is_id
 from maskloom.formats.coco_decode import labels_of_image
-from maskloom.formats.coco_file import json_ends, read_file, says_lvis
+from maskloom.formats.coco_file import LIKE, json_ends, read_file, read_truth, says_lvis
+from maskloom.formats.coco_images import named_by_address
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.flat import void_rows
 from maskloom.formats.kept import Kept
@@ -45,6 +45,8 @@ _PLACES = ("annotations/*.json", "*.json")
 @dataclass(frozen=True, slots=True)
 class Read(ReadOptions):
     """How to read LVIS."""
+
+    like: Path | None = field(default=None, metadata={"help": LIKE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     parts = [path] if path.is_file() else _files(path)
     if not parts:
         raise FormatError("no LVIS file", where=path, hint=f"looked for {LOOKS_FOR}")
+    like = None if options.like is None else read_truth(options.like)
     splits = [_split(p.stem) if path.is_dir() else None for p in parts]
     files = [
-        read_file(part, split, skip_bad=options.skip_bad, like=None, named=_named)
+        read_file(part, split, skip_bad=options.skip_bad, like=like, named=named_by_address)
         for part, split in zip(parts, splits, strict=True)
     ]
     for file in files:
@@ -87,6 +90,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             for name in (NEGATIVE, PARTIAL):
                 _check_list(image, name, file.categories, f"{file.path}: image {number}, {name}")
     dataset = dataset_of(files, path, images, labels_of_image)
+    if like is not None:
+        # Results are of all categories, whatever people looked for.
+        return dataset
     plain = dataset.labels_of
     keys = {c.id_in("coco"): c.key for c in dataset.taxonomy}
 
@@ -112,18 +118,6 @@ def _files(folder: Path) -> list[Path]:
 def _split(stem: str) -> str | None:
     """`lvis_v1_val` → `val`; `lvis` → None."""
     return re.sub(r"^lvis(_v\d[\d.]*)?[_-]?", "", stem) or None
-
-
-def _named(image: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The entry with the file name that its address ends in: `val2017/000000397133.jpg`."""
-    url = image.get("coco_url")
-    if "file_name" in image or not isinstance(url, str):
-        return image
-    try:
-        parts = [part for part in urlsplit(url).path.split("/") if part]
-    except ValueError:
-        return image
-    return {**image, "file_name": "/".join(parts[-2:])}
 
 
 def _check_list(

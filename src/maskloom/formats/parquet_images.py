@@ -1,6 +1,7 @@
 """The table of images in memory, as Arrow columns; samples and rows are made when asked for.
 
-An image takes about a hundred bytes, most of them its name and unknown fields.
+An image takes some tens of bytes, most of them its name: the rows wait compressed, and those that
+were asked for last as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskloom.core.key_column import KeyColumn
@@ -31,6 +33,7 @@ from maskloom.store.project.part_places import part_runs
 _FEW = ("kind", "unit", "crs", "group", "sequence", "layer")
 _BLOCK = 64  # rows that become Python objects together
 _BLOCKS = 16
+_OPEN = 8  # batches that are kept as they are
 
 
 class ImageTable:
@@ -48,15 +51,18 @@ class ImageTable:
         self.root = root
         self.keys = KeyColumn()
         self._own = own
-        self._batches: list[Any] = []
+        self._packed: list[bytes] = []
+        firsts = [0]
         for batch in batches_of_table(root / IMAGES, IMAGE_SCHEMA):
             for key in batch["key"].to_pylist():
                 self.keys.append(key)
-            self._batches.append(_compact(batch))
+            self._packed.append(_packed(_compact(batch)))
+            firsts.append(len(self.keys))
         if (key := self.keys.doubled()) is not None:
             raise FormatError("an image is listed twice", where=root / IMAGES, seen=key)
-        self._firsts = np.cumsum([0, *map(len, self._batches)]).tolist()
+        self._firsts = firsts
         self._lock = threading.Lock()
+        self._batches: dict[int, Any] = {}
         self._blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
 
     def __len__(self) -> int:
@@ -69,7 +75,7 @@ class ImageTable:
         with self._lock:
             block = self._blocks.get((at, number))
             if block is None:
-                rows = self._batches[at].slice(number * _BLOCK, _BLOCK).to_pylist()
+                rows = self._batch(at).slice(number * _BLOCK, _BLOCK).to_pylist()
                 block = self._blocks[at, number] = [
                     {k: v for k, v in row.items() if v is not None} for row in rows
                 ]
@@ -77,6 +83,15 @@ class ImageTable:
                     self._blocks.pop(next(iter(self._blocks)))
         found: Mapping[str, Any] = block[offset]
         return found
+
+    def _batch(self, number: int) -> Any:
+        """A batch as it was packed; whoever asks holds the lock."""
+        batch = self._batches.get(number)
+        if batch is None:
+            batch = self._batches[number] = pa.ipc.open_stream(self._packed[number]).read_all()
+            if len(self._batches) > _OPEN:
+                self._batches.pop(next(iter(self._batches)))
+        return batch
 
     def where(self, index: int) -> str:
         """The row, as messages name it."""
@@ -105,7 +120,9 @@ class ImageTable:
     def splits(self) -> dict[str, tuple[str, ...]]:
         """Name → keys; train, val and test come first."""
         found: dict[str, list[str]] = {}
-        for first, batch in zip(self._firsts, self._batches, strict=False):
+        for number, first in enumerate(self._firsts[:-1]):
+            with self._lock:
+                batch = self._batch(number)
             if "splits" in batch.schema.names:
                 for i, names in enumerate(batch["splits"].to_pylist(), first):
                     for name in names or ():
@@ -147,6 +164,16 @@ class ImageTable:
                 seen=next(iter(lost)),
             )
         return places
+
+
+def _packed(batch: Any) -> bytes:
+    """A batch as compressed bytes: names and fields of images resemble each other."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 3))
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as out:
+        out.write(batch)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
 
 
 def _compact(batch: Any) -> Any:

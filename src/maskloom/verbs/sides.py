@@ -92,7 +92,7 @@ class Sides:
     def _like(self, truth: Format, options: Any) -> Path | None:
         """The truth's file, where the prediction is a bare COCO results list."""
         ours, theirs = self.paths
-        if getattr(options, "like", self) is not None or truth.name != "coco":
+        if getattr(options, "like", self) is not None or truth.name not in ("coco", "lvis"):
             return None
         if not ours.is_file() or not theirs.is_file():
             return None
