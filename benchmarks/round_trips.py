@@ -63,10 +63,11 @@ def trip(dataset, name: str, folder: Path) -> dict:
         again = transfer(back, folder / "two", fmt, allow_loss=True)
         stable = tree_hash(folder / "one") == tree_hash(folder / "two")
     except MaskloomError as error:
-        return {"cannot": error.message}
+        return {"cannot": error.message.replace(str(folder), "TARGET")}
     return {
         "refused": refused,
         "told": sorted(loss.kind for loss in done.losses if not loss.refused),
+        "named": {loss.kind: loss.named for loss in done.losses if loss.named},
         "images": done.images,
         "objects": done.objects,
         "exact_objects": done.exact_objects,
