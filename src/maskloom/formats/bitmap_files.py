@@ -90,15 +90,16 @@ def pairs_of(path: Path, options: MapOptions, images: Path | None) -> tuple[list
     n_images = -1
     for split, masks, usual in parts:
         folder = images or usual
-        maps = list_files(masks, MAP_SUFFIXES, ending=options.suffix or "", start=options.prefix)
+        folder_images: dict[str, Path] = {}
         if folder == masks:
             folder_images, maps = _same_folder(masks, options)
-        elif folder is not None:
-            folder_images = list_files(
-                folder, ending=options.image_suffix, start=options.image_prefix
-            )
         else:
-            folder_images = {}
+            ending = options.suffix or ""
+            maps = list_files(masks, MAP_SUFFIXES, ending=ending, start=options.prefix)
+            if folder is not None:
+                folder_images = list_files(
+                    folder, ending=options.image_suffix, start=options.image_prefix
+                )
         if options.suffix is None and folder_images and folder != masks:
             maps = _cut_suffix(maps, folder_images)
         if folder is not None:
