@@ -79,18 +79,16 @@ def import_(
 
     _refuse_itself(src, project)
     refuse_nested(src, project)
+    of_labels: dict[str, object] = {
+        "--split": split, "--images": images, "--map": map_, "--layer": layer != "main",
+        "--replace": replace,
+    }  # fmt: skip
     if from_ in (None, VIDEO) and is_video(src):
-        _refuse_label_options(
-            {"--split": split, "--images": images, "--map": map_, "--layer": layer != "main",
-             "--replace": replace}
-        )  # fmt: skip
+        _refuse_label_options(of_labels)
         return _film(src, project, set_)
     fmt = _format_of_labels(src, from_)
     if fmt is None:
-        _refuse_label_options(
-            {"--split": split, "--images": images, "--map": map_, "--set": set_,
-             "--layer": layer != "main", "--replace": replace}
-        )  # fmt: skip
+        _refuse_label_options({**of_labels, "--set": set_})
         return _images_alone(src, project, copy=copy)
     options = parse_settings(set_, {"from": fmt.ReadOptions})["from"]
     opening = partial(_opened, src, fmt.name, options, images, split, map_, skip_bad=skip_bad)
