@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
-from maskloom.errors import FormatError, WriteError
+from maskloom.errors import DataError, FormatError, WriteError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import read_map, write_png
@@ -245,6 +246,76 @@ def test_other_endings_of_its_documentation_are_written_and_read(tmp_path, endin
     assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
     exact(back, tmp_path / "c", to="nnunet", ending=".nii.gz")
     exact(read_dataset(tmp_path / "c"), tmp_path / "d", to="nifti")
+
+
+def tiff_volumes(root, values, images, *, ending=".tif", **more):
+    """As nnU-Net's Tiff3DIO writes and reads them."""
+    for folder, name, array in (("labelsTr", "x", values), ("imagesTr", "x_0000", images)):
+        (root / folder).mkdir(parents=True)
+        tifffile.imwrite(root / folder / f"{name}{ending}", array, compression="zlib")
+        (root / folder / "x.json").write_text('{"spacing": [2.5, 0.5, 0.75]}')
+    data = {"channel_names": {"0": "em"}, "labels": {"background": 0, "a": 1, "b": 2}}
+    said = {**data, "numTraining": 1, "file_ending": ending, **more}
+    (root / "dataset.json").write_text(json.dumps(said))
+    return root
+
+
+@pytest.mark.parametrize("ending", [".tif", ".tiff"])
+@pytest.mark.parametrize("more", [{}, {"overwrite_image_reader_writer": "Tiff3DIO"}])
+def test_volumes_in_tiff_are_read_and_written_with_their_spacing(tmp_path, ending, more):
+    rng = np.random.default_rng(0)
+    size = SIZE if more else (5, 6, 7)  # columns like channels of colour, where it is said
+    values = rng.integers(0, 3, size).astype(np.uint8)
+    images = rng.integers(0, 60000, size).astype(np.uint16)
+    data = read_dataset(tiff_volumes(tmp_path / "in", values, images, ending=ending, **more))
+    sample = data.samples[0]
+    assert (sample.kind, sample.image.spacing) == ("volume", (2.5, 0.5, 0.75))
+    found = data.labels_of(sample).class_map
+    assert np.array_equal(found, np.where(values == 0, 254, values - 1))
+    exact(data, tmp_path / "a", to="nnunet")
+    assert np.array_equal(tifffile.imread(tmp_path / f"a/labelsTr/x{ending}"), values)
+    assert np.array_equal(tifffile.imread(tmp_path / f"a/imagesTr/x_0000{ending}"), images)
+    said = json.loads((tmp_path / "a/dataset.json").read_text())
+    assert said["overwrite_image_reader_writer"] == "Tiff3DIO"
+    for folder in ("labelsTr", "imagesTr"):
+        spacing = json.loads((tmp_path / "a" / folder / "x.json").read_text())
+        assert spacing == {"spacing": [2.5, 0.5, 0.75]}
+    back = read_dataset(tmp_path / "a")
+    exact(back, tmp_path / "b", to="nnunet")
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+    exact(back, tmp_path / "c", to="nifti")
+    image = nib.load(tmp_path / "c/images/x.nii.gz")
+    assert np.array_equal(np.asarray(image.dataobj).transpose(2, 1, 0), images)
+    assert image.header.get_zooms() == pytest.approx((0.75, 0.5, 2.5))
+
+
+def test_tiff_volumes_have_no_place_in_the_world_and_no_single_plane(tmp_path):
+    labels = {"a": classes(torture()), "b": classes(torture(seed=1))}
+    splits = {"train": ("a",), "test": ("b",)}
+    done = put(volumes_of(ORGANS, labels), tmp_path / "no", to="nnunet", ending=".tif")
+    assert [loss.kind for loss in done.refused] == ["affine"]
+    data = volumes_of(ORGANS, labels, affine=(), splits=splits)
+    exact(data, tmp_path / "a", to="nnunet", ending=".tif")
+    assert (tmp_path / "a/labelsTs/b.tif").is_file()
+    flat = {"a": classes(np.zeros((1, 3, 4), np.uint8))}
+    with pytest.raises(WriteError, match="one plane"):
+        put(volumes_of(ORGANS, flat, affine=()), tmp_path / "b", to="nnunet", ending=".tif")
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"spacing": [1, 2]}', '{"spacing": [1, 2, -3]}'])
+def test_a_wrong_spacing_beside_a_tiff_volume_is_one_error(tmp_path, text):
+    values = np.zeros((5, 6, 7), np.uint8)
+    root = tiff_volumes(tmp_path / "in", values, values)
+    (root / "labelsTr/x.json").write_text(text)
+    with pytest.raises(FormatError, match="spacing") as caught:
+        read_dataset(root)
+    assert "x.json" in str(caught.value)
+    (root / "labelsTr/x.json").unlink()
+    raw = (root / "labelsTr/x.tif").read_bytes()
+    for cut in (4, len(raw) // 2, len(raw) - 9):
+        (root / "labelsTr/x.tif").write_bytes(raw[:cut])
+        with pytest.raises(DataError, match=r"x\.tif"):
+            first(root)
 
 
 def test_images_and_volumes_do_not_go_into_one_data_set(tmp_path):

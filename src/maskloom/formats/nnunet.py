@@ -46,6 +46,8 @@ from maskloom.formats.nnunet_write import Write, writer
 from maskloom.formats.volume_files import Found, samples_of, with_image
 from maskloom.formats.volume_ids import VolumeCoding, decode, whole_numbers
 from maskloom.formats.volume_write import HOLDS
+from maskloom.store.tiff_volumes import SUFFIXES as TIFF
+from maskloom.store.tiff_volumes import is_tiff_volume
 from maskloom.store.volumes import VOLUME_SUFFIXES, read_volume, volume_header
 
 LOOKS_FOR = "dataset.json with file_ending, and labelsTr"
@@ -88,7 +90,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     pairs, warnings = _pairs(path, images, ending)
     if not pairs:
         raise FormatError("no label files found", where=path / "labelsTr", hint=LOOKS_FOR)
-    samples, found, bad = _samples(pairs, data, ending, options)
+    deep = _deep(data, ending, pairs[0].labels)
+    samples, found, bad = _samples(pairs, data, options, deep=deep)
     by_key = {one.key: one for one in pairs}
 
     def labels_of(sample: Sample) -> Labels:
@@ -131,13 +134,22 @@ def _pairs(path: Path, images: Path | None, ending: str) -> tuple[list[Pair], tu
     return unique_pairs(found), tuple(warnings)
 
 
+def _deep(data: Mapping[str, Any], ending: str, first: Path) -> bool:
+    """Whether the files are volumes; those of TIFF are if dataset.json or the first one says so."""
+    if ending not in TIFF:
+        return ending in VOLUME_SUFFIXES
+    said = data.get("overwrite_image_reader_writer")
+    readers = {"Tiff3DIO": True, "NaturalImage2DIO": False}
+    return readers[said] if said in readers else is_tiff_volume(first)
+
+
 def _samples(
-    pairs: list[Pair], data: Mapping[str, Any], ending: str, options: Read
+    pairs: list[Pair], data: Mapping[str, Any], options: Read, *, deep: bool
 ) -> tuple[tuple[Sample, ...], dict[str, Any], tuple[str, ...]]:
     """(samples, headers of label volumes by key, warnings)."""
     names = data.get("channel_names")
     channels = tuple(str(v) for v in names.values()) if isinstance(names, Mapping) else ()
-    if ending not in VOLUME_SUFFIXES:
+    if not deep:
         flat = (
             Sample(
                 one.key,

@@ -15,8 +15,16 @@ from maskloom.store.files import safe_join, writing
 from maskloom.store.images import channel_names, read_image, write_png
 from maskloom.store.metaimage import write_mha
 from maskloom.store.nrrd import write_nrrd
+from maskloom.store.tiff_volumes import SUFFIXES as TIFF
+from maskloom.store.tiff_volumes import spacing_file, write_spacing, write_tiff_volume
 from maskloom.store.volume_header import Volume
-from maskloom.store.volumes import place_volume, read_volume, volume_suffix, write_volume
+from maskloom.store.volumes import (
+    image_suffix,
+    place_volume,
+    read_volume,
+    volume_suffix,
+    write_volume,
+)
 
 _SHORT = {"red": "R", "green": "G", "blue": "B"}
 
@@ -55,7 +63,11 @@ class ChannelPlacer:
             written = [self._name(case, i, ending) for i in range(len(files))]
             for file, name in zip(files, written, strict=True):
                 self._one(file, safe_join(self.folder, name), ending)
-        self.names[case] = written
+        self.names[case] = list(written)
+        if ending in TIFF and sample.image.spacing:
+            path = safe_join(self.folder, written[0])
+            write_spacing(path, sample.image.spacing)
+            self.names[case].append(spacing_file(path).name)
         if len(written) > 1 or ending != ".png":
             self.channel_names = {str(i): f"channel {i}" for i in range(len(written))}
 
@@ -88,7 +100,7 @@ class ChannelPlacer:
         volume = read_volume(source)
         if volume.header.channels == 1:
             name = self._name(key, 0, ending)
-            if volume_suffix(source) == ending:
+            if image_suffix(source).lower() == ending:
                 place_volume(source, safe_join(self.folder, name), self.how)
             else:
                 write_volume(safe_join(self.folder, name), volume)
@@ -109,6 +121,9 @@ def put_labels(path: Path, values: NDArray[Any], sample: Sample) -> None:
     affine = sample.image.affine if len(sample.image.affine) == 4 else ()
     if volume_suffix(path) == ".nrrd":
         write_nrrd(path, values, affine, spacing=sample.image.spacing)
+    elif path.suffix in TIFF:
+        write_tiff_volume(path, values)
+        write_spacing(path, sample.image.spacing)
     elif volume_suffix(path) == ".mha":
         write_mha(path, values, affine, spacing=sample.image.spacing)
     elif volume_suffix(path):

@@ -31,16 +31,18 @@ from maskloom.formats.nnunet_images import ChannelPlacer, put_labels
 from maskloom.formats.nnunet_json import BACKGROUND, FILE, IGNORE, NAME, labels_of_json
 from maskloom.formats.volume_write import HOLDS, fitting
 from maskloom.store.files import atomic_write_bytes, safe_join
+from maskloom.store.tiff_volumes import SUFFIXES as TIFF
 
 REGIONS = Holds(dense=True, void=True, overlap=True)
 _MOST_REGIONS = 62
+_VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha", *TIFF)
 
 
 @dataclass(frozen=True, slots=True)
 class Write(WriteOptions):
     """How to write nnU-Net data."""
 
-    ending: Literal["auto", ".nii.gz", ".nii", ".nrrd", ".mha", ".png"] = field(
+    ending: Literal["auto", ".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".png"] = field(
         default="auto", metadata={"help": "of all files; auto: .png of images, .nii.gz of volumes"}
     )
     regions: bool = field(default=False, metadata={"help": "write classes that overlap as regions"})
@@ -76,10 +78,12 @@ class NnunetWriter:
         return any(safe_join(f, _case(key) + self.ending).is_file() for f in folders)
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
-        """What classes or regions cannot hold."""
-        if not self.regions:
-            return losses_of(HOLDS["class"], sample.key, labels, self.taxonomy)
-        found = losses_of(REGIONS, sample.key, labels, self.taxonomy)
+        """What classes or regions cannot hold; TIFF keeps the spacing of volumes alone."""
+        found = losses_of(
+            REGIONS if self.regions else HOLDS["class"], sample.key, labels, self.taxonomy
+        )
+        if len(sample.image.affine) == 4 and self._ending(volume=True) in TIFF:
+            found.append(Loss(sample.key, "affine", 1, detail="TIFF keeps the spacing alone"))
         if self.fixed:
             bits = self._bits(labels)
             values, counts = np.unique(bits, return_counts=True)
@@ -101,10 +105,7 @@ class NnunetWriter:
                 cannot be written.
         """
         volume = len(labels.size) == 3
-        if self.ending == "auto":
-            given = self.source.get("file_ending")
-            usual = (".nii.gz", ".nii", ".nrrd", ".mha") if volume else (".png",)
-            self.ending = str(given) if given in usual else usual[0]
+        self.ending = self._ending(volume=volume)
         if volume == (self.ending == ".png"):
             raise WriteError(
                 f"{'volumes' if volume else 'images'} cannot be {self.ending}",
@@ -134,6 +135,7 @@ class NnunetWriter:
         test = splits.get("test", ())
         for case in test:
             _move(self.target, "labels", case + self.ending)
+            _move(self.target, "labels", case + ".json")
             for name in self.images.names.get(case, ()):
                 _move(self.target, "images", name)
         data = {
@@ -143,6 +145,8 @@ class NnunetWriter:
             "numTraining": len(self.cases) - len(test),
             "file_ending": self.ending if self.ending != "auto" else ".nii.gz",
         }
+        if self.ending in TIFF:
+            data.setdefault("overwrite_image_reader_writer", "Tiff3DIO")
         if self.regions:
             data["regions_class_order"] = self._order()
         text = json_line(data, indent=1) + "\n"
@@ -154,6 +158,14 @@ class NnunetWriter:
             )
         self._write_side(splits)
         return self.images.warnings()
+
+    def _ending(self, *, volume: bool) -> str:
+        """That of all files: what was asked for, else what was read if it fits, else the usual."""
+        if self.ending != "auto":
+            return self.ending
+        given = self.source.get("file_ending")
+        usual = _VOLUMES if volume else (".png",)
+        return str(given) if given in usual else usual[0]
 
     def _write_side(self, splits: Mapping[str, tuple[str, ...]]) -> None:
         """Kinds, colours and keys, in the order and with the names of dataset.json."""

@@ -6,14 +6,24 @@ Still images are `images.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from maskloom.errors import ImageError, WriteError
-from maskloom.store import dicom_series, metaimage, nifti, nrrd
+from maskloom.store import dicom_series, metaimage, nifti, nrrd, tiff_volumes
 from maskloom.store.files import place_file
 from maskloom.store.volume_header import Volume, VolumeHeader
 
 VOLUME_SUFFIXES = frozenset({*nifti.SUFFIXES, *nrrd.SUFFIXES, *metaimage.SUFFIXES})
+"""Of files that are volumes by their name; a TIFF may be one, too."""
+_READERS: dict[str, tuple[Callable[[Path], VolumeHeader], Callable[[Path], Volume]]] = {
+    **dict.fromkeys(nifti.SUFFIXES, (nifti.nifti_header, nifti.read_nifti)),
+    **dict.fromkeys(nrrd.SUFFIXES, (nrrd.nrrd_header, nrrd.read_nrrd)),
+    **dict.fromkeys(metaimage.SUFFIXES, (metaimage.mha_header, metaimage.read_mha)),
+    **dict.fromkeys(
+        tiff_volumes.SUFFIXES, (tiff_volumes.tiff_header, tiff_volumes.read_tiff_volume)
+    ),
+}
 _KNOWN = "volumes are .nii.gz, .nii, .nrrd or .mha"
 
 
@@ -38,10 +48,7 @@ def volume_header(path: Path) -> VolumeHeader:
     """
     if dicom_series.is_series(path):
         return dicom_series.series_header(path)
-    suffix = _known(path)
-    if suffix in metaimage.SUFFIXES:
-        return metaimage.mha_header(path)
-    return nrrd.nrrd_header(path) if suffix in nrrd.SUFFIXES else nifti.nifti_header(path)
+    return _READERS[_known(path)][0](path)
 
 
 def read_volume(path: Path) -> Volume:
@@ -53,10 +60,7 @@ def read_volume(path: Path) -> Volume:
     """
     if dicom_series.is_series(path):
         return dicom_series.read_series(path)
-    suffix = _known(path)
-    if suffix in metaimage.SUFFIXES:
-        return metaimage.read_mha(path)
-    return nrrd.read_nrrd(path) if suffix in nrrd.SUFFIXES else nifti.read_nifti(path)
+    return _READERS[_known(path)][1](path)
 
 
 def write_volume(path: Path, volume: Volume) -> None:
@@ -70,6 +74,9 @@ def write_volume(path: Path, volume: Volume) -> None:
         nrrd.write_nrrd(path, volume.array, header.affine, spacing=header.spacing)
     elif suffix in metaimage.SUFFIXES:
         metaimage.write_mha(path, volume.array, header.affine, spacing=header.spacing)
+    elif path.suffix.lower() in tiff_volumes.SUFFIXES:
+        tiff_volumes.write_tiff_volume(path, volume.array)
+        tiff_volumes.write_spacing(path, header.spacing)
     elif suffix:
         nifti.write_nifti(path, volume.array, header.affine, spacing=header.spacing)
     else:
@@ -88,14 +95,14 @@ def place_volume(source: Path, target: Path, how: str = "copy") -> None:
         DataError: the source is damaged.
         WriteError: the target cannot be written.
     """
-    if volume_suffix(source) != volume_suffix(target) or source.is_dir():
+    if image_suffix(source).lower() != image_suffix(target).lower() or source.is_dir():
         write_volume(target, read_volume(source))
         return
     place_file(source, target, how)
 
 
 def _known(path: Path) -> str:
-    suffix = volume_suffix(path)
-    if not suffix:
+    suffix = image_suffix(path).lower()
+    if suffix not in _READERS:
         raise ImageError("not a volume", where=path, seen=path.suffix, hint=_KNOWN)
     return suffix
