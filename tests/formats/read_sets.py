@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 D = "conformance/datumaro"
 LS = "conformance/label-studio-sdk"
+FASTER = "conformance/faster_coco_eval"
+TRUTH = f"{FASTER}/cocoapi/instances_val2014_100.json"
 BARE = "bitmap"
 
 
@@ -24,7 +26,8 @@ class Set:
         images: how many there are.
         objects: as its files list them; None in class maps and where nobody tells.
         said: where the numbers come from.
-        options: `--set from.KEY=VALUE`; COLORS stands for a table of colours.
+        options: `--set from.KEY=VALUE`; COLORS stands for a table of colours, and a
+            file of `like` lies below the shared folder.
     """
 
     path: str
@@ -67,6 +70,11 @@ SETS = (
     Set("torso_ct_sample/example_seg_fast.nii.gz", "nifti", 1, None, "SOURCE.md"),
     Set("torso_ct_sample/example_seg_roi_subset.nii.gz", "nifti", 1, None, "SOURCE.md"),
     Set("conformance/cocostuffapi/stuff_examples.json", "coco", 2, 17, "annotations of the JSON"),
+    Set("conformance/cocoapi/instances_val2014_fakesegm100_results.json", "coco", 100, 734, "entries of the JSON", (f"like={TRUTH}",)),
+    Set("conformance/cocoapi/instances_val2014_fakebbox100_results.json", "coco", 100, 734, "entries of the JSON", (f"like={TRUTH}",)),
+    Set("conformance/faster_coco_eval/dt_dataset.json", "coco", 3, 9, "entries of the JSON", (f"like={FASTER}/gt_dataset.json",)),
+    Set("conformance/faster_coco_eval/dt_ignore_test.json", "coco", 1, 63, "entries of the JSON", (f"like={FASTER}/gt_ignore_test.json",)),
+    Set("conformance/faster_coco_eval/gt_ignore_test.json", "coco", 1, 14, "annotations of the JSON; the image's id is a text"),
     Set("conformance/faster_coco_eval/cocoapi/instances_val2014_100.json", "coco", 100, 839, "annotations of the JSON"),
     Set("conformance/faster_coco_eval/example_crowdpose_val.json", "coco", 4, 10, "annotations of the JSON"),
     Set("conformance/faster_coco_eval/gt_dataset.json", "coco", 3, 9, "annotations of the JSON"),
@@ -83,6 +91,7 @@ SETS = (
     Set(f"{D}/coco_dataset/coco_image_info", "coco", 2, 0, "annotations of the JSON"),
     Set(f"{D}/coco_dataset/coco_instances", "coco", 2, 3, "annotations of the JSON"),
     Set(f"{D}/coco_dataset/coco_labels", "coco", 2, 3, "annotations of the JSON"),
+    Set(f"{D}/coco_dataset/coco_panoptic/annotations/panoptic_val.json", "coco-panoptic", 1, 2, "segments of the JSON"),
     Set(f"{D}/coco_dataset/coco_person_keypoints", "coco", 2, 3, "annotations of the JSON"),
     Set(f"{D}/coco_dataset/coco_roboflow", "coco", 2, 3, "annotations of the JSON"),
     Set(f"{D}/coco_dataset/coco_stuff", "coco", 2, 2, "annotations of the JSON"),
@@ -117,13 +126,12 @@ SETS = (
 REFUSED = (
     Set("conformance/cocoapi/instances_val2014_fakesegm100_results.json", "coco", 0, 0, "a results list"),
     Set("conformance/faster_coco_eval/dt_dataset.json", "coco", 0, 0, "a results list"),
-    Set("conformance/faster_coco_eval/gt_ignore_test.json", "coco", 0, 0, "an image id is a whole number"),
     Set("conformance/panopticapi/images_info_examples.json", "coco", 0, 0, 'no list "annotations"'),
     Set(f"{D}/coco_dataset/coco_captions", "coco", 0, 0, "no category has this id"),
-    Set(f"{D}/coco_dataset/coco_panoptic", "coco-panoptic", 0, 0, "the JSON says"),
+    Set(f"{D}/coco_dataset/coco_panoptic", "coco-panoptic", 0, 0, "the map is 5 × 5 px, the JSON says 10 × 5 px"),
     Set(f"{D}/kitti_dataset/kitti_detection", "", 0, 0, "no labels of a known format"),
     Set(f"{D}/kitti_dataset/kitti_raw", "", 0, 0, "no labels of a known format"),
     Set(f"{D}/kitti_dataset/kitti_3d", "", 0, 0, "no labels of a known format"),
     Set(f"{D}/voc_dataset/voc_dataset2", "voc", 0, 0, "the size is not known"),
-    Set(f"{LS}/test_import_coco/coco_import_input.json", "coco", 0, 0, "neither 0 nor 1"),
+    Set(f"{LS}/test_import_coco/coco_import_input.json", "coco", 0, 0, "iscrowd: neither 0 nor 1 (saw 'false')"),
 )  # fmt: skip

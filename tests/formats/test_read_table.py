@@ -28,6 +28,7 @@ def found(shared, tmp_path_factory):
 def read(one: Set, shared, table):
     path = shared / one.path
     settings = [f"colors={table}" if text == "COLORS" else text for text in one.options]
+    settings = [text.replace("like=", f"like={shared}/") for text in settings]
     fmt = one.fmt if settings else detect_format(path).name
     images, objects, dense = 0, 0, 0
     for _, labels in read_dataset(path, fmt, settings=settings):
