@@ -176,3 +176,37 @@ def test_a_note_of_what_is_not_read():
         "3 annotations of kinds that are not read (1 a, 2 b); of all formats, only cvat writes "
         "them again"
     )
+
+
+def test_the_place_of_a_frame_is_told_where_it_is_dropped(tmp_path):
+    labels = objects(hard_masks())
+    sample = Sample("frame_000004", ImageRef(None, SIZE), "frame", "v", 4, 0.25)
+    data = Dataset(NUCLEUS, (sample,), lambda _: labels)
+    cvat = load_format("cvat")
+    for fmt, options, named in (
+        (load_format("objects"), {}, "of images: index, sequence, time_s"),
+        (cvat, {"form": "images"}, "of images: index, sequence, time_s"),
+        (cvat, {"form": "video"}, "of images: time_s"),
+        (load_format("parquet"), {}, ""),
+    ):
+        target = tmp_path / f"{fmt.name}{options}"
+        done = transfer(data, target, fmt, options=fmt.WriteOptions(**options), allow_loss=True)
+        assert (kinds(done)["fields"].named if "fields" in kinds(done) else "") == named
+
+
+def test_what_the_old_labelme_says_of_an_image_is_kept(tmp_path):
+    write_photo(tmp_path / "Images/set/a.jpg.png", SIZE)
+    (tmp_path / "Annotations/set").mkdir(parents=True)
+    (tmp_path / "Annotations/set/a.xml").write_text(
+        "<annotation><filename>a.png</filename><folder>set</folder><source><sourceImage>The web"
+        "</sourceImage></source><scenedescription>street</scenedescription><imagesize><nrows>40"
+        "</nrows><ncols>56</ncols></imagesize><object><name>cat</name><deleted>0</deleted><id>0"
+        "</id><polygon><username>x</username><pt><x>3</x><y>3</y></pt><pt><x>30</x><y>4</y></pt>"
+        "<pt><x>9</x><y>20</y></pt></polygon></object></annotation>"
+    )
+    data = read_dataset(tmp_path, "labelme")
+    done = transfer(data, tmp_path / "out", load_format("datumaro"))
+    assert kinds(done)["fields"].named == "of images: scenedescription, source"
+    transfer(data, tmp_path / "json", load_format("labelme"))
+    said = json.loads((tmp_path / "json/set/a.json").read_text())
+    assert said["source"] == {"sourceImage": "The web"}

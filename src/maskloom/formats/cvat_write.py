@@ -87,6 +87,7 @@ class CvatWriter:
         self.extra = extra.get("cvat", {})
         video = options.form == "video" or (options.form == "auto" and self.extra.get("video"))
         self.video = bool(video)
+        self.writes = ("cvat", "frame.sequence", "frame.index") if self.video else ("cvat",)
         self.single = target.suffix.lower() == ".xml"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.labels = {n: from_lists(one)[0] for n, one in self.extra.get("labels", {}).items()}

@@ -23,6 +23,8 @@ from maskloom.formats.loss import Loss
 
 _HOMES = {"volume": "nifti"}
 """Names in `extra` that several formats share, and the one that declares them."""
+_FRAME = "frame"
+"""Paths of what `Sample` says of a frame: `frame.sequence`, `frame.index`, `frame.time_s`."""
 _PASSING = frozenset({"notes"})
 """Entries of `Labels.extra` that are messages."""
 
@@ -56,7 +58,19 @@ class FactLosses:
         for extra in (sample.extra, labels.extra):
             if extra:
                 found += self._kept(sample.key, extra)
+        if sample.sequence is not None:
+            found += self._placed(sample)
         return found
+
+    def _placed(self, sample: Sample) -> list[Loss]:
+        """Where a frame stands in its sequence."""
+        names = tuple(
+            name
+            for name in ("sequence", "index", "time_s")
+            if getattr(sample, name) is not None and not is_among((_FRAME, name), self._writes)
+        )
+        detail = f"of the image: {', '.join(names)}"
+        return [Loss(sample.key, "fields", detail=detail, names=names)] if names else []
 
     def of_dataset(self, dataset: Dataset) -> list[Loss]:
         """Unread annotations and fields of the data set itself."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -37,12 +37,13 @@ _BOUNDS = Bounds(1 << 26, elements=2_000_000)
 # VOC of other tools has polygons, too, but none of <pt>.
 _MARKS = (b"<pt>", b"<segm>", b"<imagesize", b"LabelMe Webtool")
 _OWN = ("name", "deleted", "occluded", "attributes", "parts", "id", "polygon", "segm", "type")
+_PLACES = ("filename", "folder", "imagesize", "object")
 _LOOKED_AT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One parsed annotation: image, (H, W) if told, objects, and how many were deleted."""
+    """One parsed annotation: image, (H, W) if told, objects, how many were deleted, the rest."""
 
     key: str
     path: Path
@@ -50,6 +51,7 @@ class _File:
     size: tuple[int, int] | None
     shapes: Sequence[tuple[Shape, str]]
     deleted: int
+    extra: Mapping[str, Any]
 
     def shapes_in(self, size: tuple[int, int]) -> list[Shape]:
         """The shapes in a frame (H, W); masks are read now."""
@@ -122,6 +124,7 @@ def xml_dataset(
             split_of(file.key),
             file.key,
             image=known.get(file.key),
+            extra=file.extra,
         )
         for file in files
     ]
@@ -146,7 +149,21 @@ def _parsed(key: str, path: Path, *, boxes: bool) -> _File:
     shapes = [_shape(one, f"{path}: object {i}", boxes=boxes) for i, one in enumerate(kept)]
     name = Path(root.text_of("filename").replace("\\", "/")).name or f"{Path(key).name}.jpg"
     image = (Path(key).parent / name).as_posix()
-    return _File(key, path, image, _size(root, path), shapes, len(listed) - len(kept))
+    return _File(
+        key, path, image, _size(root, path), shapes, len(listed) - len(kept), _fields(root)
+    )
+
+
+def _fields(root: Element) -> dict[str, Any]:
+    """What a file says of the image besides its place and size: scene, source."""
+    listed = (child for child in root.children if child.tag not in _PLACES)
+    return {one.tag: said for one in listed if (said := _said(one))}
+
+
+def _said(element: Element) -> Any:
+    """The text of an element, or of those in it by name."""
+    inner = {one.tag: said for one in element.children if (said := _said(one))}
+    return inner or element.text.strip()
 
 
 def _size(root: Element, path: Path) -> tuple[int, int] | None:

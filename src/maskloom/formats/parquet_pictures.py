@@ -127,13 +127,15 @@ def read_pictures(path: Path, options: Read) -> Dataset:
         if row.split is not None:
             splits.setdefault(row.split, []).append(key)
     told = "the images lie in the tables; --set from.extract=FOLDER writes them as files"
+    unread = ", ".join(name for name in _schema(files[0]).names if name not in columns)
+    lost = (f"columns that are not read: {unread}",) if unread else ()
     return Dataset(
         coding.taxonomy,
         tuple(Sample(k, ImageRef(images.get(k)), file_name=r.name) for k, r in rows.items()),
         labels_of,
         side_splits(side if "splits" in side else {"splits": splits}, rows),
         name=path.name,
-        warnings=(*coding.warnings, *(() if images else (told,))),
+        warnings=(*coding.warnings, *lost, *(() if images else (told,))),
         extra={"bitmap": {"kind": coding.kind}},
     )
 
