@@ -276,6 +276,19 @@ def test_a_call_of_other_settings_does_not_empty_what_shares_have_begun(source, 
     assert (items / "kept.npz").read_bytes() == b"work"
 
 
+@pytest.mark.parametrize("text", ["garbage{", "[1]"])
+def test_a_damaged_journal_of_finished_items_is_called_damaged(source, tmp_path, text):
+    partial = tmp_path / "out.partial"
+    with open_journal(partial, {"layer": "model/other"}, shared=True) as items:
+        (items / "kept.npz").write_bytes(b"work")
+    (partial / "journal.json").write_text(text)
+    with pytest.raises(
+        WriteError, match=r"journal of unfinished work is damaged.*Remove .*partial"
+    ):
+        run(source, tmp_path / "out", segmenters.watershed)
+    assert (items / "kept.npz").read_bytes() == b"work"
+
+
 def test_a_second_call_for_the_same_target_is_refused_and_disturbs_nothing(source, tmp_path):
     partial = tmp_path / "out.partial"
     with open_journal(partial, {"layer": "model/other"}) as items:

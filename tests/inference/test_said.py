@@ -12,7 +12,7 @@ from maskloom.inference.tiling.plan import blend_plan, exact_plan
 def facts(**changed: Any) -> dict[str, Any]:
     usual = {"mode": "blend", "tiles": 35, "blocks": 1, "tile": [128, 128],
              "computed_per_pixel": 3.32, "damaged_journal_lines": 0, "seam_pixels": 1000,
-             "seam_disagreement": 0.004}  # fmt: skip
+             "seam_disagreement": 0.004, "resumed": 0}  # fmt: skip
     return {**usual, **changed}
 
 
@@ -37,3 +37,8 @@ def test_many_images_that_were_cut_are_one_line() -> None:
         "0.80% of px differ at seams (most: 4.80% of 07), 1 line of the journal damaged and "
         "done again",
     )
+
+
+def test_what_a_call_before_had_done_is_told() -> None:
+    (said,) = said_of_cut({"a": facts(blocks=63, resumed=5)})
+    assert said.endswith(", 5 of 63 blocks were there already")

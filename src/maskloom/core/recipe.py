@@ -48,7 +48,7 @@ class Recipe:
         "data", "mean and deviation: of the training data, or of each image (uneven exposure)"
     )
     noise: float = _option(0.0, "largest standard deviation of added noise, of the value range")
-    eval_every: int = _option(0, "steps between validations; 0: about ten in a run")
+    eval_every: int = _option(0, "steps between validations; 0: ten in a run, but 10 steps apart")
     patience: int = _option(0, "validations without a better score before stopping; 0: never")
     precision: Literal["auto", "fp32", "bf16"] = _option(
         "auto", "arithmetic; auto is bf16 where the device computes in it, else fp32"

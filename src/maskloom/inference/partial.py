@@ -80,7 +80,7 @@ def _items(folder: Path, wanted: Mapping[str, Any], *, shared: bool) -> Path:
 
 def _refuse(folder: Path, wanted: Mapping[str, Any], *, shares: bool) -> None:
     """Raise WriteError: what lies in the folder is of another model or of other settings."""
-    begun = _begun(folder / "journal.json")
+    begun = _begun(folder)
     named = [str(one.get("layer", "")) for one in (begun, wanted)]
     models = len(set(named)) > 1
     raise WriteError(
@@ -93,13 +93,27 @@ def _refuse(folder: Path, wanted: Mapping[str, Any], *, shares: bool) -> None:
     )
 
 
-def _begun(journal: Path) -> dict[str, Any]:
-    """What a journal says; nothing if it is damaged."""
+def _begun(folder: Path) -> dict[str, Any]:
+    """What the journal says that unfinished work is of.
+
+    Raises:
+        WriteError: it is damaged, so that nobody knows.
+    """
+    journal = folder / "journal.json"
     try:
         said = json.loads(journal.read_bytes())
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+    except ValueError as error:
+        said, why = None, str(error)
+    else:
+        why = type(said).__name__
+    if not isinstance(said, dict):
+        raise WriteError(
+            "the journal of unfinished work is damaged: what its items are of is lost",
+            where=journal,
+            seen=why,
+            hint=f"remove {folder} to begin anew, or choose another target",
+        )
+    return said
 
 
 def _differing(begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:

@@ -194,8 +194,11 @@ def said_of_tiles(key: str, facts: Mapping[str, Any]) -> str:
 
 
 def _odd(facts: Sequence[Mapping[str, Any]]) -> str:
-    """What was contradictory or damaged."""
+    """What earlier calls had done, and what was contradictory or damaged."""
     said = ""
+    if resumed := sum(one["resumed"] for one in facts):
+        blocks = counted(sum(one["blocks"] for one in facts), "block")
+        said += f", {resumed} of {blocks} {was(resumed)} there already"
     conflicts = sum(sum(one.get("conflicts", {}).values()) for one in facts)
     if conflicts:
         said += f", {counted(conflicts, 'conflict')} of objects at seams"

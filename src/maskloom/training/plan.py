@@ -21,6 +21,7 @@ from maskloom.models.family import Family, Outputs, build_network
 from maskloom.training.examples import Examples, Survey, survey
 
 _EPOCHS = 30
+_LEAST_APART = 10  # steps between validations, which a short run would spend its time on
 _LARGEST_CROP = 384
 _MAX_CLASSES = 254
 
@@ -130,7 +131,7 @@ def make_plan(train: Dataset, validation: Dataset, choices: Choices) -> Plan:
         recipe=recipe,
         class_weights=_class_weights(recipe, channels, found),
         steps=total,
-        eval_every=recipe.eval_every or max(1, round(total / 10)),
+        eval_every=recipe.eval_every or max(min(_LEAST_APART, total), round(total / 10)),
         seed=choices.seed,
     )
 

@@ -178,8 +178,14 @@ def _announce(plan: Plan) -> str:
     return (
         f"training {plan.model} on {images}{_groups(plan.examples.dataset)}, "
         f"validating on {len(plan.validation)}{_groups(plan.validation)}: {steps} of "
-        f"{plan.recipe.batch} crops of {height} × {width}"
+        f"{plan.recipe.batch} crops of {height} × {width}, {_validations(plan)}"
     )
+
+
+def _validations(plan: Plan) -> str:
+    if plan.eval_every >= plan.steps:
+        return "a validation at the end"
+    return f"a validation every {counted(plan.eval_every, 'step')} (eval_every)"
 
 
 def _groups(dataset: Dataset) -> str:
