@@ -16,6 +16,7 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import instance_rows
+from maskloom.errors import FormatError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.maps import size_of
 from maskloom.formats.transfer import transfer
@@ -97,3 +98,28 @@ def test_every_format_labels_the_upright_picture(tmp_path, orientation, suffix):
             assert pixels[object_mask()][:, 0].min() > 200, name
             assert pixels[~object_mask()][:, 0].max() < 60, name
     assert seen > len(WRITTEN) / 2
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "webp"])
+@pytest.mark.parametrize("name", ["coco", "voc", "labelme"])
+def test_sizes_of_the_stored_picture_are_refused_with_the_orientation_as_reason(
+    tmp_path, name, suffix
+):
+    path = tmp_path / f"a.{suffix}"
+    turned(path, 1, suffix)
+    fmt = load_format(name)
+    assert transfer(data_of("objects", path), tmp_path / "out", fmt).written
+    stored = next((tmp_path / "out").rglob(f"a.{suffix}"))
+    with Image.open(stored) as picture:
+        picture.load()
+        lying = picture.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    for orientation in (6, 1):  # with a tag, and lying without a word
+        exif[274] = orientation
+        upright = picture if orientation == 6 else lying
+        upright.save(stored, exif=exif)
+        with pytest.raises(FormatError) as caught:
+            list(read_dataset(tmp_path / "out", name))
+        said = "EXIF orientation turns it to 24 × 36 px" in str(caught.value)
+        assert said == (orientation == 6)
+        assert ("--images ROOT" in str(caught.value)) == said

@@ -9,7 +9,13 @@ import time
 import numpy as np
 import pytest
 
+from maskloom.core.dataset import Dataset
+from maskloom.core.labels import Labels
+from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, MaskloomError, UsageError, WriteError
+from maskloom.formats.detect import load_format
+from maskloom.formats.transfer import transfer
 from maskloom.store.images import write_png
 from maskloom.verbs.convert import convert
 
@@ -48,6 +54,8 @@ def test_a_lossy_conversion_writes_nothing_and_ends_with_1(source, tmp_path):
     outcome = convert(source, tmp_path / "out", to="bitmap")
     assert outcome.exit_code == 1
     assert outcome.results["losses"]["overlap"]["pixels"] == 2
+    assert (outcome.results["images"], outcome.results["objects"]) == (1, 2)
+    assert not {"exact_objects", "changed_pixels", "labelled_pixels"} & set(outcome.results)
     assert left(tmp_path) == ["source"]
     allowed = convert(source, tmp_path / "out", to="bitmap", allow_loss=True)
     assert allowed.exit_code == 0
@@ -73,6 +81,37 @@ def test_the_line_on_class_maps_without_objects_counts_labelled_pixels(tmp_path)
         tmp_path / "maps", tmp_path / "out", to="bitmap", set_=("to.images=none", "to.kind=class")
     )
     assert done.lines == (f"1 image to {tmp_path / 'out'}: 1,500 labelled pixels, 0 changed",)
+
+
+def test_a_refused_class_map_tells_its_labelled_pixels(tmp_path):
+    (tmp_path / "maps").mkdir()
+    names = {"categories": [{"id": i, "name": n} for i, n in enumerate("abc")]}
+    (tmp_path / "t.json").write_text(json.dumps(names))
+    write_png(tmp_path / "maps/a.png", np.array([[0, 1, 2, 255]] * 5, np.uint8))
+    done = convert(
+        tmp_path / "maps", tmp_path / "o", to="yolo", set_=(f"from.taxonomy={tmp_path / 't.json'}",)
+    )
+    assert done.exit_code == 1
+    assert done.results["objects"] == 0
+    assert done.results["labelled_pixels"] == 15
+    assert done.results["losses"]["void"]["pixels"] == 5
+    assert "changed_pixels" not in done.results
+
+
+def test_images_and_volumes_in_one_folder_are_told_apart(tmp_path):
+    volume = Sample("v", ImageRef(None, (2, 3, 4)), kind="volume")
+    image = Sample("i", ImageRef(None, (3, 4)))
+    cell = Taxonomy.from_names(["cell"])
+
+    def labels_of(sample):
+        return Labels(sample.image.size, class_map=np.zeros(sample.image.size, np.uint8))
+
+    mixed = Dataset(cell, (image, volume), labels_of)
+    for name in ("coco", "nifti"):
+        with pytest.raises(WriteError, match=r"1 volume and 1 image lie here together.*--split @"):
+            transfer(mixed, tmp_path / name, load_format(name))
+    with pytest.raises(WriteError, match="Write --to nifti"):
+        transfer(Dataset(cell, (volume,), labels_of), tmp_path / "o", load_format("coco"))
 
 
 def test_categories_are_renamed_and_merged(tmp_path):

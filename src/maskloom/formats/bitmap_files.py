@@ -197,6 +197,15 @@ def _same_folder(folder: Path, options: MapOptions) -> tuple[dict[str, Path], di
     return list_files(folder, _BESIDE_PNG), list_files(folder, (".png",))
 
 
+def has_usual_folders(path: Path) -> bool:
+    """Whether folders of usual names, or files, lie in the folder itself, not only below."""
+    return any(
+        (p.is_file() and p.suffix.lower() in MAP_SUFFIXES)
+        or (p.is_dir() and p.name in (*IMAGE_FOLDERS, *MASK_FOLDERS, *SPLITS))
+        for p in path.iterdir()
+    )
+
+
 def bare_maps(path: Path) -> list[Path]:
     """Map files directly in a folder or in its sub-folders, if nothing else lies there."""
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]

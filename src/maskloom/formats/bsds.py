@@ -30,7 +30,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.formats.loss import Holds
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 from maskloom.formats.mat_files import (
     first_kind,
     ground_truth_kind,
@@ -141,7 +141,7 @@ def _told(counts: dict[Path, int], annotator: int) -> tuple[str, ...]:
 
 def _labels(path: Path, annotator: int, sample: Sample) -> Labels:
     values = read_segmentations(path)[annotator - 1]
-    check_size(path, values.shape, size_of(sample))
+    check_size_of(path, values.shape, sample)
     masks, ids = Masks.from_id_map(values, background=0)
     if len(ids) and int(ids[0]) < 0:
         raise FormatError("regions count from 1", where=path, seen=int(ids[0]))

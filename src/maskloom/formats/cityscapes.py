@@ -51,7 +51,7 @@ from maskloom.formats.folders import (
     unique_pairs,
 )
 from maskloom.formats.kept import Facts, Kept
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 from maskloom.formats.numbered import Numbering, labels_of_numbers, numbers_of_labels
 from maskloom.formats.numbered_files import read_classes, read_objects
 
@@ -147,7 +147,7 @@ def _labels(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bo
     data = None if files.polygons is None else read_polygons(files.polygons)
     notes: tuple[str, ...] = ()
     if data is not None and files.polygons is not None:
-        check_size(files.polygons, size_of_polygons(data), size_of(sample))
+        check_size_of(files.polygons, size_of_polygons(data), sample)
     if files.instances is not None:
         labels = read_objects(files.instances, files.labels, meaning, sample, strict=strict)
     else:

@@ -17,7 +17,7 @@ from maskloom.errors import FormatError, MaskError
 from maskloom.formats.coco_annotations import ImageAnnotations
 from maskloom.formats.coco_file import CocoFile
 from maskloom.formats.coco_image_ids import ImageId
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 
 # An enumeration is slow to name a hundred thousand times.
 _MASK, _BOX = int(RowKind.MASK), int(RowKind.BOX)
@@ -43,7 +43,7 @@ def labels_of_image(
     """
     image = file.images[image_id]
     size = (int(image["height"]), int(image["width"]))
-    check_size(file.path, size, size_of(sample))
+    check_size_of(file.path, size, sample)
     own = file.annotations.get(image_id)
     if own is None:
         return Labels(size, rows=Rows.make(Masks.empty(0, size), np.zeros(0, np.int32)))

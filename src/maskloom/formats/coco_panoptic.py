@@ -36,7 +36,7 @@ from maskloom.formats.coco_panoptic_file import (
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.coco_read import dataset_of
 from maskloom.formats.kept import Facts, Kept
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 
 _PLACES = ("annotations", ".")
 LOOKS_FOR = 'a JSON file with "segments_info", beside a folder of PNG maps with its name'
@@ -80,7 +80,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         annotation = own.maps.get(image_id)
         image = file.images[image_id]
         size = (int(image["height"]), int(image["width"]))
-        check_size(file.path, size, size_of(sample))
+        check_size_of(file.path, size, sample)
         if annotation is None:
             nothing = Rows.make(Masks.empty(0, size), np.zeros(0, np.int32))
             return Labels(size, rows=nothing, coverage=Coverage(nothing=True))

@@ -7,6 +7,7 @@ key or name. This is a check of conversions, not a score: `metrics/` judges pred
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +60,24 @@ class Difference:
             self.moved + other.moved,
             self.changed_tags + other.changed_tags,
         )
+
+
+class Counts:
+    """Objects and labelled pixels of the labels that pass by."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self.objects = self.labelled_pixels = 0
+
+    def of(self, labelled: Iterable[tuple[Sample, Labels]]) -> Iterator[tuple[Sample, Labels]]:
+        """The same, counted."""
+        for sample, labels in labelled:
+            if labels.rows is None:
+                self.labelled_pixels += _labelled_pixels(labels, self.taxonomy)
+            else:
+                solid = labels.rows.kind == RowKind.MASK
+                self.objects += len(np.unique(labels.rows.instance[solid]))
+            yield sample, labels
 
 
 def compare(

@@ -20,7 +20,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
 from maskloom.formats.folders import Pair, absences, list_files, samples_of, subfolder, unique_pairs
 from maskloom.formats.loss import Holds
-from maskloom.formats.maps import check_size, ids_to_classes, size_of
+from maskloom.formats.maps import check_size_of, ids_to_classes
 from maskloom.formats.mat_files import first_kind, mats_below, read_segmentations, truth_folder
 
 LOOKS_FOR = "groundTruth/*.mat with a struct Segmentation, beside image"
@@ -73,7 +73,7 @@ def _labels(path: Path, sample: Sample, *, strict: bool) -> Labels:
     if len(maps) != 1:
         raise FormatError("not one segmentation", where=path, seen=len(maps))
     values = maps[0]
-    check_size(path, values.shape, size_of(sample))
+    check_size_of(path, values.shape, sample)
     unknown = [] if strict else sorted(set(np.unique(values).tolist()) - set(_IDS))
     ids = {**_IDS, **dict.fromkeys(unknown, -1)}
     classes = ids_to_classes(values, ids, len(CRACKS), where=path)

@@ -6,8 +6,9 @@ read like one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from maskloom import registry
 from maskloom.core.category_names import alike
 from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
-from maskloom.errors import FormatError
+from maskloom.errors import FormatError, MaskloomError
 from maskloom.formats.base import Format
+from maskloom.formats.bitmap_files import has_usual_folders
 from maskloom.formats.folders import with_groups
 from maskloom.store.project.runs import project_address
 from maskloom.store.video import IMPORT_HINT, is_video
 
 CERTAIN_ENOUGH = 0.3
 PROJECT = "project"
+_MOST_LOOKED_AT = 20
+_MOST_SHOWN = 3
 
 
 def load_format(name: str) -> Format:
@@ -56,14 +60,44 @@ def detect_format(path: Path | str) -> Format:
         raise FormatError("a film has no labels", where=path, hint=IMPORT_HINT)
     if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
         raise FormatError("the folder holds no files", where=path, hint="check the path")
-    formats = (load_format(name) for name in registry.FORMATS)
-    looked = "; ".join(f"{f.name}: {f.looks_for}" for f in formats)
+    if path.is_dir() and (inside := _formats_inside(path)):
+        raise _level_above(path, inside)
     raise FormatError(
-        f"no labels of a known format here; looked for {looked}",
+        "no labels of a known format here",
         where=path,
         hint="images alone are no labels; for image and mask side by side say --from bitmap "
-        "--set masks=. images=. suffix=_mask",
+        "--set masks=. images=. suffix=_mask; what each format looks for is in `maskloom list "
+        "formats --json -`",
     )
+
+
+def _level_above(path: Path, inside: Mapping[str, str], otherwise: str = "") -> FormatError:
+    told = "; ".join(f"{path / name} looks like {fmt}" for name, fmt in inside.items())
+    which = "that folder" if len(inside) == 1 else "one of those folders"
+    return FormatError(
+        f"no labels of a known format here, but {told}",
+        where=path,
+        hint=f"give {which}{otherwise}",
+    )
+
+
+def _formats_inside(path: Path, surer_than: float = 0.0) -> dict[str, str]:
+    """Sub-folder → format, of the first few that one knows: the path may be a level too high."""
+    folders = (one for one in sorted(path.iterdir()) if one.is_dir() and one.name[0] != ".")
+    found: dict[str, str] = {}
+    for folder in islice(folders, _MOST_LOOKED_AT):
+        try:
+            if project_address(folder) is not None:
+                found[folder.name] = PROJECT
+                continue
+            (best, fmt), (second, _) = _ranked(folder)
+        except MaskloomError:
+            continue
+        if best >= CERTAIN_ENOUGH and best > max(second, surer_than):
+            found[folder.name] = fmt.name
+        if len(found) == _MOST_SHOWN:
+            break
+    return found
 
 
 def find_format(path: Path) -> Format | None:
@@ -76,9 +110,7 @@ def find_format(path: Path) -> Format | None:
     if project_address(path) is not None:
         return _project()
     _refuse_absent(path)
-    formats = [load_format(name) for name in registry.FORMATS]
-    ranked = sorted(((fmt.detect(path), fmt) for fmt in formats), key=lambda pair: -pair[0])
-    (best, fmt), (second, other) = ranked[0], ranked[1]
+    (best, fmt), (second, other) = _ranked(path)
     if best < CERTAIN_ENOUGH:
         return None
     if second == best:
@@ -88,7 +120,19 @@ def find_format(path: Path) -> Format | None:
             seen=f"{fmt.name} or {other.name}",
             hint=f"name it with --from {fmt.name} or --from {other.name}",
         )
+    # Maps lie in sub-folders of many data sets that say more than they do.
+    if fmt.name == "bitmap" and best < 1 and not has_usual_folders(path):
+        inside = _formats_inside(path, surer_than=best)
+        if any(name != fmt.name for name in inside.values()):
+            raise _level_above(path, inside, f" or say --from {fmt.name}")
     return fmt
+
+
+def _ranked(path: Path) -> list[tuple[float, Format]]:
+    """The two formats that know a path best, with how sure they are."""
+    formats = [load_format(name) for name in registry.FORMATS]
+    ranked = sorted(((fmt.detect(path), fmt) for fmt in formats), key=lambda pair: -pair[0])
+    return ranked[:2]
 
 
 def read_dataset(

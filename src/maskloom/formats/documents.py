@@ -18,7 +18,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco_images import found_image, image_folders, safe_names
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of, size_of
 from maskloom.formats.shapes import Shape, rows_of
 
 
@@ -226,7 +226,7 @@ def _size(document: Document, sample: Sample) -> tuple[int, int]:
             seen=document.file_name,
             hint="give the images with --images ROOT",
         )
-    check_size(document.path, size, pixels)
+    check_size_of(document.path, size, sample)
     return size
 
 

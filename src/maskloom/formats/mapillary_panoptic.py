@@ -26,7 +26,7 @@ from maskloom.formats.coco_image_ids import ImageId
 from maskloom.formats.coco_panoptic_file import PanopticFile, checked_segments
 from maskloom.formats.coco_panoptic_maps import labels_of_map, read_ids
 from maskloom.formats.folders import read_json
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 from maskloom.store.images import image_size
 
 FOLDER = "panoptic"
@@ -65,7 +65,7 @@ class PanopticMaps:
             raise FormatError("the JSON lists no such map", where=file.coco.path, seen=png.name)
         number = numbers[png.name]
         size = image_size(png)
-        check_size(png, size, size_of(sample))
+        check_size_of(png, size, sample)
         ids = read_ids(png, size, f"{file.coco.path}: {png.name}")
         if unseen := hidden[number]:
             ids = np.where(np.isin(ids, unseen), 0, ids).astype(ids.dtype)

@@ -18,7 +18,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.folders import read_json
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 from maskloom.formats.shapes import Shape, checked_vertices, rows_of
 from maskloom.store.images import MAX_PIXELS
 
@@ -44,7 +44,7 @@ def read_polygons(
         FormatError: not of its form, an unknown label, or of another size than the image.
     """
     data, size = _checked(path)
-    check_size(path, size, size_of(sample))
+    check_size_of(path, size, sample)
     shapes: list[Shape] = []
     bad: list[str] = []
     positions = {n: i for i, one in enumerate(taxonomy) for n in (*one.aliases, one.name)}

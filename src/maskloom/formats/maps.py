@@ -17,7 +17,10 @@ from maskloom.core.labels import codes, map_dtype
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
-from maskloom.store.images import image_size, read_map
+from maskloom.store import tiff, webp
+from maskloom.store.decoding import decoding, opened, orientation_of
+from maskloom.store.images import image_size, is_tiff, read_map
+from maskloom.store.orientation import TURNED
 
 Color = tuple[int, int, int]
 _LONGEST_TABLE = 1 << 20
@@ -39,7 +42,7 @@ def read_checked(path: Path, sample: Sample, *, colors: bool = False) -> NDArray
     values = read_map(path, colors=colors)
     if values.dtype.kind == "f":
         raise FormatError("a label map holds whole numbers", where=path, seen=values.dtype)
-    check_size(path, values.shape[:2], size_of(sample))
+    check_size_of(path, values.shape[:2], sample)
     return values
 
 
@@ -61,6 +64,37 @@ def check_size(path: Path, size: tuple[int, ...], expected: tuple[int, int] | No
             where=path,
             hint="pair it with its own image",
         )
+
+
+def check_size_of(path: Path, size: tuple[int, ...], sample: Sample) -> None:
+    """Refuse labels of another size than the image of a sample, where it is at hand.
+
+    Raises:
+        FormatError: naming both sizes, and the EXIF orientation if that is the difference.
+    """
+    image, expected = sample.image.path, size_of(sample)
+    swapped = expected is not None and tuple(size) == expected[::-1] != expected
+    if image is not None and expected is not None and swapped and _is_turned(image):
+        raise FormatError(
+            f"the labels are {size[1]} × {size[0]} px, as the picture is stored; its EXIF "
+            f"orientation turns it to {expected[1]} × {expected[0]} px",
+            where=path,
+            seen=image,
+            hint="labels belong to the upright picture; if they fit the stored one, take the "
+            "orientation out (exiftool -Orientation= FILE), or name pictures without it by "
+            "--images ROOT",
+        )
+    check_size(path, size, expected)
+
+
+def _is_turned(image: Path) -> bool:
+    """Whether the EXIF orientation of a picture swaps its sides."""
+    if is_tiff(image):
+        return int(decoding(image, lambda: tiff.header(image))[2]) in TURNED
+    if webp.is_webp(image):
+        return webp.header(image).orientation in TURNED
+    with opened(image) as picture:
+        return orientation_of(image, picture) in TURNED
 
 
 def ids_to_classes(

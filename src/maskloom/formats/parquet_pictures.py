@@ -25,7 +25,7 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import ReadOptions
 from maskloom.formats.bitmap_ids import coding_of, decode
 from maskloom.formats.folders import read_side_file, side_splits
-from maskloom.formats.maps import check_size, size_of
+from maskloom.formats.maps import check_size_of
 from maskloom.formats.parquet_tables import reading_table, refuse_large
 from maskloom.store.files import atomic_write_bytes, safe_join, stays_below
 from maskloom.store.images import read_map
@@ -119,7 +119,7 @@ def read_pictures(path: Path, options: Read) -> Dataset:
     def labels_of(sample: Sample) -> Labels:
         row = rows[sample.key]
         values = stored(row.where)
-        check_size(row.where, values.shape[:2], size_of(sample))
+        check_size_of(row.where, values.shape[:2], sample)
         return decode(values, coding, where=row.where)
 
     splits: dict[str, list[str]] = {}

@@ -21,7 +21,7 @@ from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
-from maskloom.formats.compare import Difference, compare
+from maskloom.formats.compare import Counts, Difference, compare
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.facts import FactLosses
 from maskloom.formats.loss import Loss
@@ -46,8 +46,8 @@ class Transfer:
         images: samples.
         objects: annotated objects of the source; class maps have none.
         exact_objects: objects that came back with the same pixels and category, and the same
-            score where the target holds scores.
-        changed_pixels: pixels that came back otherwise.
+            score where the target holds scores; None where nothing was written to come back.
+        changed_pixels: pixels that came back otherwise; None likewise.
         labelled_pixels: pixels of the source's class maps that are not void.
         losses: per kind.
         warnings: of the source and of the writer.
@@ -56,8 +56,8 @@ class Transfer:
 
     images: int
     objects: int = 0
-    exact_objects: int = 0
-    changed_pixels: int = 0
+    exact_objects: int | None = None
+    changed_pixels: int | None = None
     losses: tuple[LossTotal, ...] = ()
     warnings: tuple[str, ...] = ()
     written: bool = False
@@ -70,11 +70,23 @@ class Transfer:
 
 
 class _Refused(Exception):
-    """Ends a staged write whose losses were not allowed."""
+    """Ends a staged write whose losses were not allowed; `counts` are of the source."""
 
-    def __init__(self, losses: Tally) -> None:
-        self.losses = losses
+    def __init__(self, losses: Tally, counts: Counts, back: Difference | None = None) -> None:
+        self.losses, self.counts, self.back = losses, counts, back
         super().__init__("refused")
+
+    def transfer(self, images: int, warnings: tuple[str, ...]) -> Transfer:
+        """What there is to tell of a conversion that was not done."""
+        return Transfer(
+            images,
+            self.counts.objects,
+            None if self.back is None else self.back.exact_objects,
+            None if self.back is None else self.back.changed_pixels,
+            self.losses.totals(),
+            warnings,
+            labelled_pixels=self.counts.labelled_pixels,
+        )
 
 
 def transfer(
@@ -110,22 +122,20 @@ def transfer(
                 fmt, partial, dataset.taxonomy, options=options, extra=dataset.extra
             )
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
-            fitting = _fitting(labelled, fmt, dst)
-            facts = FactLosses(fmt, writer)
-            losses, notes = _write(fitting, writer, facts, allow_loss=allow_loss)
+            fitting = _fitting(labelled, fmt, dst, ordered)
+            facts, counts = FactLosses(fmt, writer), Counts(dataset.taxonomy)
+            losses, notes = _write(counts.of(fitting), writer, facts, allow_loss=allow_loss)
             losses += facts.of_dataset(dataset)
             if losses.refused and not allow_loss:
-                raise _Refused(losses)
+                raise _Refused(losses, counts)
             warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
             if not losses.refused:
                 losses += _unexpected(difference)
                 if not allow_loss and losses.refused:
-                    raise _Refused(losses)
+                    raise _Refused(losses, counts, difference)
     except _Refused as refused:
-        return Transfer(
-            images=len(ordered), losses=refused.losses.totals(), warnings=dataset.warnings
-        )
+        return refused.transfer(len(ordered), dataset.warnings)
     return Transfer(
         len(ordered),
         difference.objects,
@@ -159,7 +169,7 @@ def _labelled(
 
 
 def _fitting(
-    labelled: Iterator[tuple[Sample, Labels]], fmt: Format, dst: Path
+    labelled: Iterator[tuple[Sample, Labels]], fmt: Format, dst: Path, samples: Sequence[Sample]
 ) -> Iterator[tuple[Sample, Labels]]:
     """The same, refused where the format has no such frames.
 
@@ -173,9 +183,22 @@ def _fitting(
                 f"{fmt.name} holds {'images, not volumes' if volume else 'volumes, not images'}",
                 where=dst,
                 seen=f"{sample.key} of {' × '.join(map(str, labels.size))}",
-                hint="write --to nifti, nrrd or nnunet" if volume else "write --to another format",
+                hint=_apart(samples)
+                or f"write --to {'nifti, nrrd or nnunet' if volume else 'coco, say, or bitmap'}",
             )
         yield sample, labels
+
+
+def _apart(samples: Sequence[Sample]) -> str:
+    """What to do about images and volumes in one data set, which few formats hold together."""
+    volumes = sum(sample.kind == "volume" for sample in samples)
+    if volumes in (0, len(samples)):
+        return ""
+    return (
+        f"{counted(volumes, 'volume')} and {counted(len(samples) - volumes, 'image')} lie here "
+        "together: give the folders or files of each on their own, or list the keys of one kind "
+        "in a file and say --split @FILE; volumes go --to nifti, images --to coco, for example"
+    )
 
 
 def _write(

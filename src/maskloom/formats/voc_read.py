@@ -20,7 +20,7 @@ from maskloom.core.labels import FULL, Coverage, Labels, RowKind, Rows, codes
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.errors import FormatError
-from maskloom.formats.maps import check_size, colors_to_ids, ids_to_classes, size_of
+from maskloom.formats.maps import check_size_of, colors_to_ids, ids_to_classes, size_of
 from maskloom.formats.voc_classes import VOID_VALUE, Classes
 from maskloom.formats.voc_match import matched
 from maskloom.formats.voc_xml import VocObject, VocXml
@@ -97,7 +97,7 @@ def labels_of_files(
 def _values(path: Path, colors: Mapping[Any, int], sample: Sample) -> NDArray[Any]:
     """(H, W) stored values; colours are looked up."""
     values = read_map(path)
-    check_size(path, values.shape[:2], size_of(sample))
+    check_size_of(path, values.shape[:2], sample)
     if values.ndim == 2:
         return values
     try:
@@ -213,7 +213,7 @@ def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
             hint="give the images with --images ROOT",
         )
     if files.xml.size is not None and files.xml_path is not None:
-        check_size(files.xml_path, size, size_of(sample))
+        check_size_of(files.xml_path, size, sample)
     listed = files.xml.objects
     entries = [_Entry(RowKind.BOX, meaning.position(o.name), 0.0, None, o) for o in listed]
     rows = _as_rows(Masks.empty(len(listed), size), entries)

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 Window = tuple[int, int, int, int]
 
-_TURNED = (5, 6, 7, 8)
+TURNED = (5, 6, 7, 8)
+"""The ways that swap the sides."""
+
 _MIRRORED = (2, 3, 6, 7)
 _UPSIDE_DOWN = (3, 4, 7, 8)
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """A view of a stored (H, W, ...) picture as it is looked at."""
-    if orientation in _TURNED:
+    if orientation in TURNED:
         array = array.swapaxes(0, 1)
     if orientation in _MIRRORED:
         array = array[:, ::-1]
@@ -29,7 +31,7 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def upright_size(size_hw: tuple[int, int], orientation: int) -> tuple[int, int]:
     """(H, W) as looked at, of (H, W) as stored."""
-    return (size_hw[1], size_hw[0]) if orientation in _TURNED else size_hw
+    return (size_hw[1], size_hw[0]) if orientation in TURNED else size_hw
 
 
 def stored_window(window: Window, size_hw: tuple[int, int], orientation: int) -> Window:
@@ -49,4 +51,4 @@ def stored_window(window: Window, size_hw: tuple[int, int], orientation: int) ->
         y0, y1 = height - y1, height - y0
     if orientation in _MIRRORED:
         x0, x1 = width - x1, width - x0
-    return (x0, x1, y0, y1) if orientation in _TURNED else (y0, y1, x0, x1)
+    return (x0, x1, y0, y1) if orientation in TURNED else (y0, y1, x0, x1)

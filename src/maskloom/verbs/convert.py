@@ -121,9 +121,7 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
         "target": dst,
         "written": done.written,
         "images": done.images,
-        "objects": done.objects,
-        "exact_objects": done.exact_objects,
-        "changed_pixels": done.changed_pixels,
+        **_counts(done),
         "losses": {
             loss.kind: {
                 "samples": loss.samples,
@@ -153,13 +151,20 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
     return Outcome(results, tuple(tables), (_written(done, dst),), done.warnings)
 
 
+def _counts(done: Transfer) -> dict[str, int]:
+    """Objects and pixels, as far as they are known: what was not written cannot come back."""
+    counts = {"objects": done.objects, "labelled_pixels": done.labelled_pixels or None}
+    back = {"exact_objects": done.exact_objects, "changed_pixels": done.changed_pixels}
+    return {name: n for name, n in {**counts, **back}.items() if n is not None}
+
+
 def _written(done: Transfer, dst: Path) -> str:
     """What is there now, in one line whose numbers agree with the table of losses."""
-    images, changed = counted(done.images, "image"), counted(done.changed_pixels, "pixel")
+    images, changed = counted(done.images, "image"), counted(done.changed_pixels or 0, "pixel")
     if done.labelled_pixels and not done.objects:
         labelled = counted(done.labelled_pixels, "labelled pixel")
-        return f"{images} to {dst}: {labelled}, {done.changed_pixels:,} changed"
-    objects = f"{done.exact_objects:,} of {counted(done.objects, 'object')}"
+        return f"{images} to {dst}: {labelled}, {done.changed_pixels or 0:,} changed"
+    objects = f"{done.exact_objects or 0:,} of {counted(done.objects, 'object')}"
     if any(loss.kind == "instances" for loss in done.losses):
         # A class map has no objects: its pixels are compared with the class that is seen on top,
         # so that what was covered counts as lost (overlap) and not as changed.
