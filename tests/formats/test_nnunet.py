@@ -318,6 +318,52 @@ def test_a_wrong_spacing_beside_a_tiff_volume_is_one_error(tmp_path, text):
             first(root)
 
 
+def listed(root, **changes):
+    """Cases that dataset.json names, two channels each, as BraTS has them."""
+    cases = {}
+    for i, key in enumerate(("one", "two")):
+        save(root / f"{key}/seg.nii.gz", np.full(SIZE, i, np.uint8))
+        for k, name in enumerate(("t1", "flair")):
+            save(root / f"{key}/{name}.nii.gz", np.full(SIZE, 10 * i + k, np.float32))
+        images = [f"{key}/t1.nii.gz", f"{key}/flair.nii.gz"]
+        cases[key] = {"images": images, "label": f"{key}/seg.nii.gz"}
+    data = {"channel_names": {"0": "t1", "1": "flair"}, "labels": {"background": 0, "a": 1}}
+    said = {**data, "numTraining": 2, "file_ending": ".nii.gz", "dataset": {**cases, **changes}}
+    (root / "dataset.json").write_text(json.dumps(said))
+    return root
+
+
+def test_cases_that_dataset_json_lists_are_read_and_written_into_its_folders(tmp_path):
+    root = listed(tmp_path / "in")
+    assert detect_format(root).name == "nnunet"
+    data = read_dataset(root)
+    assert [s.key for s in data.samples] == ["one", "two"]
+    exact(data, tmp_path / "a", to="nnunet")
+    assert "dataset" not in json.loads((tmp_path / "a/dataset.json").read_text())
+    assert (stored(tmp_path / "a/imagesTr/two_0001.nii.gz") == 11).all()
+    assert (stored(tmp_path / "a/labelsTr/two.nii.gz") == 1).all()
+    (root / "one/t1.nii.gz").unlink()
+    assert "1 of 2 images are missing, first 'one'" in " ".join(read_dataset(root).warnings)
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        ({"images": ["one/t1.nii.gz"], "label": "../x.nii.gz"}, "leads out|out of"),
+        ({"images": ["/etc/passwd"], "label": "one/seg.nii.gz"}, "leads out|out of"),
+        ({"images": ["one/t1.nii.gz"], "label": "no.nii.gz"}, "not there"),
+        ({"images": ["one/t1.nii.gz", "two/t1.nii.gz"], "label": "one/seg.nii.gz"}, "folders"),
+        ({"images": [], "label": "one/seg.nii.gz"}, "a list of images"),
+        ({"images": "one/t1.nii.gz", "label": "one/seg.nii.gz"}, "a list of images"),
+        ({"images": [1], "label": "one/seg.nii.gz"}, "a list of images"),
+        ([], "a list of images"),
+    ],
+)
+def test_a_wrong_list_of_cases_is_one_error(tmp_path, entry, what):
+    with pytest.raises(DataError, match=what):
+        read_dataset(listed(tmp_path, one=entry), "nnunet")
+
+
 def test_images_and_volumes_do_not_go_into_one_data_set(tmp_path):
     labels = {"a": classes(torture()), "b": classes(np.zeros((3, 4), np.uint8))}
     with pytest.raises(WriteError, match=r"one file ending"):

@@ -25,16 +25,14 @@ from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.folders import (
     Pair,
-    list_files,
-    pair,
     read_json,
     read_side_file,
     side_splits,
     splits_of,
-    unique_pairs,
 )
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.maps import read_checked
+from maskloom.formats.nnunet_cases import found_cases, listed_cases, more_channels
 from maskloom.formats.nnunet_json import (
     FILE,
     NAME,
@@ -61,10 +59,12 @@ class Read(ReadOptions):
 
 
 def detect(path: Path) -> float:
-    """Known by labelsTr and the file_ending of dataset.json."""
-    if not path.is_dir() or not (path / "labelsTr").is_dir() or not (path / FILE).is_file():
+    """Known by the file_ending of dataset.json, and labelsTr or a list of cases in it."""
+    if not path.is_dir() or not (path / FILE).is_file():
         return 0.0
-    return 0.95 if '"file_ending"' in (path / FILE).read_text("utf-8", "replace") else 0.0
+    text = (path / FILE).read_text("utf-8", "replace")
+    known = (path / "labelsTr").is_dir() or '"dataset"' in text
+    return 0.95 if known and '"file_ending"' in text else 0.0
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -87,7 +87,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             seen=ending,
             hint=f"known: {', '.join(sorted(FLAT_ENDINGS | VOLUME_SUFFIXES))}",
         )
-    pairs, warnings = _pairs(path, images, ending)
+    listed = listed_cases(path, data, images)
+    pairs, warnings = listed if listed is not None else found_cases(path, images, ending)
     if not pairs:
         raise FormatError("no label files found", where=path / "labelsTr", hint=LOOKS_FOR)
     deep = _deep(data, ending, pairs[0].labels)
@@ -115,25 +116,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     )
 
 
-def _pairs(path: Path, images: Path | None, ending: str) -> tuple[list[Pair], tuple[str, ...]]:
-    """Label files with the first channel of their images, and warnings."""
-    found: list[Pair] = []
-    warnings = []
-    parts = [("Tr", None), ("Ts", "test")]
-    for tail, split in parts:
-        labels = list_files(path / f"labels{tail}", [ending])
-        firsts = list_files(images or path / f"images{tail}", [ending], ending="_0000")
-        found += pair(labels, firsts, split)
-        absent = [key for key in labels if key not in firsts]
-        if absent:
-            warnings.append(
-                f"{len(absent)} of {len(labels)} images are missing, first {absent[0]!r}"
-            )
-        if images is None and (open_images := len(firsts) - len(labels) + len(absent)):
-            warnings.append(f"{open_images} images have no labels and are left out")
-    return unique_pairs(found), tuple(warnings)
-
-
 def _deep(data: Mapping[str, Any], ending: str, first: Path) -> bool:
     """Whether the files are volumes; those of TIFF are if dataset.json or the first one says so."""
     if ending not in TIFF:
@@ -155,7 +137,7 @@ def _samples(
                 one.key,
                 ImageRef(one.image, channels=channels),
                 file_name=one.image.name if one.image is not None else "",
-                extra=_more_channels(one),
+                extra=more_channels(one, data),
             )
             for one in pairs
         )
@@ -171,21 +153,11 @@ def _samples(
     kept = tuple(one for one in pairs if one.key in headers)
     samples = samples_of(Found(kept, headers, -1), channels)
     samples = tuple(
-        _with_extra(sample, _more_channels(one)) for sample, one in zip(samples, kept, strict=True)
+        _with_extra(sample, more_channels(one, data))
+        for sample, one in zip(samples, kept, strict=True)
     )
     told = (f"{len(bad)} label volumes are left out, first {bad[0]}",) if bad else ()
     return samples, headers, told
-
-
-def _more_channels(one: Pair) -> dict[str, Any]:
-    """Names of the files of the second channel and those behind it."""
-    if one.image is None:
-        return {}
-    stem, mark, ending = one.image.name.rpartition("_0000")
-    names: list[str] = []
-    while (one.image.parent / f"{stem}_{len(names) + 1:04d}{ending}").is_file() and mark:
-        names.append(f"{stem}_{len(names) + 1:04d}{ending}")
-    return {NAME: {"channels": names}} if names else {}
 
 
 def _with_extra(sample: Sample, extra: Mapping[str, Any]) -> Sample:

@@ -27,6 +27,7 @@ from maskloom.formats.folders import write_side_file
 from maskloom.formats.json_files import json_line
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.maps import classes_to_values
+from maskloom.formats.nnunet_cases import CASES
 from maskloom.formats.nnunet_images import ChannelPlacer, put_labels
 from maskloom.formats.nnunet_json import BACKGROUND, FILE, IGNORE, NAME, labels_of_json
 from maskloom.formats.volume_write import HOLDS, fitting
@@ -56,7 +57,8 @@ class NnunetWriter:
     ) -> None:
         self.target = target
         self.taxonomy = taxonomy
-        self.source: Mapping[str, Any] = extra.get(NAME, {})
+        # Where files were is no longer so; those that are written lie where nnU-Net looks for them.
+        self.source = {k: v for k, v in extra.get(NAME, {}).items() if k != CASES}
         self.ending: str = options.ending
         self.images = ChannelPlacer(target, options.images)
         self.cases: dict[str, str] = {}
