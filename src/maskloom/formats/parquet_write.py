@@ -40,6 +40,7 @@ from maskloom.store.images import write_png
 from maskloom.store.project.covered import coverage_to_json
 from maskloom.store.project.parts import PartWriter
 from maskloom.store.project.tables import to_json
+from maskloom.store.volumes import image_suffix
 
 HOLDS = Holds(
     dense=True,
@@ -157,6 +158,8 @@ class ParquetWriter:
             _table(temporary, CLASS_SCHEMA) as table,
         ):
             table.write_table(pa.Table.from_pylist(class_rows(self.taxonomy), CLASS_SCHEMA))
+        # What was written is read again while this writer is still held.
+        self._batches, self._seen = Spool(self.target / IMAGES), KeyColumn()
         return self.images.warnings()
 
     def _row(self, sample: Sample, labels: Labels) -> dict[str, Any]:
@@ -193,7 +196,7 @@ class ParquetWriter:
         source = sample.image.path
         if source is None or self.images.how == "none":
             return {}
-        relative = f"images/{sample.key}{source.suffix}"
+        relative = f"images/{sample.key}{image_suffix(source)}"
         path = safe_join(self.target, relative)
         return {"uri": relative, "sha256": sha256_file(path)} if path.is_file() else {}
 
