@@ -116,8 +116,10 @@ def opened_film(path: Path) -> Iterator[Film]:
     refuse_foreign(path)
     import cv2
 
-    # What a codec mutters about a damaged film is said in one message here.
+    # What codecs mutter about a damaged film is said in one message here.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    spoken = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
@@ -131,6 +133,7 @@ def opened_film(path: Path) -> Iterator[Film]:
         yield Film(path, capture)
     finally:
         capture.release()
+        cv2.utils.logging.setLogLevel(spoken)
 
 
 def refuse_foreign(path: Path) -> None:

@@ -164,6 +164,8 @@ def _images_alone(src: Path, project: Path, *, copy: bool) -> Outcome:
 
 def _film(src: Path, project: Path, set_: tuple[str, ...]) -> Outcome:
     """Take the frames of a film in."""
+    from dataclasses import replace
+
     from maskloom.core.options import parse_settings
     from maskloom.store.project.films import NAME, FilmOptions, add_film
     from maskloom.store.project.imports import made_if_absent
@@ -171,7 +173,9 @@ def _film(src: Path, project: Path, set_: tuple[str, ...]) -> Outcome:
     options = parse_settings(set_, {"from": FilmOptions})["from"]
     with made_if_absent(project) as opened:
         added = add_film(opened, src, every=options.every)
-    return _outcome(added, NAME, project, None, ())
+    outcome = _outcome(added, NAME, project, None, ())
+    line = f"the frames are PNG files in {project / 'images' / src.stem}"
+    return replace(outcome, lines=(*outcome.lines, line))
 
 
 def _opened(

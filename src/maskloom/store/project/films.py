@@ -75,9 +75,7 @@ def add_film(project: Project, path: Path, *, every: int = 1) -> Added:
         with database.write(project) as connection:
             placed = samples.add(connection, project.layout, found)
             sequence = database.next_seq(connection)
-    said = f"{len(found)} of {film.read} frames are now PNG files in {project.layout.images}"
-    failures = (lost,) if lost else ()
-    return Added(len(found), placed.new, 0, sequence, (f"{said}/{path.stem}",), failures=failures)
+    return Added(len(found), placed.new, 0, sequence, failures=(lost,) if lost else ())
 
 
 def _placed(
