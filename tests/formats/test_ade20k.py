@@ -212,6 +212,18 @@ BAD_JSON = [
 ]  # fmt: skip
 
 
+def test_the_scene_of_2020_is_a_tag_of_the_image(tmp_path):
+    root = new(tmp_path)
+    path = next(tmp_path.rglob("*.json"))
+    data = json.loads(path.read_text())
+    data["annotation"]["scene"] = ["outdoor", "street"]
+    path.write_text(json.dumps(data))
+    assert read_dataset(root).samples[0].tags == {"scene": "outdoor, street"}
+    data["annotation"]["scene"] = []
+    path.write_text(json.dumps(data))
+    assert read_dataset(root).samples[0].tags == {}
+
+
 @pytest.mark.parametrize(("text", "told"), BAD_JSON)
 def test_a_damaged_json_file_is_one_error_and_can_be_left_out(tmp_path, text, told):
     new(tmp_path, text=text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Coverage
 from maskloom.core.sample import ImageRef, Sample
+from maskloom.errors import FormatError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.tags import attributed, fresh_tags, tag_text, tags_of_pairs
 from maskloom.formats.transfer import transfer
@@ -293,6 +295,26 @@ def test_labels_of_images_keep_their_class_when_numbers_change(tmp_path):
 )  # fmt: skip
 def test_each_value_is_one_text(value, text):
     assert tag_text(value) == text
+
+
+def test_a_tag_of_any_depth_is_one_text_or_one_error():
+    deep = []
+    for _ in range(300):
+        deep = [deep]
+    assert tag_text(deep).startswith("[[[")
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(FormatError, match="nested too deeply"):
+        tag_text(deep)
+
+
+def test_items_of_datumaro_that_an_older_version_kept_are_written(tmp_path):
+    told, data = opened("datumaro", tmp_path)
+    (sample,) = data.samples
+    own = {k: v for k, v in sample.extra["datumaro"].items() if k != "labels"}
+    old = replace(sample, extra={"datumaro": own}, tags={})
+    transfer(replace(data, samples=(old,)), tmp_path / "out", load_format("datumaro"))
+    assert tags_in(read_dataset(tmp_path / "out")) == told
 
 
 def test_values_of_one_name_are_joined_and_what_is_empty_says_nothing():

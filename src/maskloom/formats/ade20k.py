@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskloom.core.category_names import unique_keys
@@ -98,7 +98,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     Raises:
         FormatError: no label maps, or a damaged text or JSON file.
     """
-    files, names, left_out = _named(_files(path), options)
+    scenes: dict[Path, dict[str, str]] = {}
+    files, names, left_out = _named(_files(path), options, scenes)
     if not files:
         raise FormatError("no label maps found", where=path, hint=LOOKS_FOR)
     pictures = list_files(images or path, (".jpg", ".jpeg"))
@@ -122,7 +123,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 
     return Dataset(
         taxonomy,
-        samples_of(found),
+        tuple(
+            replace(one, tags=scenes.get(by_key[one.key].facts, {})) for one in samples_of(found)
+        ),
         labels_of,
         splits_of(found),
         name=path.name,
@@ -131,15 +134,18 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 
 
 def _named(
-    files: Mapping[str, AdeFiles], options: Read
+    files: Mapping[str, AdeFiles], options: Read, scenes: dict[Path, dict[str, str]]
 ) -> tuple[dict[str, AdeFiles], dict[str, int | None], tuple[str, ...]]:
-    """The files whose facts can be read, class name → index or None, and what was left out."""
+    """The files whose facts can be read, class name → index or None, and what was left out.
+
+    Tags of images are put into `scenes`, by the file that says them.
+    """
     found: dict[str, int | None] = {}
     good: dict[str, AdeFiles] = {}
     bad: list[str] = []
     for place, own in track(list(files.items()), "reading names", unit="files"):
         try:
-            names = list(_names(own, options))
+            names = list(_names(own, options, scenes))
         except FormatError as error:
             if not options.skip_bad:
                 raise
@@ -151,9 +157,12 @@ def _named(
     return good, found, (left,) if left else ()
 
 
-def _names(files: AdeFiles, options: Read) -> Iterator[tuple[str, int | None]]:
+def _names(
+    files: AdeFiles, options: Read, scenes: dict[Path, dict[str, str]]
+) -> Iterator[tuple[str, int | None]]:
     if files.json:
-        for one in ade20k_2020.read_entries(files.facts):
+        entries, scenes[files.facts] = ade20k_2020.read_annotation(files.facts)
+        for one in entries:
             if options.parts or not one["parts"]["part_level"]:
                 index = one.get("name_ndx")
                 yield one["name"].strip(), index if type(index) is int else None

@@ -19,6 +19,7 @@ from maskloom.core.masks import Masks
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.ade20k_objects import AdeFiles, AdeObject, lenient_text, read_coded
 from maskloom.formats.maps import check_size
+from maskloom.formats.tags import tags_of_pairs
 from maskloom.store.files import safe_join
 from maskloom.store.images import read_map
 
@@ -28,7 +29,12 @@ _INTERPRETED = frozenset({"name", "instance_mask", "attributes", "occluded"})
 
 
 def read_entries(path: Path) -> list[Mapping[str, Any]]:
-    """The checked objects of a JSON file, in order.
+    """The checked objects of a JSON file, in order; raises as `read_annotation`."""
+    return read_annotation(path)[0]
+
+
+def read_annotation(path: Path) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+    """The checked objects of a JSON file, in order, and the tags of its image: the scene.
 
     Raises:
         FormatError: it does not parse, or an object lacks its id, name or level.
@@ -39,7 +45,7 @@ def read_entries(path: Path) -> list[Mapping[str, Any]]:
         raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
     inner = data.get("annotation") if isinstance(data, dict) else None
     listed = inner.get("object") if isinstance(inner, dict) else None
-    if not isinstance(listed, list):
+    if not isinstance(inner, dict) or not isinstance(listed, list):
         raise FormatError('no list "object" in "annotation"', where=path)
     ids = set()
     for n, one in enumerate(listed):
@@ -54,7 +60,7 @@ def read_entries(path: Path) -> list[Mapping[str, Any]]:
         parts = one.get("parts")
         if not isinstance(parts, dict) or type(parts.get("part_level")) is not int:
             raise FormatError("no whole part_level", where=f"{place}, parts", seen=parts)
-    return listed
+    return listed, tags_of_pairs([("scene", inner.get("scene"))])
 
 
 def read_objects(

@@ -25,13 +25,23 @@ def tags_of(own: Mapping[str, Any]) -> dict[str, str]:
     pairs: list[tuple[str, object]] = [
         (name, value) for name, value in _attributes(own).items() if not _is_number(name, value)
     ]
-    for one, name in zip(own.get("others", ()), own.get("labels", ()), strict=True):
+    for one, name in named_annotations(own):
         if one["type"] == LABEL and name:
             told = one.get("attributes")
             pairs += attributed(name, told.items() if isinstance(told, dict) else ())
         elif one["type"] == CAPTION:
             pairs.append((CAPTION, one.get("caption")))
     return tags_of_pairs(pairs)
+
+
+def named_annotations(own: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    """Annotations of an item that are no shapes, with the name of a label; "" where none is known.
+
+    Args:
+        own: what is kept of the item.
+    """
+    others = own.get("others", ())
+    return list(zip(others, own.get("labels") or [""] * len(others), strict=True))
 
 
 def _attributes(own: Mapping[str, Any]) -> Mapping[str, Any]:

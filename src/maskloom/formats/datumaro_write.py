@@ -20,7 +20,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro_labels import categories_for
 from maskloom.formats.datumaro_shapes import UNLABELLED, annotation_of
-from maskloom.formats.datumaro_tags import tags_of
+from maskloom.formats.datumaro_tags import named_annotations, tags_of
 from maskloom.formats.drawn import lies_in_images, losses_of_told, object_groups, source_of
 from maskloom.formats.folders import ImagePlacer, write_side_file
 from maskloom.formats.json_files import json_line
@@ -107,8 +107,8 @@ class DatumaroWriter:
 
         One whose label is none any more is left to the attributes.
         """
-        pairs = list(zip(own.get("others", ()), own.get("labels", ()), strict=True))
-        pairs = [(one, name) for one, name in pairs if not name or name in self.named]
+        listed = named_annotations(own)
+        pairs = [(one, name) for one, name in listed if not name or name in self.named]
         said = [{**one, "label_id": self.named[n]} if n else one for one, n in pairs]
         return {**own, "others": said, "labels": [name for _, name in pairs]}
 

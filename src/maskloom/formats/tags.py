@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from maskloom.errors import FormatError
+
 YES, NO = "true", "false"
 
 
@@ -20,18 +22,29 @@ def tag_text(value: object) -> str:
 
     Args:
         value: of a parsed file; of a mapping of names to truth values, the true ones count.
+
+    Raises:
+        FormatError: it is nested too deeply to be written.
     """
+    if isinstance(value, list | tuple):
+        return _joined(map(_text, value))
+    if isinstance(value, Mapping) and all(isinstance(one, bool) for one in value.values()):
+        return _joined(str(name) for name, chosen in value.items() if chosen)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """The text of one value, which may be anything that JSON can say."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return YES if value else NO
     if isinstance(value, str):
         return value
-    if isinstance(value, list | tuple):
-        return _joined(map(tag_text, value))
-    if isinstance(value, Mapping) and all(isinstance(one, bool) for one in value.values()):
-        return _joined(str(name) for name, chosen in value.items() if chosen)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    except RecursionError as error:
+        raise FormatError("a tag of an image is nested too deeply") from error
 
 
 def tags_of_pairs(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
