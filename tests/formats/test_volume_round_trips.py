@@ -158,6 +158,10 @@ def test_class_volumes_lie_where_they_lay_and_come_home(shared, tmp_path, kind, 
     assert (found.changed_pixels, found.moved) == (0, 0)
     for one, two in zip(data.samples, back.samples, strict=True):
         assert np.allclose(one.image.spacing, two.image.spacing, rtol=1e-6)
+        assert (one.image.path is None) == (two.image.path is None)
+        if one.image.path is not None:
+            images = [sitk.ReadImage(str(sample.image.path)) for sample in (one, two)]
+            assert np.array_equal(*map(sitk.GetArrayFromImage, images))
 
 
 @pytest.mark.shared
