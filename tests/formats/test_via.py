@@ -13,7 +13,8 @@ from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError, UsageError
-from maskloom.formats.detect import detect_format, read_dataset
+from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.transfer import transfer
 
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
 from .tool_cases import SIZE, exact, hard_dataset, hard_masks, put, stable
@@ -256,6 +257,58 @@ def test_a_project_for_via_lists_its_classes(tmp_path):
     whole = json.loads((tmp_path / "a/via_project.json").read_text())
     assert whole["_via_attributes"]["region"]["class"]["options"] == {"nucleus": ""}
     assert detect_format(tmp_path / "a/via_project.json").name == "via"
+
+
+def test_a_project_of_version_3_says_what_version_2_says(tmp_path):
+    data = dataset_of(NUCLEUS, {"a": objects(hard_masks()), "b": objects(hard_masks()[:1])})
+    exact(data, tmp_path / "a", "via", form="via3")
+    exact(read_dataset(tmp_path / "a"), tmp_path / "b", "via", form="via3")
+    files = [(tmp_path / one / "via3_project.json").read_bytes() for one in "ab"]
+    assert files[0] == files[1]
+    whole = json.loads(files[0])
+    assert whole["project"]["vid_list"] == list(whole["view"]) == list(whole["file"])
+    assert whole["attribute"]["1"] == {
+        "aname": "class", "anchor_id": "FILE1_Z0_XY1", "type": 4, "desc": "",
+        "options": {"0": "nucleus"}, "default_option_id": "",
+    }  # fmt: skip
+    (one,) = [m for m in whole["metadata"].values() if m["vid"] == "2"]
+    assert (one["xy"][0], one["av"], one["z"]) == (7, {"1": "0"}, [])
+    assert detect_format(tmp_path / "a/via3_project.json").name == "via"
+
+
+def test_what_version_3_has_no_place_for_is_told(tmp_path):
+    ellipse = {"cx": 28, "cy": 20, "rx": 16.5, "ry": 7.25}
+    regions = [
+        polygon(**{"class": "cat", "age": "old"}),
+        region("circle", {"class": "dog"}, cx=10, cy=12, r=6.5),
+        region("ellipse", {"class": "dog"}, **ellipse, theta=-0.3),
+        region("ellipse", {"class": "dog"}, **ellipse),
+        region("rect", {"class": "dog"}, x=4, y=3, width=5, height=6),
+        region("point", {"class": "cat"}, cx=3, cy=4),
+        region("polyline", {"class": "cat"}, all_points_x=[1, 2, 9], all_points_y=[1, 5, 5]),
+    ]
+    put_file(tmp_path / "plain", entry(*regions, file_attributes={"by": "ann"}))
+    data = read_dataset(tmp_path / "plain")
+    fmt = load_format("via")
+    done = transfer(data, tmp_path / "out", fmt, options=fmt.WriteOptions(form="via3"))
+    assert done.written
+    told = {loss.kind: loss.objects for loss in done.losses}
+    assert told == {"vertices": 1, "fields": 1}  # of the ellipse that is turned
+    back = read_dataset(tmp_path / "out")
+    assert first(back).rows.masks == first(data).rows.masks
+    assert back.samples[0].tags == {"by": "ann"}
+    kinds = [m["xy"][0] for m in said_by_third(tmp_path / "out") if m["xy"]]
+    assert kinds == [7, 3, 7, 4, 2, 1, 6]
+    regions[0]["timestamp"] = 5
+    put_file(tmp_path / "odd", entry(*regions[:1], note="x"))
+    odd = transfer(
+        read_dataset(tmp_path / "odd"), tmp_path / "b", fmt, options=fmt.WriteOptions(form="via3")
+    )
+    assert [(loss.kind, loss.objects) for loss in odd.losses] == [("fields", 1)]
+
+
+def said_by_third(root):
+    return json.loads((root / "via3_project.json").read_text())["metadata"].values()
 
 
 def test_hard_labels_are_exact_for_scikit_image_and_their_bytes_stable(tmp_path):

@@ -163,6 +163,18 @@ def _named(values: object, attributes: Mapping[str, Any], where: str) -> dict[st
     return out
 
 
+def shape_fields(name: str) -> tuple[int, tuple[str, ...]]:
+    """VIA 3's number of a shape, and its fields in order; none of a shape that lists points.
+
+    Args:
+        name: of a shape of VIA 2.
+    """
+    if name == "point":
+        return _POINT, ("cx", "cy")
+    kinds = {told: kind for kind, told in (_NAMES | _LISTED).items()}
+    return kinds[name], _FIELDS.get(kinds[name], ())
+
+
 def shape_of_numbers(xy: object, where: str) -> dict[str, Any]:
     """shape_attributes of VIA 2 from the numbers of VIA 3: kind, then coordinates.
 

@@ -1,4 +1,4 @@
-"""Write VIA 2: via_region_data.json beside the images, or in `train`, `val` and `test` of keys.
+"""Write VIA 2 or 3: one JSON file beside the images, or in `train`, `val` and `test` of keys.
 
 A mask is one polygon of which the reader (scikit-image, unless another is named) makes the very
 same mask: holes and parts are joined by bridges that no pixel's centre lies on. What a reader
@@ -33,6 +33,7 @@ from maskloom.formats.reader_rings import rings_for
 from maskloom.formats.tags import fresh_tags
 from maskloom.formats.via_files import ATTRIBUTES, IMAGES, tags_of
 from maskloom.formats.via_shapes import SKIMAGE, Rule, region_of_rings, same_shape
+from maskloom.formats.via_third import third_project
 from maskloom.store.files import atomic_write_bytes, safe_join
 
 ATTRIBUTE = "class"
@@ -53,11 +54,11 @@ HOLDS = Holds(
 class Write(WriteOptions):
     """How to write VIA."""
 
-    form: Literal["source", "annotations", "project"] = field(
+    form: Literal["source", "annotations", "project", "via3"] = field(
         default="source",
         metadata={
             "help": "annotations: via_region_data.json; project: via_project.json, which VIA "
-            "opens; source: as it was read, else annotations"
+            "opens; via3: via3_project.json of VIA 3; source: as it was read, else annotations"
         },
     )
     rule: Rule = field(default=SKIMAGE, metadata={"help": "the reader that polygons are made for"})
@@ -108,9 +109,14 @@ class ViaWriter:
             lost += drawing.shape is None and not solid
             redrawn += solid and geometry_of(rows, i) is not None and not drawing.own
             strange += bool(set(source_of(rows, i)) - {"via", "bbox"})
+            strange += self.form == "via3" and bool(_beyond(rows, i, drawing.shape))
             named += self.attribute in attributes_of(rows, i)
         told = {"drawings": lost, "vertices": redrawn, "fields": strange, "attributes": named}
         found += [Loss(sample.key, kind, count) for kind, count in told.items() if count]
+        strange_image = set(sample.extra.get("via", {})) - {"size", "file_attributes"}
+        if self.form == "via3" and strange_image:
+            detail = f"of images: {', '.join(sorted(strange_image))}"
+            found.append(Loss(sample.key, "fields", detail=detail))
         if changed := [drawing.changed for drawing in drawings if drawing.changed]:
             detail = f"parts that one ring cannot join for readers by {self.options.rule}"
             found.append(Loss(sample.key, "pixels", len(changed), sum(changed), detail))
@@ -152,16 +158,29 @@ class ViaWriter:
             entry = dict(self.entries[key])
             entry["filename"] = entry["filename"][len(folder) + 1 if folder else 0 :]
             folders.setdefault(folder, {})[f"{entry['filename']}{entry['size']}"] = entry
-        name = "via_project.json" if self.form == "project" else "via_region_data.json"
         for folder, entries in (folders or {"": {}}).items():
+            name, data = self._file(entries)
             path = safe_join(self.target, f"{folder}/{name}" if folder else name)
-            data = self._project(entries) if self.form == "project" else entries
             atomic_write_bytes(path, json_text(data, indent=1))
         fields: dict[str, Any] = {"attribute": self.attribute, "sizes": self.sizes}
         if self.options.rule != SKIMAGE:
             fields["rule"] = self.options.rule
         write_side_file(self.target, self.taxonomy, splits, kind="via", **fields)
+        if self.form == "via3" and self.project:
+            told = f"settings of the project of VIA 2 are left out: {', '.join(self.project)}"
+            return (told, *self.images.warnings())
         return self.images.warnings()
+
+    def _file(self, entries: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """Name and content of a file that tells of these images."""
+        if self.form == "via3":
+            classes = [category.name for category in self.taxonomy]
+            return "via3_project.json", third_project(
+                list(entries.values()), self.attribute, classes
+            )
+        if self.form == "project":
+            return "via_project.json", self._project(entries)
+        return "via_region_data.json", entries
 
     def _project(self, entries: Mapping[str, Any]) -> dict[str, Any]:
         known = self.project.get(ATTRIBUTES, {})
@@ -212,13 +231,20 @@ class ViaWriter:
         kept = source_of(rows, i).get("via", {}).get("shape", {})
         if not int(mask.areas[0]):
             return _Drawing(None)
-        if same_shape(kept, mask):
+        turned = self.form == "via3" and bool(kept.get("theta"))
+        if not turned and same_shape(kept, mask):
             return _Drawing(dict(kept), own=True)
         own = polygon_of(rows, i, self.options.rule)
         if own is not None and len(own) == 1:
             return _Drawing(region_of_rings(own[0]), own=True)
         found = rings_for(mask, self.options.rule, single=True)
         return _Drawing(region_of_rings(found.rings[0]), changed=found.changed)
+
+
+def _beyond(rows: Rows, i: int, shape: Mapping[str, Any] | None) -> set[str]:
+    """Fields of a region of VIA 2 that VIA 3 has no place for."""
+    kept = source_of(rows, i).get("via", {})
+    return (set(kept) | set(kept.get("shape", {}))) - {"shape", *(shape or {})}
 
 
 def _figure(rows: Rows, i: int) -> dict[str, Any] | None:
