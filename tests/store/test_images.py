@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from maskloom.errors import DataError, ImageError, WriteError
+from maskloom.labelling.decoding import weigh
 from maskloom.store import decoding
 from maskloom.store.files import (
     atomic_file,
@@ -55,6 +56,16 @@ def test_the_bytes_of_a_picture_are_told_by_its_header(tmp_path: Path, mode: str
     shown = Image.fromarray(RGB[:, :, 0].astype(np.uint16)) if mode == "I;16" else None
     (shown or Image.fromarray(RGB).convert(mode)).save(path)
     assert image_bytes(path) == read_image(path).nbytes
+
+
+def test_pictures_between_the_limit_of_pillow_and_ours_are_read(tmp_path: Path) -> None:
+    Image.new("1", (15_000, 15_000)).save(tmp_path / "a.png")
+    assert 2 * Image.MAX_IMAGE_PIXELS < 15_000**2
+    limit = Image.MAX_IMAGE_PIXELS
+    assert image_size(tmp_path / "a.png") == (15_000, 15_000)
+    assert image_bytes(tmp_path / "a.png") == weigh(tmp_path / "a.png").kept == 15_000**2
+    assert is_color(tmp_path / "a.png") is False
+    assert limit == Image.MAX_IMAGE_PIXELS
 
 
 def test_reading_a_picture_holds_little_beside_it(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_bmp_with_any_byte_changed_is_read_or_one_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("read", [read_image, read_map])
 def test_sizes_that_no_file_has_are_refused_by_the_header(tmp_path: Path, read) -> None:
-    body = struct.pack("<IiiHHIIiiII", 40, 13_000, 13_000, 1, 24, 0, 0, 1, 1, 0, 0)
+    body = struct.pack("<IiiHHIIiiII", 40, 16_000, 16_000, 1, 24, 0, 0, 1, 1, 0, 0)
     (tmp_path / "a.bmp").write_bytes(struct.pack("<2sIHHI", b"BM", 999, 0, 0, 54) + body)
     with pytest.raises(ImageError, match="too short for the pixels"):
         read(tmp_path / "a.bmp")

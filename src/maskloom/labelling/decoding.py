@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskloom.errors import ImageError
+from maskloom.store.decoding import opened
 from maskloom.store.images import image_size, is_tiff
 from maskloom.store.tiff import opened_planes
 from maskloom.store.webp import is_webp
@@ -52,9 +53,7 @@ def _bytes_per_pixel(path: Path) -> tuple[int, int]:
             return _tiff(path)
         if is_webp(path):
             return _RGB
-        from PIL import Image
-
-        with Image.open(path) as image:
+        with opened(path) as image:
             deep = image.format == "PNG" and image.mode not in _PILLOW and _png_depth(path) == 16
             return _DEEP_PNG if deep else _PILLOW.get(image.mode, _RGB)
     except (OSError, ValueError, SyntaxError) as error:

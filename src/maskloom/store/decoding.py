@@ -5,6 +5,7 @@ Only kinds that are meant are tried, whatever a file is called. What pixels beco
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from maskloom.store.image_kinds import KINDS
 MAX_PIXELS = 1 << 28
 # MPO, which is JPEG with further views, opens as JPEG; GIF and TIFF come with other names, too.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF")
+_LIMIT = threading.Lock()
 _STRIP_BYTES = 1 << 22
 _ORIENTATION_TAG = 274
 
@@ -27,22 +29,22 @@ def opened(path: Path) -> Any:
     """The picture of a file, of which only the header was read.
 
     Raises:
-        ImageError: not an image, of more frames than one, or too large for Pillow.
+        ImageError: not an image, or of more frames than one. Its size is not judged.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_FORMATS)
+        try:
+            image = _opened(path)
+        except Image.DecompressionBombError:
+            # Pillow's limit, of the whole process, is below ours, which its callers apply.
+            with _LIMIT:
+                limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                try:
+                    image = _opened(path)
+                finally:
+                    Image.MAX_IMAGE_PIXELS = limit
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"the image claims more than {MAX_PIXELS} pixels",
-            where=path,
-            seen=error,
-            hint="check the file, or cut it into tiles",
-        ) from error
     except UnidentifiedImageError as error:
         raise ImageError(
             f"not a {KINDS} image, or its header is damaged",
@@ -60,6 +62,14 @@ def opened(path: Path) -> Any:
             hint="save the frames that are to be labelled as images of their own",
         )
     return image
+
+
+def _opened(path: Path) -> Any:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=_FORMATS)
 
 
 def decoding(path: Path, work: Callable[[], Any]) -> Any:
