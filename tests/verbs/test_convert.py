@@ -242,3 +242,12 @@ def test_a_killed_conversion_leaves_no_target_and_the_next_one_works(tmp_path):
     assert not (tmp_path / "out").exists()
     assert convert(maps, tmp_path / "out", to="bitmap").exit_code == 0
     assert left(tmp_path) == ["maps", "out"]
+
+
+@pytest.mark.shared
+def test_who_writes_panoptic_files_converts_those_that_lie_beside_instances(shared, tmp_path):
+    done = convert(shared / "coco_mini", tmp_path / "out", to="coco-panoptic").results
+    assert (done["from"], done["written"]) == ("coco-panoptic", True)
+    assert done["exact_objects"] == done["objects"] == 192
+    other = convert(shared / "coco_mini", tmp_path / "other", to="datumaro", allow_loss=True)
+    assert other.results["from"] == "coco"

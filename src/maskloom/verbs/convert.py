@@ -59,13 +59,13 @@ def convert(
         WriteError: dst exists or cannot be written.
     """
     from maskloom.core.options import parse_settings
-    from maskloom.formats.detect import detect_format, load_format
+    from maskloom.formats.detect import load_format
     from maskloom.formats.readers import open_readers
     from maskloom.formats.transfer import refuse_nested, transfer
     from maskloom.work.shards import Share
 
     target = load_format(to)
-    source = detect_format(src) if from_ is None else load_format(from_)
+    source = load_format(from_ or _found(src, target.name))
     options = parse_settings(set_, {"from": source.ReadOptions, "to": target.WriteOptions})
     refuse_nested(src, dst)
     opening = partial(
@@ -90,6 +90,14 @@ def convert(
             readers=readers,
         )
     return outcome_of(done, source.name, target.name, dst)
+
+
+def _found(src: Path, to: str) -> str:
+    """The source's format by content; who writes panoptic files wants them where they lie."""
+    from maskloom.formats.detect import detect_format, panoptic_format
+
+    wanted = panoptic_format(src)
+    return wanted if wanted == to else detect_format(src).name
 
 
 def _opened(
