@@ -115,7 +115,8 @@ def test_void_of_camvid_is_void_again_behind_coco_panoptic(tmp_path):
     there = transfer(
         read_dataset(tmp_path / "a"), tmp_path / "b", load_format("coco-panoptic"), allow_loss=True
     )
-    assert [loss.kind for loss in there.losses] == ["dense"]
+    assert [loss.kind for loss in there.losses] == ["dense", "fields"]
+    assert there.losses[1].named == "of images: index, sequence"
     around = transfer(
         read_dataset(tmp_path / "b"), tmp_path / "c", load_format("camvid"), allow_loss=True
     )

@@ -29,6 +29,7 @@ from maskloom.formats.folders import (
     subfolder,
     unique_pairs,
 )
+from maskloom.formats.kept import Kept
 from maskloom.formats.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
 from maskloom.store.files import is_file
 from maskloom.store.images import is_color
@@ -207,4 +208,5 @@ FORMAT = Format(
     detect,
     read,
     camvid_write.writer,
+    kept=Kept(("frame.sequence", "frame.index")),  # names say them
 )

@@ -181,5 +181,9 @@ FORMAT = Format(
     detect,
     read,
     cityscapes_write.writer,
-    kept=Kept(("cityscapes", "void_classes"), Facts(notes=("cityscapes",))),
+    kept=Kept(
+        # Names say where a frame stands.
+        ("cityscapes", "void_classes", "frame.sequence", "frame.index"),
+        Facts(notes=("cityscapes",)),
+    ),
 )
