@@ -10,7 +10,7 @@ import pytest
 
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
-from maskloom.errors import WriteError
+from maskloom.errors import MaskloomError, WriteError
 from maskloom.formats import dicom_seg_write
 from maskloom.formats.detect import read_dataset
 
@@ -208,3 +208,24 @@ def test_frames_of_odd_numbers_of_bits_follow_each_other_without_gaps(tmp_path):
     found, _ = theirs(tmp_path / "a/x.dcm")
     assert all(np.array_equal(own, ids == n) for n, own in found.items())
     assert (tmp_path / "a/x.dcm").stat().st_size % 2 == 0
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_flipped_bytes_anywhere_are_read_or_one_error(tmp_path, kind):
+    exact(volumes_of(TWO, {"x": apart()}), tmp_path / "a", to="dicom-seg", type=kind)
+    raw = (tmp_path / "a/x.dcm").read_bytes()
+    frames = raw.find(b"\x00\x52\x30\x92")
+    rng = np.random.default_rng(0)
+    told = []
+    for n in range(80):
+        damaged = bytearray(raw)
+        for _ in range(1 + n % 3):
+            damaged[int(rng.integers(frames if n % 2 else 140, len(raw)))] = int(rng.integers(256))
+        (tmp_path / "bad.dcm").write_bytes(bytes(damaged))
+        try:
+            data = read_dataset(tmp_path / "bad.dcm", "dicom-seg")
+            data.labels_of(data.samples[0])
+        except MaskloomError as error:
+            told.append(str(error))
+    assert len(told) > 20
+    assert all("bad.dcm" in text for text in told)

@@ -28,7 +28,14 @@ from maskloom.formats.folders import SIDE_FILE, is_marked, list_files, read_side
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nrrd_segments import Segment, taxonomy_of
 from maskloom.formats.volume_files import grid_notes
-from maskloom.store.dicom import SEGMENTATIONS, dicom_files, frames_of, read_dicom, sop_class
+from maskloom.store.dicom import (
+    SEGMENTATIONS,
+    dicom_files,
+    frames_of,
+    interpreting,
+    read_dicom,
+    sop_class,
+)
 from maskloom.store.volume_header import VolumeHeader
 from maskloom.store.volumes import VOLUME_SUFFIXES, volume_header
 
@@ -101,8 +108,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         image = sample.image.path
         notes = () if image is None or other is None else grid_notes(file, grid, image, other)
         positions = {n: by_name[name] for n, name in info.labels.items()}
-        frames = frames_of(read_dicom(file, pixels=True), file)
-        rows = rows_of_frames(info, frames, positions, options.threshold, file)
+        with interpreting(file):
+            frames = frames_of(read_dicom(file, pixels=True), file)
+            rows = rows_of_frames(info, frames, positions, options.threshold, file)
         return Labels(info.size, rows=rows, extra={"notes": notes} if notes else {})
 
     return Dataset(
@@ -127,9 +135,10 @@ def _headers(
         if key in infos:
             raise FormatError("two files differ only in their suffix", where=file, seen=key)
         try:
-            data = read_dicom(file)
-            infos[key] = frames_info(data, file)
-            kept[key] = kept_of(data, infos[key])
+            with interpreting(file):
+                data = read_dicom(file)
+                infos[key] = frames_info(data, file)
+                kept[key] = kept_of(data, infos[key])
         except DataError as error:
             if not options.skip_bad:
                 raise
@@ -182,7 +191,9 @@ class _Images:
         self._series: dict[str, set[Path]] = {}
         for file in dicom_files(folder):
             if (kind := sop_class(file)) and kind not in SEGMENTATIONS:
-                uid = str(read_dicom(file, only=["SeriesInstanceUID"]).get("SeriesInstanceUID"))
+                with interpreting(file):
+                    said = read_dicom(file, only=["SeriesInstanceUID"])
+                    uid = str(said.get("SeriesInstanceUID"))
                 self._series.setdefault(uid, set()).add(file)
 
     def of(self, key: str, kept: Mapping[str, Any]) -> Path | None:

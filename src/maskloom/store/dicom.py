@@ -92,17 +92,30 @@ def read_dicom(path: Path, *, pixels: bool = False, only: Sequence[str] = ()) ->
             where=path,
             hint="install it with: pip install 'maskloom[medical]'",
         ) from error
+    with interpreting(path):
+        source = inflated(path) if _meta_uid(path, _SYNTAX) == DEFLATED.decode() else path
+        return pydicom.dcmread(
+            source,
+            defer_size=_DEFERRED if pixels and source is path else None,
+            stop_before_pixels=not pixels,
+            specific_tags=list(only) or None,
+        )
+
+
+@contextmanager
+def interpreting(path: Path) -> Iterator[None]:
+    """One message for whatever is raised inside, by pydicom or of values that cannot be.
+
+    pydicom takes attributes apart when they are asked for, and raises errors of many kinds.
+
+    Raises:
+        FormatError: instead.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = inflated(path) if _meta_uid(path, _SYNTAX) == DEFLATED.decode() else path
-            return pydicom.dcmread(
-                source,
-                defer_size=_DEFERRED if pixels and source is path else None,
-                stop_before_pixels=not pixels,
-                specific_tags=list(only) or None,
-            )
-    except MaskloomError:
+            yield
+    except (MaskloomError, MemoryError):
         raise
     except Exception as error:
         raise FormatError(

@@ -18,6 +18,7 @@ from maskloom.store.dicom import (
     affine_of,
     even_steps,
     frames_of,
+    interpreting,
     normal_of,
     read_dicom,
     sop_class,
@@ -51,7 +52,8 @@ def series_header(path: Path) -> VolumeHeader:
         ImageError: no DICOM images are there.
         MissingExtra: pydicom is not installed.
     """
-    return _sorted_series(path)[0]
+    with interpreting(path):
+        return _sorted_series(path)[0]
 
 
 def read_series(path: Path) -> Volume:
@@ -60,25 +62,28 @@ def read_series(path: Path) -> Volume:
     Raises:
         FormatError, ImageError, MissingExtra: as for `series_header`, or damaged pixels.
     """
-    header, files = _sorted_series(path)
-    check_memory(header, path)
-    planes: dict[int, NDArray[Any]] = {}
-    for file in dict.fromkeys(file for file, _ in files):
-        data = read_dicom(file, pixels=True)
-        wanted = {frame: place for place, (own, frame) in enumerate(files) if own == file}
-        groups = FrameGroups(data)
-        for frame, stored in enumerate(frames_of(data, file)):
-            signed = int(data.get("PixelRepresentation") or 0)
-            values = stored.view(f"i{stored.itemsize}") if signed else stored
-            planes[wanted[frame]] = _rescaled(values, data, groups.item(frame, _TRANSFORM))
-    return Volume(np.stack([planes[place] for place in range(len(files))]), header)
+    with interpreting(path):
+        header, files = _sorted_series(path)
+        check_memory(header, path)
+        planes: dict[int, NDArray[Any]] = {}
+        for file in dict.fromkeys(file for file, _ in files):
+            data = read_dicom(file, pixels=True)
+            wanted = {frame: place for place, (own, frame) in enumerate(files) if own == file}
+            groups = FrameGroups(data)
+            for frame, stored in enumerate(frames_of(data, file)):
+                signed = int(data.get("PixelRepresentation") or 0)
+                values = stored.view(f"i{stored.itemsize}") if signed else stored
+                planes[wanted[frame]] = _rescaled(values, data, groups.item(frame, _TRANSFORM))
+        return Volume(np.stack([planes[place] for place in range(len(files))]), header)
 
 
 def source_instances(path: Path) -> list[tuple[str, str, str]]:
     """(SOP class, SOP instance, series) of each plane of a series of single slices."""
-    _, files = _sorted_series(path)
-    found = [read_dicom(file) for file, _ in files]
-    return [(str(d.SOPClassUID), str(d.SOPInstanceUID), str(d.SeriesInstanceUID)) for d in found]
+    names = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
+    with interpreting(path):
+        found = [read_dicom(file) for file, _ in _sorted_series(path)[1]]
+        said = [[str(data[name].value) for name in names] for data in found]
+        return [(kind, instance, series) for kind, instance, series in said]
 
 
 def _sorted_series(path: Path) -> tuple[VolumeHeader, list[tuple[Path, int]]]:
