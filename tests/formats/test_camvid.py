@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskloom.core.labels import VOID
+from maskloom.core.labels import VOID, Labels
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import read_map, write_png
 
-from .conftest import write_photo
+from .conftest import dataset_of, write_photo
 
 
 def segnet(root, values=((0, 11), (3, 8))):
@@ -115,3 +116,16 @@ def test_the_colours_of_datumaros_camvid_are_known(shared):
     assert names[0] == {"Bicyclist", "Road"}
     assert names[1] == {"Animal", "Road", "Sky"}
     assert len(data) == 4
+
+
+def test_classes_that_are_spelt_otherwise_keep_their_spelling(tmp_path):
+    pixels = np.array([[0, 1], [1, 0]], np.uint8)
+    names = ["sky", "Car"]
+    source = dataset_of(
+        Taxonomy.from_names(names, kind="stuff"), {"a": Labels((2, 2), class_map=pixels)}, tmp_path
+    )
+    fmt = load_format("camvid")
+    assert transfer(source, tmp_path / "out", fmt).written
+    assert [
+        c.name for c in read_dataset(tmp_path / "out", "camvid").taxonomy if not c.void
+    ] == names

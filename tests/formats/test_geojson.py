@@ -126,11 +126,11 @@ def test_polygons_of_an_area_that_overlap_are_burned_one_by_one(tmp_path, kind):
     np.testing.assert_array_equal(first(read_dataset(tmp_path / "b")).rows.masks.dense(0), wanted)
 
 
-def test_names_that_differ_in_case_alone_are_one_class_and_told(tmp_path):
+def test_names_that_differ_in_case_alone_stay_two_classes(tmp_path):
     areas = [polygon(square(1, 1, 5, 5), **{"class": name}) for name in ("Road", "road")]
     data = read_dataset(put(tmp_path, collection(*areas)))
-    assert len(first(data).rows) == 2
-    assert any("'road' for 'Road'" in warning for warning in data.warnings)
+    assert [data.taxonomy[c].name for c in first(data).rows.category] == ["Road", "road"]
+    assert sum("'Road' and 'road'" in warning for warning in data.warnings) == 1
 
 
 def test_properties_are_category_score_and_attributes(tmp_path):

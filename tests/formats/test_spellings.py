@@ -129,3 +129,34 @@ def test_the_warning_names_the_classes_and_ends_when_they_are_joined(tmp_path):
     assert [c.name for c in joined.taxonomy] == ["car", "traffic light", "人", "车"]
     assert not [text for text in joined.warnings if "spelling" in text]
     assert joined.labels_of(joined.samples[0]).rows.category.tolist() == [0, 0, 1, 1, 0, 2, 3]
+
+
+SAYING_NAMES = (
+    "coco", "coco-panoptic", "cvat", "datumaro", "dicom-seg", "geojson", "labelme", "labelstudio",
+    "lvis", "supervisely", "via", "voc", "yolo",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAYING_NAMES)
+def test_files_of_other_tools_keep_both_spellings(tmp_path, name):
+    """What other tools write has no taxonomy.json beside it."""
+    fmt = load_format(name)
+    source = spelt(tmp_path, "objects", volume=2 not in fmt.dims)
+    assert transfer(source, tmp_path / "out", fmt, allow_loss=True).written
+    for file in (tmp_path / "out").rglob("taxonomy.json"):
+        file.unlink()
+    back = read_dataset(tmp_path / "out", name)
+    assert named_pixels(back) == named_pixels(source)
+    assert sum("only in spelling" in text for text in back.warnings) == 1
+    again = tmp_path / "again"
+    assert transfer(back, again, fmt, allow_loss=True).written
+    assert named_pixels(read_dataset(again, name)) == named_pixels(source)
+
+
+def test_segments_of_slicer_keep_both_spellings(tmp_path):
+    volume = spelt(tmp_path, "objects", volume=True)
+    assert transfer(volume, tmp_path / "out", load_format("nrrd")).written
+    for file in (tmp_path / "out").rglob("taxonomy.json"):
+        file.unlink()
+    assert [file.name for file in (tmp_path / "out").rglob("*.seg.nrrd")] == ["a.seg.nrrd"]
+    assert named_pixels(read_dataset(tmp_path / "out")) == named_pixels(volume)

@@ -138,9 +138,12 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
 
 
 def _eleven(taxonomy: Taxonomy) -> dict[int, int] | None:
-    """Position → SegNet id, if every category that is not void is one of the eleven."""
-    same = SEGNET.match(taxonomy)
-    places = {i: place for i, place in enumerate(same) if not taxonomy[i].void}
+    """Position → SegNet id, if every category that is not void is one of the eleven, so spelt.
+
+    These maps have no names beside them.
+    """
+    named = {category.name: place for place, category in enumerate(SEGNET)}
+    places = {i: named.get(c.name) for i, c in enumerate(taxonomy) if not c.void}
     found = {i: p for i, p in places.items() if p is not None and not SEGNET[p].void}
     return found if len(found) == len(places) else None
 
