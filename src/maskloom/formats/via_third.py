@@ -35,12 +35,13 @@ def third_project(
     known: dict[tuple[str, str], str] = {(_REGION, attribute): "1"}
     metadata = {}
     for view, entry in enumerate(entries, 1):
-        told = [([], _FILE, entry["file_attributes"])] if entry["file_attributes"] else []
-        drawn = [
+        tags = entry["file_attributes"]
+        told: list[tuple[list[float], str, Any]] = [([], _FILE, tags)] if tags else []
+        told += [
             (numbers_of_shape(one["shape_attributes"]), _REGION, one["region_attributes"])
             for one in entry["regions"]
         ]
-        for count, (xy, anchor, said) in enumerate([*told, *drawn], 1):
+        for count, (xy, anchor, said) in enumerate(told, 1):
             values = {
                 known.setdefault((anchor, name), str(len(known) + 1)): value
                 for name, value in said.items()
