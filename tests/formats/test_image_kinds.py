@@ -151,3 +151,18 @@ def test_labels_of_a_cvat_video_find_the_frames_of_a_film(tmp_path):
         assert np.array_equal(read_image(sample.image.path), np.roll(RGB, sample.index, 0))
         assert len(data.labels_of(sample).rows) == 1
     assert [s.index for s in data.samples] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".svs", ".webp", ".bmp", ".btf"])
+def test_geojson_of_pathology_lies_beside_its_slide(tmp_path, suffix):
+    picture(tmp_path / f"a{suffix}")
+    ring = [[2, 3], [12, 3], [12, 9], [2, 9], [2, 3]]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    one = {"type": "Feature", "properties": {"category": "gland"}, "geometry": shape}
+    text = json.dumps({"type": "FeatureCollection", "features": [one]})
+    (tmp_path / "a.geojson").write_text(text)
+    data = read_dataset(tmp_path, settings=["crs=pixel"])
+    (sample,) = data.samples
+    assert sample.image.path == tmp_path / f"a{suffix}"
+    rows = data.labels_of(sample).rows
+    assert [int(n) for n in rows.masks.areas] == [60]

@@ -32,10 +32,12 @@ from maskloom.formats.geojson_features import MEMBER, Collection, read_collectio
 from maskloom.formats.geojson_place import Frame
 from maskloom.formats.geojson_rows import CATEGORY, Naming, labels_of_collection
 from maskloom.formats.kept import Facts, Kept
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, TIFF_SUFFIXES
+from maskloom.store.rasters.gdal import DRIVERS
 from maskloom.store.rasters.opening import raster_size
 from maskloom.work.progress import track
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".png", ".jpg", ".jpeg")
+RASTERS = TIFF_SUFFIXES | set(DRIVERS)
 LABEL_FOLDERS = ("labels", "geojson", "annotations", "vectors", "buildings")
 IMAGE_FOLDERS = ("images", "image", "imgs", "rasters", "tiles")
 LOOKS_FOR = "*.geojson of polygons beside the images in which they lie"
@@ -192,7 +194,7 @@ def _label_files(path: Path, options: Read) -> dict[str, Path]:
 def _pictures(folder: Path, *, deep: bool) -> dict[str, Path]:
     """Key → image; a raster goes before a picture of the same name."""
     out: dict[str, Path] = {}
-    for suffixes in (IMAGE_SUFFIXES[:4], IMAGE_SUFFIXES[4:]):
+    for suffixes in (RASTERS, IMAGE_SUFFIXES - RASTERS):
         found = list_files(folder, suffixes) if deep else {
             p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes
         }  # fmt: skip
