@@ -248,6 +248,18 @@ def test_forms_that_hold_no_such_tag_refuse_it(tmp_path, target, options, change
     assert kinds(done)["tags"].named == "of images: site"
 
 
+@pytest.mark.parametrize(
+    "tags", [{"a": " x"}, {"a": "\t"}, {"a": "\x01"}, {"a\0": "true"}, {" a ": "1"}]
+)
+def test_what_xml_cannot_say_is_refused_by_cvat_and_left_out(tmp_path, tags):
+    data = tagged(tmp_path, {**tags, "site": "a\r\nb"})
+    refused = transfer(data, tmp_path / "out", load_format("cvat"))
+    (name,) = tags
+    assert kinds(refused)["tags"].named == f"of images: {name}"
+    assert transfer(data, tmp_path / "out", load_format("cvat"), allow_loss=True).written
+    assert tags_in(read_dataset(tmp_path / "out")) == {"site": "a\r\nb"}
+
+
 def test_frames_of_a_cvat_video_have_no_tags(tmp_path):
     fmt = load_format("cvat")
     labels = objects(hard_masks())

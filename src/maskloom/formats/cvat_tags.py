@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskloom.formats.safe_xml import Element
+from maskloom.formats.safe_xml import Element, is_text
 from maskloom.formats.tags import YES, attributed, tags_of_pairs
 
 UNLABELLED = "unlabelled"
@@ -35,11 +35,17 @@ def unread_of(others: Sequence[Sequence[Any]]) -> list[str]:
     return [one[0] for one in others if one[0] != TAG]
 
 
+def is_said(name: str, text: str) -> bool:
+    """Whether an element can say a tag, so that reading gives the same."""
+    return is_text(name) and is_text(text)
+
+
 def elements_of(tags: Mapping[str, str]) -> list[Element]:
-    """The elements that say these tags; a value other than "true" is an attribute."""
+    """The elements that say those tags that can be said; a value but "true" is an attribute."""
     return [
         Element(TAG, {"label": name, "source": "manual"}, "", _value(text))
         for name, text in tags.items()
+        if is_said(name, text)
     ]
 
 

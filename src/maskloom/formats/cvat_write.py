@@ -23,7 +23,7 @@ from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.cvat_meta import meta_for
 from maskloom.formats.cvat_shapes import element_of
-from maskloom.formats.cvat_tags import UNLABELLED, elements_of, labels_used, tags_of
+from maskloom.formats.cvat_tags import UNLABELLED, elements_of, is_said, labels_used, tags_of
 from maskloom.formats.cvat_track_write import Drawn, tracks_of
 from maskloom.formats.drawn import (
     attributes_of,
@@ -139,8 +139,9 @@ class CvatWriter:
 
     def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
         """Images have tags, frames of a video none."""
-        del sample, labels, name, text
-        return not self.video
+        del labels
+        own = sample.extra.get("cvat", {}).get("others", [])
+        return not self.video and (is_said(name, text) or tags_of(own).get(name) == text)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the file."""

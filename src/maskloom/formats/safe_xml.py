@@ -175,6 +175,11 @@ def _quoted(tag: str, value: str) -> str:
     return quoteattr(_checked(tag, value), _BREAKS)
 
 
+def is_text(text: str) -> bool:
+    """Whether XML can hold it, and a reader gives it back: no blanks at its ends."""
+    return text == text.strip() and not _FORBIDDEN.search(text)
+
+
 def _checked(tag: str, text: str) -> str:
     if _FORBIDDEN.search(text):
         raise WriteError("XML cannot hold a control character", where=tag, seen=text)
