@@ -204,6 +204,9 @@ def test_an_import_keeps_both_spellings_and_people_make_no_second_one(project):
     project.migrate(Migration("merge", "lorry-2", into="lorry"), author="ann")
     project.add(dataset_of({"c": rows_of(3, 1)}, both), "main")
     assert [c.name for c in project.taxonomy()] == ["Lorry", "人", "车", "猫"]
+    loose = project.add(dataset_of({"d": rows_of(4, 1)}, Taxonomy.from_names(["LORRY"])), "main")
+    assert "as the project spells it: 'LORRY' is 'Lorry'" in loose.warnings
+    assert len(project.taxonomy()) == 4
 
 
 def test_class_maps_follow_a_taxonomy_that_was_reordered_and_merged(project):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from maskloom.core.category_names import same_category, unique_keys
+from maskloom.core.category_names import alike, same_category, unique_keys
 from maskloom.core.migrations import Migration, inverse, migrate
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import TaxonomyError, WriteError
@@ -33,15 +33,21 @@ class Adoption:
         keys: the project's key of each category of the source, by its key there, in its order.
         added: what the project does not have yet.
         revision: of the source's taxonomy, which the first one of a project keeps.
+        spelt: names of the source with those of the project, where only the spelling differs.
     """
 
     keys: Mapping[str, str]
     added: tuple[Category, ...]
     revision: int
+    spelt: tuple[tuple[str, str], ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Categories that were told apart in the source and are not here, such as merged ones."""
+        """Categories that were told apart in the source and are not here, and other spellings."""
+        pairs = ", ".join(f"{theirs!r} is {ours!r}" for theirs, ours in self.spelt[:5])
+        return (*self._joined(), *((f"as the project spells it: {pairs}",) if pairs else ()))
+
+    def _joined(self) -> tuple[str, ...]:
         sources: dict[str, list[str]] = {}
         for theirs, ours in self.keys.items():
             sources.setdefault(ours, []).append(theirs)
@@ -64,10 +70,12 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
     earlier = {category.key for category in versions}
     keys: dict[str, str] = {}
     new: list[Category] = []
+    spelt: list[tuple[str, str]] = []
     merged = vocabulary.resolved(source.keys)
     for category, match, target in zip(source, ours.match(source), merged, strict=True):
         found = match
-        if match is None and target in ours.keys and _known(category, (*ours, *versions)):
+        moved = target != category.key and target in ours.keys
+        if match is None and moved and _known(category, versions):
             found = ours.index(target)
         if found is None:
             key = _free_key(category, {*earlier, *ours.keys, *(c.key for c in new)})
@@ -75,8 +83,11 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
         else:
             key = ours[found].key
             _refuse_void(category, ours[found])
+            if category.name != ours[found].name and alike((category, ours[found])):
+                spelt.append((category.name, ours[found].name))
         keys[category.key] = key
-    return Adoption(keys, tuple(_relinked(c, keys) for c in new), source.revision)
+    added = tuple(_relinked(c, keys) for c in new)
+    return Adoption(keys, added, source.revision, tuple(spelt))
 
 
 def record(connection: Connection, source: Taxonomy, planned: Adoption, author: str) -> None:
@@ -113,7 +124,7 @@ def _refuse_void(category: Category, ours: Category) -> None:
 
 
 def _known(category: Category, versions: Iterable[Category]) -> bool:
-    """Whether it is one of the project's, now or before; an invented key alone does not tell."""
+    """Whether the project had it once; an invented key alone does not tell."""
     return any(same_category(category, one) for one in versions)
 
 
