@@ -96,6 +96,19 @@ def hollow_png(path):
     path.write_bytes(bytes(data))
 
 
+def hollow_bmp(path):
+    """A BMP of 16,000 × 16,000 px in a thousand bytes."""
+    info = struct.pack("<IiiHHIIiiII", 40, 16_000, 16_000, 1, 24, 0, 0, 1, 1, 0, 0)
+    path.write_bytes(struct.pack("<2sIHHI", b"BM", 1054, 0, 0, 54) + info + bytes(1000))
+
+
+def hollow_webp(path):
+    """A WebP that promises 16,384 × 16,384 px and begins none."""
+    sides = struct.pack("<I", 0x2F | ((1 << 28) - 1) << 8 & 0xFFFFFFFF) + b"\x0f" + bytes(11)
+    body = b"WEBPVP8L" + struct.pack("<I", len(sides)) + sides
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
 def overfull_png(path):
     """A PNG of 8 × 8 px with a gigabyte of them."""
     whole = png_bomb(8)
@@ -159,6 +172,8 @@ def _volumes(root):
 def _pictures(root):
     hollow_png(root / "hollow.png")
     overfull_png(root / "overfull.png")
+    hollow_bmp(root / "hollow.bmp")
+    hollow_webp(root / "hollow.webp")
     tiff(root / "strip.tif", 4 * GIB)
     shared_tiff(root / "shared.tif")
 
@@ -184,6 +199,8 @@ def attempts(root, *, medical):
         yield path.name, functools.partial(_labels, path)
     yield "hollow.png", lambda: read_map(root / "hollow.png")
     yield "overfull.png", lambda: read_map(root / "overfull.png")
+    for name in ("hollow.bmp", "hollow.webp"):
+        yield name, lambda name=name: read_image(root / name)
     for name in ("strip.tif", "shared.tif"):
         yield name, lambda name=name: read_image(root / name)
         yield f"{name} as a map", lambda name=name: read_map(root / name)

@@ -35,6 +35,8 @@ SAID = {
     "whole.nrrd": "[(256, 512, 512)]",
     "whole.nii.gz": "[(128, 1024, 1024)]",
     "hollow.png": "too short for the pixels its header declares",
+    "hollow.bmp": "too short for the pixels its header declares",
+    "hollow.webp": "the image is damaged or truncated",
     "overfull.png": "[[0 0 0 0 0 0 0 0]",
     "strip.tif": "more than 8192 bytes when inflated",
     "strip.tif as a map": "more than 8192 bytes when inflated",
