@@ -152,6 +152,20 @@ def test_old_segmentations_have_one_layer_per_segment_and_no_numbers(tmp_path):
     exact(data, tmp_path / "a", to="nrrd")
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "u8", "i1"])
+def test_segmentations_of_any_type_hold_whole_numbers(tmp_path, dtype):
+    array = np.zeros((2, 3, 4), dtype)
+    array[1, 1] = 7
+    pairs = {"Segment0_Name": "a", "Segment0_LabelValue": "7", "Segment0_Layer": "0"}
+    write_nrrd(tmp_path / "x.seg.nrrd", array, OBLIQUE, pairs=pairs)
+    assert one(tmp_path / "x.seg.nrrd").rows.masks.areas.tolist() == [4]
+    if dtype[0] == "f":
+        array[0, 2, 3] = 6.5
+        write_nrrd(tmp_path / "x.seg.nrrd", array, OBLIQUE, pairs=pairs)
+        with pytest.raises(FormatError, match="no whole number"):
+            one(tmp_path / "x.seg.nrrd")
+
+
 def test_two_segments_of_one_name_are_two_objects(tmp_path):
     pairs = {}
     for i in range(2):

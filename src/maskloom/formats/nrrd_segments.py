@@ -22,8 +22,9 @@ from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import instance_rows
-from maskloom.core.volumes import stacked
+from maskloom.core.volumes import stacked, volume_rows
 from maskloom.errors import FormatError
+from maskloom.formats.volume_ids import whole_numbers
 from maskloom.formats.volume_write import fitting
 
 _KEY = re.compile(r"Segment(\d+)_(\w+)")
@@ -122,23 +123,31 @@ def rows_of(
         FormatError: a number that no segment has.
     """
     layers = array[..., None] if array.ndim == 3 else array
-    masks, category, instance, plane = [Masks.empty(0, layers.shape[1:3])], [], [], []
+    masks, instance, plane = [Masks.empty(0, layers.shape[1:3])], [], []
     for layer in range(layers.shape[3]):
-        values = layers[..., layer]
-        known = {0, *(one.value for one in segments if one.layer == layer)}
-        if unknown := sorted(set(np.unique(values).tolist()) - known):
+        numbers = {one.value: n for n, one in enumerate(segments, start=1) if one.layer == layer}
+        found, values, planes = volume_rows(
+            whole_numbers(np.ascontiguousarray(layers[..., layer]), path)
+        )
+        if unknown := sorted(set(values.tolist()) - {0, *numbers}):
             raise FormatError(
                 "a number that no segment has", where=path, seen=f"{unknown[0]} in layer {layer}"
             )
+        segment = np.array([numbers.get(value, 0) for value in values.tolist()], np.int64)
+        kept = np.flatnonzero(segment)
+        masks.append(found[kept])
+        instance.append(segment[kept])
+        plane.append(planes[kept])
+    numbered, of = np.concatenate(instance), np.concatenate(plane)
+    order = np.lexsort((of, numbered))
     positions = positions_of(taxonomy)
-    for number, one in enumerate(segments, start=1):
-        inside = layers[..., one.layer] == one.value
-        seen = np.flatnonzero(inside.any(axis=(1, 2)))
-        masks.append(Masks.from_dense(inside[seen]))
-        category += [positions[one.name]] * len(seen)
-        instance += [number] * len(seen)
-        plane += seen.tolist()
-    return Rows.make(Masks.concatenate(masks), category, instance=instance, plane=plane)
+    category = np.array([positions[one.name] for one in segments], np.int64)
+    return Rows.make(
+        Masks.concatenate(masks)[order],
+        category[numbered[order] - 1],
+        instance=numbered[order],
+        plane=of[order],
+    )
 
 
 def layers_of(
@@ -155,10 +164,11 @@ def layers_of(
     rows = instance_rows(tall)
     rows = rows.take(rows.kind == RowKind.MASK)
     rows = rows.take(np.argsort(rows.instance, kind="stable"))
-    layers: list[NDArray[np.int32]] = []
+    layers = _Layers(tall.size)
     pairs: dict[str, str] = {}
     written: set[int] = set()
     number = 0
+    colors = taxonomy.colors()
     for i, instance in enumerate(rows.instance.tolist()):
         name = taxonomy[int(rows.category[i])].name
         own = before[instance - 1] if 1 <= instance <= len(before) else None
@@ -166,40 +176,71 @@ def layers_of(
         written |= {instance - 1} if own is not None else set()
         box = rows.masks.boxes[i].tolist()
         inside = rows.masks[i].crop(box).dense(0)
-        layer, value = _free(layers, inside, box, own)
-        if layer == len(layers):
-            layers.append(np.zeros(tall.size, np.int32))
-        layers[layer][box[1] : box[3], box[0] : box[2]][inside] = value
-        color = taxonomy.colors()[int(rows.category[i])]
+        layer, value = layers.put(inside, box, own)
+        color = colors[int(rows.category[i])]
         extent = _extent(inside, box, labels.size[1])
         pairs |= _pairs(
             number, name, own, color, {"Layer": layer, "LabelValue": value, "Extent": extent}
         )
         number += 1
-    layers = layers or [np.zeros(tall.size, np.int32)]
     names = positions_of(taxonomy)
+    value = max((max(used) for used in layers.used), default=0)
     for place, one in enumerate(before):
         if place not in written and one.name in names:
-            value = 1 + int(max(layers[0].max(), _largest(pairs)))
+            value += 1
             empty = {"Layer": 0, "LabelValue": value, "Extent": "0 -1 0 -1 0 -1"}
             pairs |= _pairs(number, one.name, one, one.color or (128, 128, 128), empty)
             number += 1
-    array = np.stack([layer.reshape(labels.size) for layer in layers], axis=-1)
-    return fitting(array if len(layers) > 1 else array[..., 0]), pairs
+    stored = layers.arrays or [np.zeros(tall.size, np.int32)]
+    array = np.stack([layer.reshape(labels.size) for layer in stored], axis=-1)
+    return fitting(array if len(stored) > 1 else array[..., 0]), pairs
 
 
-def _free(
-    layers: list[NDArray[np.int32]], inside: NDArray[np.bool_], box: list[int], own: Segment | None
-) -> tuple[int, int]:
-    """(layer, number) of a segment: its own of before if still free, else the first free ones."""
-    y, x = slice(box[1], box[3]), slice(box[0], box[2])
-    open_layers = [n for n, layer in enumerate(layers) if not (layer[y, x][inside] != 0).any()]
-    if own is not None and own.layer in (*open_layers, len(layers)):
-        taken = own.layer < len(layers) and (layers[own.layer] == own.value).any()
-        if not taken and own.value > 0:
-            return own.layer, own.value
-    layer = open_layers[0] if open_layers else len(layers)
-    return layer, 1 if layer == len(layers) else int(layers[layer].max()) + 1
+class _Layers:
+    """Layers of a tall image that are filled object by object.
+
+    Args:
+        size: (H, W) of the tall image.
+    """
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        self.size = size
+        self.arrays: list[NDArray[np.int32]] = []
+        self.used: list[set[int]] = []
+        self._tops: list[int] = []
+
+    def put(
+        self, inside: NDArray[np.bool_], box: list[int], own: Segment | None
+    ) -> tuple[int, int]:
+        """Paint an object; returns its layer and number: those of before if free, else the first.
+
+        Args:
+            inside: its pixels in the box.
+            box: x0, y0, x1, y1.
+            own: the segment that it was.
+        """
+        place = slice(box[1], box[3]), slice(box[0], box[2])
+        layer, value = self._free(inside, place, own)
+        if layer == len(self.arrays):
+            self.arrays.append(np.zeros(self.size, np.int32))
+            self.used.append(set())
+            self._tops.append(0)
+        self.arrays[layer][place][inside] = value
+        self.used[layer].add(value)
+        self._tops[layer] = max(self._tops[layer], value)
+        return layer, value
+
+    def _free(
+        self, inside: NDArray[np.bool_], place: tuple[slice, slice], own: Segment | None
+    ) -> tuple[int, int]:
+        count = len(self.arrays)
+        free = [n for n, one in enumerate(self.arrays) if not (one[place][inside] != 0).any()]
+        if own is not None and own.layer in (*free, count) and own.value > 0:
+            taken = own.layer < count and own.value in self.used[own.layer]
+            if not taken:
+                return own.layer, own.value
+        layer = free[0] if free else count
+        return layer, 1 if layer == count else self._tops[layer] + 1
 
 
 def _pairs(
@@ -230,12 +271,6 @@ def _extent(inside: NDArray[np.bool_], box: list[int], height: int) -> str:
     planes, own = rows // height, rows % height
     ends = (box[0], box[2] - 1, own.min(), own.max(), planes.min(), planes.max())
     return " ".join(str(int(v)) for v in ends)
-
-
-def _largest(pairs: Mapping[str, str]) -> int:
-    return max(
-        (int(value) for key, value in pairs.items() if key.endswith("_LabelValue")), default=0
-    )
 
 
 def _whole(text: str, where: str) -> int:
