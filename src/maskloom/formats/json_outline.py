@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class Outline:
         total = sum(ends) - sum(starts)
         try:
             # Short parts that lie far from one another need no buffer.
-            with self.path.open("rb", buffering=0 if total < _BLOCK else -1) as file:
+            with FileIO(self.path) if total < _BLOCK else self.path.open("rb") as file:
                 for start, end in zip(starts, ends, strict=True):
                     file.seek(start)
                     parts.append(file.read(end - start))
