@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,37 @@ def test_depths_and_times_are_a_volume(tmp_path: Path, axes: str, shape: tuple[i
     for door in (image_size, read_image, read_map, open_raster):
         with pytest.raises(ImageError, match="a TIFF of several pages is a volume"):
             door(tmp_path / "a.ome.tif")
+
+
+def described(path: Path, array: np.ndarray, entries: str) -> None:
+    """Pages of which OME tells where their channels lie; UUID stands for the file's own."""
+    ome(path)
+    with tifffile.TiffFile(path) as file:
+        text = file.ome_metadata
+    own = re.search('UUID="([^"]+)"', text)[1]
+    text = text.replace('<TiffData IFD="0" PlaneCount="5"/>', entries.replace("OWN", own))
+    with tifffile.TiffWriter(path) as file:
+        for i, page in enumerate(array):
+            more = {"description": text} if i == 0 else {}
+            file.write(page, photometric="minisblack", metadata=None, **more)
+
+
+def test_other_files_that_a_description_names_are_not_opened(tmp_path: Path, capfd) -> None:
+    ome(tmp_path / "secret.ome.tif")
+    (tmp_path / "in").mkdir()
+    entry = '<TiffData IFD="0"><UUID FileName="../secret.ome.tif">urn:uuid:other</UUID></TiffData>'
+    described(tmp_path / "in/a.ome.tif", PLANES[:1], entry)
+    same_by_every_door(tmp_path / "in/a.ome.tif", PLANES[0][..., None])
+    assert capfd.readouterr().err == ""
+
+
+def test_a_renamed_file_that_names_itself_keeps_its_channels(tmp_path: Path) -> None:
+    entries = (
+        f'<TiffData FirstC="{i}" IFD="{i}"><UUID FileName="old.ome.tif">OWN</UUID></TiffData>'
+        for i in range(5)
+    )
+    described(tmp_path / "new.ome.tif", PLANES, "".join(entries))
+    same_by_every_door(tmp_path / "new.ome.tif", np.moveaxis(PLANES, 0, -1))
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])

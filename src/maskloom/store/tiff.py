@@ -176,7 +176,8 @@ def opened_planes(path: Path) -> Iterator[tuple[Any, ...]]:
     """
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
+    # OME descriptions name further files, wherever they like: none is followed.
+    with tifffile.TiffFile(path, _multifile=False) as file:
         if planes := _channel_planes(file):
             yield planes
             return
