@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from maskloom.formats.compare import compare
 from maskloom.formats.detect import read_dataset
+from maskloom.store.volumes import read_volume
 
 from .test_nifti import exact, put
 
@@ -186,3 +188,17 @@ def test_segments_lie_where_they_lay_and_come_home(shared, tmp_path, kind, sourc
     found = compare(data, read_dataset(tmp_path / "b", "dicom-seg"))
     assert (found.changed_pixels, found.moved) == (0, 0)
     assert found.exact_objects == found.objects
+
+
+@pytest.mark.shared
+def test_a_series_of_slices_goes_along_into_tables(shared, tmp_path):
+    for part in ("image", "seg"):
+        shutil.copytree(shared / SAMPLES / "dcmqi/23x38x3" / part, tmp_path / "in" / part)
+    data = read_dataset(tmp_path / "in")
+    done = exact(data, tmp_path / "a", to="parquet")
+    assert not any("missing" in text for text in done.warnings)
+    (sample,) = read_dataset(tmp_path / "a").samples
+    series = read_volume(tmp_path / "in/image")
+    array = np.asarray(nib.load(sample.image.path).dataobj).transpose(2, 1, 0)
+    assert np.array_equal(array, series.array)
+    exact(read_dataset(tmp_path / "a"), tmp_path / "b", to="dicom-seg")

@@ -21,7 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
-from maskloom.store.volumes import image_suffix
+from maskloom.store.volumes import image_suffix, place_volume
 
 MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".webp"})
 SIDE_FILE = "taxonomy.json"
@@ -271,12 +271,12 @@ class ImagePlacer:
         source = sample.image.path
         if self.how == "none":
             return
-        if source is None or not source.is_file():
+        if source is None or not source.exists():
             self.missing += 1
             return
         target = safe_join(self.folder, relative or sample.key + image_suffix(source))
         if target.exists():
-            if filecmp.cmp(source, target, shallow=False):
+            if source.is_file() and filecmp.cmp(source, target, shallow=False):
                 return
             raise WriteError(
                 "two images would have one name",
@@ -284,7 +284,8 @@ class ImagePlacer:
                 seen=source,
                 hint="give each image its own name",
             )
-        place_file(source, target, self.how)
+        place = place_volume if source.is_dir() else place_file
+        place(source, target, self.how)
         self.placed += 1
 
     def warnings(self) -> tuple[str, ...]:

@@ -35,7 +35,12 @@ def volume_suffix(path: Path) -> str:
 
 
 def image_suffix(path: Path) -> str:
-    """The end of a file name that says what kind of image or volume it is, as it is spelt."""
+    """The end of a file name that says what kind of image or volume it is, as it is spelt.
+
+    That of a folder, a series of slices, is `.nii.gz`, as which it is stored elsewhere.
+    """
+    if path.is_dir():
+        return ".nii.gz"
     return path.name[-len(volume_suffix(path)) :] if volume_suffix(path) else path.suffix
 
 
@@ -102,7 +107,7 @@ def place_volume(source: Path, target: Path, how: str = "copy") -> None:
 
 
 def _known(path: Path) -> str:
-    suffix = image_suffix(path).lower()
+    suffix = "" if path.is_dir() else image_suffix(path).lower()
     if suffix not in _READERS:
         raise ImageError("not a volume", where=path, seen=path.suffix, hint=_KNOWN)
     return suffix
