@@ -133,7 +133,9 @@ def add_dimensions(data: Any, key: str, *, segments: bool) -> None:
 
 def lps_affine(sample: Sample) -> NDArray[np.float64]:
     """The 4×4 affine of a sample in DICOM's frame, in which x and y point the other way."""
-    return np.array(sample.image.affine) * np.array([[-1], [-1], [1], [1]])
+    matrix: NDArray[np.float64] = np.array(sample.image.affine, np.float64)
+    matrix[:2] *= -1
+    return matrix
 
 
 def segment_items(

@@ -74,7 +74,7 @@ def label_map(rows: Rows, numbers: NDArray[np.int64], size: tuple[int, ...], mos
     paint_planes(rows.masks[order], rows.plane[order], volume, numbers[order])
     planes = sorted({0, size[0] - 1, *np.unique(rows.plane).tolist()})
     of = [(0, plane) for plane in planes]
-    digest = hashlib.sha256(volume).digest()
+    digest = hashlib.sha256(volume.data).digest()
     length = len(of) * volume[0].nbytes
     bits = 8 * volume.itemsize
     return Frames(of, bits, length, digest, lambda: (volume[plane].tobytes() for plane in planes))

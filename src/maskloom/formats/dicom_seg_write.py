@@ -200,7 +200,7 @@ def _head(data: Any, pixels: bytes, *, labelmap: bool) -> bytes:
     data.SOPInstanceUID, data.SeriesInstanceUID = _NO_INSTANCE, _NO_SERIES
     body = encoded(data)
     digest = hashlib.sha256(body + pixels).digest()
-    meta = FileMetaDataset()
+    meta: Any = FileMetaDataset()
     meta.MediaStorageSOPClassUID = data.SOPClassUID
     meta.MediaStorageSOPInstanceUID = uid_of(digest, "instance")
     meta.TransferSyntaxUID = _EXPLICIT_LITTLE

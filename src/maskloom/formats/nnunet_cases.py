@@ -95,11 +95,11 @@ def more_channels(one: Pair, data: Mapping[str, Any]) -> dict[str, Any]:
     """
     if one.image is None:
         return {}
+    names: list[str] = []
     if CASES in data:
-        names = [Path(name).name for name in data[CASES][one.key]["images"][1:]]
+        names += [Path(name).name for name in data[CASES][one.key]["images"][1:]]
         return {NAME: {"channels": names}} if names else {}
     stem, mark, ending = one.image.name.rpartition("_0000")
-    names: list[str] = []
     while (one.image.parent / f"{stem}_{len(names) + 1:04d}{ending}").is_file() and mark:
         names.append(f"{stem}_{len(names) + 1:04d}{ending}")
     return {NAME: {"channels": names}} if names else {}

@@ -38,13 +38,13 @@ class FrameGroups:
         own = data.get_item(_PER_FRAME) if _PER_FRAME in data else None
         self._own_element = own
         self._raw = _raw_frames(own)
-        self._items = (
-            None if self._raw is not None else data.get("PerFrameFunctionalGroupsSequence")
-        )
+        self._items: Any = ()
+        if self._raw is None:
+            self._items = data.get("PerFrameFunctionalGroupsSequence") or ()
 
     def __len__(self) -> int:
         """How many frames have groups of their own."""
-        return len(self._raw if self._raw is not None else self._items or ())
+        return len(self._items if self._raw is None else self._raw)
 
     def item(self, frame: int, name: str) -> Any:
         """The item of a functional group of a frame, its own or the shared one, or None.
