@@ -16,7 +16,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map, instance_rows
-from maskloom.formats.objects_write import joined_parts
+from maskloom.formats.objects.write import joined_parts
 
 SIZE = (40, 48)
 DEPTH = 3

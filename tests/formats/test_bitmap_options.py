@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskloom.core.labels import BACKGROUND, VOID
 from maskloom.errors import FormatError, UsageError
-from maskloom.formats.bitmap_names import read_color_table, read_names
+from maskloom.formats.bitmap.names import read_color_table, read_names
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import png_bytes, write_png

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
-from maskloom.formats.brush_rle import decode_brush, encode_brush
+from maskloom.formats.shared.brush_rle import decode_brush, encode_brush
 
 from . import tool_torture as torture
 

@@ -10,7 +10,7 @@ from scipy.io import loadmat, savemat
 from maskloom.core.labels import BACKGROUND, VOID
 from maskloom.errors import FormatError, UsageError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.mat_files import MAX_BYTES
+from maskloom.formats.shared.mat_files import MAX_BYTES
 from maskloom.formats.transfer import transfer
 
 from .conftest import write_photo

@@ -12,8 +12,8 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import DataError, FormatError, UsageError
-from maskloom.formats.cityscapes_labels import LABELS, OFFICIAL, numbers_of, train_ids
-from maskloom.formats.cityscapes_polygons import MAX_BYTES
+from maskloom.formats.cityscapes.labels import LABELS, OFFICIAL, numbers_of, train_ids
+from maskloom.formats.cityscapes.polygons import MAX_BYTES
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import png_bytes, read_map, write_png

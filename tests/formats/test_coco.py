@@ -10,8 +10,8 @@ from pycocotools.coco import COCO
 
 from maskloom.core.labels import RowKind
 from maskloom.errors import FormatError, WriteError
-from maskloom.formats.coco_ids import IdColumn, kept_ids
-from maskloom.formats.coco_rings import polygon_of
+from maskloom.formats.coco.ids import IdColumn, kept_ids
+from maskloom.formats.coco.rings import polygon_of
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import write_png
@@ -294,7 +294,7 @@ def test_two_splits_may_name_their_images_alike(tmp_path):
 
 def test_an_image_never_takes_the_name_of_another(tmp_path):
     from maskloom.core.sample import ImageRef, Sample
-    from maskloom.formats.folders import ImagePlacer
+    from maskloom.formats.shared.folders import ImagePlacer
 
     placer = ImagePlacer(tmp_path / "out", "copy")
     for i in range(2):

@@ -14,8 +14,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from maskloom.errors import FormatError
-from maskloom.formats.coco_entries import CocoEntries
-from maskloom.formats.coco_image_ids import ImageIds
+from maskloom.formats.coco.entries import CocoEntries
+from maskloom.formats.coco.image_ids import ImageIds
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 

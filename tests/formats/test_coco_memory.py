@@ -10,9 +10,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from maskloom.formats import spool
-from maskloom.formats.coco_entries import CocoEntries
+from maskloom.formats.coco.entries import CocoEntries
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.shared import spool
 
 FEW, MANY, IMAGES = 20_000, 60_000, 50  # all of more bytes than a block that is read at once
 

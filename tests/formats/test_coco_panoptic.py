@@ -11,7 +11,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import DataError, FormatError, UsageError
-from maskloom.formats.coco_panoptic_ids import segment_ids
+from maskloom.formats.coco_panoptic.ids import segment_ids
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.metrics.judge import judge

@@ -18,7 +18,7 @@ from maskloom.core.labels import Geometry, Labels
 from maskloom.core.masks import Masks
 from maskloom.core.views import instance_rows
 from maskloom.formats.detect import load_format, read_dataset
-from maskloom.formats.objects_write import joined_parts
+from maskloom.formats.objects.write import joined_parts
 from maskloom.formats.transfer import transfer
 
 from .conftest import NUCLEUS, dataset_of, folder_bytes
@@ -233,8 +233,9 @@ def test_annotations_of_coco_mini_are_written_as_they_were_read(shared, tmp_path
 def test_every_area_of_camvid_with_its_holes_and_parts_is_read_back_by_both(shared, tmp_path):
     data = read_dataset(shared / "camvid", split="val")
     done = write(data, tmp_path / "a.json", allow_loss=True)
-    # Areas of things become one object each, and void is background to COCO: losses by name.
-    assert {loss.kind for loss in done.losses} == {"void", "dense"}
+    # Areas of things become one object each, void is background to COCO, and where a
+    # frame stands in its film is nothing that it knows: losses by name.
+    assert {loss.kind for loss in done.losses} == {"void", "dense", "fields"}
     assert agree(data, tmp_path / "a.json") > 900
     assert set(forms(tmp_path / "a.json")) == {("polygon", 0)}
 

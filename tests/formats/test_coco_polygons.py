@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from maskloom.errors import FormatError
-from maskloom.formats import json_window
-from maskloom.formats.coco_file import read_file
-from maskloom.formats.coco_polygons import read_polygons
+from maskloom.formats.coco.file import read_file
+from maskloom.formats.coco.polygons import read_polygons
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.json_outline import outline
+from maskloom.formats.shared import json_window
+from maskloom.formats.shared.json_outline import outline
 
 
 def number(rng, decimals):

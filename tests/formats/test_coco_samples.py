@@ -10,9 +10,9 @@ import pytest
 from maskloom.core.dataset import Dataset
 from maskloom.core.lazy_samples import LazySamples
 from maskloom.errors import FormatError
-from maskloom.formats.coco_image_entries import ImageEntries
+from maskloom.formats.coco.image_entries import ImageEntries
 from maskloom.formats.detect import read_dataset
-from maskloom.formats.json_outline import outline
+from maskloom.formats.shared.json_outline import outline
 
 
 def images(n, first=0, name="im"):

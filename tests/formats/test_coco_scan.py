@@ -7,8 +7,8 @@ import random
 
 import numpy as np
 
-from maskloom.formats.coco_check import BadAnnotation, check_annotation
-from maskloom.formats.coco_scan import ABSENT, CATEGORY, CROWD, ID, IMAGE, PLAIN, scan_annotations
+from maskloom.formats.coco.check import BadAnnotation, check_annotation
+from maskloom.formats.coco.scan import ABSENT, CATEGORY, CROWD, ID, IMAGE, PLAIN, scan_annotations
 
 IMAGES = {1: {"height": 20, "width": 30}, 7: {"height": 5, "width": 5}}
 CATEGORIES = {3: {}, 4: {}}

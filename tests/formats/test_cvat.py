@@ -14,7 +14,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.detect import detect_format, read_dataset
-from maskloom.formats.safe_xml import Bounds, read_xml_tree
+from maskloom.formats.shared.safe_xml import Bounds, read_xml_tree
 
 from . import tool_cases
 from . import tool_torture as torture

@@ -11,8 +11,8 @@ import pytest
 from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskloomError, WriteError
-from maskloom.formats import dicom_seg_write
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.dicom_seg import write as dicom_seg_write
 
 from .conftest import folder_bytes
 from .test_nifti import exact, put

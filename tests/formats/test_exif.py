@@ -18,7 +18,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import FormatError
 from maskloom.formats.detect import load_format, read_dataset
-from maskloom.formats.maps import size_of
+from maskloom.formats.shared.maps import size_of
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import read_image
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from maskloom.core.labels import BACKGROUND, VOID, Labels, RowKind
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.formats.flat import flat_losses, flat_rows
+from maskloom.formats.shared.flat import flat_losses, flat_rows
 
 from .conftest import objects
 

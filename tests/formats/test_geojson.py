@@ -10,7 +10,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, FormatError, WriteError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.geojson_place import Frame
+from maskloom.formats.geojson.place import Frame
 from maskloom.formats.transfer import transfer
 
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, random_objects

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from maskloom.errors import FormatError
-from maskloom.formats import json_outline
-from maskloom.formats.json_outline import outline
+from maskloom.formats.shared import json_outline
+from maskloom.formats.shared.json_outline import outline
 
 
 def written(tmp_path, text):

@@ -10,9 +10,9 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import DataError, FormatError, UsageError
-from maskloom.formats.cityscapes_labels import OFFICIAL
+from maskloom.formats.cityscapes.labels import OFFICIAL
 from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.mapillary_config import taxonomy_of
+from maskloom.formats.mapillary.config import taxonomy_of
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import png_bytes, read_map, write_png
 

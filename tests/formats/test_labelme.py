@@ -419,7 +419,7 @@ def test_the_old_xml_gives_parts_attributes_and_no_deleted_objects(tmp_path):
 
 def test_xml_of_voc_with_polygons_is_not_that_of_the_old_tool(tmp_path):
     """Some exporters put polygons as <x1>, <y1>, ... into the XML of VOC."""
-    from maskloom.formats.labelme_xml import looks_like_xml
+    from maskloom.formats.labelme.annotation_xml import looks_like_xml
 
     put_xml(tmp_path / "old", xml_object(0))
     assert looks_like_xml(tmp_path / "old")

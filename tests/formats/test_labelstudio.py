@@ -11,8 +11,8 @@ from pycocotools import mask as coco
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.brush_rle import encode_brush
 from maskloom.formats.detect import detect_format, read_dataset
+from maskloom.formats.shared.brush_rle import encode_brush
 
 from . import tool_cases
 from . import tool_torture as torture

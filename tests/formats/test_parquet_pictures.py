@@ -17,7 +17,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.formats.detect import detect_format, load_format, read_dataset
-from maskloom.formats.parquet_write import Write
+from maskloom.formats.parquet.write import Write
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import write_png
 

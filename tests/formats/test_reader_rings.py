@@ -11,7 +11,7 @@ from skimage.draw import polygon as skimage_polygon
 
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
-from maskloom.formats.reader_rings import changed_pixels, rings_for
+from maskloom.formats.shared.reader_rings import changed_pixels, rings_for
 
 from .torture import FAMILIES, hard_masks, mask_of
 

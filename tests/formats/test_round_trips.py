@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maskloom.core.labels import Labels
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.formats.camvid_classes import SEGNET
+from maskloom.formats.camvid.classes import SEGNET
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
-from maskloom.formats import row_runs
-from maskloom.formats.row_runs import (
+from maskloom.formats.shared import row_runs
+from maskloom.formats.shared.row_runs import (
     counts_of_spans,
     mask_of_spans,
     spans_of_counts,

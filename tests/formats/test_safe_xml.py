@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskloom.errors import FormatError, WriteError
-from maskloom.formats.safe_xml import (
+from maskloom.formats.shared.safe_xml import (
     Bounds,
     Element,
     from_lists,

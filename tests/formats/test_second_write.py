@@ -12,7 +12,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.formats.camvid_classes import SEGNET
+from maskloom.formats.camvid.classes import SEGNET
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 

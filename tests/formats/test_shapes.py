@@ -6,13 +6,13 @@ import pytest
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.documents import (
+from maskloom.formats.shared.documents import (
     Document,
     dataset_of_documents,
     taxonomy_of_names,
     with_names,
 )
-from maskloom.formats.shapes import Shape, checked_vertices, rows_of
+from maskloom.formats.shared.shapes import Shape, checked_vertices, rows_of
 
 from .conftest import write_photo
 

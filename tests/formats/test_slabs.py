@@ -14,9 +14,9 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import WriteError
-from maskloom.formats import slabs
 from maskloom.formats.detect import load_format
-from maskloom.formats.flat import flat_rows
+from maskloom.formats.shared import slabs
+from maskloom.formats.shared.flat import flat_rows
 from maskloom.store.images import read_map
 
 from .conftest import folder_bytes, objects

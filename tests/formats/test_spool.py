@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from maskloom.errors import WriteError
-from maskloom.formats import spool
-from maskloom.formats.spool import Spool
+from maskloom.formats.shared import spool
+from maskloom.formats.shared.spool import Spool
 
 
 @pytest.mark.parametrize("quick", [0, 1 << 22])

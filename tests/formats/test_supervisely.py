@@ -15,7 +15,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.detect import detect_format, read_dataset
-from maskloom.formats.png_crops import unpacked
+from maskloom.formats.shared.png_crops import unpacked
 
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo
 from .tool_cases import SIZE, exact, hard_dataset, hard_masks, put, stable
@@ -365,7 +365,7 @@ def test_damaged_files_and_projects_of_other_kinds_are_refused(tmp_path):
 
 
 def test_a_zlib_bomb_is_stopped_before_it_fills_the_memory(tmp_path, monkeypatch):
-    from maskloom.formats import png_crops
+    from maskloom.formats.shared import png_crops
 
     monkeypatch.setattr(png_crops, "_MAX_BYTES", 1 << 16)
     bomb = zlib.compress(PNG + bytes(1 << 20))

@@ -18,8 +18,12 @@ from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.formats import coco_write, parquet_images, parquet_tables, parquet_write, spool
+from maskloom.formats.coco import write as coco_write
 from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.parquet import images as parquet_images
+from maskloom.formats.parquet import tables as parquet_tables
+from maskloom.formats.parquet import write as parquet_write
+from maskloom.formats.shared import spool
 from maskloom.formats.transfer import transfer
 from maskloom.store.project import parts
 

@@ -10,8 +10,8 @@ from maskloom.core.views import class_map
 from maskloom.errors import DataError, FormatError, WriteError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
-from maskloom.formats.voc_classes import NAMES, PALETTE
-from maskloom.formats.voc_xml import MAX_BYTES, VocObject, read_xml, xml_text
+from maskloom.formats.voc.classes import NAMES, PALETTE
+from maskloom.formats.voc.xml import MAX_BYTES, VocObject, read_xml, xml_text
 from maskloom.quality.integrity import examine
 from maskloom.store.images import png_bytes, read_map, write_png
 

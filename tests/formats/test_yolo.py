@@ -13,8 +13,8 @@ from maskloom.core.labels import Geometry, RowKind, Rows
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.detect import detect_format, read_dataset
-from maskloom.formats.yolo_text import LabelLines, fresh_fractions, parse_line
-from maskloom.formats.yolo_write import class_numbers
+from maskloom.formats.yolo.text import LabelLines, fresh_fractions, parse_line
+from maskloom.formats.yolo.write import class_numbers
 
 from . import tool_cases
 from .conftest import NUCLEUS, dataset_of, folder_bytes, objects, write_photo

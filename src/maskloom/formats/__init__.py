@@ -1,1 +1,1 @@
-"""Stored formats: one file a format reads and writes, `detect` opens any of them."""
+"""Stored formats: a module or package a format, `detect` opens any of them."""

@@ -12,7 +12,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format
-from maskloom.formats.folders import SIDE_FILE, list_files
+from maskloom.formats.shared.folders import SIDE_FILE, list_files
 from maskloom.store.image_kinds import IMAGE_SUFFIXES, KINDS
 from maskloom.store.video import IMPORT_HINT, is_video
 

@@ -21,7 +21,8 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
-from maskloom.formats.folders import (
+from maskloom.formats.loss import Holds
+from maskloom.formats.shared.folders import (
     Pair,
     absences,
     list_files,
@@ -29,9 +30,8 @@ from maskloom.formats.folders import (
     splits_of,
     unique_pairs,
 )
-from maskloom.formats.loss import Holds
-from maskloom.formats.maps import check_size_of
-from maskloom.formats.mat_files import (
+from maskloom.formats.shared.maps import check_size_of
+from maskloom.formats.shared.mat_files import (
     first_kind,
     ground_truth_kind,
     mats_below,

@@ -20,7 +20,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
 from maskloom.formats.matched import matched
-from maskloom.formats.objects_write import joined_parts
+from maskloom.formats.objects.write import joined_parts
 from maskloom.store.rasters.placement import lies_at
 from maskloom.work.progress import track
 

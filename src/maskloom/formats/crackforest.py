@@ -18,10 +18,22 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
-from maskloom.formats.folders import Pair, absences, list_files, samples_of, subfolder, unique_pairs
 from maskloom.formats.loss import Holds
-from maskloom.formats.maps import check_size_of, ids_to_classes
-from maskloom.formats.mat_files import first_kind, mats_below, read_segmentations, truth_folder
+from maskloom.formats.shared.folders import (
+    Pair,
+    absences,
+    list_files,
+    samples_of,
+    subfolder,
+    unique_pairs,
+)
+from maskloom.formats.shared.maps import check_size_of, ids_to_classes
+from maskloom.formats.shared.mat_files import (
+    first_kind,
+    mats_below,
+    read_segmentations,
+    truth_folder,
+)
 
 LOOKS_FOR = "groundTruth/*.mat with a struct Segmentation, beside image"
 CRACKS = Taxonomy((Category("crack", "crack", "stuff"),))

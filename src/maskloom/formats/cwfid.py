@@ -19,16 +19,16 @@ from typing import Any
 from maskloom.core.dataset import Dataset
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
-from maskloom.formats.documents import (
+from maskloom.formats.loss import Holds
+from maskloom.formats.shared.documents import (
     Document,
     Entries,
     dataset_of_documents,
     taxonomy_of_names,
 )
-from maskloom.formats.folders import list_files
-from maskloom.formats.loss import Holds
-from maskloom.formats.shapes import Shape, checked_vertices
-from maskloom.formats.yaml_files import read_yaml
+from maskloom.formats.shared.folders import list_files
+from maskloom.formats.shared.shapes import Shape, checked_vertices
+from maskloom.formats.shared.yaml_files import read_yaml
 from maskloom.store.files import stays_below
 
 NAME = "cwfid"

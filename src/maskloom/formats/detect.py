@@ -18,8 +18,8 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
 from maskloom.errors import FormatError, MaskloomError
 from maskloom.formats.base import Format
-from maskloom.formats.bitmap_files import has_usual_folders
-from maskloom.formats.folders import with_groups
+from maskloom.formats.bitmap.files import has_usual_folders
+from maskloom.formats.shared.folders import with_groups
 from maskloom.store.project.runs import project_address
 from maskloom.store.video import IMPORT_HINT, is_video
 

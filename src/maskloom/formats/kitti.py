@@ -19,14 +19,16 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, WriteOptions
-from maskloom.formats.cityscapes_labels import (
+from maskloom.formats.cityscapes.labels import (
     FORMAT_NAME,
     UNLABELED,
     StreetOptions,
     numbers_of,
     street_numbering,
 )
-from maskloom.formats.folders import (
+from maskloom.formats.kept import Kept
+from maskloom.formats.loss import Holds, Loss
+from maskloom.formats.shared.folders import (
     SIDE_FILE,
     absences,
     image_labels_only,
@@ -37,15 +39,13 @@ from maskloom.formats.folders import (
     splits_of,
     write_side_file,
 )
-from maskloom.formats.kept import Kept
-from maskloom.formats.loss import Holds, Loss
-from maskloom.formats.numbered import (
+from maskloom.formats.shared.numbered import (
     Packing,
     losses_of_numbers,
     numbering,
 )
-from maskloom.formats.numbered_files import numbered_pairs, read_classes, read_objects
-from maskloom.formats.numbered_write import IMAGE, SplitFiles, put_maps
+from maskloom.formats.shared.numbered_files import numbered_pairs, read_classes, read_objects
+from maskloom.formats.shared.numbered_write import IMAGE, SplitFiles, put_maps
 
 IMAGES = "image_2"
 KINDS = ("semantic", "instance")

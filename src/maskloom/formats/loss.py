@@ -17,7 +17,7 @@ from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
 from maskloom.core.volumes import stacked
-from maskloom.formats.slabs import cut, slabs
+from maskloom.formats.shared.slabs import cut, slabs
 
 KINDS = {
     "instances": "objects merged into their class",

@@ -23,17 +23,17 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import FormatError
-from maskloom.formats import coco_write
 from maskloom.formats.base import Format, ReadOptions, WriteOptions
-from maskloom.formats.coco_check import is_id
-from maskloom.formats.coco_decode import labels_of_image
-from maskloom.formats.coco_file import LIKE, json_ends, read_file, read_truth, says_lvis
-from maskloom.formats.coco_images import named_by_address
-from maskloom.formats.coco_read import dataset_of
-from maskloom.formats.flat import void_rows
+from maskloom.formats.coco import write as coco_write
+from maskloom.formats.coco.check import is_id
+from maskloom.formats.coco.decode import labels_of_image
+from maskloom.formats.coco.file import LIKE, json_ends, read_file, read_truth, says_lvis
+from maskloom.formats.coco.images import named_by_address
+from maskloom.formats.coco.read import dataset_of
 from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.objects_write import joined_parts
+from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.flat import void_rows
 
 NEGATIVE, PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
 LOOKS_FOR = f'COCO-like JSON with "{NEGATIVE}", or a folder of such files'

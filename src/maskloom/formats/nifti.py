@@ -2,7 +2,7 @@
 
 The layout of the Medical Segmentation Decathlon (imagesTr, labelsTr, dataset.json), any two
 folders, or one folder of labels. Files are read and written by `store/nifti.py`; what the
-numbers mean is `volume_ids.py`.
+numbers mean is `shared/volume_ids.py`.
 
 Source: NIfTI-1.1 and NIfTI-2 (nifti.nimh.nih.gov); medicaldecathlon.com, dataset.json.
 """
@@ -23,7 +23,8 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
-from maskloom.formats.folders import (
+from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.folders import (
     absences,
     is_marked,
     list_files,
@@ -32,8 +33,7 @@ from maskloom.formats.folders import (
     side_splits,
     splits_of,
 )
-from maskloom.formats.kept import Facts, Kept
-from maskloom.formats.volume_files import (
+from maskloom.formats.shared.volume_files import (
     Found,
     VolumeRead,
     find_volumes,
@@ -42,8 +42,8 @@ from maskloom.formats.volume_files import (
     two_folders,
     with_image,
 )
-from maskloom.formats.volume_ids import coding_of, decathlon_names, decode, whole_numbers
-from maskloom.formats.volume_write import HOLDS, VolumeWrite, VolumeWriter
+from maskloom.formats.shared.volume_ids import coding_of, decathlon_names, decode, whole_numbers
+from maskloom.formats.shared.volume_write import HOLDS, VolumeWrite, VolumeWriter
 from maskloom.store.nifti import SUFFIXES, read_nifti, write_nifti
 from maskloom.store.nifti_header import kept_of, label_names, parse_header
 from maskloom.store.volumes import volume_suffix

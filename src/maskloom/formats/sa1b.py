@@ -22,13 +22,13 @@ from maskloom.core.sample import sample_key
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions, only_read
-from maskloom.formats.coco_check import is_id, is_number
-from maskloom.formats.coco_file import json_ends
-from maskloom.formats.documents import Document, Entries, dataset_of_documents
-from maskloom.formats.json_files import files_like, some_look_like, split_of, strict_json
+from maskloom.formats.coco.check import is_id, is_number
+from maskloom.formats.coco.file import json_ends
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.loss import Holds
-from maskloom.formats.shapes import Shape
+from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents
+from maskloom.formats.shared.json_files import files_like, some_look_like, split_of, strict_json
+from maskloom.formats.shared.shapes import Shape
 
 LOOKS_FOR = 'JSON files with one "image" and its "annotations" of runs, as SA-1B has them'
 _MAX_SIDE = 2**31 - 1

@@ -11,7 +11,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
 from maskloom.formats.detect import PROJECT, detect_format, load_format, read_dataset
-from maskloom.formats.folders import list_files
+from maskloom.formats.shared.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 from maskloom.store.project.runs import project_address
 from maskloom.store.video import IMPORT_HINT, is_video

@@ -1,6 +1,6 @@
 """What a check of data can find: a literal table of checks, findings, and their collection.
 
-Which data raise them is `integrity.py` and `objects.py`.
+Which data raise them is `integrity.py` and `formats/objects/format.py`.
 """
 
 from __future__ import annotations

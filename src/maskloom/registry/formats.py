@@ -6,12 +6,12 @@ from maskloom.registry.entry import Entry
 
 FORMATS: dict[str, Entry] = {
     "ade20k": Entry(
-        "maskloom.formats.ade20k:FORMAT",
+        "maskloom.formats.ade20k.format:FORMAT",
         "ADE20K 2017 and 2020: objects, parts and what is hidden of them (read only)",
         ("instance", "semantic"),
     ),
     "bitmap": Entry(
-        "maskloom.formats.bitmap:FORMAT",
+        "maskloom.formats.bitmap.format:FORMAT",
         "image folder + folder of PNG maps (class index, instance id, binary or colour)",
         ("semantic", "instance"),
     ),
@@ -21,20 +21,20 @@ FORMATS: dict[str, Entry] = {
         ("instance",),
     ),
     "camvid": Entry(
-        "maskloom.formats.camvid:FORMAT",
+        "maskloom.formats.camvid.format:FORMAT",
         "CamVid: SegNet index maps with list files, or RGB colour maps with label_colors.txt",
         ("semantic",),
     ),
     "cityscapes": Entry(
-        "maskloom.formats.cityscapes:FORMAT",
+        "maskloom.formats.cityscapes.format:FORMAT",
         "Cityscapes: labelIds and instanceIds maps, polygons JSON, leftImg8bit images",
         ("semantic", "instance", "panoptic"),
     ),
     "coco": Entry(
-        "maskloom.formats.coco:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
+        "maskloom.formats.coco.format:FORMAT", "COCO instances JSON (polygons, RLE)", ("instance",)
     ),
     "coco-panoptic": Entry(
-        "maskloom.formats.coco_panoptic:FORMAT",
+        "maskloom.formats.coco_panoptic.format:FORMAT",
         "COCO panoptic: JSON of segments + folder of PNG id maps (things and stuff)",
         ("panoptic",),
     ),
@@ -44,7 +44,7 @@ FORMATS: dict[str, Entry] = {
         ("semantic",),
     ),
     "cvat": Entry(
-        "maskloom.formats.cvat:FORMAT",
+        "maskloom.formats.cvat.format:FORMAT",
         "CVAT XML 1.1 for images and video (polygons, masks, boxes, tracks)",
         ("instance",),
     ),
@@ -54,23 +54,23 @@ FORMATS: dict[str, Entry] = {
         ("instance",),
     ),
     "datumaro": Entry(
-        "maskloom.formats.datumaro:FORMAT",
+        "maskloom.formats.datumaro.format:FORMAT",
         "Datumaro JSON: annotations/SPLIT.json with polygons, masks, boxes, lines, points",
         ("instance",),
     ),
     "dicom-seg": Entry(
-        "maskloom.formats.dicom_seg:FORMAT",
+        "maskloom.formats.dicom_seg.format:FORMAT",
         "DICOM segmentations: binary with overlaps, fractional, labelmap; volumes and slides",
         ("semantic", "instance"),
         "medical",
     ),
     "geojson": Entry(
-        "maskloom.formats.geojson:FORMAT",
+        "maskloom.formats.geojson.format:FORMAT",
         "GeoJSON polygons in map coordinates beside the images in which they lie",
         ("instance",),
     ),
     "geotiff": Entry(
-        "maskloom.formats.geotiff:FORMAT",
+        "maskloom.formats.geotiff.format:FORMAT",
         "GeoTIFF images + GeoTIFF maps (class index, instance id or binary), placed in the world",
         ("semantic", "instance"),
     ),
@@ -80,12 +80,12 @@ FORMATS: dict[str, Entry] = {
         ("semantic", "instance", "panoptic"),
     ),
     "labelme": Entry(
-        "maskloom.formats.labelme:FORMAT",
+        "maskloom.formats.labelme.format:FORMAT",
         "LabelMe: a JSON file per image (polygons, masks, rectangles, circles); old XML is read",
         ("instance",),
     ),
     "labelstudio": Entry(
-        "maskloom.formats.labelstudio:FORMAT",
+        "maskloom.formats.labelstudio.format:FORMAT",
         "Label Studio JSON and JSON_MIN (brush, polygons, boxes, ellipses, key points)",
         ("instance",),
     ),
@@ -95,7 +95,7 @@ FORMATS: dict[str, Entry] = {
         ("instance",),
     ),
     "mapillary": Entry(
-        "maskloom.formats.mapillary:FORMAT",
+        "maskloom.formats.mapillary.format:FORMAT",
         "Mapillary Vistas v1.2 and v2.0: label and 16-bit instance maps with config JSON",
         ("semantic", "instance", "panoptic"),
     ),
@@ -105,25 +105,27 @@ FORMATS: dict[str, Entry] = {
         ("semantic", "instance"),
     ),
     "nnunet": Entry(
-        "maskloom.formats.nnunet:FORMAT",
+        "maskloom.formats.nnunet.format:FORMAT",
         "nnU-Net v2 raw data: imagesTr, labelsTr, dataset.json; regions, ignore label",
         ("semantic",),
     ),
     "nrrd": Entry(
-        "maskloom.formats.nrrd:FORMAT",
+        "maskloom.formats.nrrd.format:FORMAT",
         "NRRD label volumes and segmentations of 3D Slicer (.seg.nrrd), which may overlap",
         ("semantic", "instance"),
     ),
     "objects": Entry(
-        "maskloom.formats.objects:FORMAT", "one folder per image, one PNG per object", ("instance",)
+        "maskloom.formats.objects.format:FORMAT",
+        "one folder per image, one PNG per object",
+        ("instance",),
     ),
     "openimages": Entry(
-        "maskloom.formats.openimages:FORMAT",
+        "maskloom.formats.openimages.format:FORMAT",
         "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
         ("instance",),
     ),
     "parquet": Entry(
-        "maskloom.formats.parquet:FORMAT",
+        "maskloom.formats.parquet.format:FORMAT",
         "three Parquet tables that hold everything; pictures with masks as Hugging Face has them",
         ("semantic", "instance", "panoptic"),
     ),
@@ -133,22 +135,22 @@ FORMATS: dict[str, Entry] = {
         ("instance",),
     ),
     "supervisely": Entry(
-        "maskloom.formats.supervisely:FORMAT",
+        "maskloom.formats.supervisely.format:FORMAT",
         "Supervisely project: meta.json, ann/*.json (bitmaps, polygons with holes, tags), img",
         ("instance",),
     ),
     "via": Entry(
-        "maskloom.formats.via:FORMAT",
+        "maskloom.formats.via.format:FORMAT",
         "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
         ("instance",),
     ),
     "voc": Entry(
-        "maskloom.formats.voc:FORMAT",
+        "maskloom.formats.voc.format:FORMAT",
         "PASCAL VOC: class and object palette PNGs + XML of boxes and attributes",
         ("semantic", "instance"),
     ),
     "yolo": Entry(
-        "maskloom.formats.yolo:FORMAT",
+        "maskloom.formats.yolo.format:FORMAT",
         "YOLO segments and boxes: text files, data.yaml (Ultralytics), obj.data (Darknet)",
         ("instance",),
     ),

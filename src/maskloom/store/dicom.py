@@ -1,6 +1,6 @@
 """DICOM files: what kind they are, their attributes, frames, and where these lie.
 
-Image series as volumes are `dicom_series.py`, segmentations `formats/dicom_seg.py`.
+Image series as volumes are `dicom_series.py`, segmentations `formats/dicom_seg/format.py`.
 
 Source: DICOM PS3.3 C.7.6.2 (image plane), C.7.6.16 (functional groups); PS3.10 (file meta).
 """

@@ -33,7 +33,7 @@ def init(
         UsageError: not a name, or not the URL of an empty database.
     """
     from maskloom.core.taxonomy import Taxonomy
-    from maskloom.formats.folders import read_json
+    from maskloom.formats.shared.folders import read_json
     from maskloom.store.project.project import Project
 
     words = None if taxonomy is None else Taxonomy.from_json(read_json(taxonomy), where=taxonomy)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 _ABSENT = "images are missing"
-"""In the warnings of data sets (`formats/folders.py`)."""
+"""In the warnings of data sets (`formats/shared/folders.py`)."""
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset

@@ -2,7 +2,7 @@
 
 Only a cache: one that is lost, damaged, or told in other words than the taxonomy has now, is
 passed over. Of a sample in a layer the newest two stay. What a document is made from is
-`documents.py`.
+`formats/shared/documents.py`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,233 @@
+"""Write one PNG map per image, with a `taxonomy.json` that says what the numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Labels
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import class_map
+from maskloom.errors import UsageError, WriteError
+from maskloom.formats.base import LargeMap, WriteOptions
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.flat import as_things, flat_rows, hidden_objects
+from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
+from maskloom.formats.shared.maps import classes_to_values, with_numbers
+from maskloom.store.files import safe_join
+from maskloom.store.images import write_png
+from maskloom.store.pyramid import write_pyramid
+
+HOLDS = {
+    "class": Holds(dense=True, void=True, coverage=True),
+    "binary": Holds(dense=True),
+    "instance": Holds(instances=True, max_ids=65535),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write maps."""
+
+    masks: str = field(default="masks", metadata={"help": "folder of the maps; . is the target"})
+    kind: Literal["auto", "class", "instance", "binary"] = field(
+        default="auto",
+        metadata={
+            "help": "auto: of one category objects as instance maps, areas as 0/255; else classes"
+        },
+    )
+
+
+class BitmapWriter:
+    """DST/images, DST/masks/KEY.png, DST/taxonomy.json."""
+
+    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.kind: str = options.kind
+        self.masks = options.masks
+        self.folder = target if options.masks == "." else safe_join(target, options.masks)
+        self.images = ImagePlacer(target / "images", options.images)
+        if options.kind in ("binary", "instance") and len(taxonomy.scored) != 1:
+            raise UsageError(
+                f"{options.kind} maps hold one category",
+                where=target,
+                seen=len(taxonomy.scored),
+                hint="use --set to.kind=class, or merge categories with --map OLD=NEW",
+            )
+        if options.masks == "." and options.images != "none":
+            raise UsageError(
+                "maps and images cannot share the target folder",
+                where=target,
+                hint="add --set to.images=none, or name a folder of maps",
+            )
+        self.ids, self.void, self.background = _numbers(taxonomy)
+
+    def has(self, key: str) -> bool:
+        """Whether the map is there."""
+        return self._path(key).is_file()
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What a map of the chosen kind cannot hold."""
+        kind = self.kind_of(labels)
+        found = losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
+        return found + (
+            hidden_objects(sample.key, labels, self.taxonomy) if kind == "instance" else []
+        )
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write one map."""
+        write_png(self._path(sample.key), self.values(self._path(sample.key), labels))
+        self.images.put(sample)
+
+    def values(self, path: Path, labels: Labels, *, most: int = 65535) -> NDArray[Any]:
+        """The map of some labels, of the chosen kind: bool, uint8 or as wide as it must be.
+
+        Args:
+            path: of the map, named in errors.
+            labels: of an image.
+            most: how large object ids may be.
+        """
+        image_labels_only(labels.size, self.target)
+        kind = self.kind_of(labels)
+        if kind == "instance":
+            return _object_ids(labels, self.taxonomy, path, most)
+        if kind == "binary":
+            inside: NDArray[Any] = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
+            return inside
+        classes = class_map(labels, self.taxonomy)
+        return classes_to_values(classes, self.ids, void=self.void, background=self.background)
+
+    def put_large(self, sample: Sample, large: LargeMap) -> None:
+        """Write one map of any size as DST/masks/KEY.tif, tiled and with reduced levels.
+
+        Object ids may pass 65,535 there: they are stored in 32 bit.
+        """
+        read, dtype = self.large_values(sample.key, large)
+        path = safe_join(self.folder, f"{sample.key}.tif")
+        write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
+        self.images.put(sample)
+
+    def large_values(self, key: str, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
+        """(reads windows of what is stored, its type).
+
+        Raises:
+            UsageError: object ids are asked for, and there are none.
+        """
+        if self.kind == "auto":
+            one = len(self.taxonomy.scored) == 1
+            self.kind = "instance" if one and large.ids is not None else "class"
+        if self.kind == "instance" and large.ids is None:
+            raise UsageError(
+                "instance maps hold objects, and the labels are a class map",
+                where=key,
+                hint="leave out --set to.kind=instance",
+            )
+        if self.kind == "instance" and large.ids is not None:
+            return large.ids, np.dtype(np.uint32)
+        return self._value_reader(large)
+
+    def _value_reader(self, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
+        """(reads windows of what is stored for classes, its type)."""
+
+        def binary(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+            found: NDArray[Any] = large.classes(y0, y1, x0, x1) == self.taxonomy.scored[0]
+            return found.astype(np.uint8) * np.uint8(255)
+
+        def values(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+            return classes_to_values(
+                large.classes(y0, y1, x0, x1), self.ids, void=self.void, background=self.background
+            )
+
+        if self.kind == "binary":
+            return binary, np.dtype(np.uint8)
+        return values, values(0, 1, 0, 1).dtype
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]], **more: Any) -> tuple[str, ...]:
+        """Write the side file, and in it what another format adds."""
+        fields = {"kind": self.kind if self.kind != "auto" else "class", **more}
+        fields["masks"] = self.masks
+        taxonomy = self.taxonomy
+        if fields["kind"] == "class":
+            fields |= {"void_id": self.void, "background_id": self.background}
+            taxonomy = with_numbers(taxonomy, self.ids, self.void, "bitmap")
+        write_side_file(self.target, taxonomy, splits, **fields)
+        return self.images.warnings()
+
+    def kind_of(self, labels: Labels) -> str:
+        """The kind of map; automatic is decided by the first sample and then kept."""
+        if self.kind == "auto":
+            one = len(self.taxonomy.scored) == 1
+            plain = not any(c.void for c in self.taxonomy)
+            if labels.rows is not None and one:
+                self.kind = "instance"
+            elif one and plain:
+                self.kind = "binary"
+            else:
+                self.kind = "class"
+        return self.kind
+
+    def _path(self, key: str) -> Path:
+        return safe_join(self.folder, f"{key}.png")
+
+
+def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> BitmapWriter:
+    """A writer into the folder `target`; `extra` is not used."""
+    del extra
+    return BitmapWriter(target, taxonomy, options)
+
+
+def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
+    """Position → id (kept from where they came), the id of void, the id of background.
+
+    Ids that do not fit 16 bit or clash give way to positions. Void is the void category's id
+    or 255 (65535); background is 0 if free, else the highest free id below void.
+    """
+    positions = list(taxonomy.scored)
+    ids = {i: _own_id(taxonomy, i) for i in positions}
+    if len(set(ids.values())) < len(ids) or any(not 0 <= v < 65535 for v in ids.values()):
+        ids = {position: i for i, position in enumerate(positions)}
+    taken = set(ids.values())
+    own_void = next((_own_id(taxonomy, i) for i, c in enumerate(taxonomy) if c.void), 255)
+    void = own_void if own_void not in taken and 0 <= own_void <= 65535 else 255
+    if void in taken:
+        void = 65535
+    if void == 255 and max(taken, default=0) > 255:
+        void = 65535
+    taken.add(void)
+    if 0 not in taken:
+        return ids, void, 0
+    top = 254 if max(taken) <= 255 else 65534
+    return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
+
+
+def _own_id(taxonomy: Taxonomy, position: int) -> int:
+    category = taxonomy[position]
+    own = category.id_in("bitmap")
+    if own is None:
+        own = next((value for _, value in category.ids), position)
+    return own
+
+
+def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path, most: int) -> NDArray[Any]:
+    """The map of object ids: the rows' own where they fit, else 1..n; what is in front is seen."""
+    rows = flat_rows(labels, as_things(taxonomy))
+    if len(rows) > most:
+        raise WriteError(
+            f"an instance map holds {most} objects",
+            where=path,
+            seen=len(rows),
+            hint="write --to coco or --to objects",
+        )
+    own = rows.instance
+    fits = len(rows) and own.min() >= 1 and own.max() <= min(most, np.iinfo(np.int32).max)
+    out = np.zeros(labels.size, np.int32)
+    rows.masks.paint(out, own if fits else np.arange(1, len(rows) + 1))
+    top = out.max(initial=0)
+    return out.astype(np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.uint32)

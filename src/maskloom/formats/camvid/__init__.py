@@ -1,0 +1,1 @@
+"""CamVid; `format.py` says what the format is and reads it."""

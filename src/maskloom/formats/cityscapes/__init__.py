@@ -1,0 +1,1 @@
+"""Cityscapes; `format.py` says what the format is and reads it."""

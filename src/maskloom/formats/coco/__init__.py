@@ -1,0 +1,1 @@
+"""COCO instances; `format.py` says what the format is and reads it."""

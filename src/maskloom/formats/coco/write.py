@@ -1,0 +1,277 @@
+"""Write COCO instances: DST.json, or DST/annotations/instances_SPLIT.json with DST/images.
+
+Bytes depend on the labels alone: keys are sorted, one entry stands on a line, images are
+sorted by id and annotations by image and row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core import coco_rle
+from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample, sample_key
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.coco.entries import CocoEntries
+from maskloom.formats.coco.ids import kept_ids
+from maskloom.formats.coco.rings import polygon_of
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.folders import ImagePlacer, image_labels_only
+from maskloom.formats.shared.json_files import json_line
+from maskloom.store.files import atomic_file, safe_join
+
+HOLDS = Holds(
+    instances=True, overlap=True, empty=True, crowd=True, score=True, attributes=True, fields=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write COCO."""
+
+    segmentation: Literal["rle", "polygon"] = field(
+        default="rle",
+        metadata={
+            "help": "rle: compressed runs; polygon: the author's vertices or pixel-edge rings "
+            "where pycocotools makes the very same mask of them, else runs"
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How files of a relative of COCO differ.
+
+    Args:
+        stem: of the files' names, before the split.
+        unsaid: keys of annotations that it does not have.
+        holds: what it can say.
+    """
+
+    stem: str
+    unsaid: frozenset[str]
+    holds: Holds
+
+
+_BOX = int(RowKind.BOX)  # an enumeration is slow to name a million times
+COCO = Dialect("instances", frozenset(), HOLDS)
+
+
+class CocoWriter:
+    """Collects entries, annotations on disk, and writes the files at the end."""
+
+    def __init__(
+        self,
+        target: Path,
+        taxonomy: Taxonomy,
+        options: Write,
+        extra: Mapping[str, Any],
+        dialect: Dialect = COCO,
+    ) -> None:
+        self.dialect = dialect
+        self.target = target
+        self.taxonomy = taxonomy
+        self.options = options
+        self.extra = extra.get("coco", {})
+        self.single = target.suffix.lower() == ".json"
+        self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
+        self.entries = self._no_entries()
+        self.holds = Holds(
+            **{
+                **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
+                "vertices": options.segmentation == "polygon",
+            }
+        )
+
+    def has(self, key: str) -> bool:
+        """Whether this run has the sample; a file is written only when whole."""
+        return key in self.entries.keys
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What COCO instances cannot hold."""
+        if labels.rows is not None:
+            boxes = _source_boxes(labels.rows)
+            if boxes.any():
+                labels = labels.replace(rows=labels.rows.take(~boxes))
+        return losses_of(self.holds, sample.key, labels, self.taxonomy)
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Keep the entries of one image and place the image."""
+        image_labels_only(labels.size, self.target)
+        name = image_name(sample)
+        image = {
+            **sample.extra.get("coco", {}),
+            "file_name": name,
+            "height": labels.size[0],
+            "width": labels.size[1],
+        }
+        self.images.put(sample, name)
+        rows = _annotation_rows(instance_rows(labels))
+        self.entries.append(sample.key, image, self._annotations(rows))
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write one file, or one per split."""
+        everything = self.entries.ordered()
+        if self.single:
+            parts = {"": everything}
+        else:
+            parts = {name: self.entries.rows_of(keys) for name, keys in splits.items()}
+            rest = everything[
+                ~np.isin(everything, np.concatenate([everything[:0], *parts.values()]))
+            ]
+            if len(rest) or not parts:
+                parts["rest" if parts else ""] = rest
+        for name, rows in parts.items():
+            stem = f"{self.dialect.stem}_{name}" if name else self.dialect.stem
+            file = self.target
+            if not self.single:
+                file = safe_join(self.target / "annotations", f"{stem}.json")
+            self._write(file, name, rows)
+        # What was written is read again while this writer is still held.
+        self.entries = self._no_entries()
+        return self.images.warnings()
+
+    def _no_entries(self) -> CocoEntries:
+        void = frozenset(i for i, category in enumerate(self.taxonomy) if category.void)
+        return CocoEntries(self.target, void)
+
+    def _annotations(self, rows: Rows) -> list[dict[str, Any]]:
+        """The entries of an image, without the numbers that the whole file gives them."""
+        # Columns are read as a whole: a million single values are slow to fetch.
+        columns = zip(
+            rows.source or (None,) * len(rows),
+            rows.masks.areas.tolist(),
+            rows.masks.boxes.tolist(),
+            rows.category.tolist(),
+            rows.crowd.tolist(),
+            rows.score.tolist(),
+            rows.attributes or (None,) * len(rows),
+            strict=True,
+        )
+        found = []
+        for i, (source, area, box, category, crowd, score, attributes) in enumerate(columns):
+            out: dict[str, Any] = dict(source or {})
+            out.setdefault("area", area)
+            out.setdefault("bbox", [box[0], box[1], box[2] - box[0], box[3] - box[1]])
+            out["category_id"], out["iscrowd"] = category, int(crowd)
+            out["segmentation"] = self._segmentation(rows, i)
+            if not math.isnan(score):
+                out["score"] = score
+            if attributes:
+                out["attributes"] = dict(attributes)
+            for name in self.dialect.unsaid:
+                out.pop(name, None)
+            found.append(out)
+        return found
+
+    def _segmentation(self, rows: Rows, i: int) -> Any:
+        if rows.kind[i] == _BOX:
+            return []
+        if self.options.segmentation == "polygon" and not rows.crowd[i]:
+            polygon = polygon_of(rows.masks[i], rows.geometry[i] if rows.geometry else None)
+            if polygon is not None:
+                return polygon
+        return _compressed(rows.masks, i)
+
+    def _write(self, file: Path, split: str, rows: NDArray[np.int64]) -> None:
+        image_ids, rows = self.entries.numbered(rows)
+        used = self.entries.used(rows)
+        categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
+        numbers = category_ids(self.taxonomy, categories)
+        heads = self.extra.get("heads", {})
+        parts: dict[str, Any] = dict(
+            heads.get(split, heads.get("", next(iter(heads.values()), {})))
+        )
+        parts["images"] = self.entries.images(image_ids, rows)
+        parts["categories"] = [self._category(i, numbers[i]) for i in categories]
+        parts["annotations"] = self.entries.annotations(image_ids, rows, numbers)
+        with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+            out.writelines(json_lines(parts))
+
+    def _category(self, position: int, number: int) -> dict[str, Any]:
+        category = self.taxonomy[position]
+        out = {**self.extra.get("categories", {}).get(category.key, {})}
+        out |= {"id": number, "name": category.name}
+        if category.kind == "stuff":
+            out["isthing"] = 0
+        return out
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any] | None = None
+) -> CocoWriter:
+    """A writer into a .json file or a folder; `extra` is that of the source data set."""
+    return CocoWriter(target, taxonomy, options, extra or {})
+
+
+def _annotation_rows(rows: Rows) -> Rows:
+    """Objects with masks, and boxes that came from COCO."""
+    boxes = _source_boxes(rows)
+    return (
+        rows.take(boxes | (rows.kind == int(RowKind.MASK))) if boxes.any() else joined_parts(rows)
+    )
+
+
+def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows are boxes that a COCO file told, and so can be told again."""
+    told: NDArray[np.bool_] = rows.kind == _BOX
+    for i in np.flatnonzero(told).tolist():
+        source = rows.source[i] if rows.source else None
+        told[i] = source is not None and "bbox" in source
+    return told
+
+
+def _compressed(masks: Masks, i: int) -> dict[str, Any]:
+    """`Masks.to_coco` of a row, without making a batch of that one row."""
+    height, width = masks.sizes[i].tolist()
+    runs = masks.counts[masks.offsets[i] : masks.offsets[i + 1]]
+    frame = coco_rle.crop_to_frame(masks.boxes[i], runs, height, width)
+    return {"size": [height, width], "counts": coco_rle.compress(frame).tobytes().decode()}
+
+
+def image_name(sample: Sample) -> str:
+    """The source's own name where it is the key's, so that no two images share one."""
+    known = "coco" in sample.extra and sample.file_name
+    if known and sample_key(sample.file_name) == sample.key:
+        return sample.file_name
+    if sample.image.path is not None:
+        return sample.key + sample.image.path.suffix
+    return sample.key + (Path(sample.file_name).suffix or ".png")
+
+
+def category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
+    """Position → id in COCO files: the category's own, else the next free number."""
+    own = kept_ids([taxonomy[i].id_in("coco") for i in positions])
+    return dict(zip(positions, own, strict=True))
+
+
+def json_lines(parts: Mapping[str, Any]) -> Iterable[str]:
+    """JSON text with sorted keys; lists of entries have one entry on a line."""
+    yield "{"
+    for n, name in enumerate(sorted(parts)):
+        value = parts[name]
+        yield f"{',' if n else ''}\n{json.dumps(name)}:"
+        if name in ("images", "annotations", "categories"):
+            yield "["
+            for i, entry in enumerate(value):
+                yield f"{',' if i else ''}\n{_dumps(entry)}"
+            yield "\n]"
+        else:
+            yield _dumps(value)
+    yield "\n}\n"
+
+
+def _dumps(value: object) -> str:
+    return json_line(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""COCO panoptic; `format.py` says what the format is and reads it."""

@@ -1,0 +1,1 @@
+"""Datumaro; `format.py` says what the format is and reads it."""

@@ -1,0 +1,1 @@
+"""DICOM segmentations; `format.py` says what the format is and reads it."""

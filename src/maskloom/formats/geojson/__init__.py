@@ -1,0 +1,1 @@
+"""GeoJSON; `format.py` says what the format is and reads it."""

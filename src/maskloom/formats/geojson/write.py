@@ -1,0 +1,288 @@
+"""Write one FeatureCollection per image: exact areas, in map coordinates where there is a map.
+
+What is written is read back by the reader's own arithmetic before it is taken: the source's
+coordinates verbatim, else the author's vertices, else pixel-edge rings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from maskloom.core.labels import Labels, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.errors import FormatError, MaskError, WriteError
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.geojson.features import LON_LAT, MEMBER, PIXEL, Ring, rings_of
+from maskloom.formats.geojson.place import Frame
+from maskloom.formats.geojson.rows import CATEGORY, SCORE
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
+from maskloom.formats.shared.json_files import json_line
+from maskloom.store.files import atomic_write_bytes, safe_join
+
+HOLDS = Holds(
+    instances=True,
+    overlap=True,
+    parts=True,
+    empty=True,
+    crowd=True,
+    score=True,
+    attributes=True,
+    z_order=True,
+    tracks=True,
+    vertices=True,
+    fields=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write areas."""
+
+    crs: Literal["auto", "image", "lonlat", "pixel"] = field(
+        default="auto",
+        metadata={"help": "auto: as read, else the image's; lonlat: RFC 7946; pixel: pixel edges"},
+    )
+    category: str = field(default=CATEGORY, metadata={"help": "property that names the category"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Written:
+    """What one image becomes."""
+
+    labels: Labels
+    text: str
+    dropped: int
+
+
+class GeoJsonWriter:
+    """DST/images, DST/labels/KEY.geojson, DST/taxonomy.json."""
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.options = options
+        own = extra.get("geojson")
+        self.category = options.category
+        if options.category == CATEGORY and isinstance(own, Mapping):
+            self.category = str(own.get("category", CATEGORY))
+        self.images = ImagePlacer(target / "images", options.images)
+        self._last: _Written | None = None
+
+    def has(self, key: str) -> bool:
+        """Whether the file is there."""
+        return self._path(key).is_file()
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What areas cannot say; vertices that fill otherwise under GDAL's rule are facts."""
+        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        if any(loss.refused for loss in found):
+            return found
+        dropped = self._made(sample, labels).dropped
+        return [*found, Loss(sample.key, "vertices", dropped)] if dropped else found
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write the areas of one image."""
+        image_labels_only(labels.size, self.target)
+        text = self._made(sample, labels).text
+        atomic_write_bytes(self._path(sample.key), text.encode())
+        self.images.put(sample)
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write the side file."""
+        write_side_file(self.target, self.taxonomy, splits, kind="geojson")
+        return self.images.warnings()
+
+    def _made(self, sample: Sample, labels: Labels) -> _Written:
+        """The text of a file; losses and bytes are asked for one after the other."""
+        if self._last is None or self._last.labels is not labels:
+            self._last = self._make(sample, labels)
+        return self._last
+
+    def _make(self, sample: Sample, labels: Labels) -> _Written:
+        frame = _frame_of(sample, labels)
+        own = labels.extra.get("geojson")
+        own = own if isinstance(own, Mapping) else {}
+        crs = self._crs(frame, own)
+        rows = instance_rows(labels)
+        digits = frame.digits(crs)
+        features, dropped = [], 0
+        for i in range(len(rows)):
+            geometry, kept = _geometry(rows, i, frame, (crs, own.get("crs")), digits)
+            dropped += not kept
+            features.append(self._feature(rows, i, geometry))
+        members = {k: v for k, v in dict(own.get("members", {})).items() if k != MEMBER}
+        head = {"type": "FeatureCollection", **_system(crs), MEMBER: _frame(frame, crs), **members}
+        text = _json(head)[:-1] + ',"features":['
+        text += ",".join("\n" + _json(feature) for feature in features) + "\n]}\n"
+        return _Written(labels, text, dropped)
+
+    def _crs(self, frame: Frame, own: Mapping[str, Any]) -> str:
+        asked = self.options.crs
+        if frame.system == PIXEL and asked in ("image", "lonlat"):
+            raise WriteError(
+                "the image has no place in the world, so that its areas have no map coordinates",
+                where=self.target,
+                hint="georeference it, or leave out --set to.crs=",
+            )
+        if frame.system == PIXEL or asked == "pixel":
+            return PIXEL
+        if asked == "lonlat":
+            return LON_LAT
+        read = own.get("crs")
+        return read if asked == "auto" and isinstance(read, str) else frame.system
+
+    def _feature(self, rows: Rows, i: int, geometry: Mapping[str, Any]) -> dict[str, Any]:
+        source = _source(rows, i)
+        attributes = dict((rows.attributes[i] if rows.attributes else None) or {})
+        taken = {k: attributes.pop(k) for k in (self.category, SCORE) if k in attributes}
+        properties: dict[str, Any] = {self.category: self.taxonomy[int(rows.category[i])].name}
+        if not np.isnan(rows.score[i]):
+            properties[SCORE] = float(rows.score[i])
+        own: dict[str, Any] = {"instance": int(rows.instance[i])}
+        if rows.crowd[i]:
+            own["crowd"] = True
+        for name, default in (("z_order", 0), ("track", -1), ("parent", -1), ("amodal_of", -1)):
+            if (value := int(getattr(rows, name)[i])) != default:
+                own[name] = value
+        if taken:
+            own["attributes"] = taken
+        members = {k: v for k, v in dict(source.get("members", {})).items() if k != MEMBER}
+        return {
+            "type": "Feature",
+            **members,
+            MEMBER: own,
+            "properties": {**properties, **attributes},
+            "geometry": geometry,
+        }
+
+    def _path(self, key: str) -> Path:
+        return safe_join(self.target / "labels", f"{key}.geojson")
+
+
+def writer(
+    target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+) -> GeoJsonWriter:
+    """A writer into the folder `target`; `extra` names the property of categories."""
+    return GeoJsonWriter(target, taxonomy, replace(options), extra)
+
+
+def _geometry(
+    rows: Rows, i: int, frame: Frame, systems: tuple[str, object], digits: int
+) -> tuple[Mapping[str, Any], bool]:
+    """A geometry that the reader fills with the row's pixels, and whether vertices are kept."""
+    crs, read = systems
+    mask = rows.masks[i]
+    verbatim = _source(rows, i).get("geometry")
+    if verbatim is not None and read == crs:
+        try:
+            if _reads_as(list(rings_of(verbatim, "geometry")), mask, frame, crs):
+                return verbatim, True
+        except FormatError:  # of another program's fields, which only look like ours
+            pass
+    drawn = rows.geometry[i] if rows.geometry else None
+    if drawn is not None:
+        geometry = _parts(drawn.parts, frame, crs, None)
+        if geometry is not None and _reads_as(_plain(geometry), mask, frame, crs):
+            return geometry, True
+    for places in (digits, None):
+        areas = _exact(mask, frame, crs, places)
+        exact = {"type": "MultiPolygon", "coordinates": areas}
+        if _reads_as(_plain(exact), mask, frame, crs):
+            break
+    if len(areas) == 1:
+        exact = {"type": "Polygon", "coordinates": areas[0]}
+    return exact, drawn is None
+
+
+def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:
+    """Polygons of pixel-edge rings: the outer one first, then its holes."""
+    parts, _ = mask.components(4)
+    out = []
+    for i in range(len(parts)):
+        # Pixels of one part that meet in a corner share a ring there, so that no ring touches
+        # itself: holes touch the outer ring instead, which is a valid polygon.
+        rings = [np.asarray(ring, np.float64) for ring in parts.rings(i, connectivity=8)]
+        out.append([_coordinates(ring, frame, crs, digits) for ring in rings])
+    return out
+
+
+def _parts(
+    parts: Sequence[Ring], frame: Frame, crs: str, digits: int | None
+) -> dict[str, Any] | None:
+    """The author's rings, which only together say what is inside, as one polygon."""
+    rings = [ring for ring in parts if ring.ndim == 2 and len(ring) >= 3]
+    if len(rings) != len(parts) or not rings:
+        return None
+    coordinates = [_coordinates(ring, frame, crs, digits) for ring in rings]
+    return {"type": "Polygon", "coordinates": coordinates}
+
+
+def _coordinates(ring: Ring, frame: Frame, crs: str, digits: int | None) -> list[Any]:
+    found = frame.to_map(ring, crs)
+    if digits is not None:
+        found = np.round(found, digits) + 0.0
+    listed: list[Any] = found.tolist()
+    if crs == PIXEL and (found % 1 == 0).all():
+        listed = found.astype(np.int64).tolist()
+    return [*listed, listed[0]]
+
+
+def _plain(geometry: Mapping[str, Any]) -> list[Ring]:
+    return list(rings_of(geometry, "geometry"))
+
+
+def _reads_as(rings: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> bool:
+    """Whether the reader makes the same pixels of coordinates."""
+    try:
+        return frame.mask([frame.to_pixels(ring, crs) for ring in rings]) == mask
+    except (MaskError, FormatError):
+        return False
+
+
+def _source(rows: Rows, i: int) -> Mapping[str, Any]:
+    source = rows.source[i] if rows.source else None
+    own = source.get("geojson") if source else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def _system(crs: str) -> dict[str, Any]:
+    """The member that GDAL and QGIS read; WGS 84 has none (RFC 7946, 4)."""
+    if crs in (LON_LAT, PIXEL):
+        return {}
+    name = crs.replace("EPSG:", "urn:ogc:def:crs:EPSG::") if crs.startswith("EPSG:") else crs
+    return {"crs": {"type": "name", "properties": {"name": name}}}
+
+
+def _frame_of(sample: Sample, labels: Labels) -> Frame:
+    """Where the image lies, by what was read, else by its own header."""
+    from maskloom.store.rasters.placement import placement_of
+
+    size, image = (int(labels.size[0]), int(labels.size[1])), sample.image
+    if not image.affine and image.path is not None and image.path.is_file():
+        place = placement_of(image.path)
+        if place is not None and place.size == size:
+            return Frame(size, place.affine, place.crs)
+    return Frame(size, image.affine, image.crs)
+
+
+def _frame(frame: Frame, crs: str) -> dict[str, Any]:
+    """What the file must say to be read without its image."""
+    out: dict[str, Any] = {"size": list(frame.size)}
+    if frame.affine:
+        out |= {"affine": [list(row) for row in frame.affine], "image_crs": frame.crs}
+    return {**out, "crs": PIXEL} if crs == PIXEL else out
+
+
+def _json(value: object) -> str:
+    return json_line(value, separators=(",", ":"))

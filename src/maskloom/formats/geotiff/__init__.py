@@ -1,0 +1,1 @@
+"""GeoTIFF; `format.py` says what the format is and reads it."""

@@ -1,0 +1,1 @@
+"""LabelMe; `format.py` says what the format is and reads it."""

@@ -1,0 +1,291 @@
+"""Write LabelMe: KEY.json beside KEY.png, one shape per row.
+
+A mask is the author's own figure where Pillow paints the same pixels of it, else a `mask`, which
+is exact for whatever is drawn. `taxonomy.json` says what LabelMe has no place for: void, stuff,
+splits.
+
+Source: the JSON files of labelme 5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.figures import FIGURES, figure
+from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import instance_rows
+from maskloom.errors import MaskError, WriteError
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.labelme.annotation_json import (
+    CIRCLE,
+    OWN,
+    POLYGON,
+    RECTANGLE,
+    tags_of,
+    type_of,
+)
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
+from maskloom.formats.shared.folders import (
+    SIDE_FILE,
+    ImagePlacer,
+    image_labels_only,
+    write_side_file,
+)
+from maskloom.formats.shared.json_files import json_text
+from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
+from maskloom.formats.shared.reader_rings import rings_for
+from maskloom.formats.shared.shapes import Shape, instances_of
+from maskloom.formats.tags import NO, YES, fresh_tags
+from maskloom.store.files import atomic_write_bytes, safe_join
+
+VERSION = "5.5.0"
+HOLDS = Holds(
+    instances=True,
+    overlap=True,
+    parts=True,
+    empty=True,
+    void=True,
+    score=True,
+    attributes=True,
+    drawings=True,
+    vertices=True,
+    fields=True,
+    tags=True,
+)
+Rectangles = Literal["mask", "box"]
+_FIGURES = {RECTANGLE: "rectangle", CIRCLE: "circle"}
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write LabelMe."""
+
+    shapes: Literal["mask", "polygon"] = field(
+        default="mask",
+        metadata={
+            "help": "mask: the author's vertices where LabelMe paints the same pixels of them, "
+            "else a mask; polygon: outlines, too, where it paints the same pixels of them"
+        },
+    )
+
+
+class LabelMeWriter:
+    """A JSON file per image, and names, void and splits at the end."""
+
+    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.options = options
+        self.images = ImagePlacer(target, options.images)
+
+    def has(self, key: str) -> bool:
+        """Whether the JSON file is there."""
+        return self._path(key).is_file()
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What shapes with labels, groups and flags cannot hold."""
+        image_labels_only(labels.size, self.target)
+        if labels.rows is None:
+            return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
+        rows = labels.rows
+        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        if unsaid := [i for i in range(len(rows)) if not _is_said(rows, i)]:
+            found.append(
+                Loss(sample.key, "drawings", len(unsaid), detail="scribbles, or no points")
+            )
+        redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
+        if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
+            found.append(Loss(sample.key, "vertices", len(redrawn)))
+        clash = sum(bool((OWN - {"shape_type"}) & set(source or ())) for source in rows.source)
+        if clash:
+            found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
+        if apart := _apart(rows, self._names(rows)):
+            found.append(Loss(sample.key, "parts", apart, detail="parts of several categories"))
+        return found
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write the file of one image, and place the image."""
+        image_labels_only(labels.size, self.target)
+        path = self._path(sample.key)
+        if path == self.target / SIDE_FILE:
+            raise WriteError("an image of this name has no place", where=path, hint="rename it")
+        self.images.put(sample)
+        rows = instance_rows(labels)
+        said = [i for i in range(len(rows)) if _is_said(rows, i)]
+        rows = rows.take(np.array(said, np.int64))
+        names = self._names(rows)
+        groups = group_ids(rows, names)
+        image = sample.image.path
+        suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
+        own = dict(sample.extra.get("labelme", {}))
+        fresh = fresh_tags(sample.tags, tags_of(own))
+        data = {
+            "version": own.pop("version", VERSION),
+            "flags": _flags(own.pop("flags", {}), fresh),
+            "shapes": [self._shape(rows, i, names[i], groups[i]) for i in range(len(rows))],
+            "imagePath": Path(sample.key).name + suffix,
+            "imageData": None,
+            "imageHeight": labels.size[0],
+            "imageWidth": labels.size[1],
+            **dict(sorted(own.items())),
+        }
+        atomic_write_bytes(path, json_text(data))
+
+    def holds_tag(self, sample: Sample, labels: Labels, name: str, text: str) -> bool:
+        """Whether the file that is written again says it, or a flag can."""
+        del labels
+        return text in (YES, NO) or tags_of(sample.extra.get("labelme", {})).get(name) == text
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write the side file."""
+        write_side_file(self.target, self.taxonomy, splits, kind="labelme")
+        return self.images.warnings()
+
+    def _path(self, key: str) -> Path:
+        return safe_join(self.target, f"{key}.json")
+
+    def _names(self, rows: Rows) -> list[str]:
+        return [self.taxonomy[int(c)].name for c in rows.category]
+
+    def _shape(self, rows: Rows, i: int, label: str, group: int | None) -> dict[str, Any]:
+        attributes = dict(attributes_of(rows, i))
+        flags = {k: v for k, v in attributes.items() if isinstance(v, bool)}
+        others = {k: v for k, v in attributes.items() if k not in flags}
+        source = dict(source_of(rows, i))
+        kind, points, mask = self._drawing(rows, i)
+        out: dict[str, Any] = {
+            "label": label,
+            "points": points,
+            "group_id": group,
+            "description": source.pop("description", ""),
+            "shape_type": kind,
+            "flags": flags,
+            "mask": mask,
+        }
+        if others:
+            out["attributes"] = others
+        if rows.kind[i] == RowKind.BOX:
+            out["kind"] = "box"
+            source.pop("bbox", None)
+        if not math.isnan(rows.score[i]):
+            out["score"] = float(rows.score[i])
+        return out | {k: v for k, v in sorted(source.items()) if k not in OWN}
+
+    def _drawing(self, rows: Rows, i: int) -> tuple[str, list[list[float]], str | None]:
+        """shape_type, points, and the PNG of a mask."""
+        if rows.kind[i] != RowKind.MASK:
+            drawn = _drawn(rows, i)
+            assert drawn is not None
+            return (*drawn, None)
+        own = _figure(rows, i)
+        if own is None and self.options.shapes == "polygon":
+            own = _outline(rows.masks[i])
+        if own is not None:
+            return (*own, None)
+        x, y, pixels = crop_of(rows.masks[i])
+        corner = [float(x + pixels.shape[1] - 1), float(y + pixels.shape[0] - 1)]
+        return "mask", [[float(x), float(y)], corner], text_of(png_of(pixels))
+
+
+def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> LabelMeWriter:
+    """A writer into the folder `target`; `extra` is not used."""
+    del extra
+    return LabelMeWriter(target, taxonomy, options)
+
+
+def _flags(own: object, fresh: Mapping[str, str]) -> object:
+    """The flags of a file as they were, with those that tags say besides."""
+    said = {name: text == YES for name, text in fresh.items() if text in (YES, NO)}
+    if not said:
+        return own
+    return {**(own if isinstance(own, dict) else {}), **said}
+
+
+def group_ids(rows: Rows, names: Sequence[str]) -> list[int | None]:
+    """group_id per row: none where reading gives the same ids without, else the object's own."""
+    ids = [int(v) for v in rows.instance]
+    counts = Counter(ids)
+    sparse = [own if counts[own] > 1 else None for own in ids]
+    same = np.array_equal(_read_ids(sparse, names), rows.instance)
+    return list(sparse) if same else list(ids)
+
+
+def _read_ids(groups: Sequence[int | None], names: Sequence[str]) -> NDArray[np.int64]:
+    """The instance ids that the reader gives to shapes of these groups and labels."""
+    shapes = [
+        Shape(name, "", instance=None if group is None else (name, group), number=group)
+        for name, group in zip(names, groups, strict=True)
+    ]
+    return instances_of(shapes)[0]
+
+
+def _apart(rows: Rows, names: Sequence[str]) -> int:
+    """Rows of objects that come back as several, because their parts have several labels."""
+    labels: dict[int, set[str]] = {}
+    for own, name in zip(rows.instance.tolist(), names, strict=True):
+        labels.setdefault(own, set()).add(name)
+    return sum(len(labels[own]) > 1 for own in rows.instance.tolist())
+
+
+def _is_said(rows: Rows, i: int) -> bool:
+    return rows.kind[i] == RowKind.MASK or _drawn(rows, i) is not None
+
+
+def _drawn(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
+    """shape_type and points of a box, points or a line; None of what LabelMe has no shape for."""
+    box = box_of(rows, i)
+    if box is not None:
+        x0, y0, x1, y1 = box
+        return "rectangle", [[x0, y0], [x1, y1]]
+    kind = int(rows.kind[i])
+    rule = {RowKind.POINT: "point", RowKind.LINE: "line"}.get(RowKind(kind))
+    points = None if rule is None else points_of(rows, i, rule)
+    if points is None:
+        return None
+    usual = type_of(kind, len(points))
+    told = source_of(rows, i).get("shape_type")
+    return told if told in (f"{rule}s", f"{rule}strip") else usual, points.tolist()
+
+
+def _figure(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
+    """The author's own figure, if LabelMe paints exactly this mask of it."""
+    geometry = geometry_of(rows, i)
+    if geometry is None or len(geometry.parts) != 1:
+        return None
+    points = geometry.parts[0]
+    own = geometry.rule if geometry.rule in _FIGURES else POLYGON
+    if own == POLYGON and (len(points) < 3 or geometry.rule in FIGURES):
+        return None
+    if _makes(points, rows.masks[i], own):
+        return _FIGURES.get(own, "polygon"), points.tolist()
+    return None
+
+
+def _outline(mask: Masks) -> tuple[str, list[list[float]]] | None:
+    """One polygon of which LabelMe makes exactly this mask."""
+    if not int(mask.areas[0]):
+        return None
+    rings = rings_for(mask, POLYGON, single=True).exact
+    return None if rings is None else ("polygon", rings[0].tolist())
+
+
+def _makes(points: NDArray[np.float64], mask: Masks, rule: str) -> bool:
+    height, width = (int(side) for side in mask.sizes[0])
+    try:
+        if rule in FIGURES:
+            return figure(points, (height, width), rule) == mask
+        return Masks.from_polygons([[points]], (height, width), rule=rule) == mask
+    except MaskError:
+        return False

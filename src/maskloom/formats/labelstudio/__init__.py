@@ -1,0 +1,1 @@
+"""Label Studio; `format.py` says what the format is and reads it."""

@@ -1,0 +1,292 @@
+"""Tasks of Label Studio exports: which annotation is read, its regions, the image it is of.
+
+JSON_MIN files, which have no ids of regions, are made tasks of the full form first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from maskloom.core.sample import sample_key
+from maskloom.errors import FormatError
+from maskloom.formats.coco.check import is_number
+from maskloom.formats.labelstudio.regions import FIGURES, Region, figure_of
+from maskloom.store.images import IMAGE_SUFFIXES
+
+LAYERS = ("annotations", "predictions")
+_MIN_FIELDS = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+_PLACES = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "height": "rectangle"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task.
+
+    Args:
+        where: file and id.
+        data: the task, of which the results of what was read are those that are no regions.
+        layer, chosen: which list and which of its entries was read; None is none.
+        regions: of that entry, in order.
+        size: (H, W) as the regions or the task say it, or None.
+        many: how many entries could have been read.
+    """
+
+    where: str
+    data: dict[str, Any]
+    layer: str
+    chosen: int | None
+    regions: tuple[Region, ...]
+    size: tuple[int, int] | None
+    many: int
+
+    def others(self) -> Sequence[Mapping[str, Any]]:
+        """The results of what was read that are no regions."""
+        if self.chosen is None:
+            return ()
+        found: Sequence[Mapping[str, Any]] = self.data[self.layer][self.chosen].get("result", ())
+        return found
+
+
+def tasks_of(data: object, path: Path, *, layer: str, annotator: str | None) -> list[Task]:
+    """The tasks of a parsed export.
+
+    Args:
+        data: of JSON or JSON_MIN.
+        path: for messages.
+        layer: `annotations`, `predictions`, or `auto`: annotations where any task has one.
+        annotator: only entries of this person (id or e-mail) or of this version of a model.
+
+    Raises:
+        FormatError: not tasks, or results that are none.
+    """
+    listed: list[Any] = data if isinstance(data, list) else [data]
+    for i, task in enumerate(listed):
+        if not isinstance(task, dict):
+            raise FormatError("a task is a JSON object", where=f"{path}: task {i}", seen=task)
+    full = [task if _is_full(task) else _from_min(task) for task in listed]
+    if layer == "auto":
+        layer = LAYERS[not any(_entries(task, "annotations", path) for task in full)]
+    return [
+        _task(task, f"{path}: task {task.get('id', i)}", layer, annotator)
+        for i, task in enumerate(full)
+    ]
+
+
+def _is_full(task: Mapping[str, Any]) -> bool:
+    return isinstance(task.get("data"), dict)
+
+
+def _from_min(task: Mapping[str, Any]) -> dict[str, Any]:
+    """A task of the full form from one of JSON_MIN."""
+    results = []
+    data: dict[str, Any] = {}
+    for key, value in task.items():
+        if key in ("id", *_MIN_FIELDS):
+            continue
+        if not isinstance(value, list) or not value or not all(map(_is_place, value)):
+            data[key] = value
+            continue
+        for n, region in enumerate(value):
+            rest = {k: v for k, v in region.items() if not k.startswith("original_")}
+            size = {k: v for k, v in region.items() if k.startswith("original_")}
+            own = next((k for k in rest if k.endswith("labels")), "")
+            figure = next((f for k, f in _PLACES.items() if k in rest), "keypoint")
+            kind = own if own.removesuffix("labels") in FIGURES else figure
+            name = {"id": f"{key}-{n}", "type": kind, "from_name": key, "to_name": "image"}
+            results.append({**name, "value": rest, **size})
+    kept = {k: task[k] for k in _MIN_FIELDS if k in task}
+    annotation = {"id": kept.pop("annotation_id", None), "result": results}
+    meta = {"meta": data.pop("meta")} if isinstance(data.get("meta"), dict) else {}
+    if "annotator" in kept:
+        annotation["completed_by"] = kept.pop("annotator")
+    return {"id": task.get("id"), "data": data, **meta, "annotations": [{**annotation, **kept}]}
+
+
+def min_of(task: Mapping[str, Any], layer: str) -> dict[str, Any]:
+    """The JSON_MIN form of a task: places by the name of their control, of one entry alone.
+
+    Args:
+        task: of the full form.
+        layer: which list; its ground truth, else its last entry is taken.
+    """
+    out = {**task["data"], "id": task.get("id")}
+    if isinstance(task.get("meta"), dict):
+        out["meta"] = task["meta"]
+    found = _entries(task, layer, "")
+    entries = task.get(layer) or [{}]
+    best = max(found, key=lambda i: (bool(entries[i].get("ground_truth")), i), default=0)
+    entry = entries[best]
+    for one in entry.get("result", ()):
+        if figure_of(one) is None:
+            continue
+        size = {k: one[k] for k in ("original_width", "original_height") if k in one}
+        name = str(one.get("from_name", "label"))
+        # A control named as a field of the task would hide it.
+        name = name if isinstance(out.get(name, []), list) else f"{name}_regions"
+        out.setdefault(name, []).append({**one["value"], **size})
+    told = {k: entry.get(k) for k in _MIN_FIELDS}
+    told |= {"annotation_id": entry.get("id"), "annotator": entry.get("completed_by")}
+    return out | {k: v for k, v in told.items() if v is not None}
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, dict) and "original_width" in value
+
+
+def _entries(task: Mapping[str, Any], layer: str, where: object) -> list[int]:
+    """Positions of the annotations or predictions that count."""
+    listed = task.get(layer, task.get("completions", []) if layer == "annotations" else [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise FormatError(f"{layer} are a list of objects", where=where, seen=listed)
+    return [i for i, one in enumerate(listed) if not one.get("was_cancelled")]
+
+
+def _task(task: dict[str, Any], where: str, layer: str, annotator: str | None) -> Task:
+    old = layer == "annotations" and layer not in task and "completions" in task
+    key = "completions" if old else layer
+    found = [
+        i
+        for i in _entries(task, layer, where)
+        if annotator is None or _is_by(task[key][i], annotator)
+    ]
+    # What is marked as ground truth, else the last that was made.
+    chosen = max(found, key=lambda i: (bool(task[key][i].get("ground_truth")), i), default=None)
+    if chosen is None:
+        return Task(where, task, key, None, (), _other_size(task, where), 0)
+    entry = task[key][chosen]
+    results = entry.get("result", [])
+    if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+        raise FormatError("result is a list of objects", where=where, seen=results)
+    regions, rest = _regions(results, where, entry.get("score"))
+    listed = list(task[key])
+    listed[chosen] = {**entry, "result": rest}
+    size = _size([r.result for r in regions], where) or _other_size(task, where)
+    return Task(where, {**task, key: listed}, key, chosen, regions, size, len(found))
+
+
+def _is_by(entry: Mapping[str, Any], name: str) -> bool:
+    who = entry.get("completed_by", entry.get("model_version"))
+    names = [who.get("id"), who.get("email")] if isinstance(who, dict) else [who]
+    return name in map(str, names)
+
+
+def _regions(
+    results: Sequence[Mapping[str, Any]], where: str, score: object
+) -> tuple[tuple[Region, ...], list[Mapping[str, Any]]]:
+    """Results by id as regions, and those that are none."""
+    places: dict[str, Mapping[str, Any]] = {}
+    for n, one in enumerate(results):
+        if figure_of(one) is None:
+            continue
+        name = str(one.get("id", f"result {n}"))
+        if name in places:
+            raise FormatError("two regions share an id", where=where, seen=name)
+        places[name] = one
+    own = {id(one) for one in places.values()}
+    others: dict[str, list[Mapping[str, Any]]] = {}
+    rest = []
+    for one in results:
+        if id(one) in own:
+            continue
+        if str(one.get("id")) in places and one.get("type") != "relation":
+            others.setdefault(str(one["id"]), []).append(one)
+        else:
+            rest.append(one)
+    whole = float(score) if is_number(score) else math.nan  # type: ignore[arg-type]
+    regions = tuple(
+        Region(f"{where}, region {name}", one, tuple(others.get(name, ())), whole)
+        for name, one in places.items()
+    )
+    return regions, rest
+
+
+def _size(results: Iterable[Mapping[str, Any]], where: str) -> tuple[int, int] | None:
+    """(H, W) that all regions agree on."""
+    sizes = set()
+    for one in results:
+        sides: tuple[Any, Any] = one.get("original_height"), one.get("original_width")
+        if sides == (None, None):
+            continue
+        if not all(is_number(side) and 0 < side < 2**31 and side == int(side) for side in sides):
+            raise FormatError(
+                "original_height and original_width are positive whole numbers",
+                where=where,
+                seen=list(sides),
+            )
+        sizes.add((int(sides[0]), int(sides[1])))
+    if len(sizes) > 1:
+        raise FormatError("regions of one image tell two sizes", where=where, seen=sorted(sizes))
+    return next(iter(sizes), None)
+
+
+def _other_size(task: Mapping[str, Any], where: str) -> tuple[int, int] | None:
+    """The size of an image without regions: as maskloom writes it, or as other entries have it."""
+    meta = task.get("meta")
+    listed = [meta] if isinstance(meta, dict) else []
+    for layer in LAYERS:
+        for entry in task.get(layer) or ():
+            found = entry.get("result") if isinstance(entry, dict) else None
+            listed += [one for one in found if isinstance(one, dict)] if found else []
+    return _size(listed, where)
+
+
+def image_names(tasks: Sequence[Task]) -> list[tuple[str, str]]:
+    """Name and key of each task's image: the last part of its address where that is its own.
+
+    Raises:
+        FormatError: a task without an image.
+    """
+    addresses = [_address(task) for task in tasks]
+    plain = [_path_of(address) for address in addresses]
+    counts = Counter(sample_key(path.rpartition("/")[2]) for path, _ in plain)
+    keys = []
+    for path, relative in plain:
+        last = path.rpartition("/")[2]
+        key = path.removeprefix("images/") if relative else last
+        alone = relative or counts[sample_key(last)] == 1
+        keys.append(sample_key(key if alone else path.strip("/")))
+    again = Counter(keys)
+    out = []
+    for task, (path, relative), key in zip(tasks, plain, keys, strict=True):
+        name = path if relative else path.rpartition("/")[2]
+        number = task.data.get("id")
+        # Two tasks of one image are two samples.
+        out.append((name, key if again[key] == 1 else f"task-{number}/{key}"))
+    return out
+
+
+def _address(task: Task) -> str:
+    data = task.data["data"]
+    texts = {k: v for k, v in data.items() if isinstance(v, str) and v}
+    if "image" in texts:
+        return texts["image"]
+    pictures = [v for v in texts.values() if Path(_path_of(v)[0]).suffix.lower() in IMAGE_SUFFIXES]
+    found = next(iter([*pictures, *texts.values()]), None)
+    if found is None:
+        raise FormatError("a task without an image", where=task.where, seen=list(data))
+    return found
+
+
+def _path_of(address: str) -> tuple[str, bool]:
+    """The path of an address, and whether it is one below the data's folder."""
+    if "://" not in address and not address.startswith(("/", "data:")):
+        parts = address.replace("\\", "/").split("/")
+        if ".." not in parts and ":" not in parts[0] and "\0" not in address:
+            return "/".join(parts), True
+    if address.startswith("data:"):
+        return "image", False
+    try:
+        split = urlsplit(address)
+    except ValueError:
+        return "image", False
+    # Files of the server itself: local-files/?d=folder/name.jpg
+    local = parse_qs(split.query).get("d")
+    path = local[0] if local else unquote(split.path)
+    parts = [p for p in path.replace("\\", "/").split("/") if p not in ("", ".", "..")]
+    return "/".join(parts) or "image", False

@@ -1,0 +1,1 @@
+"""Mapillary Vistas; `format.py` says what the format is and reads it."""

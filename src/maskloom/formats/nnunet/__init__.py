@@ -1,0 +1,1 @@
+"""nnU-Net; `format.py` says what the format is and reads it."""

@@ -1,0 +1,1 @@
+"""NRRD and .seg.nrrd; `format.py` says what the format is and reads it."""

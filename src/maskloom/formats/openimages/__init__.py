@@ -1,0 +1,1 @@
+"""Open Images; `format.py` says what the format is and reads it."""

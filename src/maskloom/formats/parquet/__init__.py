@@ -1,0 +1,1 @@
+"""Parquet tables; `format.py` says what the format is and reads it."""

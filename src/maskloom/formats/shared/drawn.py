@@ -1,0 +1,194 @@
+"""What rows say that labelling tools can draw again: polygons, boxes, points and lines.
+
+The other way round is `shapes.py`. A polygon is written again only where its rule makes the very
+same pixels. What a writer says of a row is taken away before losses are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Geometry, Labels, RowKind, Rows
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import MaskError
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.objects.write import joined_parts
+
+Box = tuple[float, float, float, float]
+Vertices = NDArray[np.float64]
+Parts = tuple[Vertices, ...]
+
+
+def geometry_of(rows: Rows, i: int) -> Geometry | None:
+    """The author's vertices of a row, if it has any."""
+    return rows.geometry[i] if rows.geometry else None
+
+
+def source_of(rows: Rows, i: int) -> Mapping[str, Any]:
+    """What the file said of a row beyond its columns."""
+    return (rows.source[i] if rows.source else None) or {}
+
+
+def attributes_of(rows: Rows, i: int) -> Mapping[str, Any]:
+    """The attributes of a row."""
+    return (rows.attributes[i] if rows.attributes else None) or {}
+
+
+def polygon_of(
+    rows: Rows, i: int, rule: str, *, seen: Callable[[Vertices], Vertices] | None = None
+) -> Parts | None:
+    """The author's vertices of a mask where they have this rule and make its very pixels.
+
+    Args:
+        rows: of one image.
+        i: which.
+        rule: of the target's readers.
+        seen: what those readers make of vertices before they fill them, e.g. round them; the
+            pixels must be the same then, too.
+    """
+    geometry = geometry_of(rows, i)
+    if geometry is None or geometry.rule != rule or rows.kind[i] != RowKind.MASK:
+        return None
+    looks = [geometry.parts] + ([] if seen is None else [tuple(map(seen, geometry.parts))])
+    try:
+        again = Masks.from_polygons([list(p) for p in looks], rows.masks.sizes[i], rule=rule)
+    except MaskError:
+        return None
+    same = all(again[n] == rows.masks[i] for n in range(len(again)))
+    return geometry.parts if same else None
+
+
+def as_singles(points: Vertices) -> Vertices:
+    """Vertices as Datumaro and exporters built on it have them: two decimals, single precision."""
+    return points.astype(np.float32).round(2).astype(np.float64)
+
+
+def box_of(rows: Rows, i: int) -> Box | None:
+    """Edges x0, y0, x1, y1 of a box that was drawn, or that its file told."""
+    if rows.kind[i] != RowKind.BOX:
+        return None
+    geometry = geometry_of(rows, i)
+    if geometry is not None:
+        if geometry.rule != "box" or not len(geometry.parts):
+            return None
+        (x0, y0), (x1, y1) = geometry.parts[0][0].tolist(), geometry.parts[0][-1].tolist()
+        return x0, y0, x1, y1
+    told = source_of(rows, i).get("bbox")
+    if not isinstance(told, list) or len(told) != 4:
+        return None
+    x, y, width, height = map(float, told)
+    return x, y, x + width, y + height
+
+
+def points_of(rows: Rows, i: int, rule: str) -> NDArray[np.float64] | None:
+    """(n, 2) vertices of a drawing of this rule (`point`, `line`, `ellipse`) in one part."""
+    geometry = geometry_of(rows, i)
+    if geometry is None or geometry.rule != rule or len(geometry.parts) != 1:
+        return None
+    return geometry.parts[0] if rows.kind[i] != RowKind.MASK else None
+
+
+def whole_objects(rows: Rows) -> Rows:
+    """Rows of which parts of one object are one mask; drawings come behind them."""
+    solid = rows.kind == RowKind.MASK
+    ids = rows.instance[solid].tolist()
+    if len(set(ids)) == len(ids):
+        return rows
+    parts = joined_parts(rows), rows.take(~solid)
+    columns: dict[str, Any] = {}
+    for name in Rows.__slots__:
+        first, second = (getattr(one, name) for one in parts)
+        if isinstance(first, tuple):
+            columns[name] = first + second
+        elif isinstance(first, Masks):
+            columns[name] = Masks.concatenate([first, second])
+        else:
+            columns[name] = np.concatenate([first, second])
+    return Rows(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a writer says of one row.
+
+    Args:
+        row: the row itself; False for a drawing that the target cannot draw.
+        vertices: its author's vertices.
+        fields: everything in its source.
+    """
+
+    row: bool = True
+    vertices: bool = True
+    fields: bool = True
+
+
+def losses_of_told(
+    holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy, told: Sequence[Told]
+) -> list[Loss]:
+    """What a target of drawings cannot hold of one sample.
+
+    Args:
+        holds: what it can say at best.
+        key: of the sample.
+        labels: rows, or a class map, of which `told` is empty.
+        taxonomy: what their categories mean.
+        told: what its writer says of each row.
+    """
+    said = {name: getattr(holds, name) for name in Holds.__slots__}
+    rest = Holds(**{**said, "drawings": True, "vertices": False, "fields": False})
+    rows = labels.rows
+    if rows is None:
+        # Regions of void classes are objects; pixels that are just void are none.
+        return losses_of(replace(rest, void=False), key, labels, taxonomy)
+    columns = {name: getattr(rows, name) for name in Rows.__slots__}
+    columns["geometry"] = tuple(
+        None if one.vertices else own for one, own in zip(told, rows.geometry, strict=False)
+    )
+    columns["source"] = tuple(
+        None if one.fields else own for one, own in zip(told, rows.source, strict=False)
+    )
+    kept = np.array([one.row for one in told], np.bool_)
+    found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
+    lost = len(kept) - int(kept.sum())
+    return [*found, Loss(key, "drawings", lost)] if lost else found
+
+
+def object_groups(rows: Rows, said: Sequence[int], fresh: Callable[[int], int]) -> list[int]:
+    """The group of each row: the source's own, or one for rows that are parts of one object.
+
+    Shapes of a group are one object where they share a label, so that no two objects of one
+    label get the same group.
+
+    Args:
+        rows: of an image.
+        said: the source's own group per row, 0 for none.
+        fresh: instance id → a group that no row has, for an object of several rows.
+
+    Returns:
+        One group per row, 0 for none.
+    """
+    objects = list(zip(rows.category.tolist(), rows.instance.tolist(), strict=True))
+    sizes = Counter(objects)
+    owners: dict[tuple[int, int], tuple[int, int]] = {}
+    groups: dict[tuple[int, int], int] = {}
+    for one, group in zip(objects, said, strict=True):
+        if group and owners.setdefault((one[0], group), one) == one:
+            groups.setdefault(one, group)
+    for one in objects:
+        if sizes[one] > 1 and one not in groups:
+            groups[one] = fresh(one[1])
+    return [groups.get(one, 0) for one in objects]
+
+
+def lies_in_images(sample: Sample, name: str) -> bool:
+    """Whether the image lies at `images/NAME`, without a folder for its split."""
+    path = sample.image.path
+    return path is not None and path.as_posix().endswith(f"/images/{name}")

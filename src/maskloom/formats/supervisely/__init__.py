@@ -1,0 +1,1 @@
+"""Supervisely; `format.py` says what the format is and reads it."""

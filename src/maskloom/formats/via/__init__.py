@@ -1,0 +1,1 @@
+"""VGG Image Annotator; `format.py` says what the format is and reads it."""

@@ -1,0 +1,1 @@
+"""PASCAL VOC; `format.py` says what the format is and reads it."""

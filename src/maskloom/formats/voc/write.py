@@ -1,0 +1,282 @@
+"""Write PASCAL VOC: class and object maps with the VOC palette, one XML per image, ImageSets.
+
+Objects are numbered as the XML lists them. Regions of stuff stand in the class map only.
+`taxonomy.json` beside them says what VOC has no place for: stuff, void, splits by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Labels, RowKind, Rows, codes
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.views import class_areas, class_map
+from maskloom.formats.base import WriteOptions
+from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.flat import flat_losses, flat_rows
+from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
+from maskloom.formats.shared.maps import classes_to_values
+from maskloom.formats.shared.slabs import cut, paint_slab, slabs
+from maskloom.formats.voc.classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
+from maskloom.formats.voc.match import FITS, box_iou
+from maskloom.formats.voc.xml import Box, VocObject, xml_text
+from maskloom.store.files import atomic_write_bytes, safe_join
+from maskloom.store.png_rows import png_rows
+
+HOLDS = Holds(dense=True, instances=True, void=True, attributes=True, coverage=True)
+FOLDERS = ("SegmentationClass", "SegmentationObject", "Annotations", "JPEGImages")
+_CLASSES, _OBJECTS, _BOXES, _IMAGES = FOLDERS
+
+Listed = tuple[Rows, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """What is painted into the maps.
+
+    Args:
+        masks: of R regions, which leave the object map as it is, then of N objects.
+        category: (R + N,) positions in the taxonomy.
+        values: (N,) of the objects in the object map.
+    """
+
+    masks: Masks
+    category: NDArray[np.int32]
+    values: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Write(WriteOptions):
+    """How to write VOC."""
+
+
+class VocWriter:
+    """Maps and XML as they come, lists and the label map at the end."""
+
+    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+        self.target = target
+        self.taxonomy = taxonomy
+        self.images = ImagePlacer(target / _IMAGES, options.images)
+        self.numbers = _numbers(taxonomy)
+        self.mapped: list[str] = []
+        self.boxed: list[str] = []
+
+    def has(self, key: str) -> bool:
+        """Whether the class map is there, or the XML of an image without one."""
+        return self._path(_CLASSES, key, "png").is_file() or key in self.boxed
+
+    def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
+        """What two maps of 8 bit and a list of boxes cannot hold."""
+        image_labels_only(labels.size, self.target)
+        rows = labels.rows
+        if rows is None:
+            found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        else:
+            holds = replace(HOLDS, fields="voc" in labels.extra)
+            solid = labels.replace(rows=rows.take(~_boxes(rows)))
+            found = losses_of(holds, sample.key, solid, self.taxonomy)
+            found += flat_losses(rows, self.taxonomy)
+            found += _unlisted(*self._parted(labels))
+        beyond = [i for i in self.taxonomy.scored if i not in self.numbers]
+        if beyond and (pixels := _area(labels, self.taxonomy, beyond)):
+            detail = f"{len(self.taxonomy.scored)} classes, at most {MAX_VALUE}: the rest is void"
+            found.append(Loss("", "ids", pixels=pixels, detail=detail))
+        return [replace(loss, key=sample.key) for loss in found]
+
+    def put(self, sample: Sample, labels: Labels) -> None:
+        """Write maps and XML of one image, the class map last, and place the image."""
+        image_labels_only(labels.size, self.target)
+        self.images.put(sample)
+        layers = None
+        if labels.rows is not None:
+            regions, listed = self._parted(labels)
+            self._put_xml(sample, labels, listed)
+            if labels.coverage.nothing and not len(regions) and all(map(_is_box, listed)):
+                self.boxed.append(sample.key)
+                return
+            layers = self._layers(regions, listed)
+        self._put_maps(sample.key, labels, layers)
+        self.mapped.append(sample.key)
+
+    def _put_maps(self, key: str, labels: Labels, layers: _Layers | None) -> None:
+        """Both maps, slab by slab; of labels that are a class map there is no object map."""
+        ids = {i: self.numbers.get(i, VOID_VALUE) for i in range(len(self.taxonomy))}
+        with ExitStack() as files:
+
+            def opened(folder: str) -> Any:
+                path = self._path(folder, key, "png")
+                return files.enter_context(png_rows(path, labels.size, palette=PALETTE))
+
+            # What is opened first is closed last: the class map says that the image is done.
+            add_classes = opened(_CLASSES)
+            add_objects = opened(_OBJECTS) if layers is not None else None
+            for y0, y1 in slabs(labels.size):
+                pixels = class_map(cut(labels, y0, y1), self.taxonomy)
+                if layers is not None and add_objects is not None:
+                    add_objects(_paint(layers, pixels, y0))
+                values = classes_to_values(pixels, ids, void=VOID_VALUE, background=0)
+                add_classes(values)
+
+    def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Write lists, label map and side file."""
+        for folder, keys in (("Segmentation", self.mapped), ("Main", self.boxed)):
+            written = set(keys)
+            parts = {n: [k for k in members if k in written] for n, members in splits.items()}
+            rest = sorted(written - {k for members in parts.values() for k in members})
+            if rest:
+                parts["rest" if splits else "trainval"] = rest
+            for name, members in parts.items():
+                if members:
+                    file = safe_join(self.target / "ImageSets" / folder, f"{name}.txt")
+                    atomic_write_bytes(file, "".join(f"{key}\n" for key in members).encode())
+        names = {value: self.taxonomy[i].name for i, value in self.numbers.items()}
+        if set(names.items()) <= set(enumerate(NAMES, 1)):
+            names = dict(enumerate(NAMES, 1))
+        atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names).encode())
+        fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
+        taxonomy = self.taxonomy.with_ids("voc", self.numbers)
+        write_side_file(self.target, taxonomy, splits, **fields)
+        return self.images.warnings()
+
+    def _parted(self, labels: Labels) -> tuple[Rows, list[Listed]]:
+        """Regions of classes; and what the XML lists: objects with pixels, boxes without."""
+        assert labels.rows is not None
+        flat = flat_rows(labels, self.taxonomy)
+        region = np.array([c.kind == "stuff" for c in self.taxonomy], np.bool_)[flat.category]
+        if "voc" in labels.extra:
+            told = [_voc(flat, i).get("object") == 0 for i in range(len(flat))]
+            region |= np.array(told, np.bool_)
+        boxes = labels.rows.take(_boxes(labels.rows))
+        place: dict[int, int] = {}
+        for i, instance in enumerate(labels.rows.instance.tolist()):
+            place.setdefault(instance, i)
+        things = flat.take(~region)
+        listed = [(rows, i) for rows in (things, boxes) for i in range(len(rows))]
+        listed.sort(key=lambda entry: place[int(entry[0].instance[entry[1]])])
+        return flat.take(region), listed
+
+    def _layers(self, regions: Rows, listed: list[Listed]) -> _Layers:
+        values = []
+        for value, (rows, i) in enumerate(listed, 1):
+            unnamed = int(rows.category[i]) not in self.numbers
+            values.append(VOID_VALUE if unnamed else value if value <= MAX_VALUE else 0)
+        own = [rows.category[i] for rows, i in listed]
+        return _Layers(
+            Masks.concatenate([regions.masks, *(rows.masks[i] for rows, i in listed)]),
+            np.concatenate([regions.category, np.array(own, np.int32)]),
+            np.array(values, np.int64),
+        )
+
+    def _put_xml(self, sample: Sample, labels: Labels, listed: list[Listed]) -> None:
+        own = labels.extra.get("voc", {})
+        path = sample.image.path
+        head = own.get("head") or [
+            ["filename", sample.key + (path.suffix if path is not None else ".jpg"), []],
+            ["source", "", [["database", "Unknown", []]]],
+            ["size", "", []],
+            ["segmented", str(int(not labels.coverage.nothing)), []],
+        ]
+        objects = [self._object(rows, i, kept="voc" in labels.extra) for rows, i in listed]
+        text = xml_text((labels.size[0], labels.size[1]), objects, head)
+        atomic_write_bytes(self._path(_BOXES, sample.key, "xml"), text.encode())
+
+    def _object(self, rows: Rows, i: int, *, kept: bool) -> VocObject:
+        """The entry of a row; the box that its XML gave is kept while it fits the pixels."""
+        pixels = tuple(float(side) for side in rows.masks.boxes[i])
+        box: Box = (pixels[0], pixels[1], pixels[2], pixels[3])
+        source = (rows.source[i] or {}) if rows.source else {}
+        if "bbox" in source and (kept or rows.kind[i] == RowKind.BOX):
+            x, y, w, h = (float(v) for v in source["bbox"])
+            own: Box = (x, y, x + w, y + h)
+            if rows.kind[i] == RowKind.BOX or box_iou(own, box) >= FITS:
+                box = own
+        name = self.taxonomy[int(rows.category[i])].name
+        attributes = (rows.attributes[i] or {}) if rows.attributes else {}
+        return VocObject(name, box, attributes, _voc(rows, i).get("rest", ()) if kept else ())
+
+    def _path(self, folder: str, key: str, suffix: str) -> Path:
+        return safe_join(self.target / folder, f"{key}.{suffix}")
+
+
+def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> VocWriter:
+    """A writer into the folder `target`; `extra` is not used."""
+    del extra
+    return VocWriter(target, taxonomy, options)
+
+
+def _paint(layers: _Layers, pixels: NDArray[Any], y0: int) -> NDArray[np.uint8]:
+    """Paint a slab of the class map anew where it is not void; the slab of the object map."""
+    void, background = codes(pixels.dtype)
+    gone = pixels == void
+    numbers = np.where(gone, np.uint8(VOID_VALUE), np.uint8(0))
+    pixels[~gone] = background
+    paint_slab(layers.masks, pixels, layers.category, y0)
+    objects = layers.masks[len(layers.masks) - len(layers.values) :]
+    paint_slab(objects, numbers, layers.values, y0)
+    return numbers
+
+
+def _area(labels: Labels, taxonomy: Taxonomy, positions: list[int]) -> int:
+    """Pixels of some categories; rows that overlap count in full."""
+    return sum(
+        int(class_areas(cut(labels, y0, y1), taxonomy)[positions].sum())
+        for y0, y1 in slabs(labels.size)
+    )
+
+
+def _unlisted(regions: Rows, listed: list[Listed]) -> list[Loss]:
+    """Objects beyond the values of a map, and attributes of regions, which no XML lists."""
+    found = []
+    if more := max(0, len(listed) - MAX_VALUE):
+        detail = f"{len(listed)} objects, at most {MAX_VALUE}: the rest keeps its class only"
+        found.append(Loss("", "ids", more, detail=detail))
+    if marked := sum(map(bool, regions.attributes)):
+        found.append(Loss("", "attributes", marked, detail="regions of stuff have none"))
+    return found
+
+
+def _boxes(rows: Rows) -> NDArray[np.bool_]:
+    """(N,) boxes without pixels that a file told, and so can be told again."""
+    told: NDArray[np.bool_] = rows.kind == RowKind.BOX
+    for i in np.flatnonzero(told):
+        told[i] = bool(rows.source and (rows.source[i] or {}).get("bbox"))
+    return told
+
+
+def _is_box(entry: Listed) -> bool:
+    return bool(entry[0].kind[entry[1]] == RowKind.BOX)
+
+
+def _voc(rows: Rows, i: int) -> Mapping[str, Any]:
+    """What a VOC file said of a row: its value in the object map, elements not interpreted."""
+    own = (rows.source[i] or {}).get("voc") if rows.source else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def _numbers(taxonomy: Taxonomy) -> dict[int, int]:
+    """Position → value in class maps: the category's own, else the next free one up to 254.
+
+    Where every category has the name of a VOC class, its own is that of VOC.
+    """
+    own = {i: dict(taxonomy[i].ids).get("voc") for i in taxonomy.scored}
+    if all(taxonomy[i].name in NAMES for i in own):
+        own = {i: NAMES.index(taxonomy[i].name) + 1 for i in own}
+    found: dict[int, int] = {}
+    for i, value in own.items():
+        if value is not None and 0 < value <= MAX_VALUE and value not in found.values():
+            found[i] = value
+    taken = set(found.values())
+    free = iter([v for v in range(1, MAX_VALUE + 1) if v not in taken])
+    for i in own:
+        if i not in found and (value := next(free, None)) is not None:
+            found[i] = value
+    return found

@@ -1,0 +1,1 @@
+"""YOLO; `format.py` says what the format is and reads it."""
