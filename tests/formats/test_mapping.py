@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,15 @@ def test_a_name_that_may_mean_several_is_refused():
         renamed(named("Car", "car", "x"), ["x=CAR"])
     with pytest.raises(UsageError, match="may mean several"):
         Taxonomy.from_names(["Car", "car"]).match(Taxonomy.from_names(["x"]), {"x": "CAR"})
+
+
+def test_what_coco_says_of_a_category_goes_along_when_it_is_renamed():
+    said = {"road": {"supercategory": "ground"}, "car": {"supercategory": "vehicle"}}
+    data = replace(street(), extra={"coco": {"categories": said, "heads": {}}})
+    moved = renamed(data, ["car=Lorry"])
+    assert moved.extra["coco"] == {
+        "categories": {"road": said["road"], "lorry": said["car"]},
+        "heads": {},
+    }
+    merged = renamed(data, ["road=car"]).extra["coco"]["categories"]
+    assert merged == {"car": said["car"]}

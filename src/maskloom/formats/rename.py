@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from maskloom.core.category_names import alike, refuse_ambiguous, unique_keys
 from maskloom.core.dataset import Dataset
@@ -41,7 +42,28 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
 
     before = alike(old)
     warnings = [*(text for text in dataset.warnings if text not in before), *alike(taxonomy)]
-    return replace(dataset, taxonomy=taxonomy, labels_of=labels_of, warnings=tuple(warnings))
+    return replace(
+        dataset,
+        taxonomy=taxonomy,
+        labels_of=labels_of,
+        warnings=tuple(warnings),
+        extra=_kept(dataset.extra, old, taxonomy, targets),
+    )
+
+
+def _kept(
+    extra: Mapping[str, Any], old: Taxonomy, new: Taxonomy, targets: Sequence[int]
+) -> Mapping[str, Any]:
+    """What COCO says of categories under their new keys; of merged ones, of the key that stays."""
+    said = extra.get("coco", {}).get("categories")
+    if not said:
+        return extra
+    moved: dict[str, Any] = {}
+    for category, target in zip(old, targets, strict=True):
+        key = new[target].key
+        if category.key in said and (key not in moved or key == category.key):
+            moved[key] = said[category.key]
+    return {**extra, "coco": {**extra["coco"], "categories": moved}}
 
 
 def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:
