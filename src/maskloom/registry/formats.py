@@ -141,7 +141,7 @@ FORMATS: dict[str, Entry] = {
     ),
     "via": Entry(
         "maskloom.formats.via.format:FORMAT",
-        "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
+        "VGG Image Annotator JSON (VIA 1, 2, 3): polygons, circles, attributes",
         ("instance",),
     ),
     "voc": Entry(

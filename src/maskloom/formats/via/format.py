@@ -231,7 +231,7 @@ class _Maker:
 
 FORMAT = Format(
     "via",
-    "VGG Image Annotator JSON (VIA 1, 2, 3; written as 2): polygons, circles, attributes",
+    "VGG Image Annotator JSON (VIA 1, 2, 3): polygons, circles, attributes",
     via_write.HOLDS,
     LOOKS_FOR,
     Read,
