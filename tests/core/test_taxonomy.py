@@ -166,3 +166,13 @@ def test_a_renamed_category_is_known_by_its_key() -> None:
 def test_invented_keys_leave_room_for_those_that_a_file_gives() -> None:
     data = {"categories": [{"name": "A"}, {"name": "b", "key": "a"}, {"name": "a"}]}
     assert Taxonomy.from_json(data).keys == ("a-2", "a", "a-3")
+
+
+def test_a_key_that_was_invented_tells_less_than_any_spelling_of_a_name() -> None:
+    taxonomy = Taxonomy.from_names(["Car", "CAR", "traffic_light", "traffic light", "人"])
+    assert taxonomy.keys == ("car", "car-2", "traffic_light", "traffic-light", "class")
+    assert taxonomy.find("car") is None
+    assert taxonomy.find("traffic-light") is None
+    assert (taxonomy.find("CAR"), taxonomy.find("car-2"), taxonomy.find("class")) == (1, 1, 4)
+    with pytest.raises(UsageError, match="may mean several"):
+        taxonomy.renamed_positions({"car": "x"})

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pycocotools import mask as oracle
 from pycocotools.coco import COCO
 
-from maskloom.core.labels import RowKind
+from maskloom.core.labels import Geometry, RowKind
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.coco.ids import IdColumn, kept_ids
 from maskloom.formats.coco.rings import polygon_of
@@ -96,10 +97,10 @@ def test_sparse_ids_and_foreign_fields_survive(tmp_path):
     assert labels.rows.source[0] == {"id": 10, "area": 6.5, "bbox": [1, 1, 3, 2], "track": "x"}
     done = transfer(data, tmp_path / "out.json", load_format("coco"))
     assert done.written
-    assert [loss.kind for loss in done.losses] == ["vertices"]
+    assert done.losses == ()
     again = json.loads((tmp_path / "out.json").read_text())
     entry = again["annotations"][0]
-    assert isinstance(entry.pop("segmentation")["counts"], str)
+    assert entry.pop("segmentation") == [SQUARE]
     assert entry == {
         "id": 10,
         "image_id": 7,
@@ -114,6 +115,24 @@ def test_sparse_ids_and_foreign_fields_survive(tmp_path):
     assert again["images"] == coco([])["images"]
     assert again["categories"] == coco([])["categories"]
     assert again["info"] == {"year": 2026}
+
+
+def test_vertices_under_another_rule_become_runs_and_are_told(tmp_path):
+    path = saved(tmp_path, coco([{"segmentation": [SQUARE]}]))
+    data, labels = labels_of(path)
+    ring = Geometry(tuple(np.array(p, float) for p in labels.rows.geometry[0].parts), "centre")
+    other = labels.replace(rows=replace(labels.rows, geometry=(ring,)))
+    for how, kind in (("source", dict), ("polygon", list), ("rle", dict)):
+        fmt = load_format("coco")
+        done = transfer(
+            replace(data, labels_of=lambda _: other),
+            tmp_path / f"{how}.json",
+            fmt,
+            options=fmt.WriteOptions(segmentation=how),
+        )
+        assert [(loss.kind, loss.objects) for loss in done.losses] == [("vertices", 1)]
+        entry = json.loads((tmp_path / f"{how}.json").read_text())["annotations"][0]
+        assert isinstance(entry["segmentation"], kind)
 
 
 def test_a_second_conversion_writes_the_same_bytes(tmp_path):

@@ -333,5 +333,6 @@ def test_values_of_one_name_are_joined_and_what_is_empty_says_nothing():
     pairs = [("a", "x"), ("b", ""), ("a", None), ("a", "y"), ("", "z"), ("a", "x")]
     assert tags_of_pairs(pairs) == {"a": "x, y"}
     assert attributed("t", [("value", "1"), ("of", True)]) == [("t", "1"), ("t.of", True)]
-    assert attributed("t", [("value", "")]) == [("t", True)]
+    assert tags_of_pairs(attributed("t", [("value", ""), ("of", "")])) == {}
+    assert attributed("t", []) == [("t", True)]
     assert fresh_tags({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == {"b": "2"}

@@ -57,17 +57,18 @@ def positions_of(taxonomy: Taxonomy) -> dict[str, int]:
 def candidates(taxonomy: Taxonomy, name: str) -> tuple[int, ...]:
     """Positions of what a name may mean: all of the first rule that knows any.
 
-    The rules: exact name, exact key, exact alias, folded name, folded key that was chosen,
-    folded alias.
+    The rules: exact name, exact key that was chosen, exact alias, folded name, folded key that
+    was chosen, folded alias, exact key that was invented.
     """
     wanted = folded(name)
     chosen: tuple[Callable[[Category], bool], ...] = (
         lambda c: c.name == name,
-        lambda c: c.key == name,
+        lambda c: c.key == name and not _invented(c),
         lambda c: name in c.aliases,
         lambda c: folded(c.name) == wanted,
         lambda c: folded(c.key) == wanted and not _invented(c),
         lambda c: wanted in map(folded, c.aliases),
+        lambda c: c.key == name,
     )
     for rule in chosen:
         if found := tuple(i for i, category in enumerate(taxonomy) if rule(category)):

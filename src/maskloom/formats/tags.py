@@ -87,7 +87,7 @@ def attributed(name: str, attributes: Iterable[tuple[str, Any]]) -> list[tuple[s
         name: of the tag.
         attributes: names and values.
     """
-    listed = [(key, value) for key, value in attributes if tag_text(value)]
+    listed = list(attributes)
     own = [value for key, value in listed if key == "value"]
     more = [(f"{name}.{key}", value) for key, value in listed if key != "value"]
     return [*((name, value) for value in own or [True]), *more]

@@ -20,10 +20,24 @@ def polygon_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | No
     """
     if int(mask.areas[0]) == 0:
         return None
-    if geometry is not None and geometry.rule == "coco" and _makes(geometry, mask):
-        return [ring.ravel().tolist() for ring in geometry.parts]
+    if (vertices := vertices_of(mask, geometry)) is not None:
+        return vertices
     rings = rings_for(mask, "coco").exact
     return None if rings is None else [ring.ravel().tolist() for ring in rings]
+
+
+def vertices_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | None:
+    """The author's vertices as COCO lists them, if pycocotools makes this mask of them.
+
+    Args:
+        mask: one row.
+        geometry: what the author drew, under any rule.
+    """
+    if geometry is None or geometry.rule != "coco" or not int(mask.areas[0]):
+        return None
+    if not _makes(geometry, mask):
+        return None
+    return [ring.ravel().tolist() for ring in geometry.parts]
 
 
 def _makes(geometry: Geometry, mask: Masks) -> bool:

@@ -25,7 +25,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.entries import CocoEntries
 from maskloom.formats.coco.ids import kept_ids
-from maskloom.formats.coco.rings import polygon_of
+from maskloom.formats.coco.rings import polygon_of, vertices_of
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only
@@ -37,15 +37,18 @@ HOLDS = Holds(
 )
 
 
+Segmentation = Literal["source", "polygon", "rle"]
+
+
 @dataclass(frozen=True, slots=True)
 class Write(WriteOptions):
     """How to write COCO."""
 
-    segmentation: Literal["rle", "polygon"] = field(
-        default="rle",
+    segmentation: Segmentation = field(
+        default="source",
         metadata={
-            "help": "rle: compressed runs; polygon: the author's vertices or pixel-edge rings "
-            "where pycocotools makes the very same mask of them, else runs"
+            "help": "source: the author's vertices where pycocotools makes the very same mask of "
+            "them, else runs; polygon: pixel-edge rings before runs; rle: compressed runs"
         },
     )
 
@@ -91,7 +94,7 @@ class CocoWriter:
         self.holds = Holds(
             **{
                 **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
-                "vertices": options.segmentation == "polygon",
+                "vertices": options.segmentation != "rle",
             }
         )
 
@@ -105,7 +108,8 @@ class CocoWriter:
             boxes = _source_boxes(labels.rows)
             if boxes.any():
                 labels = labels.replace(rows=labels.rows.take(~boxes))
-        return losses_of(self.holds, sample.key, labels, self.taxonomy)
+        found = losses_of(self.holds, sample.key, labels, self.taxonomy)
+        return found + self._redrawn(sample.key, labels)
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the entries of one image and place the image."""
@@ -120,6 +124,22 @@ class CocoWriter:
         self.images.put(sample, name)
         rows = _annotation_rows(instance_rows(labels))
         self.entries.append(sample.key, image, self._annotations(rows))
+
+    def _redrawn(self, key: str, labels: Labels) -> list[Loss]:
+        """Vertices that pycocotools does not make the same mask of, or of crowds."""
+        rows = labels.rows
+        if not self.holds.vertices or rows is None or not rows.geometry:
+            return []
+        written = _annotation_rows(rows)
+        drawn = zip(range(len(written)), written.geometry, written.crowd.tolist(), strict=True)
+        kept = {
+            int(written.instance[i])
+            for i, geometry, crowd in drawn
+            if not crowd and vertices_of(written.masks[i], geometry) is not None
+        }
+        told = [g is not None for g in rows.geometry] & (rows.kind == int(RowKind.MASK))
+        lost = [i for i in np.flatnonzero(told).tolist() if int(rows.instance[i]) not in kept]
+        return [Loss(key, "vertices", len(lost), int(rows.masks.areas[lost].sum()))] * bool(lost)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file, or one per split."""
@@ -179,8 +199,11 @@ class CocoWriter:
     def _segmentation(self, rows: Rows, i: int) -> Any:
         if rows.kind[i] == _BOX:
             return []
-        if self.options.segmentation == "polygon" and not rows.crowd[i]:
-            polygon = polygon_of(rows.masks[i], rows.geometry[i] if rows.geometry else None)
+        how = self.options.segmentation
+        if how != "rle" and not rows.crowd[i]:
+            geometry = rows.geometry[i] if rows.geometry else None
+            drawn = polygon_of if how == "polygon" else vertices_of
+            polygon = drawn(rows.masks[i], geometry)
             if polygon is not None:
                 return polygon
         return _compressed(rows.masks, i)
