@@ -146,6 +146,13 @@ def test_what_has_no_frame_is_one_error_and_leaves_no_project(tmp_path, suffix, 
     assert not re.search("OpenCV|WARN|ERROR", capfd.readouterr().err)
 
 
+def test_an_empty_film_is_called_empty(tmp_path):
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(ImageError, match=r"clip\.mp4: the film is empty \(saw '0 bytes'\)"):
+        import_(tmp_path / "clip.mp4", tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
 @pytest.mark.parametrize("text", ["#EXTM3U\n#EXT-X-VERSION:3\n/etc/passwd\n", "ffconcat version 1"])
 def test_lists_of_other_files_are_no_films(tmp_path, text):
     (tmp_path / "a.mp4").write_text(text)

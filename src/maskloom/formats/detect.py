@@ -18,8 +18,8 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.options import parse_settings
 from maskloom.errors import FormatError, MaskloomError
 from maskloom.formats.base import Format
-from maskloom.formats.bitmap.files import has_usual_folders
-from maskloom.formats.shared.folders import with_groups
+from maskloom.formats.bitmap.files import has_usual_folders, refuse_strange_names
+from maskloom.formats.groups import with_groups
 from maskloom.store.project.runs import project_address
 from maskloom.store.video import IMPORT_HINT, is_video
 
@@ -60,6 +60,8 @@ def detect_format(path: Path | str) -> Format:
         raise FormatError("a film has no labels", where=path, hint=IMPORT_HINT)
     if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
         raise FormatError("the folder holds no files", where=path, hint="check the path")
+    if path.is_dir():
+        refuse_strange_names(path)
     if path.is_dir() and (inside := _formats_inside(path)):
         raise _level_above(path, inside)
     raise FormatError(

@@ -99,11 +99,24 @@ def by_strips(image: Any) -> NDArray[np.uint8]:
 
 
 def orientation_of(path: Path, image: Any) -> int:
-    """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it."""
+    """EXIF orientation 1..8; a PNG without EXIF before its pixels is not decoded for it.
+
+    Raises:
+        ImageError: damaged EXIF; or a TIFF by another name that lies on its side.
+    """
     if image.format == "PNG" and "exif" not in image.info:
         return 1
     value = decoding(path, lambda: image.getexif().get(_ORIENTATION_TAG, 1))
-    return int(value) if value in range(1, 9) else 1
+    value = int(value) if value in range(1, 9) else 1
+    # Pillow turns the pixels of a TIFF itself, and those of plain strips wrongly.
+    if image.format == "TIFF" and value > 1:
+        raise ImageError(
+            "a TIFF by another name, with an orientation",
+            where=path,
+            seen=f"orientation {value}",
+            hint="name it .tif",
+        )
+    return value
 
 
 def lost_ids(path: Path, kind: str) -> ImageError:

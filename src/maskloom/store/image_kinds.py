@@ -15,6 +15,23 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"}) | TIFF_SU
 KINDS = "PNG, JPEG, TIFF, WebP or BMP"
 
 
+def ome_part(path: Path) -> str:
+    """`.ome` of an OME-TIFF's name, as it is spelt, which is part of its ending; else nothing."""
+    inner = Path(path.stem).suffix
+    return inner if inner.lower() == ".ome" and is_tiff(path) else ""
+
+
+def full_ending(path: Path, key: str) -> str:
+    """What to put behind a key for the name of an image's copy, `.ome.tif` kept whole.
+
+    Args:
+        path: of the image.
+        key: of its sample, which has `.ome` itself where a name alone told it.
+    """
+    part = ome_part(path)
+    return path.suffix if part and key.lower().endswith(part.lower()) else part + path.suffix
+
+
 def is_tiff(path: Path) -> bool:
     """Whether a file calls itself a TIFF, or a slide that is one."""
     return path.suffix.lower() in TIFF_SUFFIXES

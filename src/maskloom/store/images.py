@@ -75,10 +75,10 @@ def read_image(path: Path) -> NDArray[Any]:
         told = webp.header(path)
         return np.ascontiguousarray(upright(webp.read(path, told), told.orientation))
     refuse_hollow(path)
-    if deep_png.is_color(path):
-        return deep_png.read(path)
     with opened(path) as image:
         orientation = orientation_of(path, image)
+        if deep_png.is_color(path):
+            return np.ascontiguousarray(upright(deep_png.read(path), orientation))
         head = bmp.head_of(path) if image.format == "BMP" else None
         if head is not None and head.indexed:
             array, palette = bmp.read_indexes(path, head)
@@ -109,7 +109,7 @@ def _by_windows(path: Path, kind: Literal["image", "map"]) -> NDArray[Any]:
 
 
 def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
-    """Read a label map as stored.
+    """Read a label map: values as stored, EXIF orientation applied as to images.
 
     Args:
         path: of the map.
@@ -147,8 +147,9 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
             if image.mode == "P" and colors:
                 return np.asarray(palette[array])
             return array * np.uint8(255) if image.mode == "1" and head.bits == 1 else array
+        orientation = orientation_of(path, image)
         decoding(path, image.load)
-        return _stored(image, colors=colors)
+        return np.ascontiguousarray(upright(_stored(image, colors=colors), orientation))
 
 
 def _stored(image: Any, *, colors: bool) -> NDArray[Any]:

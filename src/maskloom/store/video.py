@@ -147,6 +147,8 @@ def refuse_foreign(path: Path) -> None:
             head = file.read(12)
     except OSError as error:
         raise ImageError("no such film", where=path, seen=error.strerror) from error
+    if not head:
+        raise ImageError("the film is empty", where=path, seen="0 bytes", hint="copy it again")
     known = head[4:8] in _QUICKTIME or head[:4] == _MATROSKA
     if not known and not (head[:4] == b"RIFF" and head[8:] == b"AVI "):
         raise ImageError(

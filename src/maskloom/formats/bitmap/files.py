@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from maskloom.errors import FormatError
 from maskloom.formats.base import ReadOptions
 from maskloom.formats.shared.folders import (
     MAP_SUFFIXES,
@@ -22,8 +23,9 @@ from maskloom.formats.shared.folders import (
     subfolder,
     unique_pairs,
 )
+from maskloom.formats.shared.image_names import shared_keys, some_names
 from maskloom.store.files import safe_join
-from maskloom.store.image_kinds import IMAGE_SUFFIXES
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, ome_part
 
 IMAGE_FOLDERS = ("images", "image", "JPEGImages", "PNGImages", "imgs", "img", "img_dir")
 MASK_FOLDERS = (
@@ -76,16 +78,7 @@ class MapOptions(ReadOptions):
 
 def pairs_of(path: Path, options: MapOptions, images: Path | None) -> tuple[list[Pair], int]:
     """Maps with their images, and the number of images; -1 where none are expected."""
-    if options.masks is not None or options.images is not None:
-        folder = named_folder(path, options.images, "images") if options.images else None
-        if options.masks is not None:
-            masks = named_folder(path, options.masks, "masks")
-        else:
-            usual = subfolder(path, MASK_FOLDERS)
-            masks = path if usual is None or usual == folder else usual
-        parts: list[Part] = [(None, masks, folder)]
-    else:
-        parts = layout(path) or [(None, path, None)]
+    parts = _parts(path, options, images)
     found: list[Pair] = []
     n_images = -1
     for split, masks, usual in parts:
@@ -105,14 +98,29 @@ def pairs_of(path: Path, options: MapOptions, images: Path | None) -> tuple[list
         if folder is not None:
             n_images = max(n_images, 0)
             n_images += (
-                len(folder_images) if images is None else len(set(folder_images) & set(maps))
+                len(folder_images) if images is None else len(shared_keys(maps, folder_images))
             )
-        here = pair(maps, folder_images, split)
+        here = pair(maps, folder_images, split, folder if folder != masks else None)
         if split is None and len(parts) > 1:
             top = masks.relative_to(path).parts[0]
             here = [replace(p, key=f"{top}/{p.key}") for p in here]
         found += here
     return unique_pairs(found), n_images
+
+
+def _parts(path: Path, options: MapOptions, images: Path | None) -> list[Part]:
+    """Where maps and images are: where the options say, by their layout, or all of it maps."""
+    if options.masks is not None or options.images is not None:
+        folder = named_folder(path, options.images, "images") if options.images else None
+        if options.masks is not None:
+            return [(None, named_folder(path, options.masks, "masks"), folder)]
+        usual = subfolder(path, MASK_FOLDERS)
+        return [(None, path if usual is None or usual == folder else usual, folder)]
+    if parts := layout(path):
+        return parts
+    if images is None and options.suffix is None:
+        refuse_strange_names(path)
+    return [(None, path, None)]
 
 
 def layout(path: Path) -> list[Part]:
@@ -164,16 +172,38 @@ def _two_folders(path: Path) -> tuple[Path, Path] | None:
         if masks is None or masks == images:
             continue
         maps, found = list_files(masks, MAP_SUFFIXES), list_files(images)
-        if maps and (not found or set(_cut_suffix(maps, found)) & set(found)):
+        if maps and (not found or shared_keys(_cut_suffix(maps, found), found)):
             return masks, images
     return None
 
 
+def refuse_strange_names(path: Path) -> None:
+    """Refuse images and maps in folders of usual names, of which no two files share a name.
+
+    Raises:
+        FormatError: naming some of both.
+    """
+    images, masks = subfolder(path, IMAGE_FOLDERS), subfolder(path, MASK_FOLDERS)
+    if images is None or masks is None or images == masks:
+        return
+    maps, found = list_files(masks, MAP_SUFFIXES), list_files(images)
+    if not maps or not found or shared_keys(_cut_suffix(maps, found), found):
+        return
+    raise FormatError(
+        f"the names in {images.name} and {masks.name} do not match",
+        where=path,
+        seen=f"{some_names(found)} and {some_names(maps)}",
+        hint=f"name each map like its image, or say --from bitmap --set masks={masks.name} "
+        f"images={images.name} and what names have more: suffix=_mask, image_suffix=_image, "
+        "prefix= or image_prefix=",
+    )
+
+
 def _cut_suffix(maps: dict[str, Path], images: Mapping[str, Path]) -> dict[str, Path]:
     """Map keys without the ending that they have over image keys, if it is one and the same."""
-    if any(key in images for key in maps):
+    if shared_keys(maps, images):
         return maps
-    for key in images:
+    for key in [*images, *(k.removesuffix(ome_part(p)) for k, p in images.items() if ome_part(p))]:
         endings = {m[len(key) :] for m in maps if m.startswith(key)}
         for ending in sorted(endings, key=len):
             if all(m.endswith(ending) for m in maps):

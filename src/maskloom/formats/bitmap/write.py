@@ -21,6 +21,7 @@ from maskloom.formats.shared.flat import as_things, flat_rows, hidden_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values, with_numbers
 from maskloom.store.files import safe_join
+from maskloom.store.image_kinds import full_ending, ome_part
 from maskloom.store.images import write_png
 from maskloom.store.pyramid import write_pyramid
 
@@ -84,7 +85,7 @@ class BitmapWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
         write_png(self._path(sample.key), self.values(self._path(sample.key), labels))
-        self.images.put(sample)
+        self._place(sample)
 
     def values(self, path: Path, labels: Labels, *, most: int = 65535) -> NDArray[Any]:
         """The map of some labels, of the chosen kind: bool, uint8 or as wide as it must be.
@@ -112,7 +113,14 @@ class BitmapWriter:
         read, dtype = self.large_values(sample.key, large)
         path = safe_join(self.folder, f"{sample.key}.tif")
         write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
-        self.images.put(sample)
+        self._place(sample)
+
+    def _place(self, sample: Sample) -> None:
+        """The image as KEY and its whole ending, `.ome.tif` in one, as it is read again."""
+        source, name = sample.image.path, ""
+        if source is not None and ome_part(source):
+            name = sample.key + full_ending(source, sample.key)
+        self.images.put(sample, name)
 
     def large_values(self, key: str, large: LargeMap) -> tuple[Any, np.dtype[Any]]:
         """(reads windows of what is stored, its type).

@@ -126,9 +126,8 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
             image_files = list_files(own if own.is_dir() else images)
         elif folder is not None:
             image_files = list_files(folder)
-            n_images += len(set(image_files) - set(label_files))
-        found = pair(label_files, image_files, split)
-        n_images += sum(p.image is not None for p in found)
+        found = pair(label_files, image_files, split, images or folder)
+        n_images += len(image_files) if images is None else sum(p.image is not None for p in found)
         pairs += found
     return unique_pairs(pairs), n_images
 

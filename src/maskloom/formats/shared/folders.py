@@ -9,16 +9,15 @@ from __future__ import annotations
 import filecmp
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskloom.core.dataset import Dataset
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
+from maskloom.formats.shared.image_names import image_of, missing_images
 from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
 from maskloom.store.volumes import image_suffix, place_volume
@@ -29,12 +28,13 @@ SIDE_FILE = "taxonomy.json"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One label file or folder with its image, if there is one."""
+    """One label file or folder with its image, or where that was looked for (without suffix)."""
 
     key: str
     labels: Path
     image: Path | None
     split: str | None = None
+    expected: Path | None = None
 
 
 def list_files(
@@ -80,11 +80,8 @@ def list_files(
 
 def _suffix(name: str, wanted: frozenset[str]) -> str:
     """The longest of the suffixes that a name ends with."""
-    tail = Path(name).suffixes[-2:]
-    both = "".join(tail).lower()
-    return (
-        both if both in wanted else tail[-1].lower() if tail and tail[-1].lower() in wanted else ""
-    )
+    tail = [part.lower() for part in Path(name).suffixes[-2:]]
+    return next((s for s in ("".join(tail), *tail[-1:]) if s in wanted), "")
 
 
 def subfolder(root: Path, names: Iterable[str]) -> Path | None:
@@ -106,9 +103,18 @@ def named_folder(root: Path, name: str, option: str) -> Path:
     return folder
 
 
-def pair(labels: Mapping[str, Path], images: Mapping[str, Path], split: str | None) -> list[Pair]:
-    """Every label with its image; images without labels are left out."""
-    return [Pair(key, path, images.get(key), split) for key, path in labels.items()]
+def pair(
+    labels: Mapping[str, Path],
+    images: Mapping[str, Path],
+    split: str | None,
+    folder: Path | None = None,
+) -> list[Pair]:
+    """Every label with its image, looked for in a folder; images without labels are left out."""
+    found = ((key, path, image_of(images, key)) for key, path in labels.items())
+    return [
+        Pair(key, path, image, split, folder / key if folder and image is None else None)
+        for key, path, image in found
+    ]
 
 
 def unique_pairs(pairs: Iterable[Pair]) -> list[Pair]:
@@ -144,44 +150,15 @@ def splits_of(pairs: Iterable[Pair]) -> dict[str, tuple[str, ...]]:
 def absences(pairs: Iterable[Pair], n_images: int) -> tuple[str, ...]:
     """Warnings about labels without image and images without labels."""
     listed = list(pairs)
-    missing = [p.key for p in listed if p.image is None]
+    missing = [p for p in listed if p.image is None]
     unlabelled = n_images - (len(listed) - len(missing))
     out = []
     if missing:
-        out.append(f"{len(missing)} of {len(listed)} images are missing, first {missing[0]!r}")
+        keys = [p.key for p in missing]
+        out.append(missing_images(keys, len(listed), missing[0].expected))
     if unlabelled > 0:
         out.append(f"{unlabelled} images have no labels and are left out")
     return tuple(out)
-
-
-def with_groups(dataset: Dataset, pattern: str | None) -> Dataset:
-    """Samples grouped by the first group of a regular expression on their keys.
-
-    Raises:
-        UsageError: the expression is invalid, has no group, or does not match a key.
-    """
-    if pattern is None:
-        return dataset
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UsageError("not a regular expression", where="group", seen=pattern) from error
-    if compiled.groups < 1:
-        raise UsageError(
-            "the expression has no group in parentheses",
-            where="group",
-            seen=pattern,
-            hint="write e.g. ^([^_]+)_",
-        )
-    samples = []
-    for sample in dataset.samples:
-        match = compiled.search(sample.key)
-        if match is None:
-            raise UsageError(
-                "the expression matches no part of a key", where="group", seen=sample.key
-            )
-        samples.append(replace(sample, group=match.group(1)))
-    return replace(dataset, samples=tuple(samples))
 
 
 def read_json(path: Path) -> Any:

@@ -26,6 +26,7 @@ from maskloom.formats.shared.folders import (
     read_side_file,
     side_splits,
 )
+from maskloom.formats.shared.image_names import image_of, missing_images
 from maskloom.formats.voc import write as voc_write
 from maskloom.formats.voc.classes import LABEL_MAPS, PALETTE, classes_of
 from maskloom.formats.voc.read import VocFiles, labels_of_files
@@ -102,14 +103,14 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     splits = side_splits(side, keys) if side else _splits(root, keys)
     return Dataset(
         meaning.taxonomy,
-        tuple(_sample(key, pictures.get(key)) for key in keys),
+        tuple(_sample(key, image_of(pictures, key)) for key in keys),
         labels_of,
         splits,
         name=path.name,
         warnings=(
             *skipped,
             *_notes(files, len(set(xml_files) - set(class_files)), boxes=boxes, as_rows=as_rows),
-            *_absences(keys, pictures, named=images is not None),
+            *_absences(keys, pictures, images or root / IMAGES, named=images is not None),
         ),
     )
 
@@ -193,13 +194,15 @@ def _notes(
     return tuple(out)
 
 
-def _absences(keys: list[str], images: Mapping[str, Path], *, named: bool) -> tuple[str, ...]:
+def _absences(
+    keys: list[str], images: Mapping[str, Path], folder: Path, *, named: bool
+) -> tuple[str, ...]:
     out = []
-    missing = [key for key in keys if key not in images]
+    missing = [key for key in keys if image_of(images, key) is None]
     if missing:
-        out.append(f"{len(missing)} of {len(keys)} images are missing, first {missing[0]!r}")
-    unlabelled = len(set(images) - set(keys))
-    if unlabelled and not named:
+        out.append(missing_images(missing, len(keys), folder / missing[0]))
+    unlabelled = len(images) - (len(keys) - len(missing))
+    if unlabelled > 0 and not named:
         out.append(f"{unlabelled} images have no labels and are left out")
     return tuple(out)
 

@@ -22,6 +22,7 @@ from maskloom.store.files import (
     stays_below,
     sync_folder,
 )
+from maskloom.store.image_kinds import full_ending
 from maskloom.store.images import image_size
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
@@ -146,7 +147,7 @@ class Door:
         inside = path.is_relative_to(self._layout.images)
         if not self._copy or self._kept.get(sample.key) is not None or inside:
             return path, sha256_file(path)
-        target = safe_join(self._layout.images, sample.key + path.suffix)
+        target = safe_join(self._layout.images, sample.key + full_ending(path, sample.key))
         self._filled.add(target.parent)
         # Only what is made here is noted: people's own files are never taken back.
         if os.path.lexists(target):
