@@ -29,20 +29,20 @@ WRITTEN = sorted(n for n in registry.FORMATS if load_format(n).written)
 SPOTS = [(8, 8), (20, 8), (32, 8), (44, 8), (8, 24), (20, 24), (32, 24)]
 
 
-def categories(kind):
-    keys = unique_keys(NAMES)
-    return Taxonomy(tuple(Category(k, n, kind) for k, n in zip(keys, NAMES, strict=True)))
+def categories(kind, names=NAMES):
+    keys = unique_keys(names)
+    return Taxonomy(tuple(Category(k, n, kind) for k, n in zip(keys, names, strict=True)))
 
 
-def spelt(folder, form, *, volume):
+def spelt(folder, form, *, volume, names=NAMES):
     """One object of each class; `form` is objects, or a class map with or without a ground."""
-    masks = Masks.from_dense([disc(x, y, 3) for x, y in SPOTS])
-    taxonomy = categories("thing" if form == "objects" else "stuff")
-    rows = Rows.make(masks, np.arange(len(NAMES), dtype=np.int32))
+    masks = Masks.from_dense([disc(x, y, 3) for x, y in SPOTS[: len(names)]])
+    taxonomy = categories("thing" if form == "objects" else "stuff", names)
+    rows = Rows.make(masks, np.arange(len(names), dtype=np.int32))
     size = SIZE
     if volume:
         columns = {n: getattr(rows, n) for n in Rows.__slots__ if n not in ("masks", "category")}
-        columns["plane"] = np.ones(len(NAMES), np.int32)
+        columns["plane"] = np.ones(len(names), np.int32)
         rows, size = Rows.make(masks, rows.category, **columns), (DEPTH, *SIZE)
     labels = Labels(size, rows=rows)
     if form == "classes":
@@ -50,7 +50,7 @@ def spelt(folder, form, *, volume):
     if form == "ground":
         taxonomy = Taxonomy((*taxonomy, Category("ground", "ground", "stuff")))
         pixels = class_map(labels, taxonomy)
-        pixels[pixels > len(NAMES)] = len(NAMES)
+        pixels[pixels > len(names)] = len(names)
         labels = Labels(size, class_map=pixels)
     path = folder / "photos/a.png"
     write_photo(path, SIZE)

@@ -10,7 +10,7 @@ import pytest
 
 from maskloom.core.outcome import envelope
 from maskloom.errors import DataError, UsageError
-from maskloom.formats.compare import Difference
+from maskloom.formats.difference import Difference
 from maskloom.store.images import write_png
 from maskloom.verbs.convert import convert
 

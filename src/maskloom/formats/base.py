@@ -20,6 +20,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss
+from maskloom.formats.shared.class_names import Rule, any_name
 
 ImagePlacement = Literal["copy", "link", "none"]
 
@@ -130,6 +131,7 @@ class Format:
         large: its writer takes maps of any size in windows (`LargeWriter`).
         written: it has a writer; False with `only_read`.
         kept: what its reader keeps in `extra`, and what its writer writes of it.
+        names: which names of classes its files hold.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Format:
     large: bool = False
     written: bool = True
     kept: Kept = field(default_factory=Kept)
+    names: Rule = any_name
 
 
 Extra = Mapping[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,49 +17,13 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_map, instance_rows, recode
+from maskloom.core.views import class_areas, class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
+from maskloom.formats.difference import Difference
 from maskloom.formats.matched import matched
 from maskloom.formats.objects.write import joined_parts
 from maskloom.store.rasters.placement import lies_at
 from maskloom.work.progress import track
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Sums over a data set.
-
-    Args:
-        objects, exact_objects: of the source, and those that came back the same.
-        changed_pixels, changed_scores: what came back otherwise.
-        moved: images and volumes that came back elsewhere in the world.
-        changed_tags: images of which a tag came back otherwise.
-        first: the first sample that differs.
-        labelled_pixels: pixels of the source's class maps that are not void; objects are not
-            counted here.
-    """
-
-    objects: int
-    exact_objects: int
-    changed_pixels: int
-    changed_scores: int = 0
-    first: str = ""
-    labelled_pixels: int = 0
-    moved: int = 0
-    changed_tags: int = 0
-
-    def __add__(self, other: Difference) -> Difference:
-        """Both sums; what differs first in this one comes first."""
-        return Difference(
-            self.objects + other.objects,
-            self.exact_objects + other.exact_objects,
-            self.changed_pixels + other.changed_pixels,
-            self.changed_scores + other.changed_scores,
-            self.first or other.first,
-            self.labelled_pixels + other.labelled_pixels,
-            self.moved + other.moved,
-            self.changed_tags + other.changed_tags,
-        )
 
 
 class Counts:
@@ -96,6 +60,7 @@ def compare(
     """
     total = Difference(0, 0, 0)
     targets = source.taxonomy.match(back.taxonomy)
+    renamed = _renamed((source.taxonomy, back.taxonomy), targets)
     ours, theirs = matched(source, back)
     pairs = zip(track(ours, "verifying", unit="images"), theirs, strict=True)
     for sample, other in pairs:
@@ -105,9 +70,30 @@ def compare(
             found = replace(found, moved=1)
         if tags and any(other.tags.get(name) != text for name, text in sample.tags.items()):
             found = replace(found, changed_tags=1)
-        differs = found.changed_pixels or found.changed_scores or found.moved or found.changed_tags
-        total += replace(found, first=sample.key) if differs else found
+        if renamed:
+            used = _used(one, source.taxonomy, renamed)
+            pairs_of = frozenset((source.taxonomy[i].name, renamed[i]) for i in used)
+            found = replace(found, renamed=pairs_of)
+        total += replace(found, first=sample.key) if found.differs else found
     return total
+
+
+def _renamed(taxonomies: tuple[Taxonomy, Taxonomy], targets: list[int | None]) -> dict[int, str]:
+    """Position in the first taxonomy → name, of categories that the second calls otherwise."""
+    called: dict[int, list[str]] = {}
+    for category, at in zip(taxonomies[1], targets, strict=True):
+        if at is not None:
+            called.setdefault(at, []).append(category.name)
+    return {at: n[0] for at, n in called.items() if taxonomies[0][at].name not in n}
+
+
+def _used(labels: Labels, taxonomy: Taxonomy, positions: Iterable[int]) -> list[int]:
+    """Those of some positions that labels have."""
+    if labels.rows is not None:
+        own = set(labels.rows.category.tolist())
+        return [i for i in positions if i in own]
+    areas = class_areas(stacked(labels), taxonomy)
+    return [i for i in positions if areas[i]]
 
 
 def _moved(one: Sample, two: Sample, labels: Labels) -> bool:

@@ -38,6 +38,7 @@ KINDS = {
     "ids": "more objects than the format has ids",
     "coverage": "what was labelled only in part looks labelled in full",
     "affine": "where pixels or voxels lie in the world is changed or dropped",
+    "names": "classes come back under other names",
     "pixels": "pixels came back otherwise than they were",
     "ignored": "objects of void classes become void pixels",
     "vertices": "the author's vertices are dropped, the pixels are exact",

@@ -33,6 +33,7 @@ from maskloom.formats.coco.read import dataset_of
 from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.flat import void_rows
 
 NEGATIVE, PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
@@ -237,4 +238,5 @@ FORMAT = Format(
     writer,
     file_suffix=".json",
     kept=Kept(("coco",)),
+    names=some_name,
 )

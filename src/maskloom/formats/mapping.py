@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,15 +22,29 @@ def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
     """
     renames: dict[str, str] = {}
     for pair in pairs:
-        old, equals, new = (part.strip() for part in pair.partition("="))
-        if not (old and equals and new):
-            raise UsageError(
-                "not OLD=NEW", where="--map", seen=pair, hint="write --map car=vehicle"
-            )
+        old, new = _parted(pair)
         if old in renames:
             raise UsageError("a category is mapped twice", where="--map", seen=old)
         renames[old] = new
     return renames
+
+
+def _parted(pair: str) -> tuple[str, str]:
+    """OLD and NEW without blanks at their ends; an OLD in double quotes is exact (as in JSON)."""
+    exact, rest = None, pair.strip()
+    if rest.startswith('"'):
+        try:
+            exact, end = json.JSONDecoder().raw_decode(rest)
+            rest = rest[end:]
+        except ValueError:
+            pass  # a quote that belongs to the name
+    old, equals, new = (part.strip() for part in rest.partition("="))
+    if exact is not None and old:  # '"a" b=c': quotes that belong to the name
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        exact = None
+    if not (equals and new and (old or exact is not None)):
+        raise UsageError("not OLD=NEW", where="--map", seen=pair, hint="write --map car=vehicle")
+    return old if exact is None else exact, new
 
 
 def adopt_taxonomy(

@@ -20,8 +20,9 @@ from maskloom.core.lazy_samples import finder, picked
 from maskloom.core.sample import Sample
 from maskloom.errors import MaskloomError
 from maskloom.formats.base import Format
-from maskloom.formats.compare import Difference, compare
+from maskloom.formats.compare import compare
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.difference import Difference
 from maskloom.formats.loss import Holds
 from maskloom.formats.matched import paired
 from maskloom.work import progress

@@ -21,11 +21,12 @@ from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
-from maskloom.formats.compare import Counts, Difference, compare
+from maskloom.formats.compare import Counts, compare
 from maskloom.formats.detect import read_dataset
+from maskloom.formats.difference import Difference
 from maskloom.formats.facts import FactLosses
-from maskloom.formats.loss import Loss
 from maskloom.formats.readers import Readers
+from maskloom.formats.shared.class_names import refuse_names
 from maskloom.formats.tally import LossTotal, Tally
 from maskloom.store.files import (
     PARTIAL,
@@ -110,12 +111,13 @@ def transfer(
             the same.
 
     Raises:
-        WriteError: the target exists or cannot be written.
+        WriteError: the target exists or cannot be written, or holds no such name of a class.
         DataError: labels of the source are damaged.
     """
     ordered = sorted_by_key(dataset.samples)
     if not fmt.written:
         writer_for(fmt, dst, dataset.taxonomy)  # says so, by the target's own name
+    refuse_names(dataset.taxonomy, fmt.names, fmt.name, dst)
     try:
         with staged(dst, fmt) as partial:
             writer = writer_for(
@@ -131,7 +133,7 @@ def transfer(
             warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
             if not losses.refused:
-                losses += _unexpected(difference)
+                losses += difference.losses()
                 if not allow_loss and losses.refused:
                     raise _Refused(losses, counts, difference)
     except _Refused as refused:
@@ -231,22 +233,6 @@ def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | Non
         return readers.difference(dataset, partial, fmt)
     back = read_dataset(partial, fmt.name)
     return compare(dataset, back, scores=fmt.holds.score, tags=fmt.holds.tags)
-
-
-def _unexpected(difference: Difference) -> list[Loss]:
-    """What came back otherwise although the target was thought to hold it."""
-    found = []
-    if difference.changed_pixels:
-        found.append(Loss(difference.first, "pixels", pixels=difference.changed_pixels))
-    if difference.changed_scores:
-        detail = "scores came back otherwise than they were"
-        found.append(Loss(difference.first, "score", difference.changed_scores, detail=detail))
-    if difference.changed_tags:
-        detail = "tags came back otherwise than they were"
-        found.append(Loss(difference.first, "tags", detail=detail))
-    if difference.moved:
-        found.append(Loss(difference.first, "affine", difference.moved))
-    return found
 
 
 @contextmanager

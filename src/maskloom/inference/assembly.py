@@ -15,6 +15,7 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import LossRefused, MaskloomError
 from maskloom.formats.base import Format, LargeWriter, Writer
+from maskloom.formats.shared.class_names import refuse_names
 from maskloom.inference.finished import Large, load
 from maskloom.inference.items import Labelled
 from maskloom.inference.sources import Images
@@ -117,6 +118,7 @@ class _Assembly:
 
     def __init__(self, author: Author, target: Target, whole: Path) -> None:
         self.author, self.target = author, target
+        refuse_names(author.taxonomy, target.fmt.names, target.fmt.name, target.path)
         self.writer: Writer = target.fmt.writer(whole, author.taxonomy, target.options, {})
         folder = target.path.suffix.lower() != ".json"
         self.beside = whole / "confidence" if folder and target.confidence else None

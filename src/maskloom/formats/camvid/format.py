@@ -19,6 +19,7 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.camvid import write as camvid_write
 from maskloom.formats.camvid.classes import SEGNET, THIRTY_TWO, taxonomy_of
 from maskloom.formats.kept import Kept
+from maskloom.formats.shared.class_names import line_name
 from maskloom.formats.shared.folders import (
     Pair,
     absences,
@@ -208,4 +209,5 @@ FORMAT = Format(
     read,
     camvid_write.writer,
     kept=Kept(("frame.sequence", "frame.index")),  # names say them
+    names=line_name,
 )

@@ -28,6 +28,7 @@ from maskloom.formats.coco.file import (
 )
 from maskloom.formats.coco.read import dataset_of
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import some_name
 
 _PLACES = ("annotations/*", "*")
 LOOKS_FOR = 'a JSON file with "images", "annotations" and "categories", or a folder of such files'
@@ -136,4 +137,5 @@ FORMAT = Format(
             opened=("coco", "coco.heads", "coco.heads.*", "coco.categories", "coco.categories.*"),
         ),
     ),
+    names=some_name,
 )

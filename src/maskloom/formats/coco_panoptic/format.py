@@ -36,6 +36,7 @@ from maskloom.formats.coco_panoptic.file import (
 )
 from maskloom.formats.coco_panoptic.maps import labels_of_map, read_ids
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.maps import check_size_of
 
 _PLACES = ("annotations", ".")
@@ -177,4 +178,5 @@ FORMAT = Format(
             opened=("coco-panoptic",),
         ),
     ),
+    names=some_name,
 )

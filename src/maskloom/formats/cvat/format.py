@@ -30,6 +30,7 @@ from maskloom.formats.cvat.shapes import SHAPES, shape_of
 from maskloom.formats.cvat.tags import UNLABELLED, tags_of, unread_of
 from maskloom.formats.cvat.tracks import Entry, frames_of
 from maskloom.formats.kept import Facts, Kept, unread_note
+from maskloom.formats.shared.class_names import trimmed, xml_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_side_file
 from maskloom.formats.shared.safe_xml import Bounds, Element, read_xml_tree, to_lists
@@ -91,7 +92,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     taxonomy = taxonomy_of(labels, used, files[0])
     if side:
         names = (name for one in taxonomy for name in (one.name, *one.aliases))
-        taxonomy = with_names(Taxonomy.from_json(side, where=path / SIDE_FILE), names)
+        taxonomy = with_names(trimmed(Taxonomy.from_json(side, where=path / SIDE_FILE)), names)
     meta = roots[0].child("meta")
     extra = {
         "video": any(document.sequence is not None for document in documents),
@@ -115,7 +116,29 @@ def _root(path: Path) -> Element:
     root = read_xml_tree(path, BOUNDS)
     if root.tag != "annotations":
         raise FormatError("not a CVAT annotation", where=path, seen=f"<{root.tag}>")
+    _trim_labels(root, path, {})
     return root
+
+
+def _trim_labels(element: Element, path: Path, names: dict[str, str]) -> None:
+    """Labels as the meta names them: without blanks at their ends.
+
+    Raises:
+        FormatError: two labels differ in nothing else.
+    """
+    if (told := element.attributes.get("label")) is not None:
+        name = told.strip()
+        if names.setdefault(name, told) != told:
+            raise FormatError(
+                "two labels differ in blanks at their ends alone",
+                where=path,
+                seen=[names[name], told],
+                hint="name them apart, or alike if they are one",
+            )
+        if name != told:
+            element.attributes = {**element.attributes, "label": name}
+    for child in element.children:
+        _trim_labels(child, path, names)
 
 
 def _is_other(element: Element) -> bool:
@@ -246,4 +269,5 @@ FORMAT = Format(
             unread=lambda own: [one[0] for one in own.get("others", ())],
         ),
     ),
+    names=xml_name,
 )

@@ -26,6 +26,7 @@ from maskloom.formats.datumaro.labels import names_of, taxonomy_of
 from maskloom.formats.datumaro.shapes import SHAPES, UNLABELLED, Entry, shape_of
 from maskloom.formats.datumaro.tags import LABEL, further_fields, tags_of, unread_of
 from maskloom.formats.kept import Facts, Kept, unread_note
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_side_file
 from maskloom.formats.shared.json_files import strict_json
@@ -249,4 +250,5 @@ FORMAT = Format(
             ),
         ),
     ),
+    names=some_name,
 )

@@ -26,6 +26,7 @@ from maskloom.formats.dicom_seg.rows import rows_of_frames
 from maskloom.formats.dicom_seg.write import HOLDS, NAME, Write, writer
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nrrd.segments import Segment, taxonomy_of
+from maskloom.formats.shared.class_names import dicom_name
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
     is_marked,
@@ -243,4 +244,5 @@ FORMAT = Format(
         ("dicom-seg",),
         Facts(notes=("dicom-seg.sources", "dicom-seg.series"), opened=("dicom-seg",)),
     ),
+    names=dicom_name,
 )

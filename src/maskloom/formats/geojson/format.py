@@ -23,6 +23,7 @@ from maskloom.formats.geojson.features import MEMBER, Collection, read_collectio
 from maskloom.formats.geojson.place import Frame
 from maskloom.formats.geojson.rows import CATEGORY, Naming, labels_of_collection
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import taxonomy_of_names, with_names
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -288,4 +289,5 @@ FORMAT = Format(
         ),
         Facts(notes=("geojson.category",), opened=("geojson",)),
     ),
+    names=some_name,
 )

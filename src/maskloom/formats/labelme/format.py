@@ -28,6 +28,7 @@ from maskloom.formats.labelme.annotation_json import (
 )
 from maskloom.formats.labelme.annotation_xml import looks_like_xml, xml_dataset
 from maskloom.formats.labelme.image import embedded_size, extracted
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import (
     Document,
     dataset_of_documents,
@@ -177,4 +178,5 @@ FORMAT = Format(
     read,
     labelme_write.writer,
     kept=Kept(("labelme",), Facts(notes=("labelme.version", "labelme.flags"), opened=("labelme",))),
+    names=some_name,
 )

@@ -15,6 +15,7 @@ from typing import Any
 from maskloom.core.category_names import unique_keys
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.shared.class_names import any_name
 from maskloom.formats.shared.folders import read_json
 
 FILE = "dataset.json"
@@ -43,6 +44,14 @@ class NnunetLabels:
     def numbers(self) -> frozenset[int]:
         """All numbers that may occur, that of the background too."""
         return frozenset({0, *(n for own in self.members for n in own)})
+
+
+def nnunet_name(category: Category) -> str:
+    """Names by which nnU-Net tells background and void are those of no class."""
+    name = category.name
+    if not category.void and (name.lower() == BACKGROUND or name == IGNORE):
+        return f"{name.lower()} is not a class there"
+    return any_name(category)
 
 
 def read_dataset_json(path: Path) -> dict[str, Any]:

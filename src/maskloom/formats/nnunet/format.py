@@ -30,6 +30,7 @@ from maskloom.formats.nnunet.dataset_json import (
     NAME,
     NnunetLabels,
     labels_of_json,
+    nnunet_name,
     read_dataset_json,
 )
 from maskloom.formats.nnunet.write import Write, writer
@@ -250,4 +251,5 @@ FORMAT = Format(
             opened=("nnunet",),
         ),
     ),
+    names=nnunet_name,
 )

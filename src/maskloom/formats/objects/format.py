@@ -281,4 +281,5 @@ FORMAT = Format(
     detect,
     read,
     objects_write.writer,
+    names=objects_write.key_fits,
 )

@@ -12,20 +12,28 @@ import numpy as np
 from maskloom.core.labels import STALE, Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Taxonomy
+from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.class_names import any_name
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.store.files import safe_join, writing
 from maskloom.store.images import write_png
 
 HOLDS = Holds(instances=True, overlap=True, empty=True)
+_LONGEST_KEY = 200  # bytes; systems take 255, with a number, a suffix and what marks partial files
 
 
 @dataclass(frozen=True, slots=True)
 class Write(WriteOptions):
     """How to write object folders."""
+
+
+def key_fits(category: Category) -> str:
+    """Names of files hold the key of the class: a rule for `Format.names`."""
+    long = len(category.key.encode()) > _LONGEST_KEY
+    return any_name(category) or ("names of files are too short for its key" if long else "")
 
 
 class ObjectsWriter:

@@ -22,6 +22,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco.file import json_ends
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_json, read_side_file
 from maskloom.formats.shared.json_files import split_of
@@ -271,4 +272,5 @@ FORMAT = Format(
             more=lambda meta: ["definitions of tags"] if meta.get("tags") else [],
         ),
     ),
+    names=some_name,
 )

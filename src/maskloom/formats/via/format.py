@@ -21,6 +21,7 @@ from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco.file import json_ends
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import (
     Document,
     Entries,
@@ -247,4 +248,5 @@ FORMAT = Format(
             opened=("via", "via.project"),
         ),
     ),
+    names=some_name,
 )

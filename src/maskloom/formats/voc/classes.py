@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from maskloom.core.category_names import folded, positions_of, unique_keys
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.shared.class_names import trimmed
 from maskloom.formats.shared.documents import with_names
 
 NAMES = (
@@ -82,7 +83,7 @@ def classes_of(root: Path, side: Mapping[str, Any], named: Iterable[str], *, map
         FormatError: a label map is damaged.
     """
     if side:
-        taxonomy = Taxonomy.from_json(side, where=root)
+        taxonomy = trimmed(Taxonomy.from_json(side, where=root))
         ids = {v: i for i, c in enumerate(taxonomy) if (v := dict(c.ids).get("voc")) is not None}
         return _with_codes(with_names(taxonomy, named), ids, _palette_colors())
     file = next((root / name for name in LABEL_MAPS if (root / name).is_file()), None)

@@ -19,6 +19,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.shared.class_names import xml_name
 from maskloom.formats.shared.folders import (
     MAP_SUFFIXES,
     is_marked,
@@ -218,4 +219,5 @@ FORMAT = Format(
     read,
     voc_write.writer,
     kept=Kept(("voc",), Facts(notes=("voc.head",), opened=("voc",), more=head_facts)),
+    names=xml_name,
 )

@@ -20,6 +20,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import (
     Document,
     Entries,
@@ -259,4 +260,5 @@ FORMAT = Format(
     detect,
     read,
     yolo_write.writer,
+    names=some_name,
 )

@@ -125,7 +125,9 @@ class YoloWriter:
         entries = {"train": first, "val": entries.get("train", first), **entries}
         names = {self.numbers[i]: self.taxonomy[i].name for i in self.numbers}
         entries |= {"nc": len(names), "names": dict(sorted(names.items()))}
-        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
+        # YAML folds some signs that are not escaped as if they were blanks (U+0085).
+        plain = all(category.name.isprintable() for category in self.taxonomy)
+        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=plain)
         atomic_write_bytes(self.target / "data.yaml", text.encode())
         taxonomy = self.taxonomy.with_ids(NAME, self.numbers)
         write_side_file(self.target, taxonomy, known, kind=NAME, sizes=self.sizes)

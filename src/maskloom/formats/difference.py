@@ -1,0 +1,72 @@
+"""What came back otherwise than it was written: sums over a data set, and the losses they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskloom.formats.loss import Loss
+
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Sums over a data set.
+
+    Args:
+        objects, exact_objects: of the source, and those that came back the same.
+        changed_pixels, changed_scores: what came back otherwise.
+        moved: images and volumes that came back elsewhere in the world.
+        changed_tags: images of which a tag came back otherwise.
+        first: the first sample that differs.
+        labelled_pixels: pixels of the source's class maps that are not void; objects are not
+            counted here.
+    """
+
+    objects: int
+    exact_objects: int
+    changed_pixels: int
+    changed_scores: int = 0
+    first: str = ""
+    labelled_pixels: int = 0
+    moved: int = 0
+    changed_tags: int = 0
+    renamed: frozenset[tuple[str, str]] = frozenset()
+
+    def __add__(self, other: Difference) -> Difference:
+        """Both sums; what differs first in this one comes first."""
+        return Difference(
+            self.objects + other.objects,
+            self.exact_objects + other.exact_objects,
+            self.changed_pixels + other.changed_pixels,
+            self.changed_scores + other.changed_scores,
+            self.first or other.first,
+            self.labelled_pixels + other.labelled_pixels,
+            self.moved + other.moved,
+            self.changed_tags + other.changed_tags,
+            self.renamed | other.renamed,
+        )
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything came back otherwise."""
+        counts = self.changed_pixels + self.changed_scores + self.moved + self.changed_tags
+        return bool(counts or self.renamed)
+
+    def losses(self) -> list[Loss]:
+        """What came back otherwise although the target was thought to hold it."""
+        found = []
+        if self.changed_pixels:
+            found.append(Loss(self.first, "pixels", pixels=self.changed_pixels))
+        if self.changed_scores:
+            detail = "scores came back otherwise than they were"
+            found.append(Loss(self.first, "score", self.changed_scores, detail=detail))
+        if self.changed_tags:
+            detail = "tags came back otherwise than they were"
+            found.append(Loss(self.first, "tags", detail=detail))
+        if self.moved:
+            found.append(Loss(self.first, "affine", self.moved))
+        if self.renamed:
+            said = [f"{old!r} comes back as {new!r}" for old, new in sorted(self.renamed)[:_SHOWN]]
+            found.append(Loss(self.first, "names", detail=", ".join(said)))
+        return found
