@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from maskloom.store.image_kinds import full_ending, ome_part
 from maskloom.store.images import write_png
 from maskloom.store.pyramid import write_pyramid
 
+_LARGEST_ID, _SHOWN = 65535, 5
 HOLDS = {
     "class": Holds(dense=True, void=True, coverage=True),
     "binary": Holds(dense=True),
@@ -166,7 +168,8 @@ class BitmapWriter:
             fields |= {"void_id": self.void, "background_id": self.background}
             taxonomy = with_numbers(taxonomy, self.ids, self.void, "bitmap")
         write_side_file(self.target, taxonomy, splits, **fields)
-        return self.images.warnings()
+        told = _renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
+        return told + self.images.warnings()
 
     def kind_of(self, labels: Labels) -> str:
         """The kind of map; automatic is decided by the first sample and then kept."""
@@ -194,13 +197,23 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
 def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
     """Position → id (kept from where they came), the id of void, the id of background.
 
-    Ids that do not fit 16 bit or clash give way to positions. Void is the void category's id
-    or 255 (65535); background is 0 if free, else the highest free id below void.
+    An id that does not fit 16 bit, or that a class before has, gives way to the lowest free one.
+    Void is the void category's id or 255 (65535); background is 0 if free, else the highest free
+    id below void.
     """
-    positions = list(taxonomy.scored)
-    ids = {i: _own_id(taxonomy, i) for i in positions}
-    if len(set(ids.values())) < len(ids) or any(not 0 <= v < 65535 for v in ids.values()):
-        ids = {position: i for i, position in enumerate(positions)}
+    ids: dict[int, int] = {}
+    taken: set[int] = set()
+    homeless = []
+    given = {i for i in taxonomy.scored if taxonomy[i].ids}
+    for i in sorted(taxonomy.scored, key=lambda i: (i not in given, i)):
+        own = _own_id(taxonomy, i)
+        if not 0 <= own < _LARGEST_ID or own in taken:
+            homeless.append(i)
+            continue
+        ids[i] = own
+        taken.add(own)
+    free = (value for value in range(_LARGEST_ID) if value not in taken)
+    ids |= dict(zip(homeless, list(islice(free, len(homeless))), strict=True))
     taken = set(ids.values())
     own_void = next((_own_id(taxonomy, i) for i, c in enumerate(taxonomy) if c.void), 255)
     void = own_void if own_void not in taken and 0 <= own_void <= 65535 else 255
@@ -213,6 +226,20 @@ def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
         return ids, void, 0
     top = 254 if max(taken) <= 255 else 65534
     return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
+
+
+def _renumbered(taxonomy: Taxonomy, ids: Mapping[int, int]) -> tuple[str, ...]:
+    """A warning about classes that had an id and got another."""
+    moved = [
+        f"{taxonomy[i].name} {own} → {value}"
+        for i, value in sorted(ids.items())
+        if taxonomy[i].ids and (own := _own_id(taxonomy, i)) != value
+    ]
+    if not moved:
+        return ()
+    more = f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
+    told = ", ".join(moved[:_SHOWN]) + more
+    return (f"ids that a 16-bit map does not hold, or that two classes share, are others: {told}",)
 
 
 def _own_id(taxonomy: Taxonomy, position: int) -> int:
