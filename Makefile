@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "making $(VENV) with $$("$$python" --version)"; \
 	  "$$python" -m venv --clear $(VENV); fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[train,scale,onnx,openvino,zarr,geo,medical,dev]'
+	  -c constraints.txt -e '.[train,scale,onnx,openvino,zarr,geo,slides,medical,dev]'
 	@touch $@
 
 demo: $(STAMP)  ## try all of it on a small generated set

@@ -15,7 +15,12 @@ from maskloom.formats.bare import bare_images
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.inference.sources import find_images
-from maskloom.store.image_kinds import IMAGE_SUFFIXES, SLIDE_SUFFIXES, TIFF_SUFFIXES
+from maskloom.store.image_kinds import (
+    IMAGE_SUFFIXES,
+    SLIDE_SUFFIXES,
+    TIFF_SLIDES,
+    TIFF_SUFFIXES,
+)
 from maskloom.store.images import read_image
 from maskloom.store.project import Project
 from maskloom.verbs.import_ import import_
@@ -24,7 +29,8 @@ SIZE = (20, 30)
 RGB = np.random.default_rng(3).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
 IDS = np.random.default_rng(4).integers(0, 3, SIZE).astype(np.uint8)
 COLORS = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 7]], np.uint8)
-EXACT = sorted(IMAGE_SUFFIXES - {".jpg", ".jpeg"})
+PICTURES = sorted(IMAGE_SUFFIXES - SLIDE_SUFFIXES)  # slides of OpenSlide: test_slides.py
+EXACT = sorted(set(PICTURES) - {".jpg", ".jpeg"})
 
 
 def hamamatsu(path, array):
@@ -61,10 +67,10 @@ def indexed(path, kind):
 
 
 def test_folders_of_images_hold_every_kind(tmp_path):
-    for i, suffix in enumerate(sorted(IMAGE_SUFFIXES)):
+    for i, suffix in enumerate(PICTURES):
         picture(tmp_path / f"in/{i:02d}{suffix}")
     found, warnings = bare_images(tmp_path / "in")
-    assert [s.image.path.suffix for s in found] == sorted(IMAGE_SUFFIXES)
+    assert [s.image.path.suffix for s in found] == PICTURES
     assert warnings == ()
     assert len(find_images(str(tmp_path / "in")).samples) == len(found)
     outcome = import_(tmp_path / "in", tmp_path / "p")
@@ -127,7 +133,8 @@ def test_lossless_webp_holds_colours_of_classes_and_lossy_webp_no_labels(tmp_pat
 
 
 def test_slides_are_images_like_others():
-    assert SLIDE_SUFFIXES < TIFF_SUFFIXES < IMAGE_SUFFIXES
+    assert TIFF_SLIDES < TIFF_SUFFIXES < IMAGE_SUFFIXES
+    assert SLIDE_SUFFIXES < IMAGE_SUFFIXES - TIFF_SUFFIXES
 
 
 def test_labels_of_a_cvat_video_find_the_frames_of_a_film(tmp_path):

@@ -13,7 +13,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.errors import FormatError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.shared.folders import SIDE_FILE, list_files
-from maskloom.store.image_kinds import IMAGE_SUFFIXES, KINDS
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, KINDS, files_beside
 from maskloom.store.video import IMPORT_HINT, is_video
 
 NAME = "images"
@@ -74,10 +74,10 @@ def _others(path: Path) -> tuple[str, ...]:
     """What lies there that is no image, so that nobody takes labels for imported."""
     if path.is_file():
         return ()
+    files = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    parts = {part for p in files for part in files_beside(p)}
     suffixes = Counter(
-        p.suffix.lower()
-        for p in path.rglob("*")
-        if p.is_file() and not p.name.startswith(".") and p.suffix.lower() not in IMAGE_SUFFIXES
+        p.suffix.lower() for p in files if p.suffix.lower() not in IMAGE_SUFFIXES and p not in parts
     )
     if not suffixes:
         return ()

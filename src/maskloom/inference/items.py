@@ -25,7 +25,8 @@ from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.plan import Plan
 from maskloom.inference.tiling.tiled import folder_of
 from maskloom.store.files import sha256_file
-from maskloom.store.images import IMAGE_SUFFIXES, is_tiff, read_image
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, of_any_size
+from maskloom.store.images import read_image
 from maskloom.store.items import item_path, save_item
 from maskloom.store.rasters import open_raster
 from maskloom.work.executors import Executor, open_executor
@@ -219,7 +220,7 @@ def _label(segmenter: Segmenter, items: Path, named: tuple[str, Path]) -> Done:
 
 def _pixels(image: Path) -> NDArray[Any]:
     """(H, W, C) of a file, or of what is read in windows, all of it."""
-    if image.suffix.lower() in IMAGE_SUFFIXES and not is_tiff(image):
+    if image.suffix.lower() in IMAGE_SUFFIXES and not of_any_size(image):
         return read_image(image)
     try:
         with open_raster(image) as raster:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from maskloom.errors import ImageError
 from maskloom.store.decoding import opened
+from maskloom.store.image_kinds import is_slide
 from maskloom.store.images import image_size, is_tiff
 from maskloom.store.tiff import opened_planes
 from maskloom.store.webp import is_webp
@@ -51,7 +52,7 @@ def _bytes_per_pixel(path: Path) -> tuple[int, int]:
     try:
         if is_tiff(path):
             return _tiff(path)
-        if is_webp(path):
+        if is_slide(path) or is_webp(path):
             return _RGB
         with opened(path) as image:
             deep = image.format == "PNG" and image.mode not in _PILLOW and _png_depth(path) == 16

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import ImageError, MaskloomError
+from maskloom.store.files import is_file
 from maskloom.store.image_kinds import KINDS
 
 MAX_PIXELS = 1 << 28
@@ -23,6 +24,14 @@ _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF")
 _LIMIT = threading.Lock()
 _STRIP_BYTES = 1 << 22
 _ORIENTATION_TAG = 274
+
+
+def refuse_absent(path: Path) -> None:
+    """Raise ImageError if there is no such file, or nothing in it."""
+    if not is_file(path):
+        raise ImageError("no such image file", where=path, hint="check the path")
+    if path.stat().st_size == 0:
+        raise ImageError("the image file is empty", where=path, hint="copy it again")
 
 
 def opened(path: Path) -> Any:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maskloom.errors import DataError, WriteError
+from maskloom.store.image_kinds import files_beside
 
 PARTIAL = ".partial"
 _MARKER = ".maskloom-partial"
@@ -175,9 +176,23 @@ def claim_partial(path: Path, *, keep: bool = False) -> None:
 def place_file(source: Path, target: Path, how: str) -> None:
     """Put a file at `target`: a hard link where `how` is link and the file system can, else a copy.
 
+    The files that an image is read with (`files_beside`) come with it.
+
     Raises:
         WriteError: the target cannot be written.
     """
+    _place(source, target, how)
+    for part, place in zip(files_beside(source), places_beside(source, target), strict=True):
+        _place(part, place, how)
+
+
+def places_beside(source: Path, target: Path) -> list[Path]:
+    """Where copies of `files_beside(source)` go, when the copy of `source` is `target`."""
+    above = source.with_suffix("")
+    return [target.with_suffix("") / part.relative_to(above) for part in files_beside(source)]
+
+
+def _place(source: Path, target: Path, how: str) -> None:
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if how == "link":

@@ -1,17 +1,21 @@
 """Which files are images, by the ends of their names.
 
-What a file really is, its bytes say: a JPEG that is named .png is read as what it is. TIFF alone is
-told by its name, as raw formats of cameras are TIFF inside, too.
+What a file really is, its bytes say: a JPEG that is named .png is read as what it is. TIFF and
+slides are told by their names, as raw formats of cameras are TIFF inside, too.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# .btf and .tf8 are BigTIFF; slides of Aperio, Hamamatsu and Leica are TIFF by another name.
-SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".scn"})
-TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8"}) | SLIDE_SUFFIXES
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"}) | TIFF_SUFFIXES
+# Slides of Aperio and Hamamatsu are TIFF by another name; .btf and .tf8 are BigTIFF.
+TIFF_SLIDES = frozenset({".svs", ".ndpi"})
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8"}) | TIFF_SLIDES
+# Slides whose image is put together of parts: 3DHISTECH, Leica, Roche, Sakura, Zeiss.
+SLIDE_SUFFIXES = frozenset({".mrxs", ".scn", ".bif", ".svslide", ".czi"})
+IMAGE_SUFFIXES = (
+    frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"}) | TIFF_SUFFIXES | SLIDE_SUFFIXES
+)
 KINDS = "PNG, JPEG, TIFF, WebP or BMP"
 
 
@@ -35,3 +39,21 @@ def full_ending(path: Path, key: str) -> str:
 def is_tiff(path: Path) -> bool:
     """Whether a file calls itself a TIFF, or a slide that is one."""
     return path.suffix.lower() in TIFF_SUFFIXES
+
+
+def is_slide(path: Path) -> bool:
+    """Whether a file calls itself a slide that only OpenSlide reads."""
+    return path.suffix.lower() in SLIDE_SUFFIXES
+
+
+def of_any_size(path: Path) -> bool:
+    """Whether files of this kind are read by windows, and may be larger than memory."""
+    return is_tiff(path) or is_slide(path)
+
+
+def files_beside(path: Path) -> tuple[Path, ...]:
+    """The files that an image cannot be read without: of `a.mrxs` those in the folder `a`."""
+    folder = path.with_suffix("")
+    if path.suffix.lower() != ".mrxs" or not folder.is_dir():
+        return ()
+    return tuple(sorted(p for p in folder.rglob("*") if p.is_file()))

@@ -1,4 +1,4 @@
-"""Still images and label maps: PNG, JPEG, TIFF, WebP and BMP to arrays and back.
+"""Still images and label maps: PNG, JPEG, TIFF, WebP, BMP and slides to arrays and back.
 
 Images come out as (H, W, C) with EXIF orientation applied and colour as RGB; label maps keep
 the stored values (palette indexes stay indexes). Sizes are checked from the header before any
@@ -24,10 +24,11 @@ from maskloom.store.decoding import (
     lost_ids,
     opened,
     orientation_of,
+    refuse_absent,
 )
-from maskloom.store.files import atomic_write_bytes, is_file
+from maskloom.store.files import atomic_write_bytes
 from maskloom.store.image_bombs import refuse_hollow
-from maskloom.store.image_kinds import IMAGE_SUFFIXES, is_tiff
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, is_slide, is_tiff, of_any_size
 from maskloom.store.orientation import upright, upright_size
 from maskloom.work.memory import free_bytes
 
@@ -53,7 +54,7 @@ def read_image(path: Path) -> NDArray[Any]:
     """Read an image.
 
     Args:
-        path: a PNG, JPEG, TIFF, WebP or BMP file of 8 or 16 bit (TIFF also float32).
+        path: a PNG, JPEG, TIFF, WebP, BMP or slide of 8 or 16 bit (TIFF also float32).
 
     Returns:
         (H, W, C) uint8, uint16 or float32; C is 1 for grey, 3 for RGB, and as many as a TIFF
@@ -62,9 +63,11 @@ def read_image(path: Path) -> NDArray[Any]:
 
     Raises:
         ImageError: missing, empty, truncated, of another kind, or over `MAX_PIXELS`.
-        MissingExtra: the codec of a TIFF is not installed.
+        MissingExtra: the codec of a TIFF or slide is not installed.
     """
     image_size(path, most=MAX_PIXELS)
+    if is_slide(path):
+        return _by_windows(path, "image")
     if is_tiff(path):
         try:
             array, orientation = decoding(path, lambda: tiff.read_pixels(path))
@@ -100,7 +103,7 @@ def _shown(path: Path, image: Any) -> NDArray[Any]:
 
 
 def _by_windows(path: Path, kind: Literal["image", "map"]) -> NDArray[Any]:
-    """A TIFF whose codec tifffile lacks, (H, W, C) and upright."""
+    """A slide, or a TIFF whose codec tifffile lacks, (H, W, C) and upright."""
     # Imported here: windows are built on this module.
     from maskloom.store.rasters import open_raster
 
@@ -122,9 +125,11 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
 
     Raises:
         ImageError: as for `read_image`, but that a TIFF may be as large as memory allows; or a
-            TIFF of fractions or of other channels; or JPEG and lossy WebP, which lose ids.
+            TIFF of fractions or of other channels; or JPEG, lossy WebP or a slide, without ids.
     """
     map_size(path)
+    if is_slide(path):
+        return _by_windows(path, "map")
     if is_tiff(path):
         try:
             array, orientation = decoding(path, lambda: tiff.read_stored(path))
@@ -177,7 +182,7 @@ def is_color(path: Path) -> bool:
     map_size(path)
     if is_tiff(path):
         return int(decoding(path, lambda: tiff.channels(path))) > 1
-    if webp.is_webp(path):
+    if is_slide(path) or webp.is_webp(path):
         return True
     with opened(path) as image:
         return len(image.getbands()) > 2
@@ -188,16 +193,20 @@ def image_size(path: Path, *, most: int | None = None) -> tuple[int, int]:
 
     Args:
         path: of the file.
-        most: pixels that it may have; None is 2^40 of a TIFF, which is read by windows, and
-            `MAX_PIXELS` of all others.
+        most: pixels that it may have; None is 2^40 of a TIFF or slide, which are read by
+            windows, and `MAX_PIXELS` of all others.
 
     Raises:
         ImageError: missing, empty, not an image, or over `most`.
     """
     refuse_absent(path)
     if most is None:
-        most = _MAX_RASTER_PIXELS if is_tiff(path) else MAX_PIXELS
-    if is_tiff(path):
+        most = _MAX_RASTER_PIXELS if of_any_size(path) else MAX_PIXELS
+    if is_slide(path):
+        from maskloom.store.rasters import raster_size
+
+        (height, width), orientation = raster_size(path), 1
+    elif is_tiff(path):
         height, width, orientation = decoding(path, lambda: tiff.header(path))
     elif webp.is_webp(path):
         told = webp.header(path)
@@ -228,16 +237,6 @@ def image_bytes(path: Path) -> int:
         else:
             pixel = 1 if image.mode in _GRAY else 3
     return height * width * pixel
-
-
-def refuse_absent(path: Path) -> None:
-    """Raise ImageError if there is no such file, or nothing in it."""
-    if not is_file(path):
-        raise ImageError("no such image file", where=path, hint="check the path")
-    if path.stat().st_size == 0:
-        raise ImageError(
-            "the image file is empty", where=path, seen="0 bytes", hint="copy it again"
-        )
 
 
 def png_bytes(array: NDArray[Any], *, palette: NDArray[np.uint8] | None = None) -> bytes:

@@ -33,12 +33,12 @@ from maskloom.formats.shared.folders import (
     side_splits,
     subfolder,
 )
-from maskloom.store.image_kinds import IMAGE_SUFFIXES, TIFF_SUFFIXES
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, SLIDE_SUFFIXES, TIFF_SUFFIXES
 from maskloom.store.rasters.gdal import DRIVERS
 from maskloom.store.rasters.opening import raster_size
 from maskloom.work.progress import track
 
-RASTERS = TIFF_SUFFIXES | set(DRIVERS)
+RASTERS = TIFF_SUFFIXES | SLIDE_SUFFIXES | set(DRIVERS)
 LABEL_FOLDERS = ("labels", "geojson", "annotations", "vectors", "buildings")
 IMAGE_FOLDERS = ("images", "image", "imgs", "rasters", "tiles")
 LOOKS_FOR = "*.geojson of polygons beside the images in which they lie"

@@ -19,6 +19,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.store import tiff, webp
 from maskloom.store.decoding import decoding, opened, orientation_of
+from maskloom.store.image_kinds import is_slide
 from maskloom.store.images import image_size, is_tiff, read_map
 from maskloom.store.orientation import TURNED
 
@@ -91,6 +92,8 @@ def _is_turned(image: Path) -> bool:
     """Whether the EXIF orientation of a picture swaps its sides."""
     if is_tiff(image):
         return int(decoding(image, lambda: tiff.header(image))[2]) in TURNED
+    if is_slide(image):
+        return False
     if webp.is_webp(image):
         return webp.header(image).orientation in TURNED
     with opened(image) as picture:

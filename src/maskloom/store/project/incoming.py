@@ -17,12 +17,13 @@ from maskloom.errors import DataError, FormatError, ImageError
 from maskloom.store.endings import has_end
 from maskloom.store.files import (
     atomic_file,
+    places_beside,
     safe_join,
     sha256_file,
     stays_below,
     sync_folder,
 )
-from maskloom.store.image_kinds import full_ending
+from maskloom.store.image_kinds import files_beside, full_ending
 from maskloom.store.images import image_size
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
@@ -160,6 +161,10 @@ class Door:
                     hint="give each image its own name",
                 )
             return target, digest
+        for part, place in zip(files_beside(path), places_beside(path, target), strict=True):
+            self._filled.add(place.parent)
+            self._journal.note(place)
+            _copied(part, place)
         self._journal.note(target)
         return target, _copied(path, target)
 

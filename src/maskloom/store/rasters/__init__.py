@@ -1,7 +1,8 @@
 """Windows of images of any size: only the chunks that a window touches are read.
 
-`open_raster` is the door; a backend (`segments.py` TIFF, `arrays.py` zarr, `gdal.py` what
-rasterio reads, `whole.py` small pictures) gives chunks, `raster.py` puts windows together.
+`open_raster` is the door; a backend (`segments.py` TIFF, `slides.py` what OpenSlide reads,
+`arrays.py` zarr, `gdal.py` what rasterio reads, `whole.py` small pictures) gives chunks,
+`raster.py` puts windows together.
 Writing large maps is in `store/pyramid.py`.
 """
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from maskloom.errors import ImageError
-from maskloom.store.images import IMAGE_SUFFIXES, image_bytes, image_size, is_tiff
+from maskloom.store.image_kinds import IMAGE_SUFFIXES, TIFF_SLIDES, is_slide, is_tiff
+from maskloom.store.images import image_bytes, image_size
 from maskloom.store.rasters.gdal import DRIVERS
 from maskloom.store.rasters.raster import CACHE_BYTES, Chunks, Raster
 
@@ -18,7 +19,8 @@ def open_raster(path: Path, *, kind: Kind = "image", cache_bytes: int = CACHE_BY
 
     Args:
         path: TIFF, a zarr array or OME-Zarr image (a folder `*.zarr`, level 0), JPEG 2000 or
-            ERDAS .img by rasterio; or a PNG or JPEG, which is held in memory as a whole.
+            ERDAS .img by rasterio; a slide by OpenSlide; or a PNG or JPEG, which is held in
+            memory as a whole.
         kind: "image" gives the pixels of `read_image`, "map" those of `read_map` (indexes of a
             palette stay indexes, whole numbers of up to 32 bit), as (h, w, C) in both.
         cache_bytes: decoded chunks are kept up to this many bytes; those that the last window
@@ -55,6 +57,10 @@ def raster_size(path: Path) -> tuple[int, int]:
         from maskloom.store.rasters.gdal import gdal_size
 
         return gdal_size(path)
+    if kind == "slide":
+        from maskloom.store.rasters.slides import slide_size
+
+        return slide_size(path)
     return image_size(path)
 
 
@@ -81,15 +87,23 @@ def _chunks(path: Path, *, stored: bool) -> Chunks:
         from maskloom.store.rasters.gdal import GdalChunks
 
         return GdalChunks(path, stored=stored)
+    if kind == "slide":
+        from maskloom.store.rasters.slides import SlideChunks
+
+        return SlideChunks(path, stored=stored)
     from maskloom.store.rasters.whole import WholePicture
 
     return WholePicture(path, stored=stored)
 
 
-def _backend(path: Path) -> Literal["tiff", "zarr", "whole", "gdal"]:
+def _backend(path: Path) -> Literal["tiff", "slide", "zarr", "whole", "gdal"]:
     suffix = path.suffix.lower()
+    if is_slide(path):
+        return "slide"
     if is_tiff(path):
-        return "tiff"
+        from maskloom.store.rasters.segments import is_for_openslide
+
+        return "slide" if suffix in TIFF_SLIDES and is_for_openslide(path) else "tiff"
     if suffix == ".zarr" or (path.is_dir() and _is_zarr(path)):
         return "zarr"
     if suffix in IMAGE_SUFFIXES:

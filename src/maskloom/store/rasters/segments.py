@@ -15,9 +15,14 @@ from maskloom.store.images import decoding, refuse_absent
 from maskloom.store.orientation import upright_size
 from maskloom.store.rasters.raster import MAX_CHANNELS, Georeference, refuse_hostile
 from maskloom.store.rasters.samples import Rows, Samples, Segments
+from maskloom.store.rasters.slides import has_openslide
 
 # GeoTIFF 1.1, annex G, and the rational polynomials of camera models (tag 50844)
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)
+
+
+# TIFF tag 259: JPEG; JPEG 2000 as Aperio and as others number it
+_JPEG, _JPEG_2000 = 7, (33003, 33005, 34712)
 
 
 class TiffChunks:
@@ -107,6 +112,26 @@ class TiffChunks:
                 hint="install it with: pip install 'maskloom[geo]', or rewrite the file "
                 "with deflate compression",
             ) from error
+
+
+def is_for_openslide(path: Path) -> bool:
+    """Whether a slide in TIFF has a codec that OpenSlide alone decodes, with what is installed.
+
+    Raises:
+        ImageError: missing, empty, or no TIFF.
+    """
+    refuse_absent(path)
+
+    def first_page() -> tuple[int, bool]:
+        with tiff.opened_planes(path) as (page, *_):
+            return int(page.compression), Segments.suit(page)
+
+    codec, decodes = decoding(path, first_page)
+    if decodes:
+        return False
+    # Hamamatsu's JPEG is one strip of any size, in which only marks lead to parts.
+    one_strip = codec == _JPEG and path.suffix.lower() == ".ndpi" and has_openslide()
+    return one_strip or codec in _JPEG_2000
 
 
 def tiff_size(path: Path) -> tuple[int, int]:

@@ -1,0 +1,154 @@
+"""Slides that OpenSlide reads: every door shows the same pixels, and copies take all files along."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.store.slide_files import TILE, aperio_jpeg_2000, hamamatsu_jpeg, leica, mirax
+
+from maskloom.errors import ImageError
+from maskloom.formats.bare import bare_images
+from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.transfer import transfer
+from maskloom.labelling.decoding import weigh
+from maskloom.store.image_kinds import files_beside
+from maskloom.store.images import image_size, is_color, read_image, read_map
+from maskloom.store.project import Project
+from maskloom.store.rasters import open_raster, raster_size
+from maskloom.verbs.check import check
+from maskloom.verbs.import_ import import_
+
+pytest.importorskip("openslide", reason="the extra 'slides' is not installed")
+PICTURE = np.random.default_rng(8).integers(0, 256, (3 * TILE, 5 * TILE, 3)).astype(np.uint8)
+SLIDES = {"a.mrxs": mirax, "a.scn": leica, "a.svs": aperio_jpeg_2000, "a.ndpi": hamamatsu_jpeg}
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_every_door_shows_the_pixels_of_the_full_level(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    want = SLIDES[name](path, PICTURE)
+    assert image_size(path) == raster_size(path) == want.shape[:2]
+    assert np.array_equal(read_image(path), want)
+    with open_raster(path) as raster:
+        assert (raster.size, raster.channels, raster.dtype) == (want.shape[:2], 3, np.uint8)
+        assert np.array_equal(raster.read(30, 170, 50, 251), want[30:170, 50:251])
+    assert is_color(path)
+    assert weigh(path).kept == want.size
+
+
+def test_what_was_not_photographed_has_the_slides_own_colour(tmp_path: Path) -> None:
+    want = mirax(tmp_path / "a.mrxs", PICTURE, holes=(1, 7), fill=0x0A64C8)
+    assert want[0, TILE].tolist() == [0xC8, 0x64, 0x0A]
+    assert np.array_equal(read_image(tmp_path / "a.mrxs"), want)
+
+
+def test_windows_larger_than_a_square_are_put_together(tmp_path: Path) -> None:
+    picture = np.tile(PICTURE, (4, 4, 1))
+    want = leica(tmp_path / "a.scn", picture)
+    with open_raster(tmp_path / "a.scn") as raster:
+        assert raster.chunk == (512, 512)
+        assert np.array_equal(raster.read(0, want.shape[0], 0, want.shape[1]), want)
+
+
+@pytest.mark.parametrize("name", ["a.mrxs", "a.scn"])
+def test_a_slide_is_no_label_map(tmp_path: Path, name: str) -> None:
+    SLIDES[name](tmp_path / name, PICTURE)
+    with pytest.raises(ImageError, match=rf"{name}: a slide is a photograph, not a label map"):
+        read_map(tmp_path / name)
+
+
+def labelled(folder: Path, name: str, size: tuple[int, int]) -> Path:
+    """COCO of one rectangle."""
+    data = {
+        "images": [{"id": 1, "file_name": name, "height": size[0], "width": size[1]}],
+        "categories": [{"id": 1, "name": "gland"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 50.0,
+             "bbox": [2, 2, 10, 5], "segmentation": [[2, 2, 12, 2, 12, 7, 2, 7]]}
+        ],
+    }  # fmt: skip
+    (folder / "labels.json").write_text(json.dumps(data))
+    return folder / "labels.json"
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_converted_sets_hold_the_slide_with_all_of_its_files(tmp_path: Path, name: str) -> None:
+    (tmp_path / "images").mkdir()
+    want = SLIDES[name](tmp_path / "images" / name, PICTURE)
+    source = read_dataset(labelled(tmp_path, name, want.shape[:2]))
+    transfer(source, tmp_path / "out", load_format("bitmap"), allow_loss=True)
+    shutil.rmtree(tmp_path / "images")
+    (sample,) = read_dataset(tmp_path / "out").samples
+    assert sample.image.path == tmp_path / "out/images" / name
+    assert np.array_equal(read_image(sample.image.path), want)
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_a_project_takes_slides_and_keeps_copies_of_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    want = SLIDES[name](tmp_path / "in" / name, PICTURE)
+    assert bare_images(tmp_path / "in")[1] == ()
+    outcome = import_(tmp_path / "in", tmp_path / "p", copy=True)
+    assert (outcome.exit_code, outcome.results["new_samples"]) == (0, 1)
+    shutil.rmtree(tmp_path / "in")
+    with Project.open(tmp_path / "p") as project:
+        (sample,) = project.samples()
+    assert sample.image.size == want.shape[:2]
+    assert np.array_equal(read_image(sample.image.path), want)
+    import_(labelled(tmp_path, name, want.shape[:2]), tmp_path / "p")
+    assert check(tmp_path / "p", deep=True).exit_code == 0
+
+
+def test_a_slide_without_its_folder_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrxs"
+    mirax(path, PICTURE)
+    assert [p.name for p in files_beside(path)] == ["Data0000.dat", "Index.dat", "Slidedat.ini"]
+    shutil.rmtree(path.with_suffix(""))
+    with pytest.raises(ImageError, match=r"a\.mrxs: not a slide that OpenSlide can read"):
+        read_image(path)
+
+
+def test_a_damaged_photograph_names_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrxs"
+    mirax(path, PICTURE)
+    data = path.with_suffix("") / "Data0000.dat"
+    data.write_bytes(bytes(9000) + data.read_bytes()[9000:])
+    with pytest.raises(ImageError, match=r"a\.mrxs: the slide is damaged .* at row 0, column 0"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("name", ["a.mrxs", "a.scn", "a.bif", "a.svslide", "a.czi"])
+@pytest.mark.parametrize("content", [b"", b"II+\0 and nothing more", b"\xff\xd8\xff" + bytes(99)])
+def test_other_files_are_no_slides(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ImageError, match=f"{name}: (not a slide|the image file is empty)"):
+        read_image(tmp_path / name)
+
+
+def test_a_slide_that_claims_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrxs"
+    mirax(path, PICTURE)
+    ini = path.with_suffix("") / "Slidedat.ini"
+    huge = ini.read_text().replace("IMAGENUMBER_X = 5", "IMAGENUMBER_X = 30000000")
+    ini.write_text(huge.replace("IMAGENUMBER_Y = 3", "IMAGENUMBER_Y = 30"))
+    with pytest.raises(ImageError, match="claims more than"):
+        image_size(path)
+
+
+def test_without_openslide_the_error_names_the_extra(tmp_path: Path) -> None:
+    leica(tmp_path / "a.scn", PICTURE)
+    script = (
+        "import sys; sys.modules['openslide'] = None; from maskloom.faces.cli import main; "
+        f"sys.exit(main(['import', {str(tmp_path / 'a.scn')!r}, {str(tmp_path / 'p')!r}]))"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "a.scn" in done.stderr
+    assert "pip install 'maskloom[slides]'" in done.stderr
