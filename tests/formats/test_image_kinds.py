@@ -137,27 +137,44 @@ def test_slides_are_images_like_others():
     assert SLIDE_SUFFIXES < IMAGE_SUFFIXES - TIFF_SUFFIXES
 
 
-def test_labels_of_a_cvat_video_find_the_frames_of_a_film(tmp_path):
+def film_with_labels(folder):
+    """A project `p` of a film of three frames, and what CVAT wrote of them."""
     writer = cv2.VideoWriter(
-        str(tmp_path / "clip.mkv"), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"FFV1"), 10, SIZE[::-1]
+        str(folder / "clip.mkv"), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"FFV1"), 10, SIZE[::-1]
     )
     for shift in range(3):
         writer.write(np.roll(RGB, shift, 0)[..., ::-1].copy())
     writer.release()
-    import_(tmp_path / "clip.mkv", tmp_path / "p")
+    import_(folder / "clip.mkv", folder / "p")
     box = '<box frame="{}" keyframe="1" outside="0" occluded="0" xtl="2" ytl="3" xbr="9" ybr="8"/>'
-    (tmp_path / "clip.xml").write_text(
+    (folder / "clip.xml").write_text(
         "<annotations><version>1.1</version><meta><task><size>3</size><mode>interpolation</mode>"
         "<start_frame>0</start_frame><stop_frame>2</stop_frame><labels><label><name>car</name>"
         "</label></labels><original_size><width>30</width><height>20</height></original_size>"
         '</task></meta><track id="0" label="car">' + box.format(0) + "</track></annotations>"
     )
+
+
+def test_labels_of_a_cvat_video_find_the_frames_of_a_film(tmp_path):
+    film_with_labels(tmp_path)
     data = read_dataset(tmp_path / "clip.xml", images=tmp_path / "p/images/clip")
     for sample in data.samples:
         assert sample.image.path == tmp_path / f"p/images/clip/frame_{sample.index:06d}.png"
         assert np.array_equal(read_image(sample.image.path), np.roll(RGB, sample.index, 0))
         assert len(data.labels_of(sample).rows) == 1
     assert [s.index for s in data.samples] == [0, 1, 2]
+
+
+def test_labels_of_a_film_are_those_of_its_frames_in_the_project(tmp_path):
+    film_with_labels(tmp_path)
+    outcome = import_(tmp_path / "clip.xml", tmp_path / "p", images=tmp_path / "p/images/clip")
+    assert (outcome.results["samples"], outcome.results["new_samples"]) == (3, 0)
+    assert "'frame_000000' as 'clip/frame_000000'" in " ".join(outcome.warnings)
+    with Project.open(tmp_path / "p") as project:
+        samples = list(project.samples())
+        data = project.dataset("main")
+    assert [s.key for s in samples] == [f"clip/frame_{i:06d}" for i in range(3)]
+    assert [len(data.labels_of(s).rows) for s in data.samples] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("suffix", [".svs", ".webp", ".bmp", ".btf"])

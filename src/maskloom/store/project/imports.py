@@ -25,6 +25,7 @@ from maskloom.store.project.address import Address, layer_name
 from maskloom.store.project.entries import Said, Snapshot
 from maskloom.store.project.incoming import Door, Incoming, refuse_hostile
 from maskloom.store.project.journal import Journal
+from maskloom.store.project.known_images import under_known_keys
 from maskloom.store.project.layout import is_project, safe_name
 from maskloom.store.project.lock import writer_lock
 from maskloom.store.project.reading import pinned
@@ -81,6 +82,8 @@ def add(
         WriteError: the project cannot be written.
     """
     request = Request(layer_name(layer), replace, author, immutable)
+    with database.read(project) as connection:
+        dataset = under_known_keys(connection, project.layout, dataset)
     ordered = _ordered(project, dataset.samples)
     keys = [sample.key for sample in ordered]
     with writer_lock(project.root), Journal(project) as journal:
