@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics
 
 from maskloom.errors import DataError
 from maskloom.metrics.confusion import ConfusionMatrix, joint_counts
@@ -141,7 +142,6 @@ def test_more_categories_than_a_table_holds_are_refused():
 
 
 def test_counts_equal_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
     truth, predicted = maps(11, 9, (50, 60), blocks=4)
     valid = (truth < 9) & (predicted < 9)
     expected = metrics.confusion_matrix(truth[valid], predicted[valid], labels=range(9))

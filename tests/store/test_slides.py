@@ -24,7 +24,7 @@ from maskloom.store.rasters import open_raster, raster_size
 from maskloom.verbs.check import check
 from maskloom.verbs.import_ import import_
 
-pytest.importorskip("openslide", reason="the extra 'slides' is not installed")
+pytest.importorskip("openslide", reason="needs the extra slides")
 PICTURE = np.random.default_rng(8).integers(0, 256, (3 * TILE, 5 * TILE, 3)).astype(np.uint8)
 SLIDES = {"a.mrxs": mirax, "a.scn": leica, "a.svs": aperio_jpeg_2000, "a.ndpi": hamamatsu_jpeg}
 

@@ -137,7 +137,7 @@ def test_tiles_bigtiff_and_floats(tmp_path: Path, dtype: type, big: bool, suffix
 
 @pytest.mark.parametrize("codec", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "tiff_deflate"])
 def test_codecs_that_tifffile_lacks_are_read_as_well(tmp_path: Path, codec: str) -> None:
-    pytest.importorskip("rasterio")
+    pytest.importorskip("rasterio", reason="needs the extra geo")
     Image.fromarray(RGB).save(tmp_path / "a.tif", compression=codec)
     same_by_every_door(tmp_path / "a.tif", RGB)
     Image.fromarray(RGB[..., 0]).save(tmp_path / "m.tif", compression=codec)
@@ -145,7 +145,7 @@ def test_codecs_that_tifffile_lacks_are_read_as_well(tmp_path: Path, codec: str)
 
 
 def test_a_map_in_a_tiff_of_jpeg_has_lost_its_ids(tmp_path: Path) -> None:
-    pytest.importorskip("rasterio")
+    pytest.importorskip("rasterio", reason="needs the extra geo")
     Image.fromarray(RGB[..., 0]).save(tmp_path / "m.tif", compression="jpeg")
     assert read_image(tmp_path / "m.tif").shape == (150, 200, 1)
     with pytest.raises(ImageError, match="a label map stored as JPEG has lost its ids"):
@@ -177,7 +177,7 @@ def test_of_a_slide_the_full_level_is_the_image(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("photometric", ["YCBCR", "RGB"])
 def test_slides_of_jpeg_tiles_are_read_by_windows(tmp_path: Path, photometric: str) -> None:
-    rasterio = pytest.importorskip("rasterio")
+    rasterio = pytest.importorskip("rasterio", reason="needs the extra geo")
     smooth = np.kron(RGB[:10, :12], np.ones((16, 16, 1), np.uint8))
     tags = {"TIFFTAG_IMAGEDESCRIPTION": APERIO.format(w=192, h=160)}
     profile = {"driver": "GTiff", "width": 192, "height": 160, "count": 3, "dtype": "uint8"}
