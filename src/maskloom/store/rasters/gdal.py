@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import warnings
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -116,12 +115,7 @@ class GdalSamples:
     def __enter__(self) -> GdalSamples:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._windows.close()
 
 
