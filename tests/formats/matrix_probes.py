@@ -74,7 +74,7 @@ def probe(facet, way=PLAIN):
         "parts": lambda: rows([one | other]),
         "overlap": lambda: rows([one, disc(26, 18, 9)]),
         "unlabelled": lambda: rows([one, other]),
-        "z_order": lambda: rows([one, other], z_order=[2, 5]),
+        "z_order": lambda: rows([one, disc(26, 18, 9)], z_order=[2, 5]),
         "crowd": lambda: rows([one, other], crowd=[True, False]),
         "group": lambda: rows([one, other, disc(5, 33, 4)], instance=[4, 4, 9]),
         "many": many,

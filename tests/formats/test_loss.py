@@ -74,7 +74,6 @@ def test_what_labels_leave_open_is_no_background():
     [
         ("crowd", [True, False], "crowd"),
         ("score", [0.5, np.nan], "score"),
-        ("z_order", [1, 2], "z_order"),
         ("track", [4, -1], "tracks"),
         ("attributes", [{"a": 1}, None], "attributes"),
         ("instance", [1, 1], "parts"),
@@ -86,6 +85,20 @@ def test_every_column_that_is_dropped_is_told(column, value, kind):
     labels = objects([box(0, 1), box(2, 3)], **{column: value})
     assert list(told(OBJECTS, labels)) == [kind]
     assert told(Holds(instances=True, **{kind: True}), labels) == {}
+
+
+def test_order_in_depth_is_told_where_objects_share_pixels():
+    deep = Holds(instances=True, overlap=True)
+    boxes = [box(0, 2), box(1, 3), box(3, 4)]
+    assert told(deep, objects(boxes, z_order=[1, 2, 3])) == {"z_order": (2, 0)}
+    assert told(deep, objects(boxes, z_order=[1, 1, 3])) == {}
+    assert told(deep, objects([box(0, 1), box(2, 3)], z_order=[1, 2])) == {}
+    assert (
+        told(Holds(instances=True, overlap=True, z_order=True), objects(boxes, z_order=[1, 2, 3]))
+        == {}
+    )
+    planes = objects(boxes, z_order=[1, 2, 3], plane=[0, 1, 0])
+    assert told(deep, planes) == {}
 
 
 def test_void_and_background_pixels_are_counted():

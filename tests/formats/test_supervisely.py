@@ -279,8 +279,10 @@ def test_images_in_no_folder_and_in_the_folder_for_those_are_refused(tmp_path):
 
 
 def test_what_supervisely_cannot_hold_is_declared(tmp_path):
-    masks = Masks.from_dense([hard_masks()[0], np.zeros(SIZE, bool)])
-    rows = Rows.make(masks, [0, 0], crowd=[True, False], z_order=[0, 4], track=[3, -1])
+    masks = Masks.from_dense([hard_masks()[0], np.zeros(SIZE, bool), hard_masks()[0]])
+    rows = Rows.make(
+        masks, [0, 0, 0], crowd=[True, False, False], z_order=[0, 4, 4], track=[3, -1, -1]
+    )
     done = put(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), tmp_path / "a", "supervisely")
     assert {loss.kind for loss in done.losses} == {"crowd", "empty", "z_order", "tracks"}
     assert not (tmp_path / "a").exists()
@@ -290,7 +292,7 @@ def test_what_supervisely_cannot_hold_is_declared(tmp_path):
         "supervisely",
         allow_loss=True,
     )
-    assert (done.written, done.objects, done.exact_objects) == (True, 2, 1)
+    assert (done.written, done.objects, done.exact_objects) == (True, 3, 2)
 
 
 def test_void_categories_stay_void(tmp_path):

@@ -178,8 +178,8 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     for kind, flag in flags.items():
         if flag.any() and not getattr(holds, kind):
             found.append(Loss("", kind, int(flag.sum()), int(areas[flag].sum())))
-    if len(set(rows.z_order.tolist())) > 1 and not holds.z_order:
-        found.append(Loss("", "z_order", len(rows)))
+    if not holds.z_order and (count := _ordered(rows)):
+        found.append(Loss("", "z_order", count))
     solid = rows if not drawn.any() else rows.take(~drawn)
     found += _merged(holds, solid, taxonomy)
     found += _overlaps(holds, solid)
@@ -187,6 +187,15 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     if holds.max_ids is not None and objects > holds.max_ids:
         found.append(Loss("", "ids", objects, detail=f"{objects} objects, at most {holds.max_ids}"))
     return found
+
+
+def _ordered(rows: Rows) -> int:
+    """How many objects share pixels with others before or behind them; the rest has no depth."""
+    if len(np.unique(rows.z_order)) < 2:
+        return 0
+    a, b = rows.masks.overlapping(rows.masks)[:2]
+    meet = (rows.z_order[a] != rows.z_order[b]) & (rows.plane[a] == rows.plane[b])
+    return len(np.unique(a[meet]))
 
 
 def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -18,7 +18,7 @@ FACETS: Mapping[str, tuple[str, str]] = {
     "overlap": ("ov", "pixels of several objects"),
     "void": ("vo", "void pixels of class maps"),
     "unlabelled": ("un", "pixels beside objects that nobody labelled"),
-    "z_order": ("z", "order in depth"),
+    "z_order": ("z", "order in depth of objects that overlap"),
     "crowd": ("cr", "regions of many objects"),
     "group": ("gr", "several annotations of one object"),
     "many": ("my", "more than 255 objects of a class in an image"),

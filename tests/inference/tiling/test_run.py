@@ -20,7 +20,7 @@ from maskloom.inference.open_run import open_run
 from maskloom.inference.tiling.choose import plan_for
 from maskloom.inference.tiling.options import TileOptions
 from maskloom.inference.tiling.run import label_tiled
-from maskloom.inference.tiling.tiled import block_file
+from maskloom.inference.tiling.tiled import block_file, is_complete
 from maskloom.inference.tiling.whole import Blocks, whole_labels
 from maskloom.store.images import read_image, write_png
 from maskloom.store.rasters import whole
@@ -142,15 +142,38 @@ def test_blocks_of_other_settings_are_not_gone_on_with(maker, image_file, tmp_pa
     assert len(bytes_of(folder)) == len(again.plan) == 6
 
 
-def test_a_block_damaged_within_is_one_clear_error(maker, image_file, tmp_path):
-    tiled = tiled_of(maker, image_file, tmp_path / "blocks")
-    file = block_file(tmp_path / "blocks", 2)
+def test_a_block_damaged_within_is_one_clear_error_and_made_anew(maker, image_file, tmp_path):
+    folder = tmp_path / "blocks"
+    tiled = tiled_of(maker, image_file, folder)
+    before = bytes_of(folder)
+    file = block_file(folder, 2)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(data)
-    with pytest.raises(DataError, match="finished tile") as caught:
+    assert is_complete(folder)  # of a file's inside nothing is known before it is read
+    with pytest.raises(DataError, match=r"000002.*a finished tile .* Predict again"):
         whole_labels(Blocks(tiled), "model/m")
-    assert "000002" in str(caught.value)
+    assert not is_complete(folder)
+    assert tiled_of(maker, image_file, folder).resumed == 19
+    assert is_complete(folder)
+    assert bytes_of(folder) == before
+
+
+@pytest.mark.parametrize("harm", ["a tile is gone", "whole.json is cut", "whole.json is gone"])
+def test_an_image_that_was_whole_is_gone_on_with(maker, image_file, tmp_path, harm):
+    folder = tmp_path / "blocks"
+    tiled_of(maker, image_file, folder)
+    before = bytes_of(folder)
+    if harm == "a tile is gone":
+        block_file(folder, 3).unlink()
+    elif harm == "whole.json is cut":
+        (folder / "whole.json").write_text("{")
+    else:
+        (folder / "whole.json").unlink()
+    assert not is_complete(folder)
+    assert tiled_of(maker, image_file, folder).resumed == (19 if harm == "a tile is gone" else 20)
+    assert bytes_of(folder) == before
+    assert is_complete(folder)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 5), (64, 64)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 import zlib
@@ -151,6 +152,8 @@ def save_block(path: Path, labels: BlockLabels) -> None:
 def load_arrays(path: Path, names: Sequence[str]) -> list[NDArray[Any] | None]:
     """Some fields of a block that `save_block` wrote; no others are decompressed.
 
+    A damaged file is removed, so that the next call makes the block anew.
+
     Args:
         path: of the block.
         names: of fields of `BlockLabels`; None comes for one that the block lacks.
@@ -162,9 +165,12 @@ def load_arrays(path: Path, names: Sequence[str]) -> list[NDArray[Any] | None]:
         with np.load(path, allow_pickle=False) as data:
             return [data.get(name) for name in names]
     except (OSError, ValueError, zlib.error, zipfile.BadZipFile, EOFError) as error:
+        if not isinstance(error, OSError):  # of which the disk may be the reason
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise DataError(
             "a finished tile is missing or damaged",
             where=path,
             seen=error,
-            hint="remove the .partial folder and predict again",
+            hint="predict again: the same call makes this tile anew and keeps the others",
         ) from error

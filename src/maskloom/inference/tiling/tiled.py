@@ -44,8 +44,12 @@ class Tiled:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether all blocks of an image are there."""
-    return (folder / _WHOLE).is_file()
+    """Whether all blocks of an image are there, as far as their files tell by being there."""
+    try:
+        tiled = open_tiled(folder)
+    except DataError:
+        return False
+    return all(tiled.block_file(index).is_file() for index in range(len(tiled.plan)))
 
 
 def save_tiled(tiled: Tiled) -> None:
@@ -83,7 +87,7 @@ def open_tiled(folder: Path) -> Tiled:
             "the tiles of an image are not whole",
             where=folder,
             seen=error,
-            hint="remove the .partial folder and predict again",
+            hint="predict again: the same call makes what is missing",
         ) from error
 
 
