@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from maskloom.core.run import Preprocessing, Run
 from maskloom.errors import ImageError, UsageError
@@ -41,6 +42,25 @@ def predict(*arguments: object) -> tuple[int, str]:
     with redirect_stdout(out), redirect_stderr(out):
         code = main(["predict", *map(str, arguments)])
     return code, " ".join(out.getvalue().split())
+
+
+@pytest.mark.parametrize("per_image", [False, True])
+def test_a_grey_network_sees_colours_as_pillow_makes_them_grey(per_image: bool) -> None:
+    colors = np.random.default_rng(1).integers(0, 256, (90, 70, 3)).astype(np.uint8)
+    grey = np.asarray(Image.fromarray(colors).convert("L"))[..., None]
+    pre = replace(OF_BYTES, per_image=per_image)
+    assert np.array_equal(to_unit(colors, pre), to_unit(grey, pre))
+    moments = [
+        image_moments(lambda y0, y1, x0, x1, of=one: of[y0:y1, x0:x1], (90, 70), pre)
+        for one in (colors, grey)
+    ]
+    assert repr(moments[0]) == repr(moments[1])
+    assert (moments[0] is None) != per_image
+    deep = to_unit(colors.astype(np.uint16) * 257, pre)
+    np.testing.assert_allclose(deep, to_unit(grey, pre), atol=0.5 / 255)
+    for other in (colors.astype(np.float32), np.zeros((9, 9, 4), np.uint8)):
+        with pytest.raises(ImageError, match="other channels than the model"):
+            to_unit(other, replace(pre, white=255.0))
 
 
 @pytest.mark.parametrize("scale", [255.0, 65535.0])

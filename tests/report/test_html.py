@@ -193,7 +193,7 @@ def test_a_wide_class_table_keeps_its_main_scores_and_folds_the_rest():
     more = dict.fromkeys(("ap", "ap50", "ap_small", "ap_medium", "f1_50", "dice", "accuracy"), 0.5)
     words = Page(render(Report("t", "instance", {}, per_class=many_classes(**more)))).words
     head = words[words.index("Class") :]
-    assert head[:6] == ["Class", "AP", "AP50", "Object F1", "IoU", "Dice"]
+    assert head[:6] == ["Class", "AP", "AP50", "Object F1", "Pixel IoU", "Pixel Dice"]
     assert "4 more scores of each class" in words
     assert "AP at 0.50" not in words
 

@@ -113,7 +113,7 @@ def test_the_report_shows_segments_and_their_scores(pair, tmp_path):
     file = tmp_path / "report.html"
     evaluate(*pair, report=file)
     text = file.read_text("utf-8")
-    assert "Panoptic quality is" in text
+    assert "Panoptic quality (PQ) is" in text
     assert "the weakest image is b" in text
     assert text.count("data:image") >= 6
     assert "void (not counted)" in text

@@ -18,13 +18,16 @@ ReadImage = Callable[[int, int, int, int], NDArray[Any]]
 
 _SLAB = 1 << 22  # pixels
 _WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+_GREY = ("gray",)
+_LUMA = np.array([19595, 38470, 7471], np.uint64)  # 0.299, 0.587 and 0.114 of 2^16
 _FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
 def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
     """An image of the network's channels, its values divided by their range.
 
-    A grey image is repeated for a network of three channels.
+    A grey image is repeated for a network of three channels, and a colour image becomes grey for
+    a network of one.
 
     Args:
         image: (H, W, C) uint8, uint16 or float32.
@@ -35,6 +38,7 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
             are not finite.
     """
     wanted = len(pre.channels)
+    image = _grey(image, pre)
     if image.shape[2] == 1 and wanted == 3:
         image = np.repeat(image, 3, axis=2)
     if image.shape[2] != wanted:
@@ -46,6 +50,17 @@ def to_unit(image: NDArray[Any], pre: Preprocessing) -> NDArray[np.float32]:
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("the image holds values that are not finite", hint="replace NaN and inf")
     return image.astype(np.float32) * np.float32(1 / unit_scale(image.dtype, pre))
+
+
+def _grey(image: NDArray[Any], pre: Preprocessing) -> NDArray[Any]:
+    """Colours as luma (ITU-R BT.601, in whole numbers, as Pillow has it) for a grey network.
+
+    Anything but whole numbers in three channels stays as it is.
+    """
+    if image.shape[2] != 3 or pre.channels != _GREY or image.dtype not in _WHITE:
+        return image
+    wide = image.astype(np.uint64) @ _LUMA
+    return ((wide + (1 << 15)) >> 16).astype(image.dtype)[..., None]
 
 
 def unit_scale(dtype: np.dtype[Any], pre: Preprocessing) -> float:
@@ -135,7 +150,8 @@ def image_moments(read: ReadImage, size: tuple[int, int], pre: Preprocessing) ->
     first = second = np.zeros(1)
     scale, top = 1.0, 0.0
     dtype = np.dtype(np.uint8)
-    for pixels in _slabs(read, size):
+    for stored in _slabs(read, size):
+        pixels = _grey(stored, pre)
         dtype, top = pixels.dtype, max(top, float(pixels.max(initial=0)))
         scale = unit_scale(dtype, pre)  # refuses before all is read
         values = pixels.reshape(-1, pixels.shape[2])

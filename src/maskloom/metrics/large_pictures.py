@@ -19,6 +19,7 @@ from maskloom.report.display import fit
 from maskloom.report.drawing import marked
 from maskloom.report.gallery import Panel, instance_panel, matched_panel, semantic_panel
 from maskloom.report.pairing import States, match_objects
+from maskloom.report.panoptic import panoptic_panel
 from maskloom.report.windows import Box, shrunk_in_bands, worst_windows
 from maskloom.store.rasters import Raster, open_raster
 
@@ -123,10 +124,9 @@ def _drawn(
     classes = semantic_panel(
         key, caption, image=image, truth=truth_map, predicted=predicted_map, **shared
     )
-    if objects is None:
+    if objects is None or sides.rows is None:
         return classes
-    pictures = (*classes.pictures[:-1], objects.pictures[-1])
-    return replace(classes, pictures=pictures, errors=objects.errors)
+    return panoptic_panel(classes, objects, sides.rows)
 
 
 def _cut(sides: LargeSides, box: Box) -> tuple[LargeSides, States | None]:

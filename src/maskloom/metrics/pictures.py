@@ -5,7 +5,6 @@ Pictures only; the numbers come from `judge.py`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from maskloom.metrics.judge import Terms
 from maskloom.metrics.large_pictures import LargeSides, is_large, large_panels
 from maskloom.metrics.segments import segment_rows
 from maskloom.report.gallery import Panel, instance_panel, semantic_panel
+from maskloom.report.panoptic import panoptic_panel
 from maskloom.store.images import read_image
 from maskloom.store.volumes import read_volume
 
@@ -92,11 +92,9 @@ def _panels(
         return [objects]
     truth, predicted = _maps(pair_up, labels, key)
     classes = semantic_panel(key, caption, image=image, truth=truth, predicted=predicted, **shared)
-    if objects is None:
+    if objects is None or rows is None:
         return [classes]
-    # What is where is plainest as classes; what was missed or extra, as outlines of segments.
-    pictures = (*classes.pictures[:-1], objects.pictures[-1])
-    return [replace(classes, pictures=pictures, errors=objects.errors)]
+    return [panoptic_panel(classes, objects, rows)]
 
 
 def _maps(

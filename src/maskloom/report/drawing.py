@@ -81,7 +81,13 @@ def dimmed(base: RGB | None, size: tuple[int, int]) -> RGB:
 
 
 def outlined(
-    picture: RGB, rows: Rows, colors: list[Color], scale: float, *, fill: float = FILL
+    picture: RGB,
+    rows: Rows,
+    colors: list[Color],
+    scale: float,
+    *,
+    fill: float = FILL,
+    thin: bool = False,
 ) -> RGB:
     """A copy with each row's outline in its colour, tinted inside.
 
@@ -91,11 +97,12 @@ def outlined(
         colors: one RGB per row.
         scale: picture pixels per frame pixel.
         fill: opacity of the tint, in [0, 1].
+        thin: draw lines of one pixel in large pictures, too.
     """
     import cv2
 
     out = picture.copy()
-    line = 2 if min(picture.shape[:2]) >= 200 else 1
+    line = 2 if min(picture.shape[:2]) >= 200 and not thin else 1
     height, width = out.shape[:2]
     for i, color in enumerate(colors):
         # OpenCV's frame has pixel centres at whole numbers; 4 bits of the integer are fraction.

@@ -112,17 +112,20 @@ def class_tables(report: Report, colors: Mapping[str, str]) -> list[PageTable]:
         return []
     columns = _columns((row for _, row in rows), by)
     if len(rows) <= _TURNED and len(columns) > _TURNED:
-        return [_turned(rows, columns)]
+        return [_turned(rows, columns, report.task)]
     parts = [columns]
     if len(columns) > _FITTING:
         parts = [[c for c in columns if c in _MAIN], [c for c in columns if c not in _MAIN]]
+    if report.task == "panoptic" and any("kind" in row for _, row in rows):
+        parts[0] = ["kind", *parts[0]]
     shown = {key: _class_color(report, row, key, colors) for key, row in rows}
     return [
         PageTable(
-            tuple((meaning(c).label, meaning(c).sentence) for c in part),
+            tuple((about.label, about.sentence) for about in abouts),
             tuple(_row(str(row.get("name", key)), row, part, shown[key]) for key, row in rows),
         )
         for part in parts
+        for abouts in [[meaning(c, report.task) for c in part]]
         if part
     ]
 
@@ -138,11 +141,13 @@ def left_out(report: Report) -> int:
     return sum(absent(row) for row in report.per_class.values())
 
 
-def _turned(rows: Sequence[tuple[str, Mapping[str, Any]]], columns: Sequence[str]) -> PageTable:
+def _turned(
+    rows: Sequence[tuple[str, Mapping[str, Any]]], columns: Sequence[str], task: str
+) -> PageTable:
     """A row per score, a column per class."""
     body = []
     for column in columns:
-        about = meaning(column)
+        about = meaning(column, task)
         cells = tuple(cell(r.get(column), about, str(r.get("reason", ""))) for _, r in rows)
         body.append(PageRow(about.label, cells, title=about.sentence))
     return PageTable(tuple((str(row.get("name", key)), "") for key, row in rows), tuple(body))

@@ -7,7 +7,7 @@ entry here is still shown, under its own name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from maskloom.core.report import Report
@@ -85,18 +85,21 @@ MEANINGS: dict[str, Meaning] = {
     "ar10": Meaning("Recall with 10", "Share of objects found with ten guesses per image."),
     "ar100": Meaning("Recall with 100", "Share of objects found with a hundred guesses per image."),
     "boundary_ap": Meaning("Boundary AP", "AP with overlaps measured along the outlines."),
-    "pq": Meaning("Panoptic quality", "Found segments times how well they fit."),
+    "pq": Meaning("Panoptic quality (PQ)", "Found segments times how well they fit."),
     "sq": Meaning(
-        "Segment fit",
+        "Segment fit (SQ)",
         "Mean IoU of the segments that were matched; a class without a match counts as 0.",
     ),
-    "rq": Meaning("Segments found", "F1 score of finding segments, whatever their fit."),
+    "rq": Meaning("Segments found (RQ)", "F1 score of finding segments, whatever their fit."),
     "pq_things": Meaning("PQ, things", "Panoptic quality of countable classes."),
-    "sq_things": Meaning("Segment fit, things", "Segment fit of countable classes."),
-    "rq_things": Meaning("Found, things", "Segments found of countable classes."),
+    "sq_things": Meaning("SQ, things", "Segment fit of countable classes."),
+    "rq_things": Meaning("RQ, things", "Segments found of countable classes."),
     "pq_stuff": Meaning("PQ, stuff", "Panoptic quality of uncountable classes."),
-    "sq_stuff": Meaning("Segment fit, stuff", "Segment fit of uncountable classes."),
-    "rq_stuff": Meaning("Found, stuff", "Segments found of uncountable classes."),
+    "sq_stuff": Meaning("SQ, stuff", "Segment fit of uncountable classes."),
+    "rq_stuff": Meaning("RQ, stuff", "Segments found of uncountable classes."),
+    "kind": Meaning(
+        "Kind", "Things are counted one by one, stuff is all of a class.", "count", "neither"
+    ),
     "tp": Meaning("Matched", "", "count", "neither"),
     "fp": Meaning("Extra", "", "count", "low"),
     "fn": Meaning("Missed", "", "count", "low"),
@@ -159,9 +162,21 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 RANKING = ("iou", "miou", "ap", "pq", "f1_50", "dice")
 
 
-def meaning(name: str) -> Meaning:
-    """The entry of a score, or one made from its name."""
-    return MEANINGS.get(name) or Meaning(name.replace("_", " "))
+_OF_PIXELS = frozenset({"iou", "dice", "precision", "recall", "accuracy"})
+
+
+def meaning(name: str, task: str = "semantic") -> Meaning:
+    """The entry of a score, or one made from its name.
+
+    Args:
+        name: of the score.
+        task: of the report; beside scores of objects, those of pixels say that they are.
+    """
+    found = MEANINGS.get(name) or Meaning(name.replace("_", " "))
+    if task == "semantic" or name not in _OF_PIXELS:
+        return found
+    label = found.label if name in ("iou", "dice") else found.label.lower()
+    return replace(found, label=f"Pixel {label}")
 
 
 def curve_name(column: str) -> str:

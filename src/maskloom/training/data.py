@@ -226,5 +226,6 @@ def _absent_classes(train: Dataset, held: Dataset) -> list[str]:
             areas += class_areas(part.labels_of(sample), taxonomy)
         absent = [taxonomy[i].name for i in taxonomy.scored if areas[i] == 0]
         if absent:
-            notes.append(f"no pixel of {', '.join(absent[:8])} among the {name} samples")
+            more = f" and {len(absent) - 8} more classes" if len(absent) > 8 else ""
+            notes.append(f"no pixel of {', '.join(absent[:8])}{more} among the {name} samples")
     return notes
