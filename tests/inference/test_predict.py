@@ -41,6 +41,16 @@ def test_a_folder_a_file_and_a_pattern_are_sources(images: Path, tmp_path: Path)
         assert len(read_dataset(tmp_path / f"out{i}").samples) == count
 
 
+def test_a_list_names_images_of_a_folder(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("sub/c\na\n")
+    chosen = f"@{tmp_path / 'some.txt'}"
+    predict(str(images), model="otsu", out=tmp_path / "out", split=chosen)
+    assert [s.key for s in read_dataset(tmp_path / "out").samples] == ["a", "sub/c"]
+    (tmp_path / "some.txt").write_text("c\n")
+    with pytest.raises(DataError, match=r"no such image \(saw 'c'\).* such as a"):
+        predict(str(images), model="otsu", out=tmp_path / "other", split=chosen)
+
+
 def test_objects_are_written_as_coco_and_as_folders(images: Path, tmp_path: Path) -> None:
     predict(str(images), model="watershed", out=tmp_path / "coco.json")
     predict(str(images), model="watershed", out=tmp_path / "objects", format="objects")

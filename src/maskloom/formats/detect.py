@@ -214,6 +214,19 @@ def part_of(dataset: Dataset, split: str | None, *, of: Path | None = None) -> D
     """
     if split is None or not split.startswith("@"):
         return dataset.split(split)
+    return dataset.select(listed_keys(split, of=of))
+
+
+def listed_keys(split: str, *, of: Path | None = None) -> list[str]:
+    """The keys that a text file lists.
+
+    Args:
+        split: `@FILE`.
+        of: as for `part_of`.
+
+    Raises:
+        FormatError: the file cannot be read.
+    """
     path = Path(split[1:])
     address = None if of is None else project_address(of)
     looked = [path, *([] if address is None or path.is_absolute() else [address.root / path])]
@@ -234,7 +247,7 @@ def part_of(dataset: Dataset, split: str | None, *, of: Path | None = None) -> D
             seen=error,
             hint="give --split @FILE, one key a line",
         ) from error
-    return dataset.select(line for line in lines if line.strip())
+    return [line for line in lines if line.strip()]
 
 
 def panoptic_format(path: Path) -> str | None:

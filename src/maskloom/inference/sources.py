@@ -10,7 +10,7 @@ from typing import Any
 from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, UsageError
-from maskloom.formats.detect import PROJECT, detect_format, load_format, read_dataset
+from maskloom.formats.detect import PROJECT, detect_format, listed_keys, load_format, read_dataset
 from maskloom.formats.shared.folders import list_files
 from maskloom.store.images import IMAGE_SUFFIXES
 from maskloom.store.project.runs import project_address
@@ -55,7 +55,7 @@ def find_images(
         fmt: treat the source as a data set of this format.
         options: the format's read options.
         images: where a data set's images lie.
-        split: of the data set.
+        split: of the data set; `@FILE` lists keys of bare images, too.
 
     Raises:
         DataError: nothing is there, or no image is found.
@@ -68,8 +68,13 @@ def find_images(
         return _of_dataset(path, PROJECT, options, images, split)
     if fmt is not None or (path.exists() and _is_dataset(path)):
         return _of_dataset(path, fmt, options, images, split)
-    if split is not None:
-        raise UsageError("only a data set has splits", where=source, seen=split)
+    if split is not None and not split.startswith("@"):
+        raise UsageError(
+            "only a data set has splits",
+            where=source,
+            seen=split,
+            hint="list keys of images in a text file: --split @FILE",
+        )
     if is_video(path):
         raise DataError("a film is labelled frame by frame", where=source, hint=IMPORT_HINT)
     if _is_image(path):
@@ -85,7 +90,21 @@ def find_images(
         raise DataError(
             "no image found", where=source, hint="give an image, a folder, a pattern or a data set"
         )
-    return Images(tuple(_distinct(found)))
+    samples = _distinct(found)
+    return Images(tuple(samples if split is None else _listed(samples, split, source)))
+
+
+def _listed(samples: list[Sample], split: str, source: str) -> list[Sample]:
+    """The images that a text file names by their keys, in key order."""
+    wanted = set(listed_keys(split, of=Path(source)))
+    if absent := sorted(wanted - {sample.key for sample in samples}):
+        raise DataError(
+            "no such image",
+            where=source,
+            seen=absent[0],
+            hint=f"{split} lists keys, here such as {samples[0].key}",
+        )
+    return [sample for sample in samples if sample.key in wanted]
 
 
 def _is_image(path: Path) -> bool:

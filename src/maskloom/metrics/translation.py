@@ -114,12 +114,21 @@ class Translation:
     def _check(self, used: Sequence[int] | NDArray[Any], where: str) -> None:
         for i in used:
             if self.positions[i] is None and not self.source[i].void:
-                digits = self.source[i].name.isdigit()
                 raise TaxonomyError(
                     f"the {self.side} uses a category that the truth does not have",
                     where=where,
                     seen=self.source[i].name,
-                    hint=f"say what it is with --map '{self.source[i].name}=NAME'"
-                    f"{', or name the ids of both sides with --taxonomy' if digits else ''}; the "
-                    f"truth has {some_of([c.name for c in self.target], 12)}",
+                    hint=self._hint(self.source[i].name),
                 )
+
+    def _hint(self, name: str) -> str:
+        """What to do about a category without a counterpart."""
+        names = [category.name for category in self.target]
+        has = f"the truth has {some_of(names, 12)}"
+        if not name.isdigit() and all(map(str.isdigit, names)):
+            return (
+                f"{has}, bare numbers of a map: if they number objects, say --set "
+                "from.kind=instance; if classes, name them with --taxonomy"
+            )
+        more = ", or name the ids of both sides with --taxonomy" if name.isdigit() else ""
+        return f"say what it is with --map '{name}=NAME'{more}; {has}"

@@ -38,8 +38,8 @@ def predict(
         format: format of the target; auto is bitmap for classes, coco for objects, coco-panoptic
             for both.
         from_: treat the source as a data set of this format.
-        split: only this split of a data set; @FILE lists keys, e.g. @runs/1/val.txt, which is
-            found in the project too.
+        split: only this split of a data set; @FILE lists keys of images, e.g. @runs/1/val.txt,
+            which is found in the project too.
         images: where a data set's images lie, if not with the labels.
         map_: OLD=NEW: a category of the data is called NEW by the model.
         allow_loss: write even if the format cannot hold all of the predictions.
