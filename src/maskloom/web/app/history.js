@@ -176,7 +176,8 @@ export class History {
       this.changed();
       return this.refuse(`The ${name} stays: ${other} changed the same place since.`);
     }
-    return this.perform(inverse(event.op, this.opened.revision, "undo"), `Undid: ${name}`);
+    const told = event.op.kind === "redo" ? "Undone again" : `Undid: ${name}`;
+    return this.perform(inverse(event.op, this.opened.revision, "undo"), told);
   }
 
   /** @returns {Promise<Operation | null>} what was done, if anything was. */

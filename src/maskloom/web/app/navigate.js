@@ -15,6 +15,8 @@ import { formatRoute, isNamed, parseRoute } from "./route.js";
 
 /** A region is not magnified further than this. */
 const CLOSEST = 8;
+/** How much of its surroundings is shown with a region, as a share of its longer side. */
+const AROUND = 0.35;
 /** ms until an image that the server did not give is asked for again. */
 const RETRY = 2000;
 /** CSS px by which a margin beside the tools may be narrower. */
@@ -172,8 +174,14 @@ export class Navigator {
     const { view } = this.page;
     this.uncover();
     if (gently && view.shows(box)) return;
-    const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * 0.75;
-    const wide = { x0: box.x0 - grow, y0: box.y0 - grow, x1: box.x1 + grow, y1: box.y1 + grow };
+    const grow = Math.max(box.x1 - box.x0, box.y1 - box.y0) * AROUND;
+    // What lies beyond the image's edge would only make the region small.
+    const wide = {
+      x0: Math.max(Math.min(box.x0, 0), box.x0 - grow),
+      y0: Math.max(Math.min(box.y0, 0), box.y0 - grow),
+      x1: Math.min(Math.max(box.x1, view.imageWidth), box.x1 + grow),
+      y1: Math.min(Math.max(box.y1, view.imageHeight), box.y1 + grow),
+    };
     view.frame(wide, most);
   }
 

@@ -13,6 +13,8 @@ import { createQueue } from "./queue.js";
 /** @typedef {import("../page.js").Page} Page */
 
 const NARROW = matchMedia("(max-width: 1040px)");
+/** So narrow that beside the classes no image would be left. */
+const PHONE = matchMedia("(max-width: 720px)");
 const TABS = /** @type {const} */ ([
   ["images", "Images"],
   ["review", "Review"],
@@ -76,6 +78,8 @@ function createTabs({ store }) {
 /** @param {Page} page @param {HTMLElement} root */
 export function createInspect(page, root) {
   fill(root, createClasses(page), createObjects(page), createLayers(page));
+  if (PHONE.matches) show("inspect", false);
+  PHONE.addEventListener("change", () => show("inspect", !PHONE.matches));
 }
 
 /** @param {"browse" | "inspect"} name @param {boolean} on */
