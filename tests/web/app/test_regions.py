@@ -17,7 +17,11 @@ ORANGE, BLUE = (230, 159, 0), (86, 180, 233)
 LINE = """([x, y]) => {
   const at = maskloom.view.imageToScreen({ x, y });
   const { context, ratio } = maskloom.draft;
-  return [...context.getImageData(Math.round(at.x * ratio), Math.round(at.y * ratio), 1, 1).data];
+  // The middle of a line may lie between pixels: the one that it covers most.
+  const [left, top] = [Math.round(at.x * ratio) - 1, Math.round(at.y * ratio) - 1];
+  const { data } = context.getImageData(left, top, 3, 3);
+  const pixels = Array.from({ length: 9 }, (_, i) => [...data.slice(4 * i, 4 * i + 4)]);
+  return pixels.reduce((a, b) => (b[3] > a[3] ? b : a));
 }"""
 MASK = """([x, y]) => {
   const at = maskloom.view.imageToScreen({ x, y });
