@@ -364,7 +364,26 @@ def test_classes_without_a_number_are_counted(tmp_path):
     many = Taxonomy.from_names([f"t{i}" for i in range(70)])
     mask = np.ones((2, 3), bool)
     done = write(dataset_of(many, {"a": objects([mask], [69])}), tmp_path / "a")
-    assert [(x.kind, x.pixels) for x in done.refused] == [("ids", 6)]
+    (loss,) = done.refused
+    assert (loss.kind, loss.objects, loss.pixels) == ("classes", 1, 6)
+    assert loss.what == "more classes than the format has numbers (of images: t69)"
+    assert loss.example.startswith("a: 70 classes, 64 numbers: none is left for t69")
+
+
+def test_objects_of_classes_without_a_number_are_counted_once_and_classes_named(tmp_path):
+    many = Taxonomy.from_names([f"t{i}" for i in range(70)])
+    masks = [np.eye(1, 6, n, dtype=bool) for n in range(6)]
+    labels = {
+        "a": objects(masks, [64, 65, 66, 67, 68, 0], instance=[1, 2, 3, 4, 5, 6]),
+        "b": objects(masks[:3], [68, 68, 69], instance=[1, 1, 2]),
+        "c": Labels((1, 3), class_map=np.array([[69, 69, 1]], np.uint8)),
+    }
+    (total,) = [
+        x for x in write(dataset_of(many, labels), tmp_path / "a").refused if x.kind == "classes"
+    ]
+    assert (total.samples, total.objects, total.pixels) == (3, 5 + 2, 5 + 3 + 2)
+    assert total.named == "of images: t64, t65, t66, t67, t68, t69"
+    assert "none is left for t64, t65, t66, t67, ...; of images" in total.example
 
 
 def test_another_label_table_is_read_by_option(tmp_path):

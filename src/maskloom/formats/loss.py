@@ -36,6 +36,7 @@ KINDS = {
     "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
     "tags": "tags of whole images are dropped",
     "ids": "more objects than the format has ids",
+    "classes": "more classes than the format has numbers",
     "coverage": "what was labelled only in part looks labelled in full",
     "affine": "where pixels or voxels lie in the world is changed or dropped",
     "names": "classes come back under other names",
@@ -89,7 +90,7 @@ class Loss:
         kind: one of `KINDS`.
         objects, pixels: how many are concerned.
         detail: a clause for people.
-        names: of facts of the whole image or data set.
+        names: of facts of the whole image or data set, or of classes, which tables show.
     """
 
     key: str

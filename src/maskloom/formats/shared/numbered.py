@@ -215,11 +215,32 @@ def losses_of_numbers(key: str, labels: Labels, meaning: Numbering, holds: Holds
         found += flat_losses(labels.rows, plain(taxonomy))
         found += _region_losses(labels.rows, meaning)
         found += _id_losses(labels.rows, meaning)
-    beyond = sorted(set(range(len(taxonomy))) - set(meaning.numbers.values()))
-    if beyond and (pixels := int(class_areas(labels, taxonomy)[beyond].sum())):
-        detail = f"{len(taxonomy)} classes, {len(meaning.numbers)} numbers: the rest says nothing"
-        found.append(Loss("", "ids", pixels=pixels, detail=detail))
+    found += _class_losses(labels, meaning)
     return [replace(loss, key=key) for loss in found]
+
+
+def _class_losses(labels: Labels, meaning: Numbering) -> list[Loss]:
+    """Classes for which no number is left: their pixels become unlabelled."""
+    taxonomy = meaning.taxonomy
+    areas = class_areas(labels, taxonomy)
+    beyond = [
+        i for i in sorted(set(range(len(taxonomy))) - set(meaning.numbers.values())) if areas[i]
+    ]
+    if not beyond:
+        return []
+    rows = labels.rows
+    pairs = () if rows is None else zip(rows.category.tolist(), rows.instance.tolist(), strict=True)
+    objects = sum(category in beyond for category, _ in set(pairs))
+    names = tuple(taxonomy[i].name for i in beyond)
+    detail = (
+        f"{len(taxonomy)} classes, {len(meaning.numbers)} numbers: none is left for "
+        f"{', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"
+    )
+    # A sum shows either an example or names; both are wanted here.
+    return [
+        Loss("", "classes", objects, int(areas[beyond].sum()), detail),
+        Loss("", "classes", names=names),
+    ]
 
 
 def _region_losses(rows: Rows, meaning: Numbering) -> list[Loss]:
