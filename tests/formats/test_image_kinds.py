@@ -177,6 +177,18 @@ def test_labels_of_a_film_are_those_of_its_frames_in_the_project(tmp_path):
     assert [len(data.labels_of(s).rows) for s in data.samples] == [1, 1, 1]
 
 
+def test_labels_of_frames_that_were_not_taken_wait_for_them(tmp_path):
+    film_with_labels(tmp_path)
+    import_(tmp_path / "clip.mkv", tmp_path / "q", set_=("from.every=2",))
+    outcome = import_(tmp_path / "clip.xml", tmp_path / "q", images=tmp_path / "q/images/clip")
+    assert outcome.results["new_samples"] == 1  # of the frame between, whose picture comes later
+    import_(tmp_path / "clip.mkv", tmp_path / "q")
+    with Project.open(tmp_path / "q") as project:
+        data = project.dataset("main")
+    assert sorted(s.key for s in data.samples) == [f"clip/frame_{i:06d}" for i in range(3)]
+    assert all(s.image.path.is_file() and len(data.labels_of(s).rows) == 1 for s in data.samples)
+
+
 @pytest.mark.parametrize("suffix", [".svs", ".webp", ".bmp", ".btf"])
 def test_geojson_of_pathology_lies_beside_its_slide(tmp_path, suffix):
     picture(tmp_path / f"a{suffix}")

@@ -6,13 +6,18 @@ a list of one sub-folder lacks that folder. One file is one sample, whatever it 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
+from maskloom.errors import DataError
+from maskloom.store.files import is_file
 from maskloom.store.project.layout import Layout
 from maskloom.store.project.schema import sample as table
 
@@ -20,31 +25,70 @@ from maskloom.store.project.schema import sample as table
 def under_known_keys(connection: Connection, layout: Layout, dataset: Dataset) -> Dataset:
     """The data set, its samples under the keys that the project has for their files.
 
-    Samples whose own key the project has stay as they are, and so do those of files that it has
-    under several keys.
+    The file decides, be the sample's own key that of another image. Samples whose image is not at
+    hand go along with the others where those all lack one and the same folder.
+
+    Raises:
+        DataError: two samples would have one key.
     """
-    columns = select(table.c.key, table.c.uri).where(table.c.uri.is_not(None))
-    keys: set[str] = set()
-    by_uri: dict[str, str | None] = {}
-    for key, uri in connection.execute(columns):
-        keys.add(key)
-        by_uri[uri] = None if uri in by_uri else key
-    if not by_uri:
+    places = _Places()
+    known: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for key, uri in connection.execute(select(table.c.key, table.c.uri)):
+        taken.add(key)
+        if uri is not None:
+            known.setdefault(places.of(layout.path_of(uri)), []).append(key)
+    if not known:
         return dataset
     renamed: dict[str, str] = {}
+    absent: list[str] = []
     for one in dataset.samples:
-        if one.key not in keys and one.image.path is not None:
-            known = by_uri.get(layout.uri_of(one.image.path))
-            if known is not None:
-                renamed[one.key] = known
+        if one.image.path is None or not is_file(one.image.path):
+            absent += [one.key] if one.key not in taken else []
+            continue
+        keys = known.get(places.of(one.image.path), [])
+        if len(keys) == 1 and keys[0] != one.key:
+            renamed[one.key] = keys[0]
+    folder = _common_folder(renamed)
+    renamed |= {key: folder + key for key in absent} if folder else {}
     return _renamed(dataset, renamed) if renamed else dataset
 
 
+class _Places:
+    """Files as texts that are the same whichever links led to their folder."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: Path) -> str:
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}{os.sep}{name}"
+
+
+def _common_folder(renamed: Mapping[str, str]) -> str:
+    """What stands before each old key in the new one; empty where that is not the same."""
+    found = {new.removesuffix(old) for old, new in renamed.items() if new.endswith(f"/{old}")}
+    alike = len(found) == 1 and all(new.endswith(f"/{old}") for old, new in renamed.items())
+    return found.pop() if alike else ""
+
+
 def _renamed(dataset: Dataset, keys: dict[str, str]) -> Dataset:
-    own = {new: old for old, new in keys.items()}
+    own: dict[str, str] = {}
+    for sample in dataset.samples:
+        new = keys.get(sample.key, sample.key)
+        if new in own:
+            raise DataError(
+                "two images of the labels are one image of the project",
+                where=dataset.name or None,
+                seen=f"{own[new]} and {sample.key}, there {new}",
+                hint="take one of them out of the labels, or import into another project",
+            )
+        own[new] = sample.key
 
     def labels_of(sample: Sample) -> Labels:
-        return dataset.labels_of(replace(sample, key=own.get(sample.key, sample.key)))
+        return dataset.labels_of(replace(sample, key=own[sample.key]))
 
     old, new = next(iter(keys.items()))
     warning = (
