@@ -272,6 +272,17 @@ def test_vertices_of_other_formats_are_kept_where_gdal_fills_the_same_pixels(tmp
     assert sorted(map(tuple, np.round(kept, 6).tolist())) == sorted(map(tuple, ring.tolist()))
 
 
+def test_fields_of_other_formats_are_told_as_dropped_and_own_ones_kept(tmp_path):
+    full = np.zeros(SIZE, bool)
+    full[2:5, 2:5] = True
+    own = {"geojson": {"members": {"id": "x"}}}
+    rows = objects([full, full, full], source=(own, {"bbox": [0, 0, 9, 9], "area": 7}, None))
+    done = write(dataset(tmp_path / "src", {"a": rows}, NUCLEUS), tmp_path / "out")
+    assert [(x.kind, x.objects, x.pixels, x.refused) for x in done.losses] == [
+        ("fields", 1, 9, False)
+    ]
+
+
 def test_everything_else_about_rows_survives(tmp_path):
     full = np.zeros(SIZE, bool)
     full[2:5, 2:5] = True

@@ -86,6 +86,7 @@ class GeoJsonWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What areas cannot say; vertices that fill otherwise under GDAL's rule are facts."""
         found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        found += _foreign(sample.key, labels.rows)
         if any(loss.refused for loss in found):
             return found
         dropped = self._made(sample, labels).dropped
@@ -175,6 +176,15 @@ def writer(
 ) -> GeoJsonWriter:
     """A writer into the folder `target`; `extra` names the property of categories."""
     return GeoJsonWriter(target, taxonomy, replace(options), extra)
+
+
+def _foreign(key: str, rows: Rows | None) -> list[Loss]:
+    """Fields of other formats, for which features have no place."""
+    if rows is None or not any(rows.source):
+        return []
+    flag = np.array([bool(set(own or ()) - {"geojson"}) for own in rows.source], np.bool_)
+    count, pixels = int(flag.sum()), int(rows.masks.areas[flag].sum())
+    return [Loss(key, "fields", count, pixels)] if count else []
 
 
 def _geometry(
