@@ -195,11 +195,12 @@ def test_what_a_file_says_comes_back_in_the_written_one(tmp_path):
         shape("tail", [[1, 33], [9, 33]], "line"),
         shape("eye", [[1, 2], [3, 4]], "points"),
         shape("ball", [[20, 30], [22, 33]], "circle"),
+        shape("book", [[50, 2], [54, 4], [52, 8], [48, 6]], "oriented_rectangle"),
     ]
     src = put_file(tmp_path / "src", *shapes, flags={"blurred": True}, reviewer="ann")
     rows = first(read_dataset(src)).rows
-    assert rows.instance.tolist() == [1, 7, 7, 2, 3, 4, 5, 6]
-    assert rows.kind.tolist() == [0, 0, 0, 2, 3, 3, 2, 0]
+    assert rows.instance.tolist() == [1, 7, 7, 2, 3, 4, 5, 6, 8]
+    assert rows.kind.tolist() == [0, 0, 0, 2, 3, 3, 2, 0, 0]
     assert rows.attributes[:3] == ({"occluded": True}, None, {"age": "old"})
     assert rows.score[1] == 0.25
     stable(src, tmp_path, "labelme")
@@ -210,7 +211,7 @@ def test_what_a_file_says_comes_back_in_the_written_one(tmp_path):
     assert [s["description"] for s in said["shapes"]][:2] == ["left one", ""]
     assert said["shapes"][3]["difficult"] is True
     groups = [s["group_id"] for s in said["shapes"]]
-    assert groups == [None, 7, 7, None, None, None, None, None]
+    assert groups == [None, 7, 7, None, None, None, None, None, None]
 
 
 def test_parts_share_label_and_group(tmp_path):

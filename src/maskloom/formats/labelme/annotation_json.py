@@ -28,9 +28,10 @@ from maskloom.formats.tags import tags_of_pairs
 
 BACKGROUND, IGNORE = "_background_", "__ignore__"
 POLYGON, RECTANGLE, CIRCLE, MASK = "pil-outline", "pil-rectangle", "pil-circle", "labelme-mask"
+TURNED = "oriented_rectangle"
 _RULES = {
     "polygon": POLYGON,
-    "oriented_rectangle": POLYGON,
+    TURNED: POLYGON,
     "rectangle": RECTANGLE,
     "circle": CIRCLE,
     "mask": MASK,
@@ -41,7 +42,7 @@ _DRAWN = {
     "point": (RowKind.POINT, "point", 1),
     "points": (RowKind.POINT, "point", 1),
 }
-_LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "mask": 2}
+_LEAST = {"polygon": 3, TURNED: 3, "rectangle": 2, "circle": 2, "mask": 2}
 OWN = frozenset(
     {"label", "points", "group_id", "shape_type", "flags", "attributes", "score", "mask", "kind"}
 )
@@ -193,6 +194,9 @@ def _shape(
         attributes=_attributes(entry, where),
         source={k: v for k, v in entry.items() if k not in OWN},
     )
+    if kind == TURNED:
+        # An area like any polygon, but LabelMe turns it as a whole.
+        shape = replace(shape, source={**shape.source, "shape_type": kind})
     if kind in _DRAWN:
         drawn, rule, _ = _DRAWN[kind]
         own = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}

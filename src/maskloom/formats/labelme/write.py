@@ -32,6 +32,7 @@ from maskloom.formats.labelme.annotation_json import (
     OWN,
     POLYGON,
     RECTANGLE,
+    TURNED,
     tags_of,
     type_of,
 )
@@ -269,7 +270,8 @@ def _figure(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
     if own == POLYGON and (len(points) < 3 or geometry.rule in FIGURES):
         return None
     if _makes(points, rows.masks[i], own):
-        return _FIGURES.get(own, "polygon"), points.tolist()
+        turned = own == POLYGON and source_of(rows, i).get("shape_type") == TURNED
+        return TURNED if turned else _FIGURES.get(own, "polygon"), points.tolist()
     return None
 
 
