@@ -53,8 +53,10 @@ def size_of(sample: Sample) -> tuple[int, int] | None:
     return image_size(image) if image is not None and image.is_file() else None
 
 
-def check_size(path: Path, size: tuple[int, ...], expected: tuple[int, int] | None) -> None:
-    """Refuse labels of another size than their image.
+def check_size(
+    path: Path, size: tuple[int, ...], expected: tuple[int, int] | None, image: Path | None = None
+) -> None:
+    """Refuse labels of another size than their image, which is named if it is given.
 
     Raises:
         FormatError: naming both sizes.
@@ -63,6 +65,7 @@ def check_size(path: Path, size: tuple[int, ...], expected: tuple[int, int] | No
         raise FormatError(
             f"the mask is {size[1]} × {size[0]} px, its image {expected[1]} × {expected[0]} px",
             where=path,
+            seen=image,
             hint="pair it with its own image",
         )
 
@@ -85,7 +88,7 @@ def check_size_of(path: Path, size: tuple[int, ...], sample: Sample) -> None:
             "orientation out (exiftool -Orientation= FILE), or name pictures without it by "
             "--images ROOT",
         )
-    check_size(path, size, expected)
+    check_size(path, size, expected, image)
 
 
 def _is_turned(image: Path) -> bool:
@@ -277,8 +280,7 @@ def read_colors(path: Path) -> list[tuple[str, Color]]:
             raise FormatError(
                 "not a line of the form R G B name", where=f"{path}: line {number}", seen=line
             )
-        color = (int(parts[0]), int(parts[1]), int(parts[2]))
-        name = parts[3].strip()
+        color, name = (int(parts[0]), int(parts[1]), int(parts[2])), parts[3].strip()
         if any(name == n or color == c for n, c in classes):
             raise FormatError(
                 "a colour or name is listed twice", where=f"{path}: line {number}", seen=line
