@@ -87,6 +87,26 @@ def test_every_column_that_is_dropped_is_told(column, value, kind):
     assert told(Holds(instances=True, **{kind: True}), labels) == {}
 
 
+def test_what_parts_say_otherwise_than_the_first_of_their_object_is_told():
+    holds = Holds(instances=True, attributes=True, fields=True)
+    labels = objects(
+        [box(0, 1), box(2, 4), box(5, 6), box(4, 5)],
+        instance=[7, 7, 3, 3],
+        attributes=[{"a": 1}, {"a": 1, "b": 2}, None, {}],
+        source=[None, {"note": "right"}, {"note": "x"}, None],
+    )
+    assert told(holds, labels) == {"parts": (2, 0), "attributes": (1, 4), "fields": (2, 6)}
+    assert told(Holds(instances=True), labels) == {
+        "parts": (2, 0),
+        "attributes": (2, 6),
+        "fields": (2, 6),
+    }
+    whole = Holds(instances=True, attributes=True, fields=True, parts=True)
+    assert told(whole, labels) == {}
+    alike = objects([box(0, 1), box(2, 4)], instance=[7, 7], attributes=[{"a": 1}] * 2)
+    assert told(holds, alike) == {"parts": (1, 0)}
+
+
 def test_order_in_depth_is_told_where_objects_share_pixels():
     deep = Holds(instances=True, overlap=True)
     boxes = [box(0, 2), box(1, 3), box(3, 4)]

@@ -226,7 +226,24 @@ def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     pairs = set(zip(instances, rows.category.tolist(), strict=True))
     mixed = sum(n > 1 for n in Counter(instance for instance, _ in pairs).values())
     detail = f"{mixed} objects have rows of several categories" if mixed else ""
-    return [Loss("", "parts", len(rows) - objects, detail=detail)]
+    return [Loss("", "parts", len(rows) - objects, detail=detail), *_unsaid_of_parts(holds, rows)]
+
+
+def _unsaid_of_parts(holds: Holds, rows: Rows) -> list[Loss]:
+    """What parts say otherwise than the first of their object, which speaks for the united one."""
+    _, first, object_of = np.unique(rows.instance, return_index=True, return_inverse=True)
+    speaker = first[object_of].tolist()
+    found = []
+    for kind, column in (("attributes", rows.attributes), ("fields", rows.source)):
+        if not column or not getattr(holds, kind):  # what is not held is told of every row
+            continue
+        own = [dict(value or {}) for value in column]
+        flag = np.array([one != own[at] for one, at in zip(own, speaker, strict=True)], np.bool_)
+        if flag.any():
+            count, pixels = int(flag.sum()), int(rows.masks.areas[flag].sum())
+            detail = "parts say otherwise than the first of their object"
+            found.append(Loss("", kind, count, pixels, detail))
+    return found
 
 
 def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:
