@@ -154,3 +154,9 @@ def test_a_reader_that_leaves_early_is_no_error():
     os.close(writer)
     assert run.stderr == b""
     assert run.returncode == 141
+
+
+def test_an_option_of_one_value_is_given_once(capsys):
+    assert main(["copy", "a", "--to", "upper", "--to=lower"]) == 2
+    assert "--to: the option takes one value, once. Give it once." in capsys.readouterr().err
+    assert main(["copy", "a", "--to", "lower", "--map", "A=B", "--map", "C=D"]) == 0

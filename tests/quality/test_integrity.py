@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from maskloom.core.labels import BACKGROUND, VOID, Labels
@@ -52,18 +53,26 @@ def test_labels_of_another_size_than_their_image_are_an_error(image_files, datas
     assert finding.what == "labels of 64 × 48 px, image of 40 × 30 px"
 
 
-def test_damaged_images_are_found_by_their_header_and_pixels_only_when_asked(
+def test_damaged_images_are_found_by_header_and_end_and_pixels_only_when_asked(
     image_files, tmp_path, dataset, found, good
 ):
-    samples = [*image_files("a"), Sample("b", ImageRef(tmp_path / "b.jpg"))]
+    samples = list(image_files("a"))
     samples[0].image.path.write_bytes(b"")
     noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "b.jpg")
-    whole = (tmp_path / "b.jpg").read_bytes()
-    (tmp_path / "b.jpg").write_bytes(whole[: len(whole) // 2])
-    data = dataset({"a": good, "b": good}, samples=samples)
-    assert [f.key for f in found(data)["image"]] == ["a"]
-    assert [f.key for f in found(data, deep=True)["image"]] == ["a", "b"]
+    tifffile.imwrite(tmp_path / "c.tif", noise, photometric="rgb")  # its header stands in front
+    Image.fromarray(noise).save(tmp_path / "d.png")
+    for name in ("b.jpg", "c.tif", "d.png"):
+        path = tmp_path / name
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 0xFF
+        path.write_bytes(whole if name == "d.png" else whole[: len(whole) // 2])
+        samples.append(Sample(path.stem, ImageRef(path)))
+    data = dataset(dict.fromkeys("abcd", good), samples=samples)
+    faults = found(data)["image"]
+    assert [f.key for f in faults] == ["a", "b", "c"]
+    assert all("seems to be cut off" in f.what for f in faults[1:])
+    assert [f.key for f in found(data, deep=True)["image"]] == ["a", "b", "c", "d"]
 
 
 def test_absent_images_are_counted_in_one_warning(image_files, tmp_path, dataset, good):

@@ -251,3 +251,17 @@ def test_who_writes_panoptic_files_converts_those_that_lie_beside_instances(shar
     assert done["exact_objects"] == done["objects"] == 192
     other = convert(shared / "coco_mini", tmp_path / "other", to="datumaro", allow_loss=True)
     assert other.results["from"] == "coco"
+
+
+def test_errors_of_writing_name_the_target_and_not_its_unfinished_form(source, tmp_path):
+    taxonomy = ("from.category=nucleus", "to.kind=instance")
+    two = convert(source, tmp_path / "two", to="coco", set_=taxonomy[:1])
+    assert two.exit_code == 0
+    path = tmp_path / "two/annotations/instances.json"
+    data = json.loads(path.read_text())
+    data["categories"].append({"id": 99, "name": "other"})
+    path.write_text(json.dumps(data))
+    with pytest.raises(MaskloomError) as caught:
+        convert(tmp_path / "two", tmp_path / "out", to="bitmap", set_=taxonomy[1:], allow_loss=True)
+    assert str(caught.value).startswith(f"{tmp_path / 'out'}: instance maps hold one category")
+    assert caught.value.where == str(tmp_path / "out")

@@ -89,6 +89,7 @@ def spread(words: Sequence[str], signature: Signature) -> list[str]:
     to the next option is, less the trailing ones that missing positional arguments need.
     """
     pieces = _pieces(words, signature)
+    _refuse_twice(pieces, signature)
     bare = sum(piece.bare for piece in pieces)
     short = max(0, sum(item.required for item in signature.positionals) - bare)
     out: list[list[str]] = []
@@ -98,6 +99,18 @@ def spread(words: Sequence[str], signature: Signature) -> list[str]:
         repeated = [word for value in piece.extra[:keep] for word in (piece.flag, value)]
         out.append([*piece.words, *repeated, *piece.extra[keep:]])
     return [word for group in reversed(out) for word in group]
+
+
+def _refuse_twice(pieces: Sequence[_Piece], signature: Signature) -> None:
+    """Raise UsageError for an option of one value that is given twice: the last would win."""
+    repeated = {item.flag for item in signature.options if item.repeated}
+    single = {item.flag for item in signature.options if item.kind is not bool} - repeated
+    seen: set[str] = set()
+    for piece in pieces:
+        flag = piece.words[0].partition("=")[0]
+        if flag in seen:
+            raise UsageError("the option takes one value, once", where=flag, hint="give it once")
+        seen |= {flag} & single
 
 
 def _pieces(words: Sequence[str], signature: Signature) -> list[_Piece]:

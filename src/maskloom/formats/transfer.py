@@ -19,7 +19,7 @@ from maskloom.core.labels import Labels
 from maskloom.core.lazy_samples import keys_of, sorted_by_key
 from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
-from maskloom.errors import UsageError, WriteError
+from maskloom.errors import MaskloomError, UsageError, WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Counts, compare
 from maskloom.formats.detect import read_dataset
@@ -236,6 +236,18 @@ def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | Non
 
 
 @contextmanager
+def _named(dst: Path, partial: Path) -> Iterator[None]:
+    """Errors about a place in the unfinished target name the place in the target."""
+    try:
+        yield
+    except MaskloomError as error:
+        if error.where is not None and error.where.startswith(str(partial)):
+            error.where = f"{dst}{error.where[len(str(partial)) :]}"
+            error.args = (error.message,)
+        raise
+
+
+@contextmanager
 def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     """Where to write a target that is renamed to `dst` if the block ends well.
 
@@ -246,7 +258,7 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     if not fmt.file_suffix and dst.suffix.lower() == ".json":
         raise UsageError(f"{fmt.name} is a folder of files", where=dst, hint="name a folder")
     if not fmt.file_suffix or dst.suffix.lower() != fmt.file_suffix:
-        with atomic_folder(dst) as partial:
+        with atomic_folder(dst) as partial, _named(dst, partial):
             yield partial
         return
     refuse_existing(dst)
@@ -254,7 +266,8 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     folder = dst.with_name(f".{dst.name}.{os.getpid()}{PARTIAL}")
     claim_partial(folder)
     try:
-        yield folder / dst.name
+        with _named(dst, folder / dst.name):
+            yield folder / dst.name
         (folder / dst.name).replace(dst)
     except OSError as error:
         raise write_error(dst, error) from error

@@ -23,6 +23,7 @@ from maskloom.quality.census import Census
 from maskloom.quality.findings import Finding, Ledger
 from maskloom.quality.leaks import image_findings, split_findings
 from maskloom.quality.objects import Limits, object_findings
+from maskloom.store.endings import has_end
 from maskloom.store.images import MAX_PIXELS, image_size, read_image
 from maskloom.store.rasters import open_raster
 from maskloom.store.volumes import read_volume, volume_header
@@ -141,6 +142,8 @@ def _image(sample: Sample, *, deep: bool) -> tuple[tuple[int, ...] | None, list[
         if sample.kind == "volume":
             return (read_volume if deep else volume_header)(path).size, []
         size = image_size(path)
+        if not has_end(path):
+            return size, [Finding("image", f"{path}: the file seems to be cut off", sample.key)]
         if deep:
             _decode(path, size)
     except (ImageError, FormatError) as error:

@@ -2,7 +2,8 @@
 
 The structure of PNG and JPEG is walked to the mark that ends it, so that what programs append
 behind it (films, notes) raises no alarm, nor does a thumbnail's own end pass for the picture's.
-WebP and BMP tell their length. Whether pixels are sound only decoding tells (`images.py`).
+WebP and BMP tell their length, a TIFF where its pixels lie. Whether those are sound only decoding
+tells (`images.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from maskloom.store import bmp, webp
+from maskloom.store.image_kinds import is_tiff
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
@@ -35,9 +37,25 @@ def has_end(path: Path) -> bool:
         if webp.is_webp(path):
             file.seek(0)
             return webp.has_end(file)
+        if head[:2] in (b"II", b"MM") and is_tiff(path):
+            return _tiff_ends(path)
         head += file.read(bmp.HEAD - len(head))
         told = bmp.parse(head)
         return told is None or told.needed <= os.fstat(file.fileno()).st_size
+
+
+def _tiff_ends(path: Path) -> bool:
+    """Whether all segments of the first page lie in the file; other damage is told by readers."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path, _multifile=False) as file:
+            page = file.pages[0]
+            size = file.filehandle.size
+            places = zip(page.dataoffsets, page.databytecounts, strict=False)
+            return all(offset + count <= size for offset, count in places if count)
+    except Exception:  # noqa: BLE001 - tifffile raises many kinds for damaged files
+        return True
 
 
 def _png_ends(file: BinaryIO) -> bool:

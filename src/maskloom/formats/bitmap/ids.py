@@ -96,13 +96,18 @@ def coding_of(
     if kind == "auto" and values <= {0, 255} and options.void is None:
         return _binary(options, {}, where)
     found = _found(values, deep=deep, void=options.void, where=where)
-    return replace(found, warnings=(*found.warnings, _taken_for_classes(values)))
+    void = options.void if options.void is not None else _usual_void(deep=deep)
+    return replace(found, warnings=(*found.warnings, _taken_for_classes(values, void)))
 
 
-def _taken_for_classes(values: set[int]) -> str:
+def _taken_for_classes(values: set[int], void: int) -> str:
     """What was assumed of bare numbers, and how to say otherwise."""
-    low, high = min(values), max(values)
-    text = f"no taxonomy: the {len(values)} numbers from {low} to {high} are taken for classes"
+    ids = values - {void} or values
+    text = (
+        f"no taxonomy: the {len(ids)} numbers from {min(ids)} to {max(ids)} are taken for classes"
+    )
+    if ids != values:
+        text += f", and {void} for void, which is not counted"
     if len(values) > _LIKE_GREY:
         return f"{text}; if these are grey masks, say --set from.kind=binary"
     return f"{text}; if they number objects, say --set from.kind=instance"
