@@ -94,7 +94,12 @@ def check_image(image: Mapping[str, Any], number: int, path: Path) -> None:
     for side in ("height", "width"):
         value = image.get(side)
         if not is_id(value) or not 0 < value <= MAX_SIDE:  # type: ignore[operator]
-            raise FormatError(f"{side} is a positive whole number", where=place, seen=value)
+            raise FormatError(
+                f"{side} is a positive whole number" if side in image else f"no {side}",
+                where=place,
+                seen=value,
+                hint="put the picture's size in pixels there",
+            )
 
 
 def refuse_doubled(ids: ImageIds, path: Path) -> None:
