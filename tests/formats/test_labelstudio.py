@@ -114,7 +114,7 @@ def test_an_export_comes_back_as_the_same_json(tmp_path):
     }  # fmt: skip
     plain = {"id": "R2", "type": "rectangle", "value": {"x": 1.1, "y": 2, "width": 30.7,
              "height": 40, "rotation": 0}, **SIDES}  # fmt: skip
-    label = {**plain, "type": "labels", "value": {**plain["value"], "labels": ["dog", "big"]}}
+    label = {**plain, "type": "labels", "value": {**plain["value"], "labels": ["dog"]}}
     relation = {"type": "relation", "from_id": "R1", "to_id": "R2", "direction": "right"}
     whole = {"type": "choices", "value": {"choices": ["day"]}, "from_name": "when", "id": "W"}
     turned = region("rectangle", {"x": 5, "y": 5, "width": 9, "height": 9, "rotation": 31.2})

@@ -1,8 +1,8 @@
 """Label Studio exports: JSON and JSON_MIN files of tasks, and folders with such a file.
 
 One annotation of a task is read, or one prediction; the others are kept for this format alone.
-Regions are `regions.py`, tasks `tasks.py`, what is said of whole images
-`tags.py`, writing `write.py`.
+Regions are `regions.py`, tasks `tasks.py`, their images `images.py`, what is said of whole
+images `tags.py`, writing `write.py`.
 
 Source: labelstud.io/guide/export and /guide/task_format.
 """
@@ -25,9 +25,10 @@ from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco.file import json_ends
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.labelstudio import write as labelstudio_write
+from maskloom.formats.labelstudio.images import image_names
 from maskloom.formats.labelstudio.regions import Region, names_of, shape_of
 from maskloom.formats.labelstudio.tags import further_fields, tags_of, unread_of
-from maskloom.formats.labelstudio.tasks import Task, image_names, tasks_of
+from maskloom.formats.labelstudio.tasks import Task, tasks_of
 from maskloom.formats.shared.documents import (
     Document,
     Entries,
@@ -95,9 +96,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         tasks += found
         places += [file] * len(found)
     splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
+    addressed = image_names([(task.data, task.where) for task in tasks])
     documents = [
         _document(task, place, name, key, splits.get(key))
-        for task, place, (name, key) in zip(tasks, places, image_names(tasks), strict=True)
+        for task, place, (name, key) in zip(tasks, places, addressed, strict=True)
     ]
     names = [names_of(region)[0] for task in tasks for region in task.regions]
     taxonomy = (

@@ -38,12 +38,14 @@ class Region:
         result: the one that has the place.
         others: those that say more of it: labels and choices of its own.
         score: of the prediction, for regions that have none.
+        apart: why it is not known to be of the image that is read; "" if it is.
     """
 
     where: str
     result: Mapping[str, Any]
     others: tuple[Mapping[str, Any], ...] = ()
     score: float = math.nan
+    apart: str = ""
 
 
 def figure_of(result: Mapping[str, Any]) -> str | None:
@@ -58,28 +60,19 @@ def figure_of(result: Mapping[str, Any]) -> str | None:
 
 def names_of(region: Region) -> list[str]:
     """The labels of a region, its own first."""
-    for one in (region.result, *region.others):
-        value = one.get("value")
-        for key, listed in value.items() if isinstance(value, dict) else ():
-            if key.lower().endswith("labels") and isinstance(listed, list) and listed:
-                return [str(name) for name in listed]
-    return [UNLABELLED]
+    names = [name for listed in _labels(region).values() for name in listed]
+    return list(dict.fromkeys(names)) or [UNLABELLED]
 
 
 def shape_of(region: Region, size: tuple[int, int]) -> Shape:
     """The shape of a region.
 
     Raises:
-        FormatError: a place that is missing or wrong, or a turned image.
+        FormatError: a place that is missing or wrong, a turned image, a region of another
+            image, or one of several classes.
     """
     result, where = region.result, region.where
-    if result.get("image_rotation", 0) not in (0, None):
-        raise FormatError(
-            "a region of an image that was turned in Label Studio",
-            where=f"{where}, image_rotation",
-            seen=result["image_rotation"],
-            hint="turn it back there, or leave such regions out with --skip-bad",
-        )
+    _check(region)
     value = result["value"]
     figure = figure_of(result)
     source: dict[str, Any] = {"result": result}
@@ -113,6 +106,44 @@ def shape_of(region: Region, size: tuple[int, int]) -> Shape:
         (x0, y0), (x1, y1) = points.tolist()
         common["source"]["bbox"] = [x0, y0, x1 - x0, y1 - y0]
     return Shape(name, where, RowKind.BOX, (points,), TURNED * turned + rule, **common)
+
+
+def _labels(region: Region) -> dict[str, list[str]]:
+    """Labels by the name of their control."""
+    found: dict[str, list[str]] = {}
+    for one in (region.result, *region.others):
+        value = one.get("value")
+        for key, listed in value.items() if isinstance(value, dict) else ():
+            if key.lower().endswith("labels") and isinstance(listed, list) and listed:
+                found.setdefault(str(one.get("from_name", key)), []).extend(map(str, listed))
+    return found
+
+
+def _check(region: Region) -> None:
+    """Refuse what cannot be one object of one class of the image that is read."""
+    result, where = region.result, region.where
+    if region.apart:
+        raise FormatError(
+            region.apart,
+            where=where,
+            seen={k: result[k] for k in ("to_name", "item_index") if k in result},
+            hint="make each image a task of its own, or leave such regions out with --skip-bad",
+        )
+    if result.get("image_rotation", 0) not in (0, None):
+        raise FormatError(
+            "a region of an image that was turned in Label Studio",
+            where=f"{where}, image_rotation",
+            seen=result["image_rotation"],
+            hint="turn it back there, or leave such regions out with --skip-bad",
+        )
+    names = names_of(region)
+    if len(names) > 1:
+        raise FormatError(
+            f"several values of {' and '.join(_labels(region))}, which is the class",
+            where=where,
+            seen=names,
+            hint="make what is no class a choice, or leave such regions out with --skip-bad",
+        )
 
 
 def in_pixels(percent: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:

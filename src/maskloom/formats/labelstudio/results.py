@@ -30,7 +30,7 @@ from maskloom.formats.shared.drawn import (
 
 
 def results_of(
-    rows: Rows, i: int, name: str, free: str, *, asked: bool = False
+    rows: Rows, i: int, name: str, free: str, *, to_name: str = "image", asked: bool = False
 ) -> tuple[list[dict[str, Any]] | None, Told]:
     """The results of a row, or None for a drawing that Label Studio has no figure for.
 
@@ -39,6 +39,7 @@ def results_of(
         i: which.
         name: of its category.
         free: an id for a region that has none of its own.
+        to_name: the control of one that names none.
         asked: leave brushes out, for those who want to know what would be said.
     """
     source = source_of(rows, i)
@@ -60,7 +61,7 @@ def results_of(
         "type": control,
         "value": {**place, control: [] if name == UNLABELLED else [name]},
         "origin": own.pop("origin", "manual"),
-        "to_name": own.pop("to_name", "image"),
+        "to_name": own.pop("to_name", to_name),
         "from_name": own.get("from_name", control) if own.get("type") == control else control,
         "image_rotation": 0,
         "original_width": size[1],

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from maskloom.formats.labelstudio.images import is_elsewhere
 from maskloom.formats.tags import tags_of_pairs
 
 _TAXONOMY = "taxonomy"
@@ -25,8 +26,9 @@ def tags_of(task: Mapping[str, Any], layer: str, chosen: int | None) -> dict[str
     """
     if chosen is None:
         return {}
-    results = task[layer][chosen].get("result") or ()
-    return tags_of_pairs(pair for one in results if is_of_image(one) for pair in _pairs(one))
+    said = [one for one in _results(task[layer][chosen]) if is_of_image(one)]
+    here = (one for one in said if not is_elsewhere(one, task["data"]))
+    return tags_of_pairs(pair for one in here for pair in _pairs(one))
 
 
 def is_of_image(result: Mapping[str, Any]) -> bool:
@@ -76,6 +78,9 @@ def further_fields(own: Mapping[str, Any]) -> Iterator[str]:
         entry = task[layer][chosen]
         if any(one.get("type") in _NO_VALUE for one in _results(entry)):
             yield "relations"
+        said = filter(is_of_image, _results(entry))
+        if any(is_elsewhere(one, task["data"]) for one in said):
+            yield "what is said of other images"
         yield from (k for k, v in entry.items() if v and k not in _ENTRY)
 
 

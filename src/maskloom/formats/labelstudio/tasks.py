@@ -1,26 +1,25 @@
-"""Tasks of Label Studio exports: which annotation is read, its regions, the image it is of.
+"""Tasks of Label Studio exports: which annotation is read, and its regions.
 
-JSON_MIN files, which have no ids of regions, are made tasks of the full form first.
+Which image they are of is `images.py`. JSON_MIN files, which have no ids of regions, are made
+tasks of the full form first.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from maskloom.core.sample import sample_key
 from maskloom.errors import FormatError
 from maskloom.formats.coco.check import is_number
+from maskloom.formats.labelstudio.images import address_of, control_of, has_several, why_apart
 from maskloom.formats.labelstudio.regions import FIGURES, Region, figure_of
-from maskloom.store.images import IMAGE_SUFFIXES
 
 LAYERS = ("annotations", "predictions")
 _MIN_FIELDS = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+_MIN_BESIDE = ("original_width", "original_height", "item_index")
 _PLACES = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "height": "rectangle"}
 
 
@@ -93,19 +92,27 @@ def _from_min(task: Mapping[str, Any]) -> dict[str, Any]:
             data[key] = value
             continue
         for n, region in enumerate(value):
-            rest = {k: v for k, v in region.items() if not k.startswith("original_")}
-            size = {k: v for k, v in region.items() if k.startswith("original_")}
+            size = {k: v for k, v in region.items() if _is_beside(k)}
+            rest = {k: v for k, v in region.items() if k not in size}
             own = next((k for k in rest if k.endswith("labels")), "")
             figure = next((f for k, f in _PLACES.items() if k in rest), "keypoint")
             kind = own if own.removesuffix("labels") in FIGURES else figure
-            name = {"id": f"{key}-{n}", "type": kind, "from_name": key, "to_name": "image"}
+            name = {"id": f"{key}-{n}", "type": kind, "from_name": key}
             results.append({**name, "value": rest, **size})
+    # Of several images JSON_MIN does not say which.
+    if not has_several(data):
+        results = [{"to_name": "image", **one} for one in results]
     kept = {k: task[k] for k in _MIN_FIELDS if k in task}
     annotation = {"id": kept.pop("annotation_id", None), "result": results}
     meta = {"meta": data.pop("meta")} if isinstance(data.get("meta"), dict) else {}
     if "annotator" in kept:
         annotation["completed_by"] = kept.pop("annotator")
     return {"id": task.get("id"), "data": data, **meta, "annotations": [{**annotation, **kept}]}
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a field of a place in JSON_MIN stands beside the value in the full form."""
+    return name.startswith("original_") or name in ("item_index", "to_name")
 
 
 def min_of(task: Mapping[str, Any], layer: str) -> dict[str, Any]:
@@ -125,7 +132,9 @@ def min_of(task: Mapping[str, Any], layer: str) -> dict[str, Any]:
     for one in entry.get("result", ()):
         if figure_of(one) is None:
             continue
-        size = {k: one[k] for k in ("original_width", "original_height") if k in one}
+        size = {k: one[k] for k in _MIN_BESIDE if k in one}
+        if has_several(task["data"]):
+            size["to_name"] = one.get("to_name", control_of(task["data"]))
         name = str(one.get("from_name", "label"))
         # A control named as a field of the task would hide it.
         name = name if isinstance(out.get(name, []), list) else f"{name}_regions"
@@ -155,6 +164,7 @@ def _task(task: dict[str, Any], where: str, layer: str, annotator: str | None) -
         for i in _entries(task, layer, where)
         if annotator is None or _is_by(task[key][i], annotator)
     ]
+    address_of(task["data"], where)
     # What is marked as ground truth, else the last that was made.
     chosen = max(found, key=lambda i: (bool(task[key][i].get("ground_truth")), i), default=None)
     if chosen is None:
@@ -163,10 +173,10 @@ def _task(task: dict[str, Any], where: str, layer: str, annotator: str | None) -
     results = entry.get("result", [])
     if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
         raise FormatError("result is a list of objects", where=where, seen=results)
-    regions, rest = _regions(results, where, entry.get("score"))
+    regions, rest = _regions(results, where, entry.get("score"), task["data"])
     listed = list(task[key])
     listed[chosen] = {**entry, "result": rest}
-    size = _size([r.result for r in regions], where) or _other_size(task, where)
+    size = _size([r.result for r in regions if not r.apart], where) or _other_size(task, where)
     return Task(where, {**task, key: listed}, key, chosen, regions, size, len(found))
 
 
@@ -177,7 +187,7 @@ def _is_by(entry: Mapping[str, Any], name: str) -> bool:
 
 
 def _regions(
-    results: Sequence[Mapping[str, Any]], where: str, score: object
+    results: Sequence[Mapping[str, Any]], where: str, score: object, data: Mapping[str, Any]
 ) -> tuple[tuple[Region, ...], list[Mapping[str, Any]]]:
     """Results by id as regions, and those that are none."""
     places: dict[str, Mapping[str, Any]] = {}
@@ -200,7 +210,13 @@ def _regions(
             rest.append(one)
     whole = float(score) if is_number(score) else math.nan  # type: ignore[arg-type]
     regions = tuple(
-        Region(f"{where}, region {name}", one, tuple(others.get(name, ())), whole)
+        Region(
+            f"{where}, region {name}",
+            one,
+            tuple(others.get(name, ())),
+            whole,
+            why_apart(one, data),
+        )
         for name, one in places.items()
     )
     return regions, rest
@@ -233,60 +249,4 @@ def _other_size(task: Mapping[str, Any], where: str) -> tuple[int, int] | None:
         for entry in task.get(layer) or ():
             found = entry.get("result") if isinstance(entry, dict) else None
             listed += [one for one in found if isinstance(one, dict)] if found else []
-    return _size(listed, where)
-
-
-def image_names(tasks: Sequence[Task]) -> list[tuple[str, str]]:
-    """Name and key of each task's image: the last part of its address where that is its own.
-
-    Raises:
-        FormatError: a task without an image.
-    """
-    addresses = [_address(task) for task in tasks]
-    plain = [_path_of(address) for address in addresses]
-    counts = Counter(sample_key(path.rpartition("/")[2]) for path, _ in plain)
-    keys = []
-    for path, relative in plain:
-        last = path.rpartition("/")[2]
-        key = path.removeprefix("images/") if relative else last
-        alone = relative or counts[sample_key(last)] == 1
-        keys.append(sample_key(key if alone else path.strip("/")))
-    again = Counter(keys)
-    out = []
-    for task, (path, relative), key in zip(tasks, plain, keys, strict=True):
-        name = path if relative else path.rpartition("/")[2]
-        number = task.data.get("id")
-        # Two tasks of one image are two samples.
-        out.append((name, key if again[key] == 1 else f"task-{number}/{key}"))
-    return out
-
-
-def _address(task: Task) -> str:
-    data = task.data["data"]
-    texts = {k: v for k, v in data.items() if isinstance(v, str) and v}
-    if "image" in texts:
-        return texts["image"]
-    pictures = [v for v in texts.values() if Path(_path_of(v)[0]).suffix.lower() in IMAGE_SUFFIXES]
-    found = next(iter([*pictures, *texts.values()]), None)
-    if found is None:
-        raise FormatError("a task without an image", where=task.where, seen=list(data))
-    return found
-
-
-def _path_of(address: str) -> tuple[str, bool]:
-    """The path of an address, and whether it is one below the data's folder."""
-    if "://" not in address and not address.startswith(("/", "data:")):
-        parts = address.replace("\\", "/").split("/")
-        if ".." not in parts and ":" not in parts[0] and "\0" not in address:
-            return "/".join(parts), True
-    if address.startswith("data:"):
-        return "image", False
-    try:
-        split = urlsplit(address)
-    except ValueError:
-        return "image", False
-    # Files of the server itself: local-files/?d=folder/name.jpg
-    local = parse_qs(split.query).get("d")
-    path = local[0] if local else unquote(split.path)
-    parts = [p for p in path.replace("\\", "/").split("/") if p not in ("", ".", "..")]
-    return "/".join(parts) or "image", False
+    return _size([one for one in listed if not why_apart(one, task["data"])], where)

@@ -19,6 +19,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.check import is_id
+from maskloom.formats.labelstudio.images import control_of
 from maskloom.formats.labelstudio.results import results_of
 from maskloom.formats.labelstudio.tags import results_of_tags, tags_of
 from maskloom.formats.labelstudio.tasks import min_of
@@ -95,12 +96,12 @@ class LabelStudioWriter:
         """Keep the task of one image and place the image."""
         rows = whole_objects(instance_rows(labels))
         own = sample.extra.get("labelstudio", {})
+        task = dict(own.get("task", {}))
+        data = dict(task.get("data", {}))
         results: list[dict[str, Any]] = []
         for i, free in enumerate(_ids(rows)):
             name = self.taxonomy[int(rows.category[i])].name
-            results += results_of(rows, i, name, free)[0] or []
-        task = dict(own.get("task", {}))
-        data = dict(task.get("data", {}))
+            results += results_of(rows, i, name, free, to_name=control_of(data))[0] or []
         name = sample.file_name
         if not data:
             suffix = Path(sample.image.path or sample.file_name or "a.png").suffix or ".png"
