@@ -258,12 +258,17 @@ def _joined_stuff(rows: Rows, taxonomy: Taxonomy) -> Rows:
 
 
 def _changed_void(one: Labels, two: Labels, taxonomies: tuple[Taxonomy, Taxonomy]) -> int:
-    """Pixels that are void or unlabelled on one side only; objects are compared on their own."""
-    void = []
+    """Pixels that are void or unlabelled on one side and background on the other.
+
+    Those of objects are counted with them.
+    """
+    void, ground = [], []
     for labels, taxonomy in zip((one, two), taxonomies, strict=True):
         pixels = class_map(labels, taxonomy)
-        void.append(pixels == codes(pixels.dtype)[0])
-    return int(np.count_nonzero(void[0] != void[1]))
+        of_void, of_ground = codes(pixels.dtype)
+        void.append(pixels == of_void)
+        ground.append(pixels == of_ground)
+    return int(np.count_nonzero((void[0] & ground[1]) | (ground[0] & void[1])))
 
 
 def _changed_classes(
