@@ -131,12 +131,33 @@ def test_other_files_are_no_slides(tmp_path: Path, name: str, content: bytes) ->
         read_image(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("told", "claimed"),
+    [
+        ("IMAGENUMBER_X = 5", "IMAGENUMBER_X = 2000000000"),
+        ("IMAGENUMBER_Y = 3", " IMAGENUMBER_Y=0030000000"),
+        ("IMAGENUMBER_X = 5", "IMAGENUMBER_X = 999999"),
+        ("HIER_0_COUNT = 1", "HIER_0_COUNT = 2147483646"),
+        ("FILE_COUNT = 1", "FILE_COUNT = 2147483646"),
+    ],
+)
+def test_a_slide_of_absurd_numbers_is_refused_at_once(tmp_path, told: str, claimed: str) -> None:
+    path = tmp_path / "a.mrxs"
+    mirax(path, PICTURE)
+    index = path.with_suffix("") / "Slidedat.ini"
+    index.write_text(index.read_text().replace(told, claimed))
+    if claimed.endswith("999999"):
+        index.write_text(index.read_text().replace("IMAGENUMBER_Y = 3", "IMAGENUMBER_Y = 999999"))
+    with pytest.raises(ImageError, match=r"Slidedat\.ini: the slide claims more parts"):
+        image_size(path)
+
+
 def test_a_slide_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.mrxs"
     mirax(path, PICTURE)
-    ini = path.with_suffix("") / "Slidedat.ini"
-    huge = ini.read_text().replace("IMAGENUMBER_X = 5", "IMAGENUMBER_X = 30000000")
-    ini.write_text(huge.replace("IMAGENUMBER_Y = 3", "IMAGENUMBER_Y = 30"))
+    index = path.with_suffix("") / "Slidedat.ini"
+    huge = index.read_text().replace("DIGITIZER_WIDTH = 64", "DIGITIZER_WIDTH = 1000000000")
+    index.write_text(huge.replace("DIGITIZER_HEIGHT = 64", "DIGITIZER_HEIGHT = 1000000"))
     with pytest.raises(ImageError, match="claims more than"):
         image_size(path)
 

@@ -7,6 +7,7 @@ background colour, white where it names none. Colour profiles are not applied, a
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,10 @@ from maskloom.store.images import decoding, refuse_absent
 from maskloom.store.rasters.raster import refuse_hostile
 
 _SIDE = 512
+_INDEX_BYTES = 1 << 20  # OpenSlide reads no longer one
+_COUNTS = re.compile(rb"(?m)^\s*(\w*(?:_COUNT|IMAGENUMBER_[XY]))\s*=\s*\+?0*(\d+)")
+_DIGITS = 6
+_PHOTOGRAPHS = 1 << 24  # OpenSlide's sums of 32 bits overflow, and the process dies
 
 
 class SlideChunks:
@@ -96,6 +101,7 @@ def slide_size(path: Path) -> tuple[int, int]:
 def _opened(path: Path) -> Any:
     refuse_absent(path)
     openslide = _openslide(path)
+    _refuse_counts(path)
     try:
         return decoding(path, lambda: openslide.OpenSlide(path))
     except ImageError as error:
@@ -106,6 +112,31 @@ def _opened(path: Path) -> Any:
                 hint="copy it again, with all of its files, or convert it to tiled TIFF",
             ) from error
         raise
+
+
+def _refuse_counts(path: Path) -> None:
+    """Refuse a `.mrxs` of absurd numbers: OpenSlide counts up to them, and takes memory for them.
+
+    Raises:
+        ImageError: there is one.
+    """
+    index = path.with_suffix("") / "Slidedat.ini"
+    if path.suffix.lower() != ".mrxs" or not index.is_file():
+        return
+    with index.open("rb") as file:
+        text = file.read(_INDEX_BYTES)
+    photographs = 1
+    for name, number in _COUNTS.findall(text):
+        many = len(number) > _DIGITS
+        if not many and name.startswith(b"IMAGENUMBER"):
+            photographs *= max(1, int(number))
+        if many or photographs > _PHOTOGRAPHS:
+            raise ImageError(
+                "the slide claims more parts than there can be",
+                where=index,
+                seen=f"{name.decode()} = {number.decode()[:20]}",
+                hint="check the file, or copy it again",
+            )
 
 
 def _openslide(path: Path) -> ModuleType:
