@@ -373,7 +373,7 @@ def test_more_than_254_classes_are_refused_and_else_become_void(tmp_path):
     classes = np.array([[0, 253, 254, 259]], np.uint16)
     data = dataset_of(taxonomy, {"a": Labels((1, 4), class_map=classes)})
     done = write(data, tmp_path / "a")
-    assert [(x.kind, x.pixels) for x in done.refused] == [("ids", 2)]
+    assert [(x.kind, x.pixels) for x in done.refused] == [("classes", 2)]
     assert write(data, tmp_path / "a", allow_loss=True).written
     assert read_map(tmp_path / "a/SegmentationClass/a.png").tolist() == [[1, 254, 255, 255]]
 

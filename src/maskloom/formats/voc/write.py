@@ -89,7 +89,7 @@ class VocWriter:
         beyond = [i for i in self.taxonomy.scored if i not in self.numbers]
         if beyond and (pixels := _area(labels, self.taxonomy, beyond)):
             detail = f"{len(self.taxonomy.scored)} classes, at most {MAX_VALUE}: the rest is void"
-            found.append(Loss("", "ids", pixels=pixels, detail=detail))
+            found.append(Loss("", "classes", pixels=pixels, detail=detail))
         return [replace(loss, key=sample.key) for loss in found]
 
     def put(self, sample: Sample, labels: Labels) -> None:
