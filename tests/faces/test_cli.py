@@ -160,3 +160,4 @@ def test_an_option_of_one_value_is_given_once(capsys):
     assert main(["copy", "a", "--to", "upper", "--to=lower"]) == 2
     assert "--to: the option takes one value, once. Give it once." in capsys.readouterr().err
     assert main(["copy", "a", "--to", "lower", "--map", "A=B", "--map", "C=D"]) == 0
+    assert main(["copy", "--to", "lower", "--", "--to"]) == 0  # a file of that name

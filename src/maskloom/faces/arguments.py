@@ -107,7 +107,7 @@ def _refuse_twice(pieces: Sequence[_Piece], signature: Signature) -> None:
     single = {item.flag for item in signature.options if item.kind is not bool} - repeated
     seen: set[str] = set()
     for piece in pieces:
-        flag = piece.words[0].partition("=")[0]
+        flag = "" if piece.bare else piece.words[0].partition("=")[0]
         if flag in seen:
             raise UsageError("the option takes one value, once", where=flag, hint="give it once")
         seen |= {flag} & single

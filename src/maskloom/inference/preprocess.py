@@ -19,7 +19,7 @@ ReadImage = Callable[[int, int, int, int], NDArray[Any]]
 _SLAB = 1 << 22  # pixels
 _WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 _GREY = ("gray",)
-_LUMA = np.array([19595, 38470, 7471], np.uint64)  # 0.299, 0.587 and 0.114 of 2^16
+_LUMA = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587 and 0.114 of 2^16
 _FLAT = 0.02  # keeps the noise of an empty image from being blown up
 
 
@@ -59,7 +59,7 @@ def _grey(image: NDArray[Any], pre: Preprocessing) -> NDArray[Any]:
     """
     if image.shape[2] != 3 or pre.channels != _GREY or image.dtype not in _WHITE:
         return image
-    wide = image.astype(np.uint64) @ _LUMA
+    wide = image.astype(np.uint32) @ _LUMA
     return ((wide + (1 << 15)) >> 16).astype(image.dtype)[..., None]
 
 

@@ -125,7 +125,7 @@ class Translation:
         """What to do about a category without a counterpart."""
         names = [category.name for category in self.target]
         has = f"the truth has {some_of(names, 12)}"
-        if not name.isdigit() and all(map(str.isdigit, names)):
+        if names and not name.isdigit() and all(map(str.isdigit, names)):
             return (
                 f"{has}, bare numbers of a map: if they number objects, say --set "
                 "from.kind=instance; if classes, name them with --taxonomy"

@@ -82,12 +82,13 @@ def add(
         WriteError: the project cannot be written.
     """
     request = Request(layer_name(layer), replace, author, immutable)
-    with database.read(project) as connection:
-        dataset = under_known_keys(connection, project.layout, dataset)
     ordered = _ordered(project, dataset.samples)
-    keys = [sample.key for sample in ordered]
     with writer_lock(project.root), Journal(project) as journal:
         with database.read(project) as connection:
+            known = under_known_keys(connection, project.layout, dataset)
+            if known is not dataset:
+                dataset, ordered = known, _ordered(project, known.samples)
+            keys = [sample.key for sample in ordered]
             recording.refuse_said(connection, request, keys)
             before = recording.standing(connection, request, keys)
             planned = adoption.plan(connection, dataset.taxonomy)
