@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from tests.formats.coco_boxes import coco_boxes
 
 from maskloom.errors import ImageError
 from maskloom.formats.bare import bare_images
@@ -85,15 +86,7 @@ def test_folders_of_images_hold_every_kind(tmp_path):
 @pytest.mark.parametrize("suffix", EXACT)
 def test_images_that_labels_name_are_found_measured_and_copied(tmp_path, suffix):
     picture(tmp_path / f"images/a{suffix}")
-    data = {
-        "images": [{"id": 1, "file_name": f"a{suffix}", "height": 20, "width": 30}],
-        "categories": [{"id": 1, "name": "x"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 50.0,
-             "bbox": [2, 2, 10, 5], "segmentation": [[2, 2, 12, 2, 12, 7, 2, 7]]}
-        ],
-    }  # fmt: skip
-    (tmp_path / "a.json").write_text(json.dumps(data))
+    coco_boxes(tmp_path / "a.json", f"a{suffix}", size=SIZE)
     source = read_dataset(tmp_path / "a.json")
     transfer(source, tmp_path / "out", load_format("bitmap"), allow_loss=True)
     assert np.array_equal(read_image(tmp_path / f"out/images/a{suffix}"), RGB)

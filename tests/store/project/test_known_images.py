@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.formats.coco_boxes import coco_boxes
 
 from maskloom.errors import DataError
 from maskloom.store.images import write_png
@@ -24,21 +24,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def labels(path: Path, *names: str) -> Path:
-    """COCO with a box of n + 1 columns in the n-th image."""
-    data = {
-        "images": [
-            {"id": i, "file_name": name, "height": 9, "width": 12} for i, name in enumerate(names)
-        ],
-        "categories": [{"id": 1, "name": "cell"}],
-        "annotations": [
-            {"id": i + 1, "image_id": i, "category_id": 1, "iscrowd": 0, "area": 2.0 * (i + 1),
-             "bbox": [1, 1, i + 1, 2],
-             "segmentation": [[1, 1, i + 2, 1, i + 2, 3, 1, 3]]}
-            for i in range(len(names))
-        ],
-    }  # fmt: skip
-    path.write_text(json.dumps(data))
-    return path
+    return coco_boxes(path, *names, size=(9, 12))
 
 
 def areas(root: Path) -> dict[str, list[int]]:
