@@ -325,9 +325,17 @@ def test_void_categories_and_void_pixels_become_id_0(tmp_path):
     taxonomy = Taxonomy((*STREET, Category("void", "void", void=True)))
     left, right = np.zeros((2, 1, 2), bool)
     left[0, 0], right[0, 1] = True, True
-    done = write(dataset_of(taxonomy, {"a": objects([left, right], [0, 2])}), tmp_path / "a")
-    assert (done.written, done.changed_pixels, done.refused) == (True, 0, ())
-    assert [(loss.kind, loss.objects) for loss in done.losses] == [("ignored", 1)]
+    data = dataset_of(taxonomy, {"a": objects([left, right], [0, 2])})
+    refused = write(data, tmp_path / "a")
+    assert not refused.written
+    assert [(loss.kind, loss.objects) for loss in refused.refused] == [("ignored", 1)]
+    assert [str(one) for one in refused.refused[0].first] == ["void 2 of a (1 px)"]
+    done = write(data, tmp_path / "a", allow_loss=True)
+    assert (done.written, done.changed_pixels) == (True, 0)
+    regions = Taxonomy((*STREET, Category("void", "void", "stuff", void=True)))
+    told = write(dataset_of(regions, {"a": objects([left, right], [0, 2])}), tmp_path / "told")
+    assert (told.written, told.changed_pixels, told.refused) == (True, 0, ())
+    assert [(loss.kind, loss.objects) for loss in told.losses] == [("void_classes", 1)]
     classes = Labels((1, 3), class_map=np.array([[1, VOID, 1]], np.uint8))
     done = write(dataset_of(taxonomy, {"a": classes}), tmp_path / "b")
     assert (done.written, done.changed_pixels) == (True, 0)

@@ -56,6 +56,9 @@ def test_a_lossy_conversion_writes_nothing_and_ends_with_1(source, tmp_path):
     assert outcome.results["losses"]["overlap"]["pixels"] == 2
     assert (outcome.results["images"], outcome.results["objects"]) == (1, 2)
     assert not {"exact_objects", "changed_pixels", "labelled_pixels"} & set(outcome.results)
+    first = outcome.results["losses"]["overlap"]["first"]
+    assert [(one["image"], one["object"]) for one in first] == [("a", 1), ("a", 2)]
+    assert outcome.tables[0].rows[0][-1] == f"object 1 of a ({first[0]['area']} px)"
     assert left(tmp_path) == ["source"]
     allowed = convert(source, tmp_path / "out", to="bitmap", allow_loss=True)
     assert allowed.exit_code == 0

@@ -3,15 +3,18 @@
 A loss changes pixels, objects, classes, void, crowd flags or scores: it is refused unless
 allowed. A fact changes only the way in which the same thing is said (an author's vertices
 where the pixels are exact): it is told, never refused. Facts of whole images are counted by
-`facts.py`, sums are `tally.py`. The table is in `docs/formats.md`.
+`facts.py`, objects are named by `concerned.py`, sums are `tally.py`. The table is in
+`docs/formats.md`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
@@ -42,11 +45,14 @@ KINDS = {
     "names": "classes come back under other names",
     "pixels": "pixels came back otherwise than they were",
     "ignored": "objects of void classes become void pixels",
+    "void_classes": "which void class a region is of is dropped, its pixels stay void",
     "vertices": "the author's vertices are dropped, the pixels are exact",
     "fields": "fields that maskloom does not interpret are dropped",
     "confidence": "the confidence map is dropped",
 }
-FACTS = frozenset({"ignored", "vertices", "fields", "confidence"})
+FACTS = frozenset({"void_classes", "vertices", "fields", "confidence"})
+MOST_NAMED = 100
+"""Objects of one kind of loss that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Loss:
         objects, pixels: how many are concerned.
         detail: a clause for people.
         names: of facts of the whole image or data set, or of classes, which tables show.
+        instances: of the first objects that are concerned.
     """
 
     key: str
@@ -99,6 +106,7 @@ class Loss:
     pixels: int = 0
     detail: str = ""
     names: tuple[str, ...] = ()
+    instances: tuple[int, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -127,7 +135,17 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
         found.append(Loss(key, "coverage", detail="labelled in part"))
     if labels.confidence is not None and not holds.confidence:
         found.append(Loss(key, "confidence"))
-    return [Loss(key, f.kind, f.objects, f.pixels, f.detail) for f in found]
+    return [replace(loss, key=key) for loss in found]
+
+
+def first_instances(rows: Rows, flag: NDArray[Any] | list[int] | list[bool]) -> tuple[int, ...]:
+    """The first objects that a loss concerns, for `Loss.instances`.
+
+    Args:
+        rows: of the labels.
+        flag: which of them, as a mask or positions.
+    """
+    return tuple(dict.fromkeys(rows.instance[flag][:MOST_NAMED].tolist()))
 
 
 def _map_losses(holds: Holds, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
@@ -178,9 +196,10 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     }
     for kind, flag in flags.items():
         if flag.any() and not getattr(holds, kind):
-            found.append(Loss("", kind, int(flag.sum()), int(areas[flag].sum())))
-    if not holds.z_order and (count := _ordered(rows)):
-        found.append(Loss("", "z_order", count))
+            found.append(_concerning(rows, kind, flag))
+    if not holds.z_order and len(ordered := _ordered(rows)):
+        named = first_instances(rows, ordered)
+        found.append(Loss("", "z_order", len(ordered), instances=named))
     solid = rows if not drawn.any() else rows.take(~drawn)
     found += _merged(holds, solid, taxonomy)
     found += _overlaps(holds, solid)
@@ -190,13 +209,20 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     return found
 
 
-def _ordered(rows: Rows) -> int:
-    """How many objects share pixels with others before or behind them; the rest has no depth."""
+def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = "") -> Loss:
+    """The loss of flagged rows."""
+    pixels = int(rows.masks.areas[flag].sum())
+    named = first_instances(rows, flag)
+    return Loss("", kind, int(flag.sum()), pixels, detail, instances=named)
+
+
+def _ordered(rows: Rows) -> NDArray[np.int64]:
+    """The rows that share pixels with others before or behind them; the rest has no depth."""
     if len(np.unique(rows.z_order)) < 2:
-        return 0
+        return np.zeros(0, np.int64)
     a, b = rows.masks.overlapping(rows.masks)[:2]
     meet = (rows.z_order[a] != rows.z_order[b]) & (rows.plane[a] == rows.plane[b])
-    return len(np.unique(a[meet]))
+    return np.unique(a[meet])
 
 
 def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -206,19 +232,15 @@ def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dty
 def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     """Objects that a class map merges, or rows of one object that become one."""
     if not holds.instances:
-        categories, counts = np.unique(rows.category, return_counts=True)
-        merged = [
-            int(n)
-            for c, n in zip(categories, counts, strict=True)
-            if n > 1 or taxonomy[int(c)].kind == "thing"
-        ]
-        if not merged:
+        categories, own, counts = np.unique(rows.category, return_inverse=True, return_counts=True)
+        things = np.array([taxonomy[int(c)].kind == "thing" for c in categories], np.bool_)
+        merged = (counts > 1) | things
+        if not merged.any():
             return []
-        return [
-            Loss(
-                "", "instances", sum(merged), detail=f"{sum(merged)} objects, {len(merged)} classes"
-            )
-        ]
+        named = first_instances(rows, merged[own])
+        objects = int(counts[merged].sum())
+        detail = f"{objects} objects, {int(merged.sum())} classes"
+        return [Loss("", "instances", objects, detail=detail, instances=named)]
     instances = rows.instance.tolist()
     objects = len(set(instances))
     if holds.parts or objects == len(rows):
@@ -226,7 +248,10 @@ def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     pairs = set(zip(instances, rows.category.tolist(), strict=True))
     mixed = sum(n > 1 for n in Counter(instance for instance, _ in pairs).values())
     detail = f"{mixed} objects have rows of several categories" if mixed else ""
-    return [Loss("", "parts", len(rows) - objects, detail=detail), *_unsaid_of_parts(holds, rows)]
+    _, object_of, sizes = np.unique(rows.instance, return_inverse=True, return_counts=True)
+    named = first_instances(rows, (sizes > 1)[object_of])
+    parts = Loss("", "parts", len(rows) - objects, detail=detail, instances=named)
+    return [parts, *_unsaid_of_parts(holds, rows)]
 
 
 def _unsaid_of_parts(holds: Holds, rows: Rows) -> list[Loss]:
@@ -240,9 +265,8 @@ def _unsaid_of_parts(holds: Holds, rows: Rows) -> list[Loss]:
         own = [dict(value or {}) for value in column]
         flag = np.array([one != own[at] for one, at in zip(own, speaker, strict=True)], np.bool_)
         if flag.any():
-            count, pixels = int(flag.sum()), int(rows.masks.areas[flag].sum())
             detail = "parts say otherwise than the first of their object"
-            found.append(Loss("", kind, count, pixels, detail))
+            found.append(_concerning(rows, kind, flag, detail))
     return found
 
 
@@ -254,4 +278,5 @@ def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:
         return []
     touching = rows.masks.intersections(rows.masks) > 0
     np.fill_diagonal(touching, val=False)
-    return [Loss("", "overlap", int(touching.any(axis=1).sum()), shared)]
+    flag = np.flatnonzero(touching.any(axis=1))
+    return [Loss("", "overlap", len(flag), shared, instances=first_instances(rows, flag))]

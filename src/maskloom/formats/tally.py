@@ -1,4 +1,4 @@
-"""Losses summed over a data set, per kind, with an example and the names of what is dropped."""
+"""Losses summed over a data set, per kind, with an example and names of what is concerned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from maskloom.formats.loss import FACTS, KINDS, Loss
+from maskloom.core.labels import Labels
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.formats.concerned import Concerned, concerned
+from maskloom.formats.loss import FACTS, KINDS, MOST_NAMED, Loss
 
 _SHOWN, _MOST_NAMES = 8, 1000
 
@@ -20,6 +23,7 @@ class LossTotal:
         samples, objects, pixels: how many are concerned; the data set itself is no sample.
         example: the first of them, and the names of facts of images and of the data set.
         named: those names alone.
+        first: the first objects that are concerned, `MOST_NAMED` at most.
     """
 
     kind: str
@@ -28,6 +32,7 @@ class LossTotal:
     pixels: int
     example: str
     named: str = ""
+    first: tuple[Concerned, ...] = ()
 
     @property
     def what(self) -> str:
@@ -50,6 +55,21 @@ class Tally:
         self._sums: dict[str, LossTotal] = {}
         self._last: dict[str, str] = {}
         self._names: dict[tuple[str, bool], dict[str, None]] = {}
+        self._first: dict[str, list[Concerned]] = {}
+
+    def add(self, losses: Iterable[Loss], labels: Labels, taxonomy: Taxonomy) -> None:
+        """Losses of one sample, whose objects are named.
+
+        Args:
+            losses: of the sample.
+            labels: its own, as the source has them.
+            taxonomy: what their categories mean.
+        """
+        losses = tuple(losses)
+        self += losses
+        for loss in losses:
+            first = self._first.setdefault(loss.kind, [])
+            first += concerned(loss, labels, taxonomy, MOST_NAMED - len(first))
 
     def __iadd__(self, losses: Iterable[Loss]) -> Self:
         for loss in losses:
@@ -88,7 +108,8 @@ class Tally:
         ]
         named = "; ".join(listed)
         example = "; ".join(part for part in (total.example, named) if part)
-        return replace(total, example=example, named=named)
+        first = tuple(self._first.get(kind, ()))
+        return replace(total, example=example, named=named, first=first)
 
     @property
     def refused(self) -> bool:

@@ -6,10 +6,7 @@ Comparing is `compare.py`, renaming categories `rename.py`.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,8 @@ from maskloom.core.labels import Labels
 from maskloom.core.lazy_samples import keys_of, sorted_by_key
 from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
-from maskloom.errors import MaskloomError, UsageError, WriteError
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.errors import WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Counts, compare
 from maskloom.formats.detect import read_dataset
@@ -28,14 +26,7 @@ from maskloom.formats.facts import FactLosses
 from maskloom.formats.readers import Readers
 from maskloom.formats.shared.class_names import refuse_names
 from maskloom.formats.tally import LossTotal, Tally
-from maskloom.store.files import (
-    PARTIAL,
-    atomic_folder,
-    claim_partial,
-    refuse_existing,
-    write_error,
-)
-from maskloom.store.project.runs import project_address
+from maskloom.formats.target import staged
 from maskloom.work.progress import track
 
 
@@ -126,7 +117,9 @@ def transfer(
             labelled = _labelled(dataset, ordered, partial, fmt, readers)
             fitting = _fitting(labelled, fmt, dst, ordered)
             facts, counts = FactLosses(fmt, writer), Counts(dataset.taxonomy)
-            losses, notes = _write(counts.of(fitting), writer, facts, allow_loss=allow_loss)
+            losses, notes = _write(
+                counts.of(fitting), writer, facts, dataset.taxonomy, allow_loss=allow_loss
+            )
             losses += facts.of_dataset(dataset)
             if losses.refused and not allow_loss:
                 raise _Refused(losses, counts)
@@ -207,6 +200,7 @@ def _write(
     labelled: Iterator[tuple[Sample, Labels]],
     writer: Writer,
     facts: FactLosses,
+    taxonomy: Taxonomy,
     *,
     allow_loss: bool,
 ) -> tuple[Tally, tuple[str, ...]]:
@@ -214,7 +208,7 @@ def _write(
     losses = Tally()
     contradictions, first = 0, ""
     for sample, labels in labelled:
-        losses += writer.losses(sample, labels)
+        losses.add(writer.losses(sample, labels), labels, taxonomy)
         losses += facts.of_image(sample, labels)
         notes = labels.extra.get("notes", ())
         if notes and not contradictions:
@@ -233,65 +227,3 @@ def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | Non
         return readers.difference(dataset, partial, fmt)
     back = read_dataset(partial, fmt.name)
     return compare(dataset, back, scores=fmt.holds.score, tags=fmt.holds.tags)
-
-
-@contextmanager
-def _named(dst: Path, partial: Path) -> Iterator[None]:
-    """Errors about a place in the unfinished target name the place in the target."""
-    try:
-        yield
-    except MaskloomError as error:
-        if error.where is not None and error.where.startswith(str(partial)):
-            error.where = f"{dst}{error.where[len(str(partial)) :]}"
-            error.args = (error.message,)
-        raise
-
-
-@contextmanager
-def staged(dst: Path, fmt: Format) -> Iterator[Path]:
-    """Where to write a target that is renamed to `dst` if the block ends well.
-
-    Raises:
-        UsageError: the target is named like a file, and the format is a folder.
-        WriteError: the target exists or cannot be written.
-    """
-    if not fmt.file_suffix and dst.suffix.lower() == ".json":
-        raise UsageError(f"{fmt.name} is a folder of files", where=dst, hint="name a folder")
-    if not fmt.file_suffix or dst.suffix.lower() != fmt.file_suffix:
-        with atomic_folder(dst) as partial, _named(dst, partial):
-            yield partial
-        return
-    refuse_existing(dst)
-    # The suffix stays last: it tells writer and reader that the target is one file.
-    folder = dst.with_name(f".{dst.name}.{os.getpid()}{PARTIAL}")
-    claim_partial(folder)
-    try:
-        with _named(dst, folder / dst.name):
-            yield folder / dst.name
-        (folder / dst.name).replace(dst)
-    except OSError as error:
-        raise write_error(dst, error) from error
-    finally:
-        if folder.parent.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def refuse_nested(src: Path, dst: Path) -> None:
-    """A target inside its source would become part of it.
-
-    Args:
-        src: a folder, a project's address, or anything else, in which nothing can lie.
-        dst: the target.
-
-    Raises:
-        UsageError: dst lies in src.
-    """
-    address = project_address(src)
-    src = src if address is None else address.root
-    if src.is_dir() and dst.resolve().is_relative_to(src.resolve()):
-        raise UsageError(
-            "the target lies inside the source",
-            where=dst,
-            seen=str(src),
-            hint="choose a target beside it",
-        )

@@ -10,7 +10,7 @@ from typing import Literal
 from maskloom import registry
 from maskloom.errors import UsageError
 from maskloom.formats.detect import PROJECT
-from maskloom.formats.transfer import refuse_nested
+from maskloom.formats.target import refuse_nested
 from maskloom.store.files import refuse_existing
 from maskloom.store.project.address import Address
 from maskloom.store.project.runs import find_run, project_address, runs

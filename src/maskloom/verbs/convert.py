@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +12,7 @@ from maskloom.core.outcome import Outcome, Table, counted
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.formats.base import ReadOptions
+    from maskloom.formats.tally import LossTotal
     from maskloom.formats.transfer import Transfer
     from maskloom.work.shards import Share
 
@@ -61,7 +63,8 @@ def convert(
     from maskloom.core.options import parse_settings
     from maskloom.formats.detect import load_format
     from maskloom.formats.readers import open_readers
-    from maskloom.formats.transfer import refuse_nested, transfer
+    from maskloom.formats.target import refuse_nested
+    from maskloom.formats.transfer import transfer
     from maskloom.work.shards import Share
 
     target = load_format(to)
@@ -137,26 +140,55 @@ def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:
                 "pixels": loss.pixels,
                 "refused": loss.refused,
                 "example": loss.example,
+                "first": [asdict(one) for one in loss.first],
             }
             for loss in done.losses
         },
     }
-    tables = []
-    if done.losses:
-        tables.append(
-            Table(
-                f"What {target} does not hold",
-                ("kind", "what", "images", "objects", "pixels"),
-                [
-                    (loss.kind, loss.what, loss.samples, loss.objects, loss.pixels)
-                    for loss in done.losses
-                ],
-            )
-        )
+    tables = _tables(done, target)
     if not done.written:
         line = f"nothing was written: {target} cannot hold everything; --allow-loss writes the rest"
-        return Outcome(results, tuple(tables), (line,), done.warnings, found=True)
-    return Outcome(results, tuple(tables), (_written(done, dst),), done.warnings)
+        return Outcome(results, tables, (line, *_hints(done, source)), done.warnings, found=True)
+    return Outcome(results, tables, (_written(done, dst),), done.warnings)
+
+
+def _tables(done: Transfer, target: str) -> tuple[Table, ...]:
+    """What is lost, with an object to look at; and what is only said no more."""
+    lost = [
+        (loss.kind, loss.what, loss.samples, loss.objects, loss.pixels, _first(loss))
+        for loss in done.refused
+    ]
+    told = [
+        (loss.kind, loss.what, loss.samples, loss.objects)
+        for loss in done.losses
+        if not loss.refused
+    ]
+    word = "lost, as was allowed" if done.written else "refused unless --allow-loss"
+    columns = ("kind", "what", "images", "objects", "pixels", "first")
+    tables = (
+        Table(f"What {target} cannot hold: {word}", columns, lost),
+        Table(f"What {target} drops, the pixels stay exact: told only", columns[:4], told),
+    )
+    return tuple(table for table in tables if table.rows)
+
+
+def _first(loss: LossTotal) -> str | None:
+    """An object that is concerned, else the image."""
+    if loss.first:
+        return str(loss.first[0])
+    return None if loss.named else loss.example.partition(": ")[0] or None
+
+
+def _hints(done: Transfer, source: str) -> tuple[str, ...]:
+    """Options that keep what was refused."""
+    from maskloom.formats.detect import load_format
+
+    options = {one.name for one in fields(load_format(source).ReadOptions)}
+    if "ignored" in options and any(loss.kind == "ignored" for loss in done.refused):
+        return (
+            "--set from.ignored=true reads the classes that scores ignore as classes, not void",
+        )
+    return ()
 
 
 def _counts(done: Transfer) -> dict[str, int]:

@@ -53,7 +53,8 @@ def export(
     from maskloom.formats.detect import PROJECT, load_format
     from maskloom.formats.project import pinned
     from maskloom.formats.readers import open_readers
-    from maskloom.formats.transfer import refuse_nested, transfer
+    from maskloom.formats.target import refuse_nested
+    from maskloom.formats.transfer import transfer
     from maskloom.verbs.convert import outcome_of
 
     target = load_format(to)

@@ -72,7 +72,7 @@ def import_(
     from maskloom.formats.ahead import read_ahead
     from maskloom.formats.bare import refuse_ambiguous
     from maskloom.formats.readers import open_readers
-    from maskloom.formats.transfer import refuse_nested
+    from maskloom.formats.target import refuse_nested
     from maskloom.store.project.films import NAME as VIDEO
     from maskloom.store.project.imports import MACHINE, made_if_absent
     from maskloom.store.video import is_video

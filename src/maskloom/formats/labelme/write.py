@@ -36,7 +36,7 @@ from maskloom.formats.labelme.annotation_json import (
     tags_of,
     type_of,
 )
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -103,9 +103,8 @@ class LabelMeWriter:
         rows = labels.rows
         found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         if unsaid := [i for i in range(len(rows)) if not _is_said(rows, i)]:
-            found.append(
-                Loss(sample.key, "drawings", len(unsaid), detail="scribbles, or no points")
-            )
+            detail, named = "scribbles, or no points", first_instances(rows, unsaid)
+            found.append(Loss(sample.key, "drawings", len(unsaid), 0, detail, instances=named))
         redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
         if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
@@ -113,7 +112,8 @@ class LabelMeWriter:
         if clash:
             found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
         if apart := _apart(rows, self._names(rows)):
-            found.append(Loss(sample.key, "parts", apart, detail="parts of several categories"))
+            detail, named = "parts of several categories", first_instances(rows, apart)
+            found.append(Loss(sample.key, "parts", len(apart), 0, detail, instances=named))
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -232,12 +232,12 @@ def _read_ids(groups: Sequence[int | None], names: Sequence[str]) -> NDArray[np.
     return instances_of(shapes)[0]
 
 
-def _apart(rows: Rows, names: Sequence[str]) -> int:
+def _apart(rows: Rows, names: Sequence[str]) -> list[int]:
     """Rows of objects that come back as several, because their parts have several labels."""
     labels: dict[int, set[str]] = {}
     for own, name in zip(rows.instance.tolist(), names, strict=True):
         labels.setdefault(own, set()).add(name)
-    return sum(len(labels[own]) > 1 for own in rows.instance.tolist())
+    return [i for i, own in enumerate(rows.instance.tolist()) if len(labels[own]) > 1]
 
 
 def _is_said(rows: Rows, i: int) -> bool:

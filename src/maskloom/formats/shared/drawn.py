@@ -19,7 +19,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import MaskError
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.objects.write import joined_parts
 
 Box = tuple[float, float, float, float]
@@ -157,8 +157,8 @@ def losses_of_told(
     )
     kept = np.array([one.row for one in told], np.bool_)
     found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
-    lost = len(kept) - int(kept.sum())
-    return [*found, Loss(key, "drawings", lost)] if lost else found
+    lost, named = len(kept) - int(kept.sum()), first_instances(rows, ~kept)
+    return [*found, Loss(key, "drawings", lost, instances=named)] if lost else found
 
 
 def object_groups(rows: Rows, said: Sequence[int], fresh: Callable[[int], int]) -> list[int]:

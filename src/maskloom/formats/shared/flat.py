@@ -18,7 +18,7 @@ from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
-from maskloom.formats.loss import Loss
+from maskloom.formats.loss import Loss, first_instances
 from maskloom.formats.shared.slabs import paint_slab, slabs
 
 
@@ -55,10 +55,14 @@ def flat_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     Pixels that objects share, and parts of one object, are told by `Holds`.
     """
     void = void_rows(rows, taxonomy)
-    area = int(rows.masks.areas[void].sum())
-    ignored = [Loss("", "ignored", int(void.sum()), area)] if void.any() else []
-    rows = rows.take((rows.kind == RowKind.MASK) & ~void)
-    return [*covered_losses(rows, taxonomy), *_regions(rows, taxonomy), *ignored]
+    solid = rows.take((rows.kind == RowKind.MASK) & ~void)
+    found = [*covered_losses(solid, taxonomy), *_regions(solid, taxonomy)]
+    things = np.array([category.kind == "thing" for category in taxonomy], np.bool_)[rows.category]
+    for kind, flag in (("ignored", void & things), ("void_classes", void & ~things)):
+        if flag.any():
+            area, named = int(rows.masks.areas[flag].sum()), first_instances(rows, flag)
+            found.append(Loss("", kind, int(flag.sum()), area, instances=named))
+    return found
 
 
 def covered_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
@@ -77,7 +81,8 @@ def covered_losses(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
         return []
     first = taxonomy[int(rows.category[gone[0]])].name
     detail = f"{len(gone)} objects lie wholly under others and vanish, first one of {first}"
-    return [Loss("", "covered", len(gone), int(rows.masks.areas[gone].sum()), detail)]
+    area, named = int(rows.masks.areas[gone].sum()), first_instances(rows, gone)
+    return [Loss("", "covered", len(gone), area, detail, instances=named)]
 
 
 def hidden_objects(key: str, labels: Labels, taxonomy: Taxonomy) -> list[Loss]:
@@ -100,7 +105,9 @@ def _regions(rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
         return []
     first = min(merged)
     detail = f"{merged[first]} regions of {taxonomy[first].name}, which is stuff, become one"
-    return [Loss("", "parts", sum(merged.values()) - len(merged), detail=detail)]
+    named = first_instances(rows, np.isin(rows.category, list(merged)))
+    count = sum(merged.values()) - len(merged)
+    return [Loss("", "parts", count, detail=detail, instances=named)]
 
 
 def as_things(taxonomy: Taxonomy) -> Taxonomy:

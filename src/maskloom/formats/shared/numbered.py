@@ -20,7 +20,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas
 from maskloom.errors import FormatError
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.flat import flat_losses, flat_rows
 
 MAX_VALUE = 65535
@@ -249,9 +249,10 @@ def _region_losses(rows: Rows, meaning: Numbering) -> list[Loss]:
         return []
     crowds = rows.take(rows.crowd)
     stuff = [meaning.taxonomy[c].kind == "stuff" for c in crowds.category.tolist()]
-    found = (
-        [Loss("", "crowd", sum(stuff), detail="regions of stuff are none")] if any(stuff) else []
-    )
+    found = []
+    if any(stuff):
+        detail, named = "regions of stuff are none", first_instances(crowds, stuff)
+        found.append(Loss("", "crowd", sum(stuff), 0, detail, instances=named))
     groups = Counter(
         c
         for c, _ in set(zip(crowds.category.tolist(), crowds.instance.tolist(), strict=True))

@@ -1,9 +1,9 @@
 """Write a Supervisely project: meta.json, DATASET/ann/NAME.json, DATASET/img/NAME.
 
-Folders of a sample's key are data sets (those below the first lie in `datasets`), what has none is
-in `ds0`. A mask is a bitmap, or the author's polygon where the SDK draws the same pixels of it.
-What Supervisely has no word for (score, attributes that are no tags) stands in fields of its own
-beside the SDK's, `taxonomy.json` says void, stuff and splits.
+Folders of a sample's key are data sets (those below the first lie in `datasets`), else `ds0` is.
+A mask is a bitmap, or the author's polygon where the SDK draws the same pixels of it.
+What Supervisely has no word for (score, attributes that are no tags) stands in own fields beside
+the SDK's, `taxonomy.json` says void, stuff and splits.
 
 Source: developer.supervisely.com, annotation format.
 """
@@ -27,7 +27,7 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.ids import kept_ids
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text
@@ -92,7 +92,8 @@ class SuperviselyWriter:
         found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         masks = rows.kind == RowKind.MASK
         if unsaid := [i for i in np.flatnonzero(~masks).tolist() if _drawn(rows, i) is None]:
-            found.append(Loss(sample.key, "drawings", len(unsaid)))
+            who = first_instances(rows, unsaid)
+            found.append(Loss(sample.key, "drawings", len(unsaid), instances=who))
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
         if redrawn := [i for i in solid if geometry_of(rows, i) and _polygon(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
@@ -112,8 +113,7 @@ class SuperviselyWriter:
         place = self._folder(sample.key, "img") / name
         self.images.put(sample, place.relative_to(self.target).as_posix())
         rows = instance_rows(labels)
-        said = [i for i in range(len(rows)) if _is_said(rows, i)]
-        rows = rows.take(np.array(said, np.int64))
+        rows = rows.take(np.array([i for i in range(len(rows)) if _is_said(rows, i)], np.int64))
         own = dict(sample.extra.get("supervisely", {}))
         fresh = fresh_tags(sample.tags, tags_of(own))
         tags = list(own.pop("tags", None) or [])

@@ -17,7 +17,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import (
     attributes_of,
     box_of,
@@ -117,9 +117,11 @@ class ViaWriter:
         if self.form == "via3" and strange_image:
             detail = f"of images: {', '.join(sorted(strange_image))}"
             found.append(Loss(sample.key, "fields", detail=detail))
-        if changed := [drawing.changed for drawing in drawings if drawing.changed]:
+        if changed := {i: one.changed for i, one in enumerate(drawings) if one.changed}:
             detail = f"parts that one ring cannot join for readers by {self.options.rule}"
-            found.append(Loss(sample.key, "pixels", len(changed), sum(changed), detail))
+            count, pixels = len(changed), sum(changed.values())
+            who = first_instances(rows, list(changed))
+            found.append(Loss(sample.key, "pixels", count, pixels, detail, instances=who))
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:

@@ -21,7 +21,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import MOST_NAMED, Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.flat import flat_losses, flat_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values
@@ -238,9 +238,12 @@ def _unlisted(regions: Rows, listed: list[Listed]) -> list[Loss]:
     found = []
     if more := max(0, len(listed) - MAX_VALUE):
         detail = f"{len(listed)} objects, at most {MAX_VALUE}: the rest keeps its class only"
-        found.append(Loss("", "ids", more, detail=detail))
+        named = tuple(int(rows.instance[i]) for rows, i in listed[MAX_VALUE:][:MOST_NAMED])
+        found.append(Loss("", "ids", more, detail=detail, instances=named))
     if marked := sum(map(bool, regions.attributes)):
-        found.append(Loss("", "attributes", marked, detail="regions of stuff have none"))
+        flag = np.array([bool(own) for own in regions.attributes], np.bool_)
+        detail, named = "regions of stuff have none", first_instances(regions, flag)
+        found.append(Loss("", "attributes", marked, 0, detail, instances=named))
     return found
 
 

@@ -21,7 +21,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import MOST_NAMED, Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
 from maskloom.formats.shared.flat import void_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
@@ -163,41 +163,44 @@ class YoloWriter:
                 listed.append(own)
                 continue
             lost.vertices += geometry is not None
-            for ring in self._rings(rows.masks[i], lost):
+            for ring in self._rings(rows, i, lost):
                 row = _fresh_row(ring, number, size, taken)
                 taken.add(class_and_box(row))
                 listed.append(row)
         return _Lines(key, tuple(listed), tuple(lost.told(key)), 0)
 
-    def _rings(self, mask: Masks, lost: _Lost) -> tuple[NDArray[np.float64], ...]:
+    def _rings(self, rows: Rows, i: int, lost: _Lost) -> tuple[NDArray[np.float64], ...]:
+        mask, own = rows.masks[i], int(rows.instance[i])
         found = rings_for(mask, READERS[0], single=True)
         if found.exact is not None:
             return found.exact
         if self.options.parts == "split":
             parts, _ = mask.components(8)
-            lost.split += 1
+            lost.split.append(own)
             lost.pieces += len(parts)
             return tuple(rings_for(part, READERS[0], single=True).rings[0] for part in _each(parts))
-        lost.objects += 1
+        lost.objects.append(own)
         lost.pixels += found.changed
         return found.rings
 
 
 @dataclass(slots=True)
 class _Lost:
-    objects: int = 0
+    objects: list[int] = field(default_factory=list)
     pixels: int = 0
-    split: int = 0
+    split: list[int] = field(default_factory=list)
     pieces: int = 0
     vertices: int = 0
 
     def told(self, key: str) -> Iterator[Loss]:
         if self.objects:
-            detail = f"{self.objects} objects of parts that do not touch get painted bridges"
-            yield Loss(key, "pixels", self.objects, self.pixels, detail)
+            count, named = len(self.objects), tuple(self.objects[:MOST_NAMED])
+            detail = f"{count} objects of parts that do not touch get painted bridges"
+            yield Loss(key, "pixels", count, self.pixels, detail, instances=named)
         if self.split:
-            detail = f"{self.split} objects become {self.pieces}, one for each part"
-            yield Loss(key, "parts", self.split, detail=detail)
+            count, named = len(self.split), tuple(self.split[:MOST_NAMED])
+            detail = f"{count} objects become {self.pieces}, one for each part"
+            yield Loss(key, "parts", count, 0, detail, instances=named)
         if self.vertices:
             yield Loss(key, "vertices", self.vertices)
 
