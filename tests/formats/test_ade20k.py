@@ -184,7 +184,7 @@ def test_a_damaged_text_is_named_by_line(tmp_path, text, told):
     assert "1_atr.txt" in caught.value.message
     data = read_dataset(tmp_path, skip_bad=True)
     assert [s.key for s in data.samples] == ["street/2"]
-    assert data.warnings[0].startswith("1 images were left out, first: ")
+    assert data.warnings[0].startswith("1 image was left out, first: ")
 
 
 def test_an_object_without_a_line_is_refused_or_left_out(tmp_path):

@@ -138,7 +138,7 @@ def test_a_damaged_file_is_one_error_with_its_name_and_can_be_left_out(tmp_path,
     assert "200.mat" in caught.value.message
     data = read_dataset(tmp_path, skip_bad=True)
     assert [s.key for s in data.samples] == ["12003"]
-    assert data.warnings[0].startswith("1 images were left out, first: ")
+    assert data.warnings[0].startswith("1 image was left out, first: ")
 
 
 def test_a_file_that_unpacks_beyond_memory_is_refused_before_it_does(tmp_path):

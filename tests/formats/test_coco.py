@@ -239,7 +239,7 @@ def test_one_bad_annotation_is_one_clear_error_or_is_left_out(tmp_path, name):
     assert "--skip-bad" in str(caught.value)
     data, labels = labels_of(path, skip_bad=True)
     assert len(labels.rows) == 1
-    assert "1 invalid annotations were left out" in data.warnings[0]
+    assert "1 invalid annotation was left out" in data.warnings[0]
 
 
 def test_repeated_ids_are_refused(tmp_path):

@@ -185,7 +185,7 @@ def test_a_bad_entry_is_refused_with_file_image_segment_and_field(tmp_path, chan
 @pytest.mark.parametrize("change", [change for change, _ in BAD[1:3] + BAD[4:10]])
 def test_skip_bad_leaves_a_segment_out_and_its_pixels_unlabelled(tmp_path, change):
     data = read_dataset(put(tmp_path, change), skip_bad=True)
-    assert data.warnings[0].startswith("1 invalid annotations were left out")
+    assert data.warnings[0].startswith("1 invalid annotation was left out")
     labels = one(data)
     assert labels.rows.instance.tolist() == [70000]
     assert labels.coverage.area.dense(0).tolist() == (IDS == 70000).tolist()

@@ -356,7 +356,7 @@ def test_a_bad_shape_is_one_error_or_left_out(tmp_path, text, said):
     assert "annotations.xml" in str(caught.value)
     data = read_dataset(path, "cvat", skip_bad=True)
     assert len(data.labels_of(data.samples[0]).rows) == 1
-    assert "1 invalid annotations were left out" in data.warnings[0]
+    assert "1 invalid annotation was left out" in data.warnings[0]
 
 
 @pytest.mark.parametrize(

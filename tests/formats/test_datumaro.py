@@ -248,7 +248,7 @@ def test_a_bad_annotation_is_one_error_or_left_out(tmp_path, bad, said):
     assert "train.json: item 'a', annotation 1" in str(caught.value)
     data = read_dataset(tmp_path, skip_bad=True)
     assert len(data.labels_of(data.samples[0]).rows) == 1
-    assert any("1 invalid annotations were left out" in w for w in data.warnings)
+    assert any("1 invalid annotation was left out" in w for w in data.warnings)
 
 
 def label_of(name, parent=""):

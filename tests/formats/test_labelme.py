@@ -339,7 +339,7 @@ def test_an_invalid_shape_is_refused_with_its_place_or_left_out(tmp_path, name):
         read_dataset(tmp_path)
     data = read_dataset(tmp_path, skip_bad=True)
     assert len(first(data).rows) == 1
-    assert "1 invalid annotations were left out, first: " in data.warnings[0]
+    assert "1 invalid annotation was left out, first: " in data.warnings[0]
 
 
 def test_files_that_are_damaged_or_of_another_image_are_refused(tmp_path):

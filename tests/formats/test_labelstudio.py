@@ -355,7 +355,7 @@ def test_a_bad_region_is_one_error_or_left_out(tmp_path, bad, said):
     assert f"export.json: task 7, region {bad['id']}" in str(caught.value)
     data = read_dataset(path, skip_bad=True)
     assert len(data.labels_of(data.samples[0]).rows) == 1
-    assert "1 invalid annotations were left out" in data.warnings[0]
+    assert "1 invalid annotation was left out" in data.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def refused(path, said):
     data = read_dataset(path, skip_bad=True)
     labels = [data.labels_of(sample) for sample in data.samples]
     assert [len(one.rows) for one in labels] == [1]
-    assert "1 invalid annotations were left out" in data.warnings[0]
+    assert "1 invalid annotation was left out" in data.warnings[0]
     return data
 
 

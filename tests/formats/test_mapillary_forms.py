@@ -130,7 +130,7 @@ def test_bad_segments_are_left_out_and_counted(tmp_path):
         only(read_dataset(put_panoptic(tmp_path, bad)))
     data = read_dataset(tmp_path, skip_bad=True)
     assert len(only(data).rows) == 3
-    assert any("1 invalid segments were left out" in text for text in data.warnings)
+    assert any("1 invalid segment was left out" in text for text in data.warnings)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_bad_objects_of_polygon_files_are_named_or_left_out(tmp_path, bad, told)
     assert "objects[3]" in error.value.message
     labels = only(read_dataset(tmp_path, skip_bad=True))
     assert len(labels.rows) == 2
-    assert "1 invalid objects were left out" in labels.extra["notes"][0]
+    assert "1 invalid object was left out" in labels.extra["notes"][0]
 
 
 @pytest.mark.parametrize("more", [{"width": 0}, {"width": 4}, {"width": 1 << 30}, {"objects": 1}])

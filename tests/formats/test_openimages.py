@@ -126,7 +126,7 @@ def test_bad_rows_can_be_left_out(tmp_path):
     bad = MASK_ROW.replace("0.6", "6")
     data = read_dataset(put(tmp_path, masks=(MASK_ROW, bad), boxes=()), skip_bad=True)
     assert len(data.labels_of(data.samples[0]).rows) == 1
-    assert any("1 invalid annotations were left out" in w for w in data.warnings)
+    assert any("1 invalid annotation was left out" in w for w in data.warnings)
 
 
 def test_a_mask_that_is_no_image_or_too_large_is_one_error(tmp_path):

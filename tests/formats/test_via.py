@@ -449,7 +449,7 @@ def test_an_invalid_region_is_refused_with_its_place_or_left_out(tmp_path, name)
         first(read_dataset(tmp_path))
     data = read_dataset(tmp_path, skip_bad=True)
     assert len(first(data).rows) == 1
-    assert "1 invalid annotations were left out, first: " in " ".join(data.warnings)
+    assert "1 invalid annotation was left out, first: " in " ".join(data.warnings)
 
 
 def test_damaged_files_are_refused(tmp_path):

@@ -303,7 +303,7 @@ def test_bad_xml_is_one_error_that_names_the_file_and_can_be_skipped(tmp_path, t
         read_dataset(tmp_path)
     assert "Annotations/a.xml" in caught.value.message
     data = read_dataset(tmp_path, skip_bad=True)
-    assert data.warnings[0].startswith("1 invalid annotations were left out")
+    assert data.warnings[0].startswith("1 invalid annotation was left out")
     assert one(data).rows.masks.areas.tolist() == [3, 3]
 
 

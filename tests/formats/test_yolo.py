@@ -409,7 +409,7 @@ def test_a_bad_line_is_one_error_with_its_place_or_is_left_out(tmp_path, line, s
         rows_of(tmp_path)
     data = read_dataset(tmp_path, "yolo", skip_bad=True)
     assert len(data.labels_of(data.samples[0]).rows) == 1
-    assert any("1 invalid annotations were left out" in w for w in data.warnings)
+    assert any("1 invalid annotation was left out" in w for w in data.warnings)
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_bad_annotations_stop_the_conversion_or_are_left_out(tmp_path):
     assert left(tmp_path) == ["a.json"]
     outcome = convert(tmp_path / "a.json", tmp_path / "o.json", to="coco", skip_bad=True)
     assert outcome.exit_code == 0
-    assert "1 invalid annotations were left out" in " ".join(outcome.warnings)
+    assert "1 invalid annotation was left out" in " ".join(outcome.warnings)
     assert outcome.results["objects"] == 1
 
 

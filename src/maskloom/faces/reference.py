@@ -21,7 +21,7 @@ Options with several values take them after one flag, after several flags, or wi
 | exit | meaning |
 |---|---|
 | 0 | done |
-| 1 | done, but something was found, refused or left out |
+| 1 | done, but something was found, refused or left out (`--skip-bad` only warns) |
 | 2 | bad input or usage: one message on stderr says what, where, the value seen, what to do |
 | 130 | interrupted |
 

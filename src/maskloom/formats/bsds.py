@@ -30,6 +30,7 @@ from maskloom.formats.shared.folders import (
     splits_of,
     unique_pairs,
 )
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.maps import check_size_of
 from maskloom.formats.shared.mat_files import (
     first_kind,
@@ -122,7 +123,7 @@ def _counts(folder: Path, *, skip_bad: bool) -> tuple[dict[Path, int], tuple[str
             bad.append(error.message)
             continue
         counts[file] = count
-    return counts, (f"{len(bad)} images were left out, first: {bad[0]}",) if bad else ()
+    return counts, left_out(bad, "image")
 
 
 def _told(counts: dict[Path, int], annotator: int) -> tuple[str, ...]:

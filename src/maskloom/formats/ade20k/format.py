@@ -36,6 +36,7 @@ from maskloom.formats.shared.folders import (
     unique_pairs,
 )
 from maskloom.formats.shared.json_files import SPLITS
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.maps import size_of
 from maskloom.work.progress import track
 
@@ -100,7 +101,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         FormatError: no label maps, or a damaged text or JSON file.
     """
     scenes: dict[Path, dict[str, str]] = {}
-    files, names, left_out = _named(_files(path), options, scenes)
+    files, names, warnings = _named(_files(path), options, scenes)
     if not files:
         raise FormatError("no label maps found", where=path, hint=LOOKS_FOR)
     pictures = list_files(images or path, (".jpg", ".jpeg"))
@@ -130,7 +131,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels_of,
         splits_of(found),
         name=path.name,
-        warnings=left_out + absences(found, len(pictures) if images is None else len(found)),
+        warnings=warnings + absences(found, len(pictures) if images is None else len(found)),
     )
 
 
@@ -154,8 +155,7 @@ def _named(
             continue
         good[place] = own
         found |= {name: index for name, index in names if index is not None or name not in found}
-    left = f"{len(bad)} images were left out, first: {bad[0]}" if bad else ""
-    return good, found, (left,) if left else ()
+    return good, found, left_out(bad, "image")
 
 
 def _names(

@@ -15,6 +15,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.coco.file import CocoFile, OfImage
 from maskloom.formats.coco.image_ids import ImageId
 from maskloom.formats.coco.samples import CocoSamples
+from maskloom.formats.shared.left_out import left_out
 
 Decode = Callable[[CocoFile[OfImage], ImageId, Mapping[int, int], Sample], Labels]
 
@@ -65,11 +66,7 @@ def dataset_of(
 
 
 def _left_out(files: Sequence[CocoFile[Any]]) -> tuple[str, ...]:
-    return tuple(
-        f"{len(f.skipped)} invalid annotations were left out, first: {f.skipped[0]}"
-        for f in files
-        if f.skipped
-    )
+    return tuple(line for file in files for line in left_out(file.skipped))
 
 
 def _shared_categories(files: Sequence[CocoFile[Any]]) -> dict[int, Mapping[str, Any]]:

@@ -27,6 +27,7 @@ from maskloom.formats.labelme.annotation_json import POLYGON
 from maskloom.formats.shared.documents import Document, dataset_of_documents, taxonomy_of_names
 from maskloom.formats.shared.folders import list_files
 from maskloom.formats.shared.json_files import split_of
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.png_crops import pixels_of
 from maskloom.formats.shared.safe_xml import Bounds, Element, read_xml_tree
 from maskloom.formats.shared.shapes import Shape, checked_vertices
@@ -110,7 +111,7 @@ def xml_dataset(
             if not skip_bad:
                 raise
             bad.append(error.message)
-    notes = [f"{len(bad)} invalid annotations were left out, first: {bad[0]}"] if bad else []
+    notes = list(left_out(bad))
     if deleted := sum(file.deleted for file in files):
         notes.append(f"{deleted} objects were deleted by their author and are left out")
     names = (shape.category for file in files for shape, _ in file.shapes)

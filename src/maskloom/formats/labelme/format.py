@@ -43,6 +43,7 @@ from maskloom.formats.shared.json_files import (
     some_look_like,
     split_of,
 )
+from maskloom.formats.shared.left_out import left_out
 from maskloom.work.progress import track
 
 LOOKS_FOR = 'JSON files with "shapes" and "imagePath", or XML with <annotation> and <polygon>'
@@ -98,7 +99,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     )
     splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
     documents, lone = _documents(files, splits, root, options, images)
-    notes = [f"{len(bad)} invalid annotations were left out, first: {bad[0]}"] if bad else []
+    notes = list(left_out(bad))
     if lone:
         notes.append(
             f"{lone} images are in their JSON only; --set from.extract=FOLDER writes them out"

@@ -46,6 +46,7 @@ from maskloom.formats.shared.folders import (
     splits_of,
     unique_pairs,
 )
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.numbered import Numbering
 from maskloom.formats.shared.numbered_files import numbered_pairs, read_classes, read_objects
 
@@ -150,7 +151,7 @@ def _read_other(
     if source == panoptic.FOLDER:
         maps = panoptic.PanopticMaps(list(by_key.values()), taxonomy, silent, strict=strict)
         bad = maps.skipped
-        notes += (f"{len(bad)} invalid segments were left out, first: {bad[0]}",) if bad else ()
+        notes += left_out(bad, "invalid segment")
 
     def labels_of(sample: Sample) -> Labels:
         own = by_key[sample.key]

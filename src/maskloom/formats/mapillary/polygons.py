@@ -18,6 +18,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.shared.folders import read_json
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.maps import check_size_of
 from maskloom.formats.shared.shapes import Shape, checked_vertices, rows_of
 from maskloom.store.images import MAX_PIXELS
@@ -64,7 +65,7 @@ def read_polygons(
     area = rows.masks.merge() if len(rows) else rows.masks
     whole = len(rows) and int(area.areas.sum()) == size[0] * size[1]
     coverage = FULL if whole else Coverage(area=area) if len(rows) else Coverage(nothing=True)
-    notes = (f"{len(bad)} invalid objects were left out, first: {bad[0]}",) if bad else ()
+    notes = left_out(bad, "invalid object")
     return Labels(size, rows=rows, coverage=coverage, extra={"notes": notes} if notes else {})
 
 

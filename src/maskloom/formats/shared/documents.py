@@ -18,6 +18,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco.images import found_image, image_folders, safe_names
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.maps import check_size_of, size_of
 from maskloom.formats.shared.shapes import Shape, rows_of
 
@@ -120,7 +121,7 @@ def dataset_of_documents(
         labels_of,
         _splits(owners),
         name=path.name,
-        warnings=(*warnings, *_left_out(bad), *_absent(ordered, safe)),
+        warnings=(*warnings, *left_out(bad), *_absent(ordered, safe)),
         extra={} if extra is None else extra,
     )
 
@@ -259,10 +260,6 @@ def _sound(
         else:
             kept.append(entry)
     return replace(document, shapes=Entries(kept, entries.make))
-
-
-def _left_out(bad: Sequence[str]) -> tuple[str, ...]:
-    return (f"{len(bad)} invalid annotations were left out, first: {bad[0]}",) if bad else ()
 
 
 def _splits(owners: Mapping[str, Document]) -> dict[str, tuple[str, ...]]:

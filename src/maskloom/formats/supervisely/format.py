@@ -26,6 +26,7 @@ from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_json, read_side_file
 from maskloom.formats.shared.json_files import split_of
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.shapes import Shape
 from maskloom.formats.supervisely import write as supervisely_write
 from maskloom.formats.supervisely.objects import (
@@ -97,7 +98,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             continue
         split = splits.get(place.key, split_of(place.key))
         documents.append(replace(document, split=split))
-    notes = [f"{len(bad)} invalid annotations were left out, first: {bad[0]}"] if bad else []
+    notes = list(left_out(bad))
     return dataset_of_documents(
         documents,
         _taxonomy(meta, side, root),

@@ -28,6 +28,7 @@ from maskloom.formats.shared.folders import (
     side_splits,
 )
 from maskloom.formats.shared.image_names import image_of, missing_images
+from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.voc import write as voc_write
 from maskloom.formats.voc.classes import LABEL_MAPS, PALETTE, classes_of
 from maskloom.formats.voc.read import VocFiles, labels_of_files
@@ -141,9 +142,7 @@ def _parsed(files: Mapping[str, Path], options: Read) -> tuple[dict[str, VocXml]
             if not options.skip_bad:
                 raise
             bad.append(error.message)
-    if not bad:
-        return found, ()
-    return found, (f"{len(bad)} invalid annotations were left out, first: {bad[0]}",)
+    return found, left_out(bad)
 
 
 def _splits(root: Path, keys: list[str]) -> dict[str, tuple[str, ...]]:
