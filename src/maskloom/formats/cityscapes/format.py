@@ -22,6 +22,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.cityscapes import files as cityscapes_files
 from maskloom.formats.cityscapes import write as cityscapes_write
+from maskloom.formats.cityscapes.again import facts_of_polygons, kept_polygons
 from maskloom.formats.cityscapes.files import ANNOTATIONS, IMAGES, LabelFiles, label_root, labelled
 from maskloom.formats.cityscapes.labels import (
     FORMAT_NAME,
@@ -32,7 +33,6 @@ from maskloom.formats.cityscapes.labels import (
     street_numbering,
 )
 from maskloom.formats.cityscapes.polygons import (
-    map_hash,
     paint_polygons,
     read_polygons,
     size_of_polygons,
@@ -157,7 +157,7 @@ def _labels(files: LabelFiles, meaning: Numbering, sample: Sample, *, strict: bo
         labels = labels_of_numbers(values, meaning, where=files.any)
     if data is not None and files.polygons is not None:
         labels = with_geometry(labels, data, meaning, where=files.polygons, strict=strict)
-        said = {"polygons": data, "map": map_hash(numbers_of_labels(labels, meaning, UNLABELED))}
+        said = kept_polygons(data, numbers_of_labels(labels, meaning, UNLABELED), meaning)
         labels = labels.replace(extra={**labels.extra, FORMAT_NAME: said})
     notes += tuple(labels.extra.get("notes", ()))
     return labels.replace(extra={**labels.extra, "notes": notes}) if notes else labels
@@ -185,6 +185,6 @@ FORMAT = Format(
     kept=Kept(
         # Names say where a frame stands.
         ("cityscapes", "void_classes", "frame.sequence", "frame.index"),
-        Facts(notes=("cityscapes",)),
+        Facts(notes=("cityscapes",), more=facts_of_polygons),
     ),
 )

@@ -8,7 +8,6 @@ Source: cityscapesScripts, preparation/json2instanceImg.py.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from maskloom.core.fill import MAX_COORDINATE
 from maskloom.core.labels import Geometry, Labels, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.cityscapes.labels import NEVER_PAINTED, UNLABELED
 from maskloom.formats.shared.folders import read_json
@@ -28,7 +28,7 @@ from maskloom.store.images import MAX_PIXELS
 
 RULE = "pil"
 MAX_BYTES = 1 << 26
-_GROUP = "group"
+GROUP = "group"
 
 
 def read_polygons(path: Path) -> dict[str, Any]:
@@ -80,33 +80,23 @@ def paint_polygons(
     return values, tuple(notes)
 
 
-def map_hash(values: NDArray[Any]) -> str:
-    """sha256 of a map of numbers, by which a polygon file knows the map that it came with."""
-    size = np.array(values.shape, "<i8").tobytes()
-    return hashlib.sha256(size + np.ascontiguousarray(values, "<u2").tobytes()).hexdigest()
+def class_of_label(label: str, taxonomy: Taxonomy) -> tuple[int | None, bool]:
+    """Position of a label's class, None where there is none, and whether it is of a group."""
+    position = taxonomy.find(label)
+    if position is not None or not label.endswith(GROUP):
+        return position, False
+    return taxonomy.find(label.removesuffix(GROUP)), True
 
 
-def belongs(
-    data: Mapping[str, Any], came_with: str | None, values: NDArray[Any], meaning: Numbering
-) -> bool:
-    """Whether a polygon file still says what a map of numbers does.
+def values_of_polygons(
+    data: Mapping[str, Any], meaning: Numbering, *, where: Path = Path()
+) -> list[int]:
+    """The stored value of every object that is painted, in order.
 
-    The maps of the release were painted by an older Pillow, which fills edges otherwise: what
-    came together stays together, and else the polygons must paint the very map.
-
-    Args:
-        data: of `read_polygons`.
-        came_with: `map_hash` of the map that lay beside the file.
-        values: (H, W) the map.
-        meaning: of its numbers.
+    Raises:
+        FormatError: as `paint_polygons`.
     """
-    if came_with is not None and came_with == map_hash(values):
-        return True
-    try:
-        painted, _ = paint_polygons(data, meaning, where=Path())
-    except FormatError:
-        return False
-    return painted.shape == values.shape and not (painted != values).any()
+    return [value for value, _ in _numbered(data, meaning, where, None)]
 
 
 def with_geometry(
@@ -164,10 +154,7 @@ def _value(
     label = one["label"]
     if one.get("deleted") or label in NEVER_PAINTED or label == "unlabeled":
         return None if label != "unlabeled" or one.get("deleted") else (UNLABELED, False)
-    position = meaning.taxonomy.find(label)
-    group = position is None and label.endswith(_GROUP)
-    if group:
-        position = meaning.taxonomy.find(label.removesuffix(_GROUP))
+    position, group = class_of_label(label, meaning.taxonomy)
     number = next((v for v, p in meaning.numbers.items() if p == position), None)
     if position is None or number is None:
         raise FormatError(

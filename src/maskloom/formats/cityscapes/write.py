@@ -1,7 +1,7 @@
 """Write Cityscapes: label, instance and train id maps by split and city, and a side file.
 
 Objects make instance maps, class maps label maps alone. A polygon file that came along is
-written as long as the map is the one that it came with. `taxonomy.json` says what the numbers mean.
+written as long as it says what the map does. `taxonomy.json` says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.cityscapes.again import facts_of_polygons, polygons_again
 from maskloom.formats.cityscapes.files import ANNOTATIONS, IMAGES, KINDS
 from maskloom.formats.cityscapes.labels import (
     FORMAT_NAME,
@@ -26,7 +27,6 @@ from maskloom.formats.cityscapes.labels import (
     numbers_of,
     train_ids,
 )
-from maskloom.formats.cityscapes.polygons import belongs
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.shared.folders import image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_line
@@ -74,8 +74,15 @@ class CityscapesWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
         image_labels_only(labels.size, self.target)
-        holds = replace(HOLDS, vertices=self._polygons(labels) is not None)
-        return losses_of_numbers(sample.key, labels, self.meaning, holds)
+        polygons = self._polygons(labels)
+        holds = replace(HOLDS, vertices=polygons is not None)
+        found = losses_of_numbers(sample.key, labels, self.meaning, holds)
+        said = labels.extra.get(FORMAT_NAME)
+        names = facts_of_polygons(said) if polygons is None else ()
+        if names:
+            detail = f"of the image: {', '.join(names)}"
+            found.append(Loss(sample.key, "fields", detail=detail, names=names))
+        return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the maps of one image, the label map last, and place the image."""
@@ -112,8 +119,7 @@ class CityscapesWriter:
             return None
         if values is None:
             values = numbers_of_labels(labels, self.meaning, UNLABELED)
-        same = belongs(said["polygons"], said.get("map"), values, self.meaning)
-        return said["polygons"] if same else None
+        return polygons_again(said, labels.rows, values, self.meaning)
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> CityscapesWriter:
