@@ -1,4 +1,7 @@
-"""PNG of 16 bit with more than one channel, which Pillow would cut to 8 bit."""
+"""PNG whose stored numbers Pillow does not give: 16 bit in several channels, 2 and 4 bit grey.
+
+Of the first Pillow keeps the upper 8 bit; the second it spreads over 0..255.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,28 @@ from numpy.typing import NDArray
 
 from maskloom.errors import ImageError
 
-_COLOR = (b"\x10\x02", b"\x10\x06", b"\x10\x04")
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_CHANNELS = {2: 3, 4: 1, 6: 3}  # by colour type, without alpha
 
 
-def is_color(path: Path) -> bool:
-    """Whether a file is such a PNG, by its header."""
-    with path.open("rb") as file:
-        head = file.read(26)
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:26] in _COLOR
+def channels(path: Path) -> int:
+    """Channels of a PNG of 16 bit with more than one, alpha not counted; 0 of all other files."""
+    depth, kind = _header(path)
+    return _CHANNELS.get(kind, 0) if depth == 16 else 0
+
+
+def grey_step(path: Path) -> int:
+    """How far apart Pillow puts the numbers of a grey PNG: 85 of 2 bit, 17 of 4 bit, else 1."""
+    depth, kind = _header(path)
+    return {2: 85, 4: 17}.get(depth, 1) if kind == 0 else 1
 
 
 def read(path: Path) -> NDArray[Any]:
     """(H, W, C) uint16, without alpha.
 
     Args:
-        path: of a file that `is_color`.
+        path: of a file that has `channels`.
 
     Raises:
         ImageError: truncated or damaged.
@@ -32,11 +42,17 @@ def read(path: Path) -> NDArray[Any]:
     import cv2
 
     data = path.read_bytes()
-    if b"IEND" not in data[-12:]:  # libpng would give back a partly grey picture
+    # Without its end libpng would give back a partly grey picture.
+    whole = np.frombuffer(data, np.uint8) if _END in data else np.zeros(1, np.uint8)
+    array = cv2.imdecode(whole, cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16:
         raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise ImageError("the image is damaged or truncated", where=path, hint="copy it again")
-    if array.ndim == 2 or array.shape[2] == 2:
-        return np.ascontiguousarray(array.reshape(*array.shape[:2], -1)[:, :, :1])
-    return np.ascontiguousarray(array[:, :, 2::-1])
+    # Grey with alpha comes as colours that are equal.
+    return np.ascontiguousarray(np.atleast_3d(array)[:, :, 2::-1][:, :, : channels(path)])
+
+
+def _header(path: Path) -> tuple[int, int]:
+    """(bits of a number, colour type); (0, 0) of what is no PNG."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return (head[24], head[25]) if len(head) == 26 and head[:8] == _SIGNATURE else (0, 0)

@@ -80,7 +80,7 @@ def read_image(path: Path) -> NDArray[Any]:
     refuse_hollow(path)
     with opened(path) as image:
         orientation = orientation_of(path, image)
-        if deep_png.is_color(path):
+        if deep_png.channels(path):
             return np.ascontiguousarray(upright(deep_png.read(path), orientation))
         head = bmp.head_of(path) if image.format == "BMP" else None
         if head is not None and head.indexed:
@@ -119,9 +119,8 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
         colors: give the colours of a palette, for maps whose indexes mean nothing.
 
     Returns:
-        (H, W) whole numbers as stored (uint8 or uint16; int32 of PNG; any up to 32 bit of
-        TIFF) or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) uint8 of a colour map,
-        as WebP always is.
+        (H, W) whole numbers as stored (uint8 or uint16; int32 of PNG; any up to 32 bit of TIFF)
+        or palette indexes, 1-bit files as 0 and 255; or (H, W, 3) of colours, as WebP always is.
 
     Raises:
         ImageError: as for `read_image`, but that a TIFF may be as large as memory allows; or a
@@ -153,21 +152,22 @@ def read_map(path: Path, *, colors: bool = False) -> NDArray[Any]:
                 return np.asarray(palette[array])
             return array * np.uint8(255) if image.mode == "1" and head.bits == 1 else array
         orientation = orientation_of(path, image)
-        decoding(path, image.load)
-        return np.ascontiguousarray(upright(_stored(image, colors=colors), orientation))
+        return np.ascontiguousarray(upright(_stored(path, image, colors=colors), orientation))
 
 
-def _stored(image: Any, *, colors: bool) -> NDArray[Any]:
+def _stored(path: Path, image: Any, *, colors: bool) -> NDArray[Any]:
+    if deep := deep_png.channels(path):
+        return deep_png.read(path)[:, :, 0] if deep == 1 else deep_png.read(path)
+    decoding(path, image.load)
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "P" and colors:
         return np.asarray(image.convert("RGB"))
     if image.mode in ("L", "P"):
-        return np.asarray(image)
-    if image.mode in ("I;16", "I;16B"):
-        return np.asarray(image).astype(np.uint16)
-    if image.mode == "I":
-        return np.asarray(image).astype(np.int32)
+        step = deep_png.grey_step(path)
+        return np.asarray(image) // np.uint8(step) if step > 1 else np.asarray(image)
+    if image.mode in ("I;16", "I;16B", "I"):
+        return np.asarray(image).astype(np.int32 if image.mode == "I" else np.uint16)
     if image.mode in ("LA", "PA"):
         return np.asarray(image.getchannel(0))
     return np.asarray(image.convert("RGB"))
@@ -232,8 +232,8 @@ def image_bytes(path: Path) -> int:
     with opened(path) as image:
         if image.mode in ("I;16", "I;16B", "I"):
             pixel = 2
-        elif deep_png.is_color(path):
-            pixel = 6
+        elif deep := deep_png.channels(path):
+            pixel = 2 * deep
         else:
             pixel = 1 if image.mode in _GRAY else 3
     return height * width * pixel

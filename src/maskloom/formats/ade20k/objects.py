@@ -73,8 +73,9 @@ def read_coded(path: Path, expected: tuple[int, int] | None) -> tuple[NDArray[An
         FormatError: the map has no colours, or not the expected size (H, W).
     """
     values = read_map(path)
-    if values.ndim != 3:
-        raise FormatError("not a colour map of class and object", where=path, seen=values.shape)
+    if values.ndim != 3 or values.dtype != np.uint8:
+        seen = f"{values.dtype} {values.shape}"
+        raise FormatError("not a colour map of class and object", where=path, seen=seen)
     check_size(path, values.shape[:2], expected)
     classes = values[..., 0].astype(np.int32) // 10 * 256 + values[..., 1]
     blue = values[..., 2]
