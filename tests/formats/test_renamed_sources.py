@@ -102,3 +102,57 @@ def test_what_polygons_of_cityscapes_say_besides_is_told_to_others(tmp_path):
     done = transfer(data, tmp_path / "out.json", load_format("coco"), allow_loss=True)
     named = next(loss.named for loss in done.losses if loss.kind == "fields")
     assert all(word in named for word in ("user", "deleted", "license plate"))
+
+
+VISTAS = [
+    {"name": "object--car", "readable": "Car", "instances": True, "evaluate": True},
+    {"name": "object--truck", "readable": "Truck", "instances": True, "evaluate": True, "x": [1]},
+    {"name": "nature--sky", "readable": "Sky", "instances": False, "evaluate": True},
+    {"name": "void--unlabeled", "readable": "Unlabeled", "instances": False, "evaluate": False},
+]
+
+
+def vistas(root):
+    """A map in which object n is of label n, and its configuration."""
+    labels = [{**label, "color": [i, 2, 3]} for i, label in enumerate(VISTAS)]
+    (root / "training/v1.2/instances").mkdir(parents=True)
+    config = {"labels": labels, "version": "1.1", "folder_structure": "{split}"}
+    (root / "config_v1.2.json").write_text(json.dumps(config))
+    values = np.array([[0, 256, 512, 768]], np.uint16)
+    Image.fromarray(values).save(root / "training/v1.2/instances/a.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("pairs", "names"),
+    [
+        (("Car=Truck", "Truck=Car"), [("object--truck", "Truck"), ("object--car", "Car")]),
+        (("Car=Van",), [("Van", "Van"), ("object--truck", "Truck")]),
+        (("Truck=Car",), [("object--car", "Car"), ("object--car", "Car")]),
+    ],
+)
+def test_the_configuration_of_mapillary_has_the_new_names_and_its_fields(tmp_path, pairs, names):
+    done = convert(vistas(tmp_path / "in"), tmp_path / "out", "mapillary", *pairs)
+    assert "fields" not in {loss.kind for loss in done.losses}
+    config = json.loads((tmp_path / "out/config_v1.2.json").read_text())
+    assert (config["version"], config["folder_structure"]) == ("1.1", "{split}")
+    values = np.asarray(Image.open(tmp_path / "out/training/v1.2/instances/a.png"))
+    shown = [config["labels"][v // 256] for v in values[0].tolist()]
+    assert [(one["name"], one["readable"]) for one in shown[:2]] == names
+    assert [one["readable"] for one in shown[2:]] == ["Sky", "Unlabeled"]
+    assert config["labels"][1]["x"] == [1]
+    listed = json.loads((tmp_path / "out/taxonomy.json").read_text())["categories"]
+    assert all(
+        config["labels"][dict(c["ids"])["mapillary"]]["readable"] == c["name"] for c in listed
+    )
+
+
+def test_a_configuration_of_mapillary_that_cannot_be_kept_is_told(tmp_path):
+    pairs = ("Car=Van", "Truck=Van", "Sky=Truck")
+    done = convert(vistas(tmp_path / "in"), tmp_path / "out", "mapillary", *pairs)
+    named = next(loss.named for loss in done.losses if loss.kind == "fields")
+    assert "config" in named
+    config = json.loads((tmp_path / "out/config_v1.2.json").read_text())
+    values = np.asarray(Image.open(tmp_path / "out/training/v1.2/instances/a.png"))
+    shown = [config["labels"][v // 256]["readable"] for v in values[0].tolist()]
+    assert shown == ["Van", "Van", "Truck", "Unlabeled"]

@@ -94,20 +94,21 @@ def taxonomy_of(labels: Sequence[Mapping[str, Any]]) -> Taxonomy:
 
 def configured(
     taxonomy: Taxonomy, config: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], dict[int, int]]:
-    """The configuration to be written, and position → id.
+) -> tuple[dict[str, Any], dict[int, int], bool]:
+    """The configuration to be written, position → id, and whether all that a source says is in it.
 
-    That of the source, if it lists every category under its id; else a new one, in which ids
-    are positions, up to 255 of them.
+    That of the source, if it lists every category under its id, with the names that classes have
+    now; else a new one, in which ids are positions, up to 255 of them.
     """
     if config is not None and (own := _own_numbers(taxonomy, config["labels"])) is not None:
-        if silent_label(config["labels"]) is not None:
-            return dict(config), own
-        if len(config["labels"]) < MAX_LABELS:
-            return {**config, "labels": [*config["labels"], SILENT]}, own
+        labels = _renamed(taxonomy, own, config["labels"])
+        if labels is not None and silent_label(labels) is not None:
+            return {**config, "labels": labels}, own, True
+        if labels is not None and len(labels) < MAX_LABELS:
+            return {**config, "labels": [*labels, SILENT]}, own, True
     # The last id is that of what is not labelled.
     numbers = {i: i for i in range(min(len(taxonomy), MAX_LABELS - 1))}
-    return _config_of(taxonomy, numbers), numbers
+    return _config_of(taxonomy, numbers), numbers, config is None
 
 
 def _own_numbers(taxonomy: Taxonomy, labels: Sequence[Mapping[str, Any]]) -> dict[int, int] | None:
@@ -118,10 +119,31 @@ def _own_numbers(taxonomy: Taxonomy, labels: Sequence[Mapping[str, Any]]) -> dic
         number = dict(category.ids).get(FORMAT_NAME)
         if number is None or number not in known or number in found.values():
             return None
-        if (category.name, category.kind) != (known[number].name, known[number].kind):
+        if category.kind != known[number].kind or category.void != known[number].void:
             return None
         found[i] = number
     return found
+
+
+def _renamed(
+    taxonomy: Taxonomy, numbers: Mapping[int, int], labels: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """The labels with the names that their categories have now; None where two would share one.
+
+    A name that another label of the list had brings its full name along.
+    """
+    known = {dict(c.ids)[FORMAT_NAME]: c.name for c in taxonomy_of(labels)}
+    full = {name: labels[number]["name"] for number, name in known.items()}
+    out = [dict(label) for label in labels]
+    for i, number in numbers.items():
+        name = taxonomy[i].name
+        if name != known[number]:
+            out[number] |= {"name": full.get(name, name), "readable": name}
+    if len({label["name"] for label in out}) < len(out):
+        return None
+    again = {dict(c.ids)[FORMAT_NAME]: c.name for c in taxonomy_of(out)}
+    same = all(again.get(number) == taxonomy[i].name for i, number in numbers.items())
+    return out if same else None
 
 
 def _config_of(taxonomy: Taxonomy, numbers: Mapping[int, int]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from maskloom.formats.mapillary.config import (
 )
 from maskloom.formats.mapillary.polygons import FOLDER as POLYGONS
 from maskloom.formats.mapillary.polygons import read_polygons
-from maskloom.formats.mapillary.write import IMAGES, KINDS, PACKING
+from maskloom.formats.mapillary.write import IMAGES, KINDS, PACKING, WRITES
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
     Pair,
@@ -230,7 +230,7 @@ FORMAT = Format(
     read,
     mapillary_write.writer,
     kept=Kept(
-        ("mapillary", "void_classes"),
+        WRITES,
         dataset=Facts(notes=("mapillary.version",), opened=("mapillary",)),
     ),
 )

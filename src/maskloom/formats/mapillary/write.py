@@ -32,6 +32,7 @@ from maskloom.store.files import atomic_write_bytes
 
 IMAGES = "images"
 KINDS = ("labels", "instances")
+WRITES = ("mapillary", "void_classes")
 HOLDS = Holds(dense=True, instances=True, void=True, background=False, coverage=True)
 PACKING = Packing(step=256, first=0, most=256, plain=False, groups=False)
 
@@ -55,7 +56,8 @@ class MapillaryWriter:
         said = dict(extra.get(FORMAT_NAME, {}))
         own = str(said.get("version") or "v1.2")
         self.version = own if options.version == "auto" else options.version
-        self.config, numbers = configured(taxonomy, said.get("config"))
+        self.config, numbers, whole = configured(taxonomy, said.get("config"))
+        self.writes = WRITES if whole else WRITES[1:]
         silent = silent_label(self.config["labels"])
         assert silent is not None
         self.nothing = silent
