@@ -166,6 +166,13 @@ FORMAT = Format(
     dims=(3,),
     kept=Kept(
         ("volume.nifti",),
-        Facts(notes=("volume.nrrd.Segment*",), opened=("volume", "volume.nrrd")),
+        Facts(
+            # What segments are stands in labels, and lengths become mm everywhere.
+            notes=(
+                "volume.nrrd.Segment*",
+                *(f"volume.nrrd_header.{n}units" for n in ("", "space ")),
+            ),
+            opened=("volume", "volume.nrrd", "volume.nrrd_header"),
+        ),
     ),
 )

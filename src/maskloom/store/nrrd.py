@@ -8,10 +8,8 @@ are. Three axes are space; one more, of kind list, vector or the like, holds the
 from __future__ import annotations
 
 import bz2
-import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,19 @@ from numpy.typing import NDArray
 from maskloom.core.volumes import Affine, spacing_of
 from maskloom.errors import FormatError, WriteError
 from maskloom.store.files import atomic_write_bytes
-from maskloom.store.images import refuse_absent
+from maskloom.store.nrrd_header import (
+    KEPT,
+    NrrdText,
+    for_axes,
+    kept_fields,
+    kept_lines,
+    millimetres,
+    of_space,
+    pair_line,
+    read_text,
+    unplaced_lines,
+    words,
+)
 from maskloom.store.volume_header import (
     DEFLATE_RATIO,
     Volume,
@@ -35,7 +45,6 @@ from maskloom.store.volume_header import (
 )
 
 SUFFIXES = (".nrrd",)
-_MOST_HEADER = 1 << 24
 # bzip2 makes 46 MB of equal bytes into 40
 _UNPACKERS: dict[str, Any] = {
     **dict.fromkeys(("gzip", "gz"), partial(zlib.decompressobj, wbits=47)),
@@ -58,16 +67,6 @@ _SPACES = {
     "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
 }  # fmt: skip
-_VECTOR = re.compile(r"none|\([^()]*\)")
-
-
-@dataclass(frozen=True, slots=True)
-class NrrdText:
-    """The lines of a header: fields (`name: value`) and key/value pairs (`key:=value`)."""
-
-    fields: Mapping[str, str]
-    pairs: Mapping[str, str]
-    offset: int
 
 
 def nrrd_header(path: Path) -> VolumeHeader:
@@ -77,7 +76,7 @@ def nrrd_header(path: Path) -> VolumeHeader:
         FormatError: not a NRRD file with its voxels, or fields that cannot be.
         ImageError: missing or empty.
     """
-    return _parsed(_text(path), path)[0]
+    return _parsed(read_text(path), path)[0]
 
 
 def read_nrrd(path: Path) -> Volume:
@@ -87,7 +86,7 @@ def read_nrrd(path: Path) -> Volume:
         FormatError: as for `nrrd_header`, or cut off or damaged.
         ImageError: missing, empty, or too large for the memory.
     """
-    text = _text(path)
+    text = read_text(path)
     header, list_axis = _parsed(text, path)
     encoding = text.fields.get("encoding", "raw").lower()
     with path.open("rb") as file:
@@ -127,6 +126,7 @@ def write_nrrd(
     *,
     spacing: tuple[float, ...] = (),
     pairs: Mapping[str, str] | None = None,
+    header: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a volume, packed with gzip; the same voxels are the same bytes.
 
@@ -136,6 +136,7 @@ def write_nrrd(
         affine: voxel centre (x, y, z) → RAS+ mm; empty where it is not known.
         spacing: mm along (D, H, W), where the affine is not known.
         pairs: key/value pairs, in this order.
+        header: other fields of a header that was read (`nrrd_header.KEPT`).
 
     Raises:
         WriteError: the target cannot be written, or NRRD has no such values.
@@ -146,58 +147,54 @@ def write_nrrd(
     depth, height, width = array.shape[:3]
     listed = array.ndim == 4
     sizes = [width, height, depth] if not listed else [array.shape[3], width, height, depth]
-    lines = ["NRRD0005", f"type: {name}", f"dimension: {array.ndim}"]
-    if affine:
-        lines.append("space: left-posterior-superior")
+    kept = header or {}
+    kinds = for_axes("kinds", kept.get("kinds", ["domain"] * 3), array.ndim)
+    lines = ["NRRD0005", *(f"#{line}" for line in kept.get("comments", ()))]
+    lines += [f"type: {name}", f"dimension: {array.ndim}"]
+    place = _place(affine, spacing, kept, array.ndim)
+    lines += [line for line in place if line.startswith(("space: ", "space dimension: "))]
     lines.append("sizes: " + " ".join(map(str, sizes)))
-    if affine:
-        matrix = np.array(affine)[:3] * np.array([[-1], [-1], [1]])
-        axes = [_vector(matrix[:, i]) for i in range(3)]
-        lines.append("space directions: " + " ".join([*(["none"] if listed else []), *axes]))
-    elif spacing:
-        steps = [repr(float(v)) for v in spacing[::-1]]
-        lines.append("spacings: " + " ".join([*(["nan"] if listed else []), *steps]))
-    lines.append("kinds: " + " ".join([*(["list"] if listed else []), *["domain"] * 3]))
-    lines += ["endian: little", "encoding: gzip"]
-    if affine:
-        lines.append(f"space origin: {_vector(matrix[:, 3])}")
-    lines += [f"{_escaped(k)}:={_escaped(v)}" for k, v in (pairs or {}).items()]
+    lines += [line for line in place if line not in lines]
+    lines += ["kinds: " + " ".join(kinds), "endian: little", "encoding: gzip"]
+    lines += kept_lines(kept, array.ndim, placed=any("directions" in line for line in place))
+    lines += [pair_line(key, value) for key, value in (pairs or {}).items()]
     packer = zlib.compressobj(6, wbits=31)
     body = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     data = packer.compress(body) + packer.flush()
     atomic_write_bytes(path, ("\n".join(lines) + "\n\n").encode() + data)
 
 
-def _text(path: Path) -> NrrdText:
-    refuse_absent(path)
-    with path.open("rb") as file:
-        if not file.read(8).startswith(b"NRRD000"):
-            raise FormatError("not a NRRD file", where=path, hint="copy it again")
-        file.seek(0)
-        start = file.read(_MOST_HEADER)
-    end = re.search(rb"\r?\n\r?\n", start)
-    if end is None:
-        raise FormatError("the header has no end", where=path, hint="copy the file again")
-    fields: dict[str, str] = {}
-    pairs: dict[str, str] = {}
-    for line in start[: end.start()].decode("utf-8", "replace").splitlines()[1:]:
-        pair = re.match(r"([^:]*):=(.*)", line)
-        if pair:
-            pairs[_plain(pair[1])] = _plain(pair[2])
-        elif not line.startswith("#") and ": " in line:
-            name, _, value = line.partition(": ")
-            fields[name.strip().lower()] = value.strip()
-    return NrrdText(fields, pairs, end.end())
+def _place(
+    affine: Affine, spacing: tuple[float, ...], kept: Mapping[str, Any], rank: int
+) -> list[str]:
+    """The lines that say where the voxels lie."""
+    listed = rank == 4
+    if affine:
+        matrix = np.array(affine)[:3] * np.array([[-1], [-1], [1]])
+        axes = [*(["none"] if listed else []), *(_vector(matrix[:, i]) for i in range(3))]
+        units = kept.get("space units") or kept.get("units")
+        return [
+            "space: left-posterior-superior",
+            "space directions: " + " ".join(axes),
+            f"space origin: {_vector(matrix[:, 3])}",
+            *(["space units: " + " ".join(['"mm"'] * 3)] if units else []),
+        ]
+    if lines := unplaced_lines(kept, rank):
+        return lines
+    if not spacing:
+        return []
+    steps = [repr(float(v)) for v in spacing[::-1]]
+    return ["spacings: " + " ".join([*(["nan"] if listed else []), *steps])]
 
 
 def _parsed(text: NrrdText, path: Path) -> tuple[VolumeHeader, int | None]:
     """(header, which axis of the file holds the values of a voxel)."""
     fields = text.fields
-    if any(name in fields for name in ("data file", "datafile")):
+    if "data file" in fields:
         raise FormatError(
             "voxels in a file of their own are not read", where=path, hint="store one .nrrd"
         )
-    if any(fields.get(name, "0") != "0" for name in ("byte skip", "byteskip", "line skip")):
+    if any(fields.get(name, "0") != "0" for name in ("byte skip", "line skip")):
         raise FormatError("skipped bytes or lines are not read", where=path)
     code = _TYPE_OF.get(fields.get("type", "").lower())
     if code is None:
@@ -209,21 +206,19 @@ def _parsed(text: NrrdText, path: Path) -> tuple[VolumeHeader, int | None]:
     checked_sides((size[0], size[1], size[2]), path)
     channels = 1 if axis is None else sizes[axis]
     checked_sides((1, 1, channels), path)
-    affine = _affine(fields, axis, path)
-    steps = fields.get("spacings", "").split()
-    own = [v for i, v in enumerate(steps) if i != axis][::-1]
-    spacing = (
-        spacing_of(affine) if affine else tuple(_numbers(" ".join(own), float, path, "spacings"))
-    )
-    if not affine and (len(spacing) != 3 or not all(0 < v < np.inf for v in spacing)):
-        spacing = ()
+    mm = millimetres(fields, axis, path)
+    affine = _affine(fields, axis, mm, path)
+    spacing = spacing_of(affine) if affine else _spacing(fields, axis, mm, path)
+    signs = _SPACES[fields["space"].lower()] if affine else ()
+    flips = [sign * own for sign, own in zip(signs, _SPACES["lps"], strict=False)]
+    own = kept_fields(text, axis, mm, flips)
     header = VolumeHeader(
         (size[0], size[1], size[2]),
         np.dtype(code).newbyteorder(">" if fields.get("endian", "").lower() == "big" else "<"),
         channels,
         affine,
         spacing,
-        kept={"nrrd": dict(text.pairs)},
+        kept={"nrrd": dict(text.pairs), **({KEPT: own} if own else {})},
     )
     return header, axis
 
@@ -234,7 +229,7 @@ def _list_axis(fields: Mapping[str, str], rank: int, path: Path) -> int | None:
         raise FormatError(
             "a number of axes that is not read", where=f"{path}: dimension", seen=rank
         )
-    directions = _VECTOR.findall(fields.get("space directions", ""))
+    directions = words(fields.get("space directions", ""))
     if len(directions) == rank and directions.count("none") == 1:
         return directions.index("none")
     kinds = fields.get("kinds", "").lower().split()
@@ -244,11 +239,23 @@ def _list_axis(fields: Mapping[str, str], rank: int, path: Path) -> int | None:
     return 0 if rank == 4 else None
 
 
-def _affine(fields: Mapping[str, str], axis: int | None, path: Path) -> Affine:
+def _spacing(
+    fields: Mapping[str, str], axis: int | None, mm: float, path: Path
+) -> tuple[float, ...]:
+    """Along (D, H, W), of a file that does not say where it lies; empty where it does not say."""
+    vectors = of_space(fields, "space directions", axis)
+    if vectors and "none" not in vectors:
+        steps = [float(np.linalg.norm(_three(v, path, of=None))) for v in vectors]
+    else:
+        own = " ".join(of_space(fields, "spacings", axis))
+        steps = _numbers(own, float, path, "spacings")
+    known = len(steps) == 3 and all(0 < v < np.inf for v in steps)
+    return tuple(v * mm for v in steps[::-1]) if known else ()
+
+
+def _affine(fields: Mapping[str, str], axis: int | None, mm: float, path: Path) -> Affine:
     name = fields.get("space", "").lower()
-    vectors = [
-        v for i, v in enumerate(_VECTOR.findall(fields.get("space directions", ""))) if i != axis
-    ]
+    vectors = of_space(fields, "space directions", axis)
     if not name or len(vectors) != 3 or "none" in vectors:
         return ()
     if name not in _SPACES:
@@ -260,12 +267,18 @@ def _affine(fields: Mapping[str, str], axis: int | None, path: Path) -> Affine:
         )
     matrix = np.eye(4)
     for i, vector in enumerate([*vectors, fields.get("space origin", "(0,0,0)")]):
-        values = _numbers(vector.strip("() ").replace(",", " "), float, path, "space directions")
-        if len(values) != 3:
-            raise FormatError("not a vector of three", where=f"{path}: space", seen=vector)
-        matrix[:3, i] = values
-    matrix[:3] *= np.array(_SPACES[name])[:, None]
+        matrix[:3, i] = _three(vector, path)
+    matrix[:3] *= mm * np.array(_SPACES[name])[:, None]
     return checked_affine(matrix + 0.0, path, "space directions")
+
+
+def _three(vector: str, path: Path, *, of: int | None = 3) -> list[float]:
+    """The numbers of a vector, of three or of any number."""
+    text = vector.strip("() ").replace(",", " ")
+    values: list[float] = _numbers(text, float, path, "space directions")
+    if of is not None and len(values) != of:
+        raise FormatError("not a vector of three", where=f"{path}: space", seen=vector)
+    return values
 
 
 def _numbers(text: str, kind: Any, path: Path, name: str) -> list[Any]:
@@ -277,11 +290,3 @@ def _numbers(text: str, kind: Any, path: Path, name: str) -> list[Any]:
 
 def _vector(values: NDArray[np.float64]) -> str:
     return "(" + ",".join(repr(float(v) + 0.0) for v in values) + ")"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\([\\n])", lambda m: "\n" if m[1] == "n" else "\\", text)

@@ -91,8 +91,10 @@ def checked_affine(matrix: NDArray[np.float64], path: Path, field_name: str) -> 
     Raises:
         FormatError: it holds what is not finite, or maps voxels onto one plane.
     """
-    flat = not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-12
-    if flat:
+    steps = np.linalg.norm(matrix[:3, :3], axis=0)
+    # Of directions of length one: voxels may be as small as nanometres.
+    flat = not np.isfinite(matrix).all() or not steps.all()
+    if flat or abs(np.linalg.det(matrix[:3, :3] / steps)) < 1e-12:
         raise FormatError(
             "directions or an origin that place no voxel",
             where=f"{path}: {field_name}",

@@ -23,7 +23,7 @@ from maskloom.core.volumes import SAME_PLACE, displacement
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.kept import Kept
-from maskloom.formats.nrrd.segments import rows_of, segments_of, taxonomy_of
+from maskloom.formats.nrrd.segments import moved_offset, rows_of, segments_of, taxonomy_of
 from maskloom.formats.nrrd.write import HOLDS, PLAIN, SEGMENTS, Write, writer
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -156,12 +156,20 @@ def _segmentations(
         return Labels(array.shape[:3], rows=rows, extra={"notes": notes} if notes else {})
 
     samples = tuple(
-        replace(one, image=replace(one.image, size=grid[0].size, affine=grid[0].affine))
-        if (grid := grids[one.key])
-        else one
-        for one in samples_of(found)
+        _on_grid(one, *grid) if (grid := grids[one.key]) else one for one in samples_of(found)
     )
     return Dataset(taxonomy, samples, labels_of)
+
+
+def _on_grid(sample: Sample, header: VolumeHeader, first: tuple[int, int, int]) -> Sample:
+    """The sample of a cropped segmentation, on the whole grid of its image."""
+    volume = sample.extra.get("volume", {})
+    pairs = moved_offset(volume.get("nrrd", {}), first)
+    return replace(
+        sample,
+        image=replace(sample.image, size=header.size, affine=header.affine),
+        extra={**sample.extra, "volume": {**volume, "nrrd": pairs}},
+    )
 
 
 def _image_grid(
@@ -210,5 +218,5 @@ FORMAT = Format(
     read,
     writer,
     dims=(3,),
-    kept=Kept(("volume.nrrd",)),
+    kept=Kept(("volume.nrrd", "volume.nrrd_header")),
 )

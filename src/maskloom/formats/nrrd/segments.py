@@ -3,6 +3,8 @@
 Key/value pairs `SegmentN_Name`, `_LabelValue`, `_Layer`, ... say which number of which layer is
 which segment; files of before 2020 have one layer per segment and no numbers.
 
+How objects become layers is `layers.py`.
+
 Source: Slicer, vtkMRMLSegmentationStorageNode, "Segmentations file format" in its user guide.
 """
 
@@ -18,18 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.category_names import positions_of, unique_keys
-from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.core.views import instance_rows
-from maskloom.core.volumes import stacked, volume_rows
+from maskloom.core.volumes import volume_rows
 from maskloom.errors import FormatError
 from maskloom.formats.shared.volume_ids import whole_numbers
-from maskloom.formats.shared.volume_write import fitting
 
 _KEY = re.compile(r"Segment(\d+)_(\w+)")
 _MOST_SEGMENTS = 65_535
 _REPRESENTATION = "Binary labelmap"
+_OFFSET = "Segmentation_ReferenceImageExtentOffset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,129 +151,6 @@ def rows_of(
     )
 
 
-def layers_of(
-    labels: Labels, taxonomy: Taxonomy, before: Sequence[Segment]
-) -> tuple[NDArray[Any], dict[str, str]]:
-    """(voxels with one value per layer, key/value pairs) of objects, one segment each.
-
-    Args:
-        labels: of a volume; objects may overlap.
-        taxonomy: names the segments.
-        before: segments of the file that the labels were read from, whose fields are kept.
-    """
-    tall = stacked(labels)
-    rows = instance_rows(tall)
-    rows = rows.take(rows.kind == RowKind.MASK)
-    rows = rows.take(np.argsort(rows.instance, kind="stable"))
-    layers = _Layers(tall.size)
-    pairs: dict[str, str] = {}
-    written: set[int] = set()
-    number = 0
-    colors = taxonomy.colors()
-    for i, instance in enumerate(rows.instance.tolist()):
-        name = taxonomy[int(rows.category[i])].name
-        own = before[instance - 1] if 1 <= instance <= len(before) else None
-        own = own if own is not None and own.name == name else None
-        written |= {instance - 1} if own is not None else set()
-        box = rows.masks.boxes[i].tolist()
-        inside = rows.masks[i].crop(box).dense(0)
-        layer, value = layers.put(inside, box, own)
-        color = colors[int(rows.category[i])]
-        extent = _extent(inside, box, labels.size[1])
-        pairs |= _pairs(
-            number, name, own, color, {"Layer": layer, "LabelValue": value, "Extent": extent}
-        )
-        number += 1
-    names = positions_of(taxonomy)
-    value = max((max(used) for used in layers.used), default=0)
-    for place, one in enumerate(before):
-        if place not in written and one.name in names:
-            value += 1
-            empty = {"Layer": 0, "LabelValue": value, "Extent": "0 -1 0 -1 0 -1"}
-            pairs |= _pairs(number, one.name, one, one.color or (128, 128, 128), empty)
-            number += 1
-    stored = layers.arrays or [np.zeros(tall.size, np.int32)]
-    array = np.stack([layer.reshape(labels.size) for layer in stored], axis=-1)
-    return fitting(array if len(stored) > 1 else array[..., 0]), pairs
-
-
-class _Layers:
-    """Layers of a tall image that are filled object by object.
-
-    Args:
-        size: (H, W) of the tall image.
-    """
-
-    def __init__(self, size: tuple[int, ...]) -> None:
-        self.size = size
-        self.arrays: list[NDArray[np.int32]] = []
-        self.used: list[set[int]] = []
-        self._tops: list[int] = []
-
-    def put(
-        self, inside: NDArray[np.bool_], box: list[int], own: Segment | None
-    ) -> tuple[int, int]:
-        """Paint an object; returns its layer and number: those of before if free, else the first.
-
-        Args:
-            inside: its pixels in the box.
-            box: x0, y0, x1, y1.
-            own: the segment that it was.
-        """
-        place = slice(box[1], box[3]), slice(box[0], box[2])
-        layer, value = self._free(inside, place, own)
-        if layer == len(self.arrays):
-            self.arrays.append(np.zeros(self.size, np.int32))
-            self.used.append(set())
-            self._tops.append(0)
-        self.arrays[layer][place][inside] = value
-        self.used[layer].add(value)
-        self._tops[layer] = max(self._tops[layer], value)
-        return layer, value
-
-    def _free(
-        self, inside: NDArray[np.bool_], place: tuple[slice, slice], own: Segment | None
-    ) -> tuple[int, int]:
-        count = len(self.arrays)
-        free = [n for n, one in enumerate(self.arrays) if not (one[place][inside] != 0).any()]
-        if own is not None and own.layer in (*free, count) and own.value > 0:
-            taken = own.layer < count and own.value in self.used[own.layer]
-            if not taken:
-                return own.layer, own.value
-        layer = free[0] if free else count
-        return layer, 1 if layer == count else self._tops[layer] + 1
-
-
-def _pairs(
-    number: int,
-    name: str,
-    own: Segment | None,
-    color: tuple[int, int, int],
-    fields: Mapping[str, Any],
-) -> dict[str, str]:
-    fresh = {
-        "ID": f"Segment_{number + 1}",
-        "Name": name,
-        "NameAutoGenerated": "0",
-        "Color": " ".join(f"{v / 255:.6g}" for v in color),
-        "ColorAutoGenerated": "0",
-        "Tags": "",
-    }
-    kept = {} if own is None else dict(own.fields)
-    every = {**fresh, **kept, **{key: str(value) for key, value in fields.items()}}
-    return {f"Segment{number}_{key}": every[key] for key in sorted(every)}
-
-
-def _extent(inside: NDArray[np.bool_], box: list[int], height: int) -> str:
-    """First and last column, row and plane with voxels, as Slicer has it."""
-    if not inside.any():
-        return "0 -1 0 -1 0 -1"
-    rows = np.flatnonzero(inside.any(axis=1)) + box[1]
-    planes, own = rows // height, rows % height
-    ends = (box[0], box[2] - 1, own.min(), own.max(), planes.min(), planes.max())
-    return " ".join(str(int(v)) for v in ends)
-
-
 def _whole(text: str, where: str) -> int:
     try:
         return int(text)
@@ -286,6 +164,23 @@ def file_pairs(kept: Mapping[str, str], segments: Mapping[str, str]) -> dict[str
     usual = {
         "Segmentation_ContainedRepresentationNames": f"{_REPRESENTATION}|",
         "Segmentation_MasterRepresentation": _REPRESENTATION,
-        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        _OFFSET: "0 0 0",
     }
     return {**usual, **own, **segments}
+
+
+def moved_offset(kept: Mapping[str, str], first: tuple[int, int, int]) -> dict[str, str]:
+    """The pairs of a file whose voxels now begin elsewhere in its reference image.
+
+    Args:
+        kept: pairs of the file.
+        first: (z, y, x) of the voxel of the new grid in which the file began.
+    """
+    if _OFFSET not in kept:
+        return dict(kept)
+    try:
+        old = [int(word) for word in kept[_OFFSET].split()]
+        new = [a - b for a, b in zip(old, first[::-1], strict=True)]
+    except ValueError:
+        new = [0, 0, 0]
+    return {**kept, _OFFSET: " ".join(map(str, new))}

@@ -14,12 +14,14 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.base import WriteOptions, Writer
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.nrrd.segments import file_pairs, layers_of, segments_of
+from maskloom.formats.nrrd.layers import layers_of
+from maskloom.formats.nrrd.segments import file_pairs, segments_of
 from maskloom.formats.shared.folders import write_side_file
 from maskloom.formats.shared.volume_files import VolumePlacer
 from maskloom.formats.shared.volume_write import VolumeWrite, VolumeWriter
 from maskloom.store.files import safe_join
 from maskloom.store.nrrd import write_nrrd
+from maskloom.store.nrrd_header import KEPT
 
 SEGMENTS, PLAIN = ".seg.nrrd", ".nrrd"
 HOLDS = Holds(dense=True, instances=True, overlap=True)
@@ -114,6 +116,7 @@ def put_nrrd(path: Path, array: NDArray[Any], sample: Sample, pairs: Mapping[str
         image.affine if len(image.affine) == 4 else (),
         spacing=image.spacing if len(image.spacing) == 3 else (),
         pairs=pairs,
+        header=sample.extra.get("volume", {}).get(KEPT),
     )
 
 
