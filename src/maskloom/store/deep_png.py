@@ -24,10 +24,10 @@ def channels(path: Path) -> int:
     return _CHANNELS.get(kind, 0) if depth == 16 else 0
 
 
-def grey_step(path: Path) -> int:
-    """How far apart Pillow puts the numbers of a grey PNG: 85 of 2 bit, 17 of 4 bit, else 1."""
+def grey_bits(path: Path) -> int:
+    """Bits of a number of a grey PNG without alpha; 0 of all other files."""
     depth, kind = _header(path)
-    return {2: 85, 4: 17}.get(depth, 1) if kind == 0 else 1
+    return depth if kind == 0 else 0
 
 
 def read(path: Path) -> NDArray[Any]:

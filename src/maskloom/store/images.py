@@ -42,6 +42,7 @@ _GRAY = ("1", "L", "LA", "La")
 _MAX_MAP_PIXELS = 1 << 33
 _MAX_RASTER_PIXELS = 1 << 40
 _MAP_BYTES = 8  # a pixel, while it is read and its numbers become classes
+_SPREAD = {2: 85, 4: 17}  # by the bits of grey; what Pillow multiplies with
 _CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
 
@@ -164,8 +165,8 @@ def _stored(path: Path, image: Any, *, colors: bool) -> NDArray[Any]:
     if image.mode == "P" and colors:
         return np.asarray(image.convert("RGB"))
     if image.mode in ("L", "P"):
-        step = deep_png.grey_step(path)
-        return np.asarray(image) // np.uint8(step) if step > 1 else np.asarray(image)
+        step = _SPREAD.get(deep_png.grey_bits(path))
+        return np.asarray(image) if step is None else np.asarray(image) // np.uint8(step)
     if image.mode in ("I;16", "I;16B", "I"):
         return np.asarray(image).astype(np.int32 if image.mode == "I" else np.uint16)
     if image.mode in ("LA", "PA"):

@@ -23,8 +23,9 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.bitmap import write as bitmap_write
 from maskloom.formats.bitmap.files import MapOptions, bare_maps, layout, pairs_of
-from maskloom.formats.bitmap.ids import Coding, coding_of, decode, flat
+from maskloom.formats.bitmap.ids import Coding, coding_of, decode
 from maskloom.formats.bitmap.names import META_FILE, has_colors
+from maskloom.formats.bitmap.numbers import flat, packed
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -97,7 +98,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     def stored(file: Path) -> NDArray[Any]:
         return _prepared(read_map(file, colors=colored), told, file)
 
-    coding = coding_of(told, side, list(by_key.values()), where=path, read=stored)
+    files = list(by_key.values())
+    coding = coding_of(told, side, files, where=path, read=stored)
+    coding = replace(coding, warnings=(*coding.warnings, *packed(files)))
 
     def labels_of(sample: Sample) -> Labels:
         file = by_key[sample.key]

@@ -1,8 +1,8 @@
 """What the numbers of label maps mean: classes, objects, foreground, void and background.
 
 Rules without a taxonomy, in this order: values {0, 255} alone over all files are background
-and foreground; otherwise every id is a class (0 too), and 255 (65535 in 16 bit) is void. With a
-taxonomy that number is void, too, unless a class has it; any other number must be listed.
+and foreground; otherwise every id is a class (0 too), and 255 (65535 in maps of 16 bit) is void.
+With a taxonomy that number is void, too, unless a class has it; any other number must be listed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.bitmap.names import read_color_table, read_names
+from maskloom.formats.bitmap.numbers import flat, scanned, usual_void
 from maskloom.formats.shared.maps import Color, colors_to_ids, ids_to_classes
 from maskloom.store.images import read_map
-from maskloom.work.progress import track
 
 Kind = Literal["class", "instance", "binary", "color"]
 MAX_CLASSES = 65534
 MAX_OBJECTS = 65535
-_LIKE_GREY = 100
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "unknown"})
 
 
@@ -92,25 +91,12 @@ def coding_of(
         return _binary(options, data, source)
     if data:
         return _classes(Taxonomy.from_json(data, where=source), options.void, data)
-    values, deep = _scan(files, read)
-    if kind == "auto" and values <= {0, 255} and options.void is None:
+    numbers = scanned(files, read)
+    if kind == "auto" and numbers.all <= {0, 255} and options.void is None:
         return _binary(options, {}, where)
-    found = _found(values, deep=deep, void=options.void, where=where)
-    void = options.void if options.void is not None else _usual_void(deep=deep)
-    return replace(found, warnings=(*found.warnings, _taken_for_classes(values, void)))
-
-
-def _taken_for_classes(values: set[int], void: int) -> str:
-    """What was assumed of bare numbers, and how to say otherwise."""
-    ids = values - {void} or values
-    text = (
-        f"no taxonomy: the {len(ids)} numbers from {min(ids)} to {max(ids)} are taken for classes"
-    )
-    if ids != values:
-        text += f", and {void} for void, which is not counted"
-    if len(values) > _LIKE_GREY:
-        return f"{text}; if these are grey masks, say --set from.kind=binary"
-    return f"{text}; if they number objects, say --set from.kind=instance"
+    ids = numbers.classes(options.void, where)
+    warnings = (numbers.told(options.void, ids),)
+    return replace(_found(ids, void=options.void, where=where), warnings=warnings)
 
 
 def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = True) -> Labels:
@@ -135,18 +121,13 @@ def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = 
     if coding.kind == "instance":
         return _objects(values, size, coding, where)
     if coding.usual_void:
-        ids.setdefault(_usual_void(deep=values.dtype.itemsize > 1), -1)
+        ids.setdefault(usual_void(deep=values.dtype.itemsize > 1), -1)
     extra: dict[str, Any] = {}
     if not strict and (odd := sorted(set(np.unique(values).tolist()) - set(ids))):
         ids |= dict.fromkeys(odd, -1)
         extra["notes"] = (f"{int(np.isin(values, odd).sum())} px of unknown classes are left out",)
     classes = ids_to_classes(values, ids, len(coding.taxonomy), where=where, hint=_hint(coding))
     return Labels(size, class_map=classes, extra=extra)
-
-
-def _usual_void(*, deep: bool) -> int:
-    """The number of void where nothing says otherwise; in 16 bit 255 may be a class."""
-    return 65535 if deep else 255
 
 
 def _hint(coding: Coding) -> str:
@@ -158,34 +139,8 @@ def _hint(coding: Coding) -> str:
     )
 
 
-def flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
-    """A grey map that was stored as RGB."""
-    if (values != values[..., :1]).any():
-        raise FormatError(
-            "a colour map without a colour table",
-            where=where,
-            hint="give --set colors=label_colors.txt with lines R G B name",
-        )
-    return values[..., 0]
-
-
-def _scan(files: Sequence[Path], read: Callable[[Path], NDArray[Any]]) -> tuple[set[int], bool]:
-    """All values that occur, and whether any file has 16 bit."""
-    values: set[int] = set()
-    deep = False
-    for file in track(files, "looking at ids", unit="maps"):
-        array = read(file)
-        if array.ndim == 3:
-            array = flat(array, file)
-        deep |= array.dtype.itemsize > 1
-        values.update(np.unique(array).tolist())
-    return values, deep
-
-
-def _found(values: set[int], *, deep: bool, void: int | None, where: Path) -> Coding:
+def _found(ids: Sequence[int], *, void: int | None, where: Path) -> Coding:
     """The ids that occur are the classes."""
-    void_id = void if void is not None else _usual_void(deep=deep)
-    ids = sorted(values - {void_id})
     if len(ids) > MAX_CLASSES:
         raise FormatError(
             "more ids than class maps can hold",
@@ -194,7 +149,8 @@ def _found(values: set[int], *, deep: bool, void: int | None, where: Path) -> Co
             hint="read object ids with --set kind=instance",
         )
     taxonomy = Taxonomy(tuple(Category(str(i), str(i), "stuff", ids=(("bitmap", i),)) for i in ids))
-    return Coding("class", taxonomy, {**{v: i for i, v in enumerate(ids)}, void_id: -1}, {})
+    table = {value: i for i, value in enumerate(ids)} | ({} if void is None else {void: -1})
+    return Coding("class", taxonomy, table, {}, usual_void=void is None)
 
 
 def _classes(taxonomy: Taxonomy, void: int | None, data: Mapping[str, Any]) -> Coding:
