@@ -259,6 +259,9 @@ def test_folders_of_keys_are_data_sets_and_those_of_splits_are_splits(tmp_path):
     assert (tmp_path / "src/val/datasets/deep/ann/b.png.json").is_file()
     data = read_dataset(tmp_path / "src")
     assert [s.key for s in data.samples] == ["train/a", "val/c", "val/deep/b"]
+    assert data.splits == {}
+    (tmp_path / "src/taxonomy.json").unlink()
+    data = read_dataset(tmp_path / "src")
     assert data.splits == {"train": ("train/a",), "val": ("val/c", "val/deep/b")}
     assert [s.key for s in read_dataset(tmp_path / "src/train").samples] == ["train/a"]
     stable(tmp_path / "src", tmp_path, "supervisely")

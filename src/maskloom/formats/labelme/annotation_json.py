@@ -47,6 +47,8 @@ OWN = frozenset(
     {"label", "points", "group_id", "shape_type", "flags", "attributes", "score", "mask", "kind"}
 )
 """Fields of a shape that are read; others are kept for LabelMe."""
+KEPT = frozenset({"shape_type", "group_id"})
+"""Those of them that are kept, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ def _shape(
         number=group,
         score=score_of(entry, where),
         attributes=_attributes(entry, where),
-        source={k: v for k, v in entry.items() if k not in OWN},
+        source={k: v for k, v in entry.items() if k not in OWN}
+        | ({} if group is None else {"group_id": group}),
     )
     if kind == TURNED:
         # An area like any polygon, but LabelMe turns it as a whole.

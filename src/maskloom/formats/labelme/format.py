@@ -8,7 +8,7 @@ Source: files of github.com/wkentaro/labelme 3 to 5; LabelMe web tool (Russell e
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,9 +41,9 @@ from maskloom.formats.shared.json_files import (
     is_there,
     placed_name,
     some_look_like,
-    split_of,
 )
 from maskloom.formats.shared.left_out import left_out
+from maskloom.formats.shared.told_splits import split_finder, with_told_splits
 from maskloom.work.progress import track
 
 LOOKS_FOR = 'JSON files with "shapes" and "imagePath", or XML with <annotation> and <polygon>'
@@ -97,14 +97,14 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         if side
         else taxonomy_of_names(names, void=[IGNORE], fmt="labelme")
     )
-    splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
-    documents, lone = _documents(files, splits, root, options, images)
+    documents, lone = _documents(files, split_finder(side), root, options, images)
     notes = list(left_out(bad))
     if lone:
         notes.append(
             f"{lone} images are in their JSON only; --set from.extract=FOLDER writes them out"
         )
-    return dataset_of_documents(documents, taxonomy, path, images, fmt="labelme", warnings=notes)
+    dataset = dataset_of_documents(documents, taxonomy, path, images, fmt="labelme", warnings=notes)
+    return with_told_splits(dataset, side)
 
 
 def _looks(text: str) -> bool:
@@ -139,7 +139,7 @@ def _parsed(found: Mapping[str, Path], options: Read, bad: list[str]) -> dict[st
 
 def _documents(
     files: Mapping[str, LabelMeFile],
-    splits: Mapping[str, str],
+    split: Callable[[str], str | None],
     root: Path,
     options: Read,
     images: Path | None,
@@ -154,7 +154,7 @@ def _documents(
             file.path,
             file.shapes_in,
             file.size,
-            splits.get(key, split_of(key)),
+            split(key),
             key,
             extra=file.extra,
             tags=tags_of(file.extra),

@@ -10,8 +10,7 @@ Source: the JSON files of labelme 5.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +28,7 @@ from maskloom.errors import MaskError, WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.labelme.annotation_json import (
     CIRCLE,
+    KEPT,
     OWN,
     POLYGON,
     RECTANGLE,
@@ -36,6 +36,7 @@ from maskloom.formats.labelme.annotation_json import (
     tags_of,
     type_of,
 )
+from maskloom.formats.labelme.groups import GROUP, group_ids, lost_groups, mixed_rows
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.folders import (
@@ -47,7 +48,6 @@ from maskloom.formats.shared.folders import (
 from maskloom.formats.shared.json_files import json_text
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
 from maskloom.formats.shared.reader_rings import rings_for
-from maskloom.formats.shared.shapes import Shape, instances_of
 from maskloom.formats.tags import NO, YES, fresh_tags
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -108,10 +108,13 @@ class LabelMeWriter:
         redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
         if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        clash = sum(bool((OWN - {"shape_type"}) & set(source or ())) for source in rows.source)
+        clash = sum(bool((OWN - KEPT) & set(source or ())) for source in rows.source)
         if clash:
             found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
-        if apart := _apart(rows, self._names(rows)):
+        names = self._names(rows)
+        if lost := len(lost_groups(rows, group_ids(rows, names))):
+            found.append(Loss(sample.key, "fields", lost, names=(GROUP,)))
+        if apart := mixed_rows(rows, names):
             detail, named = "parts of several categories", first_instances(rows, apart)
             found.append(Loss(sample.key, "parts", len(apart), 0, detail, instances=named))
         return found
@@ -212,32 +215,6 @@ def _flags(own: object, fresh: Mapping[str, str]) -> object:
     if not said:
         return own
     return {**(own if isinstance(own, dict) else {}), **said}
-
-
-def group_ids(rows: Rows, names: Sequence[str]) -> list[int | None]:
-    """group_id per row: none where reading gives the same ids without, else the object's own."""
-    ids = [int(v) for v in rows.instance]
-    counts = Counter(ids)
-    sparse = [own if counts[own] > 1 else None for own in ids]
-    same = np.array_equal(_read_ids(sparse, names), rows.instance)
-    return list(sparse) if same else list(ids)
-
-
-def _read_ids(groups: Sequence[int | None], names: Sequence[str]) -> NDArray[np.int64]:
-    """The instance ids that the reader gives to shapes of these groups and labels."""
-    shapes = [
-        Shape(name, "", instance=None if group is None else (name, group), number=group)
-        for name, group in zip(names, groups, strict=True)
-    ]
-    return instances_of(shapes)[0]
-
-
-def _apart(rows: Rows, names: Sequence[str]) -> list[int]:
-    """Rows of objects that come back as several, because their parts have several labels."""
-    labels: dict[int, set[str]] = {}
-    for own, name in zip(rows.instance.tolist(), names, strict=True):
-        labels.setdefault(own, set()).add(name)
-    return [i for i, own in enumerate(rows.instance.tolist()) if len(labels[own]) > 1]
 
 
 def _is_said(rows: Rows, i: int) -> bool:

@@ -25,9 +25,9 @@ from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_json, read_side_file
-from maskloom.formats.shared.json_files import split_of
 from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.shapes import Shape
+from maskloom.formats.shared.told_splits import split_finder, with_told_splits
 from maskloom.formats.supervisely import write as supervisely_write
 from maskloom.formats.supervisely.objects import (
     Rectangles,
@@ -85,7 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     side = read_side_file(root)
     places = _places(path, root, str(side.get("plain", "")), images)
     titles = {c["id"]: c["title"] for c in meta["classes"] if type(c.get("id")) is int}
-    splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
+    split = split_finder(side)
     documents: list[Document] = []
     bad: list[str] = []
     for place in track(places, "reading annotations", unit="files"):
@@ -96,10 +96,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
                 raise
             bad.append(error.message)
             continue
-        split = splits.get(place.key, split_of(place.key))
-        documents.append(replace(document, split=split))
+        documents.append(replace(document, split=split(place.key)))
     notes = list(left_out(bad))
-    return dataset_of_documents(
+    dataset = dataset_of_documents(
         documents,
         _taxonomy(meta, side, root),
         path,
@@ -109,6 +108,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         extra={"supervisely": meta},
         skip_bad=options.skip_bad,
     )
+    return with_told_splits(dataset, side)
 
 
 def _root(path: Path) -> Path:

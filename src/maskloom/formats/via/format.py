@@ -35,9 +35,9 @@ from maskloom.formats.shared.json_files import (
     keys_of_names,
     placed_name,
     some_look_like,
-    split_of,
 )
 from maskloom.formats.shared.shapes import Shape
+from maskloom.formats.shared.told_splits import split_finder, with_told_splits
 from maskloom.formats.via import write as via_write
 from maskloom.formats.via.files import ViaFile, ViaImage, looks_like_via, parse_file, tags_of
 from maskloom.formats.via.shapes import SKIMAGE, Rectangles, Rule, category_of, shape_of
@@ -100,7 +100,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     if left := sum(file.left_out for file in files.values()):
         notes.append(f"{left} regions of video, audio or several files are left out")
     project = next((dict(f.project) for f in files.values() if f.project), {})
-    return dataset_of_documents(
+    dataset = dataset_of_documents(
         _documents(files, options, side, images or root, attribute),
         taxonomy,
         path,
@@ -110,6 +110,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         extra={"via": {"attribute": attribute, "project": project}},
         skip_bad=options.skip_bad,
     )
+    return with_told_splits(dataset, side)
 
 
 def _regions(files: Mapping[str, ViaFile]) -> list[tuple[str, Any]]:
@@ -186,7 +187,7 @@ def _documents(
             hint="open one of them alone",
         )
     keys = keys_of_names(names)
-    splits = {key: n for n, own in dict(side.get("splits", {})).items() for key in own}
+    split = split_finder(side)
     sizes = dict(side.get("sizes", {}))
     rule = options.rule or side.get("rule", SKIMAGE)
     documents = []
@@ -199,7 +200,7 @@ def _documents(
                 file.path,
                 Entries(list(enumerate(image.regions)), make),
                 (int(told[0]), int(told[1])) if told else None,
-                splits.get(key, split_of(key)),
+                split(key),
                 key if stays_below(posixpath.normpath(name)) else "",
                 extra=image.extra,
                 tags=tags_of(image.extra),
