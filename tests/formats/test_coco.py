@@ -347,7 +347,7 @@ def test_an_object_is_exact_only_with_its_score(tmp_path):
         )
         for scores in ([0.5, 0.25], [0.125, 0.5])
     ]
-    found = compare(*sides, scores=True)
+    found = compare(*sides, load_format("coco").holds)
     assert (found.objects, found.exact_objects, found.changed_scores) == (2, 1, 1)
     assert (found.changed_pixels, found.first) == (0, "a")
     assert compare(*sides).exact_objects == 2

@@ -48,7 +48,8 @@ def test_fields_of_coco_are_told_by_name_and_never_refused(tmp_path):
     loss = kinds(done)["fields"]
     assert (loss.samples, loss.refused) == (1, False)
     assert loss.named == (
-        "of images: date_captured, license; of the data set: info, licenses, odd, supercategory"
+        "of objects: area, bbox, id; of images: date_captured, license; "
+        "of the data set: info, licenses, odd, supercategory"
     )
 
 
@@ -106,6 +107,7 @@ def test_regions_and_other_annotators_of_label_studio_are_told(tmp_path):
     done = transfer(data, tmp_path / "out", load_format("datumaro"), allow_loss=True)
     assert kinds(done)["drawings"].objects == 1
     assert kinds(done)["fields"].named == (
+        "of objects: bbox, others, result; "
         "of images: completed_by, depot, other annotations, relations"
     )
 
@@ -206,7 +208,9 @@ def test_what_the_old_labelme_says_of_an_image_is_kept(tmp_path):
     )
     data = read_dataset(tmp_path, "labelme")
     done = transfer(data, tmp_path / "out", load_format("datumaro"))
-    assert kinds(done)["fields"].named == "of images: scenedescription, source"
+    assert (
+        kinds(done)["fields"].named == "of objects: username; of images: scenedescription, source"
+    )
     transfer(data, tmp_path / "json", load_format("labelme"))
     said = json.loads((tmp_path / "json/set/a.json").read_text())
     assert said["source"] == {"sourceImage": "The web"}

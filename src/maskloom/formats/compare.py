@@ -19,10 +19,12 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, instance_rows, recode
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
+from maskloom.formats.compare_facts import asked_of, changed_facts, same_facts
 from maskloom.formats.difference import Difference
+from maskloom.formats.loss import Holds
 from maskloom.formats.matched import matched
 from maskloom.formats.objects.write import joined_parts
-from maskloom.store.rasters.placement import lies_at
+from maskloom.store.rasters.placement import keeps_place
 from maskloom.work.progress import track
 
 
@@ -44,28 +46,27 @@ class Counts:
             yield sample, labels
 
 
-def compare(
-    source: Dataset, back: Dataset, *, scores: bool = False, tags: bool = False
-) -> Difference:
+def compare(source: Dataset, back: Dataset, holds: Holds | None = None) -> Difference:
     """Compare every sample.
 
     Args:
         source: decides categories and samples.
         back: what was written, read again.
-        scores: an object is exact only if its score is, too.
-        tags: those of the images are compared, too.
+        holds: of the target: an object is exact only if its score is, too, where there are
+            scores; crowd flags, attributes, links and tags are compared where it has them.
 
     Raises:
         FormatError: the samples are not the same.
     """
     total = Difference(0, 0, 0)
+    tags = holds is not None and holds.tags
     targets = source.taxonomy.match(back.taxonomy)
     renamed = _renamed((source.taxonomy, back.taxonomy), targets)
     ours, theirs = matched(source, back)
     pairs = zip(track(ours, "verifying", unit="images"), theirs, strict=True)
     for sample, other in pairs:
         one, two = source.labels_of(sample), back.labels_of(other)
-        found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, scores=scores)
+        found = _compare_labels(one, two, (source.taxonomy, back.taxonomy), targets, holds)
         if _moved(sample, other, one):
             found = replace(found, moved=1)
         if tags and any(other.tags.get(name) != text for name, text in sample.tags.items()):
@@ -98,10 +99,10 @@ def _used(labels: Labels, taxonomy: Taxonomy, positions: Iterable[int]) -> list[
 
 def _moved(one: Sample, two: Sample, labels: Labels) -> bool:
     """Whether an image or volume that says where it lies came back elsewhere, or nowhere."""
+    if len(labels.size) == 2:
+        return not keeps_place(one, two, (labels.size[0], labels.size[1]))
     if not one.image.affine:
         return False
-    if len(labels.size) == 2:
-        return not lies_at(two.image, one.image.affine, (labels.size[0], labels.size[1]))
     return displacement(one.image.affine, two.image.affine, labels.size) > SAME_PLACE
 
 
@@ -110,8 +111,7 @@ def _compare_labels(
     two: Labels,
     taxonomies: tuple[Taxonomy, Taxonomy],
     targets: list[int | None],
-    *,
-    scores: bool,
+    holds: Holds | None,
 ) -> Difference:
     """Compare the labels of one sample, each in its own taxonomy; volumes as tall images.
 
@@ -119,7 +119,8 @@ def _compare_labels(
     """
     if one.size != two.size:
         return Difference(0, 0, int(np.prod(one.size)))
-    if (n := _equal_objects(one, two, taxonomies, targets)) is not None:
+    kinds = asked_of(holds)
+    if (n := _equal_objects(one, two, taxonomies, targets, kinds)) is not None:
         return Difference(n, n, 0)
     one, two = stacked(one), stacked(two)
     if one.rows is None:
@@ -140,11 +141,7 @@ def _compare_labels(
             matched[entry] -= 1
         else:
             left.append(i)
-    changed = rescored = 0
-    if scores:
-        scored = Counter(_scored(ours, rows))
-        scored.subtract(_scored(theirs, others))
-        rescored = sum(n for n in scored.values() if n > 0) - len(left)
+    changed = 0
     if left or (two.rows is not None and sum(matched.values())):
         changed = (
             _changed_classes(one, two, taxonomies, targets)
@@ -158,7 +155,11 @@ def _compare_labels(
         )
     if two.rows is not None and (hidden.any() or not one.coverage.full or not two.coverage.full):
         changed += _changed_void(one, two, taxonomies)
-    return Difference(len(rows), len(rows) - len(left) - rescored, changed, rescored)
+    kinds = kinds if two.rows is not None else ()
+    facts = changed_facts((rows, ours), (others, theirs), kinds)
+    rescored = facts.pop("score", 0)
+    exact = len(rows) - len(left) - rescored
+    return Difference(len(rows), exact, changed, rescored, facts=facts)
 
 
 def _labelled_pixels(labels: Labels, taxonomy: Taxonomy) -> int:
@@ -171,6 +172,7 @@ def _equal_objects(
     two: Labels,
     taxonomies: tuple[Taxonomy, Taxonomy],
     targets: list[int | None],
+    kinds: tuple[str, ...],
 ) -> int | None:
     """How many objects an image has all of which came back in order; None is for a closer look.
 
@@ -193,6 +195,7 @@ def _equal_objects(
         and rows.masks == others.masks
         and np.array_equal(rows.kind, others.kind)
         and np.array_equal(rows.score, others.score, equal_nan=True)
+        and same_facts(rows, others, kinds)
     )
     return int(np.count_nonzero(rows.kind == RowKind.MASK)) if same else None
 
@@ -202,14 +205,6 @@ def _entries(rows: Rows, targets: list[int | None]) -> list[tuple[int | None, in
     return [
         (targets[int(rows.category[i])], hash(rows.masks[i]), rows.masks.boxes[i].tobytes())
         for i in range(len(rows))
-    ]
-
-
-def _scored(entries: list[tuple[int | None, int, bytes]], rows: Rows) -> list[tuple[object, ...]]:
-    """The identities with their scores; no score equals no score."""
-    return [
-        (*entry, None if np.isnan(score) else float(score))
-        for entry, score in zip(entries, rows.score, strict=True)
     ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from maskloom.formats.loss import Loss
 
@@ -21,6 +23,8 @@ class Difference:
         first: the first sample that differs.
         labelled_pixels: pixels of the source's class maps that are not void; objects are not
             counted here.
+        facts: kind of loss → objects that say otherwise.
+        splits: names of those that lost or got images.
     """
 
     objects: int
@@ -32,6 +36,8 @@ class Difference:
     moved: int = 0
     changed_tags: int = 0
     renamed: frozenset[tuple[str, str]] = frozenset()
+    facts: Mapping[str, int] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
 
     def __add__(self, other: Difference) -> Difference:
         """Both sums; what differs first in this one comes first."""
@@ -45,13 +51,15 @@ class Difference:
             self.moved + other.moved,
             self.changed_tags + other.changed_tags,
             self.renamed | other.renamed,
+            dict(Counter(self.facts) + Counter(other.facts)),
+            tuple(dict.fromkeys((*self.splits, *other.splits))),
         )
 
     @property
     def differs(self) -> bool:
         """Whether anything came back otherwise."""
         counts = self.changed_pixels + self.changed_scores + self.moved + self.changed_tags
-        return bool(counts or self.renamed)
+        return bool(counts or self.renamed or self.facts or self.splits)
 
     def losses(self) -> list[Loss]:
         """What came back otherwise although the target was thought to hold it."""
@@ -61,6 +69,11 @@ class Difference:
         if self.changed_scores:
             detail = "scores came back otherwise than they were"
             found.append(Loss(self.first, "score", self.changed_scores, detail=detail))
+        for kind, count in self.facts.items():
+            detail = f"{kind} of objects came back otherwise than they were"
+            found.append(Loss(self.first, kind, count, detail=detail))
+        if self.splits:
+            found.append(Loss("", "splits", names=self.splits))
         if self.changed_tags:
             detail = "tags came back otherwise than they were"
             found.append(Loss(self.first, "tags", detail=detail))

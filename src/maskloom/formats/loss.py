@@ -10,12 +10,14 @@ where the pixels are exact): it is told, never refused. Facts of whole images ar
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom import registry
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
@@ -38,6 +40,7 @@ KINDS = {
     "tracks": "links between objects (track, parent, amodal) are dropped",
     "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
     "tags": "tags of whole images are dropped",
+    "splits": "images change or lose their split",
     "ids": "more objects than the format has ids",
     "classes": "more classes than the format has numbers",
     "coverage": "what was labelled only in part looks labelled in full",
@@ -50,7 +53,7 @@ KINDS = {
     "fields": "fields that maskloom does not interpret are dropped",
     "confidence": "the confidence map is dropped",
 }
-FACTS = frozenset({"void_classes", "vertices", "fields", "confidence"})
+FACTS = frozenset({"splits", "void_classes", "vertices", "fields", "confidence"})
 MOST_NAMED = 100
 """Objects of one kind of loss that are named."""
 
@@ -96,7 +99,8 @@ class Loss:
         kind: one of `KINDS`.
         objects, pixels: how many are concerned.
         detail: a clause for people.
-        names: of facts of the whole image or data set, or of classes, which tables show.
+        names: of facts (of the data set, of the image, or of its objects where some are
+            concerned) or of classes, which tables show.
         instances: of the first objects that are concerned.
     """
 
@@ -212,8 +216,20 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
 def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = "") -> Loss:
     """The loss of flagged rows."""
     pixels = int(rows.masks.areas[flag].sum())
-    named = first_instances(rows, flag)
-    return Loss("", kind, int(flag.sum()), pixels, detail, instances=named)
+    who = first_instances(rows, flag)
+    told = {"attributes": rows.attributes, "fields": rows.source}.get(kind, ())
+    names = _names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told and not detail else ()
+    return Loss("", kind, int(flag.sum()), pixels, detail, names, who)
+
+
+def _names_in(entries: Iterable[Mapping[str, Any] | None]) -> tuple[str, ...]:
+    """Names of what objects say; of what a format keeps under its own name, those below it."""
+    names: dict[str, None] = {}
+    for entry in entries:
+        for name, value in (entry or {}).items():
+            own = name in registry.FORMATS and isinstance(value, Mapping)
+            names |= dict.fromkeys(map(str, value) if own else (name,))
+    return tuple(names)
 
 
 def _ordered(rows: Rows) -> NDArray[np.int64]:

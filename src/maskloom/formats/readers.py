@@ -24,7 +24,6 @@ from maskloom.formats.compare import compare
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.difference import Difference
 from maskloom.formats.loss import Holds
-from maskloom.formats.matched import paired
 from maskloom.work import progress
 from maskloom.work.executors import Engine, Executor, open_executor
 
@@ -76,16 +75,17 @@ class Readers:
                     yield found.pop(key)
                     bar.advance()
 
-    def difference(self, source: Dataset, written: Path, fmt: Format) -> Difference:
+    def difference(
+        self, pairs: Sequence[tuple[str, str]], written: Path, fmt: Format
+    ) -> Difference:
         """How far what was written says what the source does; see `compare`.
 
         Args:
-            source: what was written.
+            pairs: keys of samples that are the same, in the source and in the target.
             written: the target.
             fmt: its format.
         """
         work = _Reading(self.opening, written, fmt.name, fmt.holds)
-        pairs = paired(source, read_dataset(written, fmt.name))
         shards = _pieces(pairs, ceil(len(pairs) / (_AHEAD * self.executor.workers)))
         found: list[tuple[int, tuple[str, str], Difference]] = []
         with progress.bar("verifying", len(pairs), "images") as bar:
@@ -139,7 +139,7 @@ class _Reading:
         ours = picked(self._source.samples, (key for key, _ in shard))
         theirs = picked(self._back.samples, (other for _, other in shard))
         source, back = replace(self._source, samples=ours), replace(self._back, samples=theirs)
-        return compare(source, back, scores=self.holds.score, tags=self.holds.tags)
+        return compare(source, back, self.holds)
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What one process has opened is not for another.

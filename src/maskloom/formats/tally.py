@@ -54,7 +54,7 @@ class Tally:
     def __init__(self) -> None:
         self._sums: dict[str, LossTotal] = {}
         self._last: dict[str, str] = {}
-        self._names: dict[tuple[str, bool], dict[str, None]] = {}
+        self._names: dict[tuple[str, str], dict[str, None]] = {}
         self._first: dict[str, list[Concerned]] = {}
 
     def add(self, losses: Iterable[Loss], labels: Labels, taxonomy: Taxonomy) -> None:
@@ -93,7 +93,8 @@ class Tally:
         return self
 
     def _note(self, loss: Loss) -> None:
-        names = self._names.setdefault((loss.kind, bool(loss.key)), {})
+        whole = "objects" if loss.objects else "images" if loss.key else "the data set"
+        names = self._names.setdefault((loss.kind, whole), {})
         for name in loss.names:
             if name in names or len(names) < _MOST_NAMES:
                 names.setdefault(name)
@@ -102,9 +103,9 @@ class Tally:
         """The sum of a kind with the names of what is concerned."""
         total = self._sums[kind]
         listed = [
-            f"of {whole}: {_some(self._names[kind, image])}"
-            for image, whole in ((True, "images"), (False, "the data set"))
-            if (kind, image) in self._names
+            f"of {whole}: {_some(self._names[kind, whole])}"
+            for whole in ("objects", "images", "the data set")
+            if (kind, whole) in self._names
         ]
         named = "; ".join(listed)
         example = "; ".join(part for part in (total.example, named) if part)

@@ -7,7 +7,7 @@ Comparing is `compare.py`, renaming categories `rename.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import WriteError
 from maskloom.formats.base import Format, Writer, writer_for
 from maskloom.formats.compare import Counts, compare
+from maskloom.formats.compare_facts import changed_splits
 from maskloom.formats.detect import read_dataset
 from maskloom.formats.difference import Difference
 from maskloom.formats.facts import FactLosses
+from maskloom.formats.loss import Loss
+from maskloom.formats.matched import paired
 from maskloom.formats.readers import Readers
 from maskloom.formats.shared.class_names import refuse_names
 from maskloom.formats.tally import LossTotal, Tally
@@ -125,10 +128,9 @@ def transfer(
                 raise _Refused(losses, counts)
             warnings = writer.finish(_splits(dataset)) + notes
             difference = _verify(dataset, partial, fmt, readers)
-            if not losses.refused:
-                losses += difference.losses()
-                if not allow_loss and losses.refused:
-                    raise _Refused(losses, counts, difference)
+            losses += _untold(difference, losses)
+            if not allow_loss and losses.refused:
+                raise _Refused(losses, counts, difference)
     except _Refused as refused:
         return refused.transfer(len(ordered), dataset.warnings)
     return Transfer(
@@ -221,9 +223,23 @@ def _write(
     return losses, (f"{counted(contradictions, 'contradiction')} in the source, first {first}",)
 
 
+def _untold(difference: Difference, told: Tally) -> list[Loss]:
+    """What came back otherwise and was not told beforehand.
+
+    Pixels and scores follow from what was allowed: an overlap changes pixels.
+    """
+    follows = {"pixels", "score"} if told.refused else set()
+    follows |= {total.kind for total in told.totals()}
+    return [loss for loss in difference.losses() if loss.kind not in follows]
+
+
 def _verify(dataset: Dataset, partial: Path, fmt: Format, readers: Readers | None) -> Difference:
     """Read what was written and compare it with the source."""
-    if readers is not None:
-        return readers.difference(dataset, partial, fmt)
     back = read_dataset(partial, fmt.name)
-    return compare(dataset, back, scores=fmt.holds.score, tags=fmt.holds.tags)
+    pairs = paired(dataset, back) if readers or dataset.splits else []
+    if readers is not None:
+        found = readers.difference(pairs, partial, fmt)
+    else:
+        found = compare(dataset, back, fmt.holds)
+    splits = changed_splits(dataset, back, pairs)
+    return replace(found, splits=tuple(splits))
