@@ -42,10 +42,11 @@ from maskloom.formats.shared.volume_files import (
     two_folders,
     with_image,
 )
-from maskloom.formats.shared.volume_ids import coding_of, decathlon_names, decode, whole_numbers
+from maskloom.formats.shared.volume_ids import coding_of, decathlon_names, decode, label_numbers
 from maskloom.formats.shared.volume_write import HOLDS, VolumeWrite, VolumeWriter
 from maskloom.store.nifti import SUFFIXES, read_nifti, write_nifti
-from maskloom.store.nifti_header import kept_of, label_names, parse_header
+from maskloom.store.nifti_extensions import label_names, with_names
+from maskloom.store.nifti_header import kept_bytes, kept_of, parse_header
 from maskloom.store.volumes import volume_suffix
 
 LOOKS_FOR = "a folder of .nii.gz labels (labelsTr, labels, ...), or one such file"
@@ -105,7 +106,7 @@ def read(path: Path, options: VolumeRead, images: Path | None) -> Dataset:
 
 
 def _numbers(path: Path) -> NDArray[Any]:
-    return whole_numbers(read_nifti(path).array, path)
+    return label_numbers(read_nifti(path), path)
 
 
 def _names(root: Path, found: Found) -> Mapping[int, str]:
@@ -123,8 +124,14 @@ def _names(root: Path, found: Found) -> Mapping[int, str]:
     return tables
 
 
-def put_nifti(path: Path, values: NDArray[Any], sample: Sample) -> None:
+def put_nifti(path: Path, values: NDArray[Any], sample: Sample, names: Mapping[int, str]) -> None:
     """Write a label volume on the sample's grid, with what its own header said besides.
+
+    Args:
+        path: of the file.
+        values: (D, H, W) whole numbers.
+        sample: whose labels they are.
+        names: of the classes that they mean, which a label table in the file must not gainsay.
 
     Raises:
         WriteError: the target cannot be written.
@@ -133,8 +140,9 @@ def put_nifti(path: Path, values: NDArray[Any], sample: Sample) -> None:
     raw = kept_of(kept)
     if raw is not None:
         own = parse_header(raw[:540], path)[0].dtype.newbyteorder("=")
-        if own.kind in "iu" and (not values.size or int(values.max()) <= np.iinfo(own).max):
-            values = values.astype(own)
+        if np.array_equal(again := _cast(values, own), values):
+            values = again
+        kept = kept_bytes(with_names(raw, names))
     image = sample.image
     write_nifti(
         path,
@@ -143,6 +151,12 @@ def put_nifti(path: Path, values: NDArray[Any], sample: Sample) -> None:
         spacing=image.spacing if len(image.spacing) == 3 else (),
         kept=kept,
     )
+
+
+def _cast(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Whole numbers in the type that a file had; those that it lacks become others."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(dtype)
 
 
 def writer(

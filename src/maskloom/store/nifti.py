@@ -20,6 +20,7 @@ from maskloom.core.volumes import Affine, spacing_of
 from maskloom.errors import FormatError, ImageError, WriteError
 from maskloom.store.files import atomic_write_bytes
 from maskloom.store.images import refuse_absent
+from maskloom.store.nifti_extensions import little_endian
 from maskloom.store.nifti_header import (
     NIFTI_1,
     NIFTI_2,
@@ -133,10 +134,11 @@ def nifti_bytes(
         raise WriteError("NIfTI has no such values", seen=array.dtype, hint="store whole numbers")
     raw = kept_of(kept)
     fields = _fresh(array.shape) if raw is None else _again(raw)
-    extensions = b"\0\0\0\0" if raw is None else raw[fields.dtype.itemsize :]
+    extensions = b"\0\0\0\0" if raw is None else little_endian(raw)
     depth, height, width = array.shape[:3]
     more = [1] if array.ndim == 3 else [array.shape[3]]
-    fields["dim"] = [2 + array.ndim - 2, width, height, depth, *more, 1, 1, 1]
+    rank = array.ndim if raw is None or array.ndim == 4 else _rank(raw, depth)
+    fields["dim"] = [rank, width, height, depth, *more, 1, 1, 1]
     fields["datatype"], fields["bitpix"] = code, array.dtype.itemsize * 8
     fields["vox_offset"] = fields.dtype.itemsize + len(extensions)
     fields["scl_slope"], fields["scl_inter"] = 1, 0
@@ -220,6 +222,13 @@ def _again(raw: bytes) -> np.void:
     given = fields_of(raw, Path("header"))
     fields: np.void = np.array([given]).astype(given.dtype.newbyteorder("<"))[0]
     return fields
+
+
+def _rank(raw: bytes, depth: int) -> int:
+    """How many axes the header said, where those beyond three have one place each; else 3."""
+    dim = [int(side) for side in fields_of(raw, Path("header"))["dim"]]
+    alone = all(side == 1 for side in dim[4 : dim[0] + 1])
+    return dim[0] if alone and (dim[0] >= 3 or (depth == 1 and dim[0] == 2)) else 3
 
 
 def _place(raw: bytes) -> Affine:

@@ -1,14 +1,13 @@
 """The header of a NIfTI file, version 1 and 2: its fields as stored, and what they mean.
 
-Source: NIfTI-1.1, nifti1.h (R. W. Cox, NIMH); NIfTI-2, nifti2.h; Caret label tables, ecode 30's
-XML. Of sform and qform, sform goes first, as in nibabel; with neither the file does not say where
-its voxels lie, and maskloom does not invent a place for them.
+Source: NIfTI-1.1, nifti1.h (R. W. Cox, NIMH); NIfTI-2, nifti2.h. Of sform and qform, sform
+goes first, as in nibabel; with neither the file does not say where its voxels lie, and maskloom
+does not invent a place for them. Extensions are `nifti_extensions.py`.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -53,7 +52,6 @@ TYPES = {
 _ORDERS: tuple[Literal["<"], Literal[">"]] = ("<", ">")
 _MM = {1: 1000.0, 3: 0.001}
 _MOST_EXTENSIONS = 1 << 24
-_LABEL = re.compile(rb'<Label Key="(-?\d+)"[^>]*>\s*<!\[CDATA\[(.*?)\]\]>', re.DOTALL)
 
 
 def parse_header(start: bytes, path: Path) -> tuple[VolumeHeader, np.void]:
@@ -100,9 +98,9 @@ def kept_bytes(raw: bytes) -> dict[str, str]:
     return {"nifti": base64.b64encode(raw).decode("ascii")}
 
 
-def label_names(raw: bytes) -> dict[int, str]:
-    """Names of a Caret label table among the extensions, which TotalSegmentator writes."""
-    return {int(key): name.decode("utf-8", "replace") for key, name in _LABEL.findall(raw)}
+def byte_order(raw: bytes) -> Literal["<", ">"]:
+    """That of a header, by its first number."""
+    return "<" if int.from_bytes(raw[:4], "little") in (348, 540) else ">"
 
 
 def fields_of(start: bytes, path: Path) -> np.void:

@@ -43,7 +43,7 @@ from maskloom.formats.shared.folders import (
 )
 from maskloom.formats.shared.maps import read_checked
 from maskloom.formats.shared.volume_files import Found, samples_of, with_image
-from maskloom.formats.shared.volume_ids import VolumeCoding, decode, whole_numbers
+from maskloom.formats.shared.volume_ids import VolumeCoding, decode, label_numbers
 from maskloom.formats.shared.volume_write import HOLDS
 from maskloom.store.tiff_volumes import SUFFIXES as TIFF
 from maskloom.store.tiff_volumes import is_tiff_volume
@@ -101,7 +101,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         if sample.kind != "volume":
             return _labels(_flat(read_checked(file, sample), file), coding, taxonomy, file)
         notes = with_image(file, found[sample.key], sample.image.path)
-        values = whole_numbers(read_volume(file).array, file)
+        values = label_numbers(read_volume(file), file)
         labels = _labels(values, coding, taxonomy, file)
         return labels.replace(extra={"notes": notes}) if notes else labels
 

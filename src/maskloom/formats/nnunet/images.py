@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,14 @@ class ChannelPlacer:
         return names
 
 
-def put_labels(path: Path, values: NDArray[Any], sample: Sample) -> None:
+def put_labels(path: Path, values: NDArray[Any], sample: Sample, names: Mapping[int, str]) -> None:
     """Write labels in the kind of file that the name says, a volume on the sample's grid.
+
+    Args:
+        path: of the file.
+        values: of the labels.
+        sample: whose they are.
+        names: of the classes that the numbers mean; empty of regions.
 
     Raises:
         WriteError: the target cannot be written.
@@ -127,6 +134,6 @@ def put_labels(path: Path, values: NDArray[Any], sample: Sample) -> None:
     elif volume_suffix(path) == ".mha":
         write_mha(path, values, affine, spacing=sample.image.spacing)
     elif volume_suffix(path):
-        put_nifti(path, values, sample)
+        put_nifti(path, values, sample, names)
     else:
         write_png(path, values)

@@ -124,7 +124,7 @@ class NnunetWriter:
                 hint="give each file a name of its own, or convert split by split",
             )
         path = safe_join(self.target / "labelsTr", case + self.ending)
-        put_labels(path, self._values(labels), sample)
+        put_labels(path, self._values(labels), sample, self._names())
         self.images.put(sample, case, self.ending)
         self.cases[sample.key] = case
 
@@ -226,6 +226,13 @@ class NnunetWriter:
             own = sorted(n for bits, n in self.combinations.items() if bits >> i & 1)
             out[self.taxonomy[i].name] = own or [1 + max(self.combinations.values(), default=0)]
         return out
+
+    def _names(self) -> dict[int, str]:
+        """Number → name of classes; combinations of regions have no names."""
+        if self.regions:
+            return {}
+        names = {n: self.taxonomy[i].name for i, n in self.ids.items()}
+        return {**names, **({self.ignore: IGNORE} if self.void else {})}
 
     def _order(self) -> list[int]:
         """Which number each region paints in turn: that of its smallest combination."""

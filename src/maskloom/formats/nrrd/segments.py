@@ -169,6 +169,13 @@ def file_pairs(kept: Mapping[str, str], segments: Mapping[str, str]) -> dict[str
     return {**usual, **own, **segments}
 
 
+def plain_pairs(kept: Mapping[str, str]) -> dict[str, str]:
+    """The pairs of a file that say nothing of segments, which a volume of numbers has not."""
+    own = {key: value for key, value in kept.items() if not _KEY.fullmatch(key)}
+    segmented = len(own) < len(kept)
+    return {k: v for k, v in own.items() if not (segmented and k.startswith("Segmentation_"))}
+
+
 def moved_offset(kept: Mapping[str, str], first: tuple[int, int, int]) -> dict[str, str]:
     """The pairs of a file whose voxels now begin elsewhere in its reference image.
 

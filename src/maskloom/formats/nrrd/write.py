@@ -15,7 +15,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.base import WriteOptions, Writer
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.nrrd.layers import layers_of
-from maskloom.formats.nrrd.segments import file_pairs, segments_of
+from maskloom.formats.nrrd.segments import file_pairs, plain_pairs, segments_of
 from maskloom.formats.shared.folders import write_side_file
 from maskloom.formats.shared.volume_files import VolumePlacer
 from maskloom.formats.shared.volume_write import VolumeWrite, VolumeWriter
@@ -120,9 +120,11 @@ def put_nrrd(path: Path, array: NDArray[Any], sample: Sample, pairs: Mapping[str
     )
 
 
-def put_numbers(path: Path, array: NDArray[Any], sample: Sample) -> None:
-    """Write a volume of numbers with the pairs that its own header had."""
-    put_nrrd(path, array, sample, dict(sample.extra.get("volume", {}).get("nrrd", {})))
+def put_numbers(path: Path, array: NDArray[Any], sample: Sample, names: Mapping[int, str]) -> None:
+    """Write a volume of numbers with the pairs that its own header had, but those of segments."""
+    del names
+    kept = sample.extra.get("volume", {}).get("nrrd", {})
+    put_nrrd(path, array, sample, plain_pairs(kept))
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> NrrdWriter:

@@ -22,12 +22,14 @@ from maskloom.core.volumes import volume_rows
 from maskloom.errors import FormatError
 from maskloom.formats.shared.folders import read_json
 from maskloom.formats.shared.maps import ids_to_classes
+from maskloom.store.volume_header import Volume
 from maskloom.work.progress import track
 
 SIDE_KINDS = {"volume-class": "class", "volume-instance": "instance"}
 MAX_CLASSES = 65534
 _LIKE_AN_IMAGE = 1000
 _LARGEST_ID = (1 << 31) - 1
+_SLOPE = 2.0**-22  # twice the spacing of 32-bit fractions, of slope and of intercept
 BACKGROUND_NAMES = frozenset({"background", "clear label", "unlabeled background"})
 IGNORE = "ignore"
 
@@ -140,6 +142,19 @@ def decathlon_names(data: object, where: Path) -> dict[int, str]:
             raise FormatError("an id is listed twice", where=f"{where}: labels", seen=number)
         found[number] = str(name)
     return found
+
+
+def label_numbers(volume: Volume, where: Path) -> NDArray[Any]:
+    """The labels of a volume as integers; see `whole_numbers`.
+
+    A slope is stored in 32 bit, so that 10 times 0.1 is 1.00000001: what is a whole number in that
+    precision is that number.
+    """
+    values = volume.array
+    if volume.header.scale != (1.0, 0.0) and values.dtype.kind == "f":
+        near = np.rint(values)
+        values = np.where(np.abs(values - near) <= _SLOPE * np.abs(near), near, values)
+    return whole_numbers(values, where)
 
 
 def whole_numbers(values: NDArray[Any], where: Path) -> NDArray[Any]:

@@ -32,7 +32,8 @@ HOLDS = {
     "class": Holds(dense=True, void=True, coverage=True),
     "instance": Holds(instances=True, max_ids=(1 << 31) - 1),
 }
-PutVolume = Callable[[Path, NDArray[Any], Sample], None]
+PutVolume = Callable[[Path, NDArray[Any], Sample, Mapping[int, str]], None]
+"""File, numbers, sample, and the names of the classes that the numbers mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,20 @@ class VolumeWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one label volume, and its image."""
+        names: dict[int, str] = {}
         if self._kind(labels) == "instance":
             values = object_ids(labels)
         else:
+            names = {number: self.taxonomy[i].name for i, number in self.ids.items()}
+            void = [c.name for c in self.taxonomy if c.void]
+            names |= {self.void: void[0]} if void else {}
             values = classes_to_values(
                 class_map(labels, self.taxonomy),
                 self.ids,
                 void=self.void,
                 background=self.background,
             )
-        self._put(self._path(sample.key), values, sample)
+        self._put(self._path(sample.key), values, sample, names)
         self.images.put(sample)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
