@@ -325,7 +325,7 @@ BAD = {
     "not base64": (shape(points=SQUARE[:2], kind="mask", mask="%%%"), "not a base64 text"),
     "not a PNG": (shape(points=SQUARE[:2], kind="mask", mask="AAAA"), "PNG of a mask is damaged"),
     "wrong corners": (shape(points=[[1, 1], [5, 5]], kind="mask", mask=png_text(np.ones((3, 3)))), "corners say otherwise"),
-    "score": (shape(score=7), "score lies in"),
+    "score": (shape(score="7"), "score is a finite number"),
     "flags": (shape(flags=[1]), "flags is an object"),
     "not an object": (7, "a shape is an object"),
 }  # fmt: skip

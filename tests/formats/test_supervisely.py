@@ -310,7 +310,7 @@ BAD = {
     "not an object": (5, "an object is a JSON object"),
     "no class": (bitmap(2, DISC, classTitle=None), "without a classTitle"),
     "unknown class": (bitmap(2, DISC, classTitle="dog"), "does not declare"),
-    "unknown geometry": (drawn(2, "cuboid", [[1, 1]]), "geometryType that is not read"),
+    "no geometry": (drawn(2, 5, [[1, 1]]), "geometryType that is not read"),
     "no bitmap": (bitmap(2, DISC, bitmap=None), "data and an origin"),
     "origin": (bitmap(2, DISC, (1.5, 2)), "two whole numbers"),
     "not base64": (bitmap(2, "%%%"), "not a base64 text"),
@@ -323,7 +323,7 @@ BAD = {
     "far away": (drawn(2, "polygon", [[1, 1], [1e9, 2], [3, 3]]), r"beyond 2\*\*24"),
     "no points": (drawn(2, "polygon", None), "pairs of numbers"),
     "tags": (bitmap(2, DISC, tags=[{"value": 1}]), "tag without a name"),
-    "score": (bitmap(2, DISC, score=2), "score lies in"),
+    "score": (bitmap(2, DISC, score="2"), "score is a finite number"),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ rule by which the tool's own readers fill polygons, with the vertices kept verba
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Shape:
         instance: shapes of one object share it; None is an object of its own.
         number: the object's id where the file tells one (positive); None takes a free one.
         parent: `instance` of the object that this one is part of.
-        score: in [0, 1]; NaN none.
+        score: mostly in [0, 1]; NaN none.
         source: fields that are not interpreted, and the file's own id, box and area.
     """
 
@@ -56,7 +57,7 @@ class Shape:
 
 
 def score_of(entry: Mapping[str, Any], where: str) -> float:
-    """The `score` of an entry, in 0 .. 1; NaN where it has none.
+    """The `score` of an entry, a finite number and mostly in 0 .. 1; NaN where it has none.
 
     Raises:
         FormatError: not such a number.
@@ -64,8 +65,9 @@ def score_of(entry: Mapping[str, Any], where: str) -> float:
     score = entry.get("score")
     if score is None:
         return math.nan
-    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise FormatError("a score lies in 0 .. 1", where=where, seen=score)
+    number = isinstance(score, int | float) and not isinstance(score, bool)
+    if not number or not abs(score) <= sys.float_info.max:
+        raise FormatError("a score is a finite number", where=where, seen=score)
     return float(score)
 
 

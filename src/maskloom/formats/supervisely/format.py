@@ -8,9 +8,8 @@ Source: developer.supervisely.com, annotation format.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco.file import json_ends
-from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_json, read_side_file
@@ -30,16 +29,17 @@ from maskloom.formats.shared.shapes import Shape
 from maskloom.formats.shared.told_splits import split_finder, with_told_splits
 from maskloom.formats.supervisely import write as supervisely_write
 from maskloom.formats.supervisely.objects import (
+    GEOMETRIES,
     Rectangles,
     attributes_of_tags,
     shape_of,
     tags_of,
     title_of,
 )
-from maskloom.store.images import IMAGE_SUFFIXES
+from maskloom.formats.supervisely.places import META, Place, annotation_files, places, root_of
+from maskloom.formats.supervisely.unread import KEPT, is_unread, unread_kinds
 from maskloom.work.progress import track
 
-META = "meta.json"
 LOOKS_FOR = 'meta.json with "classes" and "tags", beside DATASET/ann/*.json'
 
 
@@ -52,24 +52,14 @@ class Read(ReadOptions):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One annotation file, the name and path of its image, and the sample's key."""
-
-    key: str
-    path: Path
-    name: str
-    image: Path | None
-
-
 def detect(path: Path) -> float:
     """Known by meta.json above folders of annotations."""
     if not path.is_dir():
         return 0.0
-    meta = _root(path) / META
+    meta = root_of(path) / META
     text = json_ends(meta) if meta.is_file() else ""
     named = all(re.search(rf'"{name}"\s*:\s*\[', text) for name in ("classes", "tags"))
-    return 0.95 if named and next(_annotations(path), None) is not None else 0.0
+    return 0.95 if named and next(annotation_files(path), None) is not None else 0.0
 
 
 def read(path: Path, options: Read, images: Path | None) -> Dataset:
@@ -78,26 +68,28 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     Raises:
         FormatError: no meta.json, a project of videos or volumes, or an annotation that is invalid.
     """
-    root = _root(path)
+    root = root_of(path)
     if not path.is_dir() or not (root / META).is_file():
         raise FormatError("no Supervisely project", where=path, hint=LOOKS_FOR)
     meta = _checked_meta(read_json(root / META), root / META)
     side = read_side_file(root)
-    places = _places(path, root, str(side.get("plain", "")), images)
+    found = places(path, root, str(side.get("plain", "")), images)
     titles = {c["id"]: c["title"] for c in meta["classes"] if type(c.get("id")) is int}
     split = split_finder(side)
+    names = frozenset(one["title"] for one in meta["classes"])
     documents: list[Document] = []
     bad: list[str] = []
-    for place in track(places, "reading annotations", unit="files"):
+    for place in track(found, "reading annotations", unit="files"):
         try:
-            document = _document(place, titles, options)
+            document = _document(place, titles, names, options)
         except FormatError as error:
             if not options.skip_bad:
                 raise
             bad.append(error.message)
             continue
         documents.append(replace(document, split=split(place.key)))
-    notes = list(left_out(bad))
+    unread = (kind for one in documents for kind in unread_kinds(one.extra))
+    notes = [*left_out(bad), *unread_note(unread, "supervisely")]
     dataset = dataset_of_documents(
         documents,
         _taxonomy(meta, side, root),
@@ -109,49 +101,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         skip_bad=options.skip_bad,
     )
     return with_told_splits(dataset, side)
-
-
-def _root(path: Path) -> Path:
-    """The folder of meta.json: this one, or that above a data set."""
-    if not (path / META).is_file() and (path / "ann").is_dir():
-        return next((p for p in list(path.parents)[:5] if (p / META).is_file()), path)
-    return path
-
-
-def _annotations(path: Path) -> Iterator[Path]:
-    """Annotation files in folders `ann`, in order."""
-    for parent, subfolders, names in os.walk(path):
-        subfolders[:] = sorted(n for n in subfolders if not n.startswith(".") and n != "img")
-        if Path(parent).name == "ann":
-            for name in sorted(names):
-                if name.lower().endswith(".json") and not name.startswith("."):
-                    yield Path(parent, name)
-
-
-def _places(path: Path, root: Path, plain: str, images: Path | None) -> list[_Place]:
-    """All annotations; keys are DATASET/NAME without suffix, of the data set `plain` NAME alone.
-
-    Two images that differ only in their suffix keep it.
-    """
-    found: dict[str, list[tuple[Path, str, Path | None]]] = {}
-    for file in _annotations(path):
-        parts = list(file.parent.parent.relative_to(root).parts)
-        sets = [one for i, one in enumerate(parts) if not (one == "datasets" and i % 2)]
-        name = file.name[: -len(".json")]
-        folders = [file.parent.parent / "img"]
-        if images is not None:
-            folders = [images.joinpath(*sets), images.joinpath(*sets, "img"), images]
-        suffix = Path(name).suffix if Path(name).suffix.lower() in IMAGE_SUFFIXES else ""
-        ends = [""] if suffix else sorted(IMAGE_SUFFIXES)
-        there = (folder / f"{name}{end}" for folder in folders for end in ends)
-        kept = sets[1:] if sets[:1] == [plain] else sets
-        key = "/".join([*kept, name.removesuffix(suffix)])
-        found.setdefault(key, []).append((file, name, next(filter(Path.is_file, there), None)))
-    return [
-        _Place(key if len(same) == 1 else f"{key}{Path(name).suffix}", file, name, image)
-        for key, same in found.items()
-        for file, name, image in same
-    ]
 
 
 def _checked_meta(meta: object, where: Path) -> dict[str, Any]:
@@ -196,25 +145,39 @@ def _color(text: object) -> tuple[int, int, int] | None:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-def _document(place: _Place, titles: Mapping[int, str], options: Read) -> Document:
+def _document(
+    place: Place, titles: Mapping[int, str], names: Collection[str], options: Read
+) -> Document:
     head, objects = _annotation(place.path)
-    for i, entry in enumerate(objects):
-        if isinstance(entry, dict) and not options.skip_bad:
-            title_of(entry, titles, f"{place.path}: object {i}")
+    unread = []
+    for i, entry in objects:
+        try:
+            title = title_of(entry, titles, f"{place.path}: object {i}")
+        except FormatError:
+            if not options.skip_bad:
+                raise
+            continue
+        if is_unread(entry, GEOMETRIES) and title in names:
+            unread.append([i, entry])
+    kept = {i for i, _ in unread}
     make = _maker(place.path, titles, options.rectangles)
 
+    def readable(objects: list[tuple[int, Any]]) -> Entries:
+        return Entries([one for one in objects if one[0] not in kept], make)
+
     def shapes(size: tuple[int, int]) -> list[Shape]:
-        return Entries(list(enumerate(_annotation(place.path)[1])), make)(size)
+        return readable(_annotation(place.path)[1])(size)
 
     size = head["size"]
+    extra = {k: v for k, v in head.items() if k != "size"}
     return Document(
         place.name,
         place.path,
-        Entries(list(enumerate(objects)), make) if options.skip_bad else shapes,
+        readable(objects) if options.skip_bad else shapes,
         None if size is None else (size["height"], size["width"]),
         key=place.key,
         image=place.image,
-        extra={k: v for k, v in head.items() if k != "size"},
+        extra=extra | ({KEPT: unread} if unread else {}),
         tags=tags_of(head),
     )
 
@@ -229,8 +192,8 @@ def _maker(
     return make
 
 
-def _annotation(path: Path) -> tuple[dict[str, Any], list[Any]]:
-    """What a file says of the image, and its objects; their ids are checked.
+def _annotation(path: Path) -> tuple[dict[str, Any], list[tuple[int, Any]]]:
+    """What a file says of the image, and its numbered objects; their ids are checked.
 
     Raises:
         FormatError: it is no annotation, its tags are none, or two objects share an id.
@@ -250,7 +213,7 @@ def _annotation(path: Path) -> tuple[dict[str, Any], list[Any]]:
         twice = next(own for i, own in enumerate(told) if own in told[:i])
         raise FormatError("two objects share an id", where=path, seen=twice)
     head = {k: v for k, v in data.items() if k != "objects"}
-    return {**head, "size": size}, data["objects"]
+    return {**head, "size": size}, list(enumerate(data["objects"]))
 
 
 FORMAT = Format(
@@ -265,7 +228,11 @@ FORMAT = Format(
     supervisely_write.writer,
     kept=Kept(
         ("supervisely",),
-        Facts(notes=("supervisely.tags",), opened=("supervisely",)),
+        Facts(
+            notes=("supervisely.tags", f"supervisely.{KEPT}"),
+            opened=("supervisely",),
+            unread=unread_kinds,
+        ),
         # Titles, colours and ids are the taxonomy's; what tags may say is not.
         Facts(
             notes=("supervisely.projectType", "supervisely.classes", "supervisely.tags"),

@@ -21,6 +21,7 @@ from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.shared.png_crops import pixels_of, text_bytes, unpacked
 from maskloom.formats.shared.shapes import Shape, checked_vertices, score_of
+from maskloom.formats.supervisely.identity import INSTANCE, instance_text, number_of
 from maskloom.formats.tags import tags_of_pairs
 
 RULE = "supervisely"
@@ -33,15 +34,18 @@ OWN = frozenset(
         "tags",
         "points",
         "bitmap",
-        "instance",
+        INSTANCE,
         "score",
         "attributes",
         RULE,
     }
 )
 """Fields of an object that are read; others are kept for Supervisely."""
+KEPT = frozenset({"id", INSTANCE})
+"""Those of them that are kept, too."""
 _DRAWN = {"point": RowKind.POINT, "line": RowKind.LINE}
-_KNOWN = ("bitmap", "polygon", "rectangle", *_DRAWN)
+GEOMETRIES = ("bitmap", "polygon", "rectangle", *_DRAWN)
+"""Those that are read."""
 
 
 def shape_of(
@@ -64,26 +68,27 @@ def shape_of(
     Raises:
         FormatError: it is invalid, or of a geometry that has no pixels of an image.
     """
-    if not isinstance(entry, dict):
-        raise FormatError("an object is a JSON object", where=where, seen=entry)
     title = title_of(entry, titles, where)
+    assert isinstance(entry, dict)
     where = f"{where}, {title}, id {entry.get('id')}"
     kind = entry.get("geometryType") or ("bitmap" if "bitmap" in entry else None)
-    if kind not in _KNOWN:
+    if kind not in GEOMETRIES:
         raise FormatError(
             "a geometryType that is not read",
             where=where,
             seen=kind,
-            hint=f"known are {', '.join(_KNOWN)}",
+            hint=f"known are {', '.join(GEOMETRIES)}",
         )
     number = entry.get("id")
     instance = entry.get("instance")
-    own: dict[str, Any] = {k: v for k, v in entry.items() if k == "id" or k not in OWN}
+    own: dict[str, Any] = {k: v for k, v in entry.items() if k in KEPT or k not in OWN}
+    if instance is None:
+        own.pop(INSTANCE, None)
     if entry.get("tags"):
         own[RULE] = {"tags": entry["tags"]}
     common: dict[str, Any] = {
-        "instance": str(instance) if instance is not None else None,
-        "number": _number(instance) or (number if type(number) is int else None),
+        "instance": instance_text(instance),
+        "number": number_of(instance) or (number if type(number) is int else None),
         "score": score_of(entry, where),
         "attributes": attributes_of_tags(entry.get("tags"), where) | _attributes(entry, where),
     }
@@ -99,12 +104,14 @@ def shape_of(
     return Shape(title, where, _DRAWN[kind], rings[:1], kind, source=own, **common)
 
 
-def title_of(entry: Mapping[str, Any], titles: Mapping[int, str], where: str) -> str:
+def title_of(entry: object, titles: Mapping[int, str], where: str) -> str:
     """The class of an object.
 
     Raises:
-        FormatError: it names none.
+        FormatError: it is none, or names none.
     """
+    if not isinstance(entry, dict):
+        raise FormatError("an object is a JSON object", where=where, seen=entry)
     title = entry.get("classTitle")
     if title is None and type(entry.get("classId")) is int:
         title = titles.get(entry["classId"])
@@ -147,12 +154,6 @@ def attributes_of_tags(tags: object, where: str) -> dict[str, Any]:
         value = tag.get("value")
         found.setdefault(name, []).append(True if value is None else value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
-
-
-def _number(instance: object) -> int | None:
-    """The object's id where `instance` is one; some tools write other keys there."""
-    text = str(instance)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _attributes(entry: Mapping[str, Any], where: str) -> dict[str, Any]:

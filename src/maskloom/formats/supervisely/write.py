@@ -11,9 +11,7 @@ Source: developer.supervisely.com, annotation format.
 from __future__ import annotations
 
 import math
-import zlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,17 +26,16 @@ from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.ids import kept_ids
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
+from maskloom.formats.shared.drawn import attributes_of, geometry_of, source_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text
-from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
-from maskloom.formats.supervisely.objects import (
-    OWN,
-    RULE,
-    attributes_of_tags,
-    polygon_mask,
-    tags_of,
-)
+from maskloom.formats.shared.suffixed import named_image
+from maskloom.formats.supervisely.drawing import drawn, geometry, is_said
+from maskloom.formats.supervisely.identity import INSTANCE, identities, lost_instances
+from maskloom.formats.supervisely.objects import KEPT, OWN, RULE, attributes_of_tags, tags_of
+from maskloom.formats.supervisely.places import META, places
+from maskloom.formats.supervisely.unread import KEPT as UNREAD
+from maskloom.formats.supervisely.unread import Unread, unread_in, with_unread
 from maskloom.formats.tags import fresh_tags, plain_value
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -74,6 +71,8 @@ class SuperviselyWriter:
         self.images = ImagePlacer(target, options.images)
         numbers = kept_ids([dict(c.ids).get("supervisely") for c in taxonomy])
         self.numbers = dict(enumerate(numbers))
+        self.positions = {category.name: i for i, category in enumerate(taxonomy)}
+        self.titles = {one.get("id"): one["title"] for one in self.meta.get("classes", [])}
         self.shapes: dict[int, set[str]] = {}
         self.tags: dict[str, set[str]] = {}
         self.sets: dict[str, set[bool]] = {}
@@ -89,32 +88,41 @@ class SuperviselyWriter:
         if labels.rows is None:
             return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
         rows = labels.rows
-        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        found = losses_of(replace(HOLDS, empty=True), sample.key, labels, self.taxonomy)
         masks = rows.kind == RowKind.MASK
-        if unsaid := [i for i in np.flatnonzero(~masks).tolist() if _drawn(rows, i) is None]:
-            who = first_instances(rows, unsaid)
-            found.append(Loss(sample.key, "drawings", len(unsaid), instances=who))
+        unsaid = [i for i in range(len(rows)) if not is_said(rows, i)]
+        for kind, lost in (
+            ("drawings", [i for i in unsaid if not masks[i]]),
+            ("empty", [i for i in unsaid if masks[i]]),
+        ):
+            if lost:
+                who = first_instances(rows, lost)
+                found.append(Loss(sample.key, kind, len(lost), instances=who))
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
-        if redrawn := [i for i in solid if geometry_of(rows, i) and _polygon(rows, i) is None]:
+        if redrawn := [i for i in solid if geometry_of(rows, i) and drawn(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        if clash := sum(bool((OWN - {RULE, "id"}) & set(source or ())) for source in rows.source):
+        if clash := sum(bool((OWN - KEPT - {RULE}) & set(source or ())) for source in rows.source):
             found.append(Loss(sample.key, "fields", clash))
+        if lost := lost_instances(rows):
+            found.append(Loss(sample.key, "fields", len(lost), names=(INSTANCE,)))
+        if kinds := [str(one["geometryType"]) for _, one in self._unread(sample, known=False)]:
+            detail = f"kinds that are not read, of classes that are renamed: {', '.join(kinds)}"
+            found.append(Loss(sample.key, "drawings", len(kinds), detail=detail))
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the annotation of one image, and place the image."""
         image_labels_only(labels.size, self.target)
-        image = sample.image.path
-        suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
-        name = _stem(sample.key)
-        name = name if name.endswith(suffix) else name + suffix
+        name = named_image(sample).rpartition("/")[2]
         first, slash, _ = sample.key.partition("/")
         self.sets.setdefault(first if slash else PLAIN, set()).add(bool(slash))
         place = self._folder(sample.key, "img") / name
         self.images.put(sample, place.relative_to(self.target).as_posix())
         rows = instance_rows(labels)
-        rows = rows.take(np.array([i for i in range(len(rows)) if _is_said(rows, i)], np.int64))
+        rows = rows.take(np.array([i for i in range(len(rows)) if is_said(rows, i)], np.int64))
         own = dict(sample.extra.get("supervisely", {}))
+        unread = self._unread(sample)
+        own.pop(UNREAD, None)
         fresh = fresh_tags(sample.tags, tags_of(own))
         tags = list(own.pop("tags", None) or [])
         tags += [{"name": name, "value": plain_value(text)} for name, text in fresh.items()]
@@ -124,7 +132,7 @@ class SuperviselyWriter:
             "description": own.pop("description", ""),
             "tags": tags,
             "size": {"height": labels.size[0], "width": labels.size[1]},
-            "objects": [self._object(rows, i, e) for i, e in enumerate(identities(rows))],
+            "objects": self._objects(rows, unread),
             **dict(sorted(own.items())),
         }
         atomic_write_bytes(self._folder(sample.key, "ann") / f"{name}.json", json_text(data))
@@ -155,20 +163,52 @@ class SuperviselyWriter:
         tags += [_meta_tag(n, kinds) for n, kinds in self.tags.items() if n not in known]
         meta = {"classes": classes, "tags": tags, "projectType": "images"}
         meta |= {k: v for k, v in sorted(self.meta.items()) if k not in meta}
-        atomic_write_bytes(self.target / "meta.json", json_text(meta))
+        atomic_write_bytes(self.target / META, json_text(meta))
         plain = {"plain": PLAIN} if self.sets.get(PLAIN) == {False} else {}
+        self._check_keys(plain.get("plain", ""))
         write_side_file(self.target, self.taxonomy, splits, kind="supervisely", **plain)
         return self.images.warnings()
+
+    def _check_keys(self, plain: str) -> None:
+        """Every image is found again under its key.
+
+        Raises:
+            WriteError: names one that is not.
+        """
+        found = {place.key for place in places(self.target, self.target, plain, None)}
+        if lost := sorted(self.written - found):
+            raise WriteError(
+                "an image of this name would not be read again, or under another name",
+                where=self.target,
+                seen=lost[0],
+                hint="names do not start with a dot, and folders are not called ann or img",
+            )
 
     def _folder(self, key: str, kind: str) -> Path:
         sets = key.split("/")[:-1] or [PLAIN]
         return safe_join(self.target, "/datasets/".join(sets) + f"/{kind}")
 
+    def _objects(self, rows: Rows, unread: Unread) -> list[Mapping[str, Any]]:
+        """All objects of an image; those that were not read stand where they stood."""
+        for _, entry in unread:
+            position = self.positions[self._title(entry)]
+            self.shapes.setdefault(position, set()).add(str(entry["geometryType"]))
+        identity = identities(rows, {entry.get("id") for _, entry in unread})
+        return with_unread([self._object(rows, i, e) for i, e in enumerate(identity)], unread)
+
+    def _unread(self, sample: Sample, *, known: bool = True) -> Unread:
+        """Objects that were not read, of classes that are still known, or of others."""
+        kept = unread_in(sample.extra.get("supervisely", {}))
+        return [one for one in kept if (self._title(one[1]) in self.positions) == known]
+
+    def _title(self, entry: Mapping[str, Any]) -> str:
+        return str(entry.get("classTitle") or self.titles.get(entry.get("classId"), ""))
+
     def _object(self, rows: Rows, i: int, identity: Mapping[str, Any]) -> dict[str, Any]:
         position = int(rows.category[i])
         source = dict(source_of(rows, i))
         kept = source.pop(RULE, {})
-        kind, geometry = _geometry(rows, i)
+        kind, fields = geometry(rows, i)
         self.shapes.setdefault(position, set()).add(kind)
         attributes = dict(attributes_of(rows, i))
         tags, others = _tags(attributes, kept.get("tags", []) if isinstance(kept, dict) else [])
@@ -183,7 +223,7 @@ class SuperviselyWriter:
             "geometryType": kind,
             "tags": tags,
             "classTitle": self.taxonomy[position].name,
-            **geometry,
+            **fields,
         }
         if others:
             out["attributes"] = others
@@ -205,78 +245,9 @@ def writer(
     return SuperviselyWriter(target, taxonomy, options, extra or {})
 
 
-def identities(rows: Rows) -> list[dict[str, Any]]:
-    """`id` per row: that of its file, else the object's own; parts of one share an `instance`.
-
-    Where two rows would then have one id, those of files are given up.
-    """
-    ids = rows.instance.tolist()
-    counts = Counter(ids)
-    told = [source_of(rows, i).get("id") for i in range(len(ids))]
-    parts = [{} if counts[own] == 1 else {"instance": str(own)} for own in ids]
-    chosen = [
-        one if type(one) is int and one > 0 else (own if counts[own] == 1 else None)
-        for one, own in zip(told, ids, strict=True)
-    ]
-    named = [one for one in chosen if one is not None]
-    if len(set(named)) < len(named):
-        chosen = [own if counts[own] == 1 else None for own in ids]
-    return [
-        {**({} if one is None else {"id": one}), **part}
-        for one, part in zip(chosen, parts, strict=True)
-    ]
-
-
 def _meta_tag(name: str, kinds: set[str]) -> dict[str, Any]:
     kind = next(iter(kinds)) if len(kinds) == 1 else "any_string"
     return {"name": name, "value_type": kind, "color": "#808080"}
-
-
-def _stem(key: str) -> str:
-    return key.rpartition("/")[2]
-
-
-def _is_said(rows: Rows, i: int) -> bool:
-    if rows.kind[i] == RowKind.MASK:
-        return bool(rows.masks.areas[i] > 0)
-    return _drawn(rows, i) is not None
-
-
-def _geometry(rows: Rows, i: int) -> tuple[str, dict[str, Any]]:
-    """GeometryType and the fields that hold it."""
-    drawn = _drawn(rows, i) if rows.kind[i] != RowKind.MASK else _polygon(rows, i)
-    if drawn is not None:
-        kind, rings = drawn
-        return kind, {"points": {"exterior": rings[0], "interior": list(rings[1:])}}
-    x, y, pixels = crop_of(rows.masks[i])
-    data = text_of(zlib.compress(png_of(pixels, opaque=True)))
-    return "bitmap", {"bitmap": {"data": data, "origin": [x, y]}}
-
-
-def _polygon(rows: Rows, i: int) -> tuple[str, Sequence[Any]] | None:
-    """The author's polygon, if the SDK draws exactly this mask of it."""
-    geometry = geometry_of(rows, i)
-    if geometry is None or geometry.rule != RULE:
-        return None
-    height, width = (int(side) for side in rows.masks.sizes[i])
-    same = polygon_mask(geometry.parts, (height, width), "") == rows.masks[i]
-    return ("polygon", [_numbers(ring) for ring in geometry.parts]) if same else None
-
-
-def _drawn(rows: Rows, i: int) -> tuple[str, Sequence[Any]] | None:
-    if (box := box_of(rows, i)) is not None:
-        x0, y0, x1, y1 = box
-        return "rectangle", [_numbers(np.array([[x0, y0], [x1 - 1, y1 - 1]]))]
-    for kind, rule in ((RowKind.POINT, "point"), (RowKind.LINE, "line")):
-        points = points_of(rows, i, rule) if rows.kind[i] == kind else None
-        if points is not None and (rule == "line" or len(points) == 1):
-            return rule, [_numbers(points)]
-    return None
-
-
-def _numbers(points: Any) -> list[list[float]]:
-    """Vertices as lists; whole numbers are written as such."""
-    return [[int(v) if v == int(v) else v for v in point] for point in points.tolist()]
 
 
 def _tags(attributes: dict[str, Any], kept: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
