@@ -6,7 +6,7 @@ image does, and pixels without data are void. Writing is `write.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels
-from maskloom.core.sample import ImageRef, Sample
+from maskloom.core.labels import Labels, codes
+from maskloom.core.masks import Masks
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.bitmap.files import MapOptions, bare_maps, layout, pairs_of
 from maskloom.formats.bitmap.ids import Coding, coding_of, decode
 from maskloom.formats.geotiff import write as geotiff_write
+from maskloom.formats.geotiff.place import place_of, placed
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
-    Pair,
     absences,
     read_side_file,
     samples_of,
@@ -37,8 +38,10 @@ from maskloom.formats.shared.maps import check_size
 from maskloom.formats.shared.slabs import slabs
 from maskloom.store import tiff
 from maskloom.store.images import decoding, is_tiff, map_size, read_map
-from maskloom.store.rasters.opening import open_raster, raster_size
+from maskloom.store.rasters.metadata import names_in
+from maskloom.store.rasters.opening import open_raster
 from maskloom.store.rasters.segments import page_georeference
+from maskloom.store.rasters.valid import data_mask
 from maskloom.work.progress import track
 
 LOOKS_FOR = "images + masks whose maps are TIFFs with a transform or coordinate system"
@@ -55,18 +58,6 @@ class Read(MapOptions):
     band: int | None = field(
         default=None, metadata={"help": "which band of a map holds the ids, from 1"}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What the headers of a map and of its image say."""
-
-    affine: tuple[tuple[float, ...], ...]
-    crs: str | None
-    size: tuple[int, int] | None
-    nodata: int | None
-    bands: int
-    check: Callable[[], None]
 
 
 def detect(path: Path) -> float:
@@ -109,15 +100,21 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     pairs, n_images = pairs_of(path, options, images)
     if not pairs:
         raise FormatError("no label maps found", where=path, hint=LOOKS_FOR)
-    places = {p.key: _place(p) for p in track(pairs, "reading headers", unit="maps")}
+    places = {
+        p.key: place_of(p, options.band) for p in track(pairs, "reading headers", unit="maps")
+    }
     by_key = {p.key: p.labels for p in pairs}
-    nodata = {p.labels: places[p.key].nodata for p in pairs if options.nodata == "void"}
+    void = options.nodata == "void"
+    nodata = {p.labels: places[p.key].nodata for p in pairs if void}
+    masked = {p.labels for p in pairs if void and places[p.key].masked}
     side = read_side_file(path) or read_side_file(pairs[0].labels.parent)
 
     def counted(file: Path) -> NDArray[Any]:
         values = _stored(file, options.band)
         none = nodata.get(file)
-        if values.ndim == 2 and none is not None:
+        if file in masked:
+            values = values[data_mask(file)][None]
+        elif values.ndim == 2 and none is not None:
             values = values[np.not_equal(values, none)]
         return values
 
@@ -129,11 +126,13 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         place.check()
         values = _stored(file, options.band)
         check_size(file, values.shape[:2], place.size)
+        if file in masked:
+            return _shown(values, data_mask(file), coding, file)
         return decode(values, _without_data(coding, nodata.get(file)), where=file)
 
     return Dataset(
         coding.taxonomy,
-        tuple(_placed(s, places[s.key]) for s in samples_of(pairs)),
+        tuple(placed(s, places[s.key]) for s in samples_of(pairs)),
         labels_of,
         splits_of(pairs) or side_splits(side, (p.key for p in pairs)),
         name=path.name,
@@ -143,37 +142,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             *_named_nodata(coding, nodata),
         ),
         extra={"geotiff": {"kind": coding.kind}},
-    )
-
-
-def _place(pair: Pair) -> _Place:
-    """The place of a map: its image's, else its own; how they differ is told when it is read."""
-    from maskloom.store.rasters.placement import placement_of, refuse_other_place
-
-    mask = placement_of(pair.labels)
-    image = placement_of(pair.image) if pair.image is not None else None
-    size = raster_size(pair.image) if pair.image is not None else None
-
-    def check() -> None:
-        if mask is not None and image is not None and pair.image is not None:
-            check_size(pair.labels, mask.size, size)
-            refuse_other_place(pair.labels, mask, pair.image, image)
-
-    known = [place for place in (image, mask) if place is not None]
-    return _Place(
-        next((place.affine for place in known if place.affine), ()),
-        next((place.crs for place in known if place.crs), None),
-        size,
-        _whole(mask.nodata if mask is not None else None),
-        mask.bands if mask is not None else 1,
-        check,
-    )
-
-
-def _placed(sample: Sample, place: _Place) -> Sample:
-    image = sample.image
-    return replace(
-        sample, image=ImageRef(image.path, size=place.size, affine=place.affine, crs=place.crs)
     )
 
 
@@ -230,8 +198,26 @@ def _without_data(coding: Coding, nodata: int | None) -> Coding:
     return replace(coding, ids={**coding.ids, nodata: -1})
 
 
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and value.is_integer() else None
+def _shown(values: NDArray[Any], valid: NDArray[np.bool_], coding: Coding, file: Path) -> Labels:
+    """The labels of pixels that a mask shows; all others are void, or in no area of objects."""
+    if valid.all():
+        return decode(values, coding, where=file)
+    if coding.kind == "instance":
+        labels = decode(np.where(valid, values, 0).astype(values.dtype), coding, where=file)
+        seen = Masks.from_dense(valid[None])
+        area = labels.coverage.area
+        both = seen if area is None else seen.intersection(area)
+        return labels.replace(coverage=replace(labels.coverage, area=both))
+    if not valid.any():
+        empty = np.full(valid.shape, codes(np.dtype(np.uint8))[0], np.uint8)
+        return Labels((valid.shape[0], valid.shape[1]), class_map=empty)
+    # What is hidden means nothing: it takes a value that has a meaning, and is void then.
+    values[~valid] = values[valid][0]
+    labels = decode(values, coding, where=file)
+    assert labels.class_map is not None
+    classes = labels.class_map.copy()
+    classes[~valid] = codes(classes.dtype)[0]
+    return labels.replace(class_map=classes)
 
 
 def _colored(coding: Coding, file: Path, *, named: bool) -> Coding:
@@ -278,5 +264,9 @@ FORMAT = Format(
     read,
     geotiff_write.writer,
     large=True,
-    kept=Kept(dataset=Facts(notes=("geotiff",))),
+    kept=Kept(
+        ("geotiff",),
+        Facts(notes=("geotiff",), more=names_in),
+        Facts(notes=("geotiff",)),
+    ),
 )

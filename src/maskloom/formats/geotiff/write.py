@@ -21,12 +21,14 @@ from maskloom.core.views import class_map
 from maskloom.formats.base import LargeMap
 from maskloom.formats.bitmap import write as bitmap_write
 from maskloom.formats.bitmap.write import BitmapWriter
+from maskloom.formats.geotiff.place import NAME
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.flat import hidden_objects
 from maskloom.store import tiff
 from maskloom.store.files import safe_join
 from maskloom.store.images import decoding, is_tiff
 from maskloom.store.pyramid import write_pyramid
+from maskloom.store.rasters.metadata import place_tags, tags_of_metadata
 from maskloom.store.rasters.raster import Georeference
 from maskloom.store.rasters.segments import page_georeference
 
@@ -97,7 +99,9 @@ class GeoTiffWriter:
         tags: Georeference | None = None,
     ) -> None:
         """Write windows of a map; `frame` has its size and type."""
-        found = dict(tags or _tags(sample) or {})
+        said = sample.extra.get(NAME)
+        said = said if isinstance(said, Mapping) else {}
+        found = dict(tags or place_tags(said) or _tags(sample) or {}) | dict(tags_of_metadata(said))
         if nodata is not None:
             text = str(nodata)
             found[_GDAL_NODATA] = (_ASCII, len(text) + 1, text)

@@ -59,13 +59,25 @@ class GdalWindows:
         Raises:
             ImageError: a block is damaged.
         """
+        return np.moveaxis(self._window(self.file.read, (y0, y1, x0, x1)), 0, -1)
+
+    def mask(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[np.bool_]:
+        """(h, w) of a window: whether a pixel has data, by what GDAL says of the whole file.
+
+        Raises:
+            ImageError: a block is damaged.
+        """
+        found: NDArray[np.bool_] = self._window(self.file.dataset_mask, (y0, y1, x0, x1)) > 0
+        return found
+
+    def _window(self, read: Any, area: tuple[int, int, int, int]) -> NDArray[Any]:
         import rasterio
         from rasterio.windows import Window
 
-        window = Window(x0, y0, x1 - x0, y1 - y0)
+        y0, y1, x0, x1 = area
         try:
             with self._lock, rasterio.Env(**self._options):
-                array: NDArray[Any] = self.file.read(window=window)
+                array: NDArray[Any] = read(window=Window(x0, y0, x1 - x0, y1 - y0))
         except rasterio.errors.RasterioError as error:
             raise ImageError(
                 f"the image is damaged or truncated at row {y0}, column {x0}",
@@ -73,7 +85,7 @@ class GdalWindows:
                 seen=error.__cause__ or error,
                 hint="copy it again",
             ) from error
-        return np.moveaxis(array, 0, -1)
+        return array
 
     def close(self) -> None:
         """Let go of the file."""

@@ -6,6 +6,7 @@ turned by GDAL. Pixels are read elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -14,15 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.sample import ImageRef
+from maskloom.core.sample import ImageRef, Sample
 from maskloom.errors import FormatError, MissingExtra
 from maskloom.store.images import is_tiff
 from maskloom.store.rasters.gdal import DRIVERS, GdalWindows, tags_of
+from maskloom.store.rasters.metadata import metadata_of
 from maskloom.store.rasters.raster import Georeference
+from maskloom.store.rasters.valid import has_mask
 
 Affine = tuple[tuple[float, ...], ...]
 # Headers are written with fewer digits than they were computed with.
 _SAME_GRID_PX = 0.05
+_GRID_TAGS, _POINT_TAGS = ("33550", "34264"), ("33922", "50844")
 _WORLD_FILES = (".tfw", ".tifw", ".TFW", ".wld")
 _WORLD_FILE_BYTES = 1024
 
@@ -37,6 +41,7 @@ class Placement:
         crs: EPSG code or WKT; None where there is none.
         nodata: the value of pixels without data.
         bands: how many there are.
+        masked: a mask says which pixels have data, and `nodata` does not.
     """
 
     size: tuple[int, int]
@@ -44,6 +49,7 @@ class Placement:
     crs: str | None = None
     nodata: float | None = None
     bands: int = 1
+    masked: bool = False
 
     @property
     def placed(self) -> bool:
@@ -68,9 +74,10 @@ def placement_of(path: Path) -> Placement | None:
         return Placement(
             (int(file.height), int(file.width)),
             _world_file(path) if file.transform.is_identity else _rows(file.transform),
-            None if file.crs is None else str(file.crs.to_string()),
+            _crs(file),
             None if file.nodata is None else float(file.nodata),
             int(file.count),
+            driver == "GTiff" and has_mask(path, file),
         )
     finally:
         windows.close()
@@ -137,6 +144,52 @@ def lies_at(image: ImageRef, affine: Affine, size: tuple[int, int]) -> bool:
     return bool(np.abs(apart).max() <= _SAME_GRID_PX)
 
 
+def keeps_place(one: Sample, two: Sample, size: tuple[int, int]) -> bool:
+    """Whether an image still lies where it lay: affine, system and ground control points.
+
+    Args:
+        one: as it was.
+        two: as it was read again.
+        size: (H, W).
+    """
+    image, other = one.image, two.image
+    if image.affine and not lies_at(other, image.affine, size):
+        return False
+    points = control_points(one.extra)
+    try:
+        return _keeps_crs(image.crs, other) and (
+            not points
+            or points == control_points(two.extra)
+            or points == control_points({"geotiff": _header(other)})
+        )
+    except MissingExtra:  # the header was copied with its file, whoever can read it
+        return True
+
+
+def control_points(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ground control points or a camera model that a map's header alone says, in what is kept."""
+    said = extra.get("geotiff")
+    tags = said.get("tags") if isinstance(said, Mapping) else None
+    if not isinstance(tags, Mapping) or any(code in tags for code in _GRID_TAGS):
+        return {}
+    return {code: list(tags[code]) for code in _POINT_TAGS if code in tags}
+
+
+def _keeps_crs(crs: str | None, other: ImageRef) -> bool:
+    if crs is None:
+        return True
+    found = other.crs
+    if found is None and other.path is not None and other.path.is_file():
+        place = placement_of(other.path)
+        found = None if place is None else place.crs
+    return found is not None and same_crs(crs, found)
+
+
+def _header(image: ImageRef) -> Mapping[str, Any]:
+    path = image.path
+    return metadata_of(path) if path is not None and path.is_file() and is_tiff(path) else {}
+
+
 def geo_tags(affine: Affine, crs: str | None) -> Georeference | None:
     """GeoTIFF tags of a place; None of no place.
 
@@ -189,6 +242,12 @@ def _rows(transform: Any) -> Affine:
         (float(transform.d), float(transform.e), float(transform.f)),
         (0.0, 0.0, 1.0),
     )
+
+
+def _crs(file: Any) -> str | None:
+    """The system of a file, or that of its ground control points."""
+    crs = file.crs if file.crs is not None else file.gcps[1]
+    return None if crs is None else str(crs.to_string()) or None
 
 
 def _offsets_px(one: Placement, other: Placement) -> NDArray[np.float64]:
