@@ -56,7 +56,7 @@ SETS = (
     Set("crackforest", "crackforest", 10, None, "SOURCE.md: images 001-010"),
     Set("cwfid", "cwfid", 1, 17, "SOURCE.md: image 001; polygons of the YAML"),
     Set("davis2016", BARE, 40, None, "SOURCE.md: 40 frames"),
-    Set("dicom_seg_samples", "dicom-seg", 16, None, "files of the class Segmentation Storage"),
+    Set("dicom_seg_samples", "dicom-seg", 16, None, "files of the class Segmentation Storage", ("threshold=0.5",)),
     Set("dsb2018", "objects", 40, 1264, "PNGs below masks_fixed"),
     Set("dubai_landcover", BARE, 10, None, "SOURCE.md: tiles 1 and 2, parts 001-005", ("COLORS",)),
     Set("em_isbi2012", BARE, 8, None, "SOURCE.md: slices 0-7"),

@@ -269,7 +269,8 @@ FILES = {
 def test_highdicom_s_samples_are_read_as_highdicom_reads_them(shared, tmp_path, name):
     path = tmp_path / f"{name}.dcm"
     shutil.copyfile(shared / SAMPLES / f"highdicom/{name}.dcm", path)
-    sample, labels = one(path)
+    settings = ["threshold=0.5"] if "true_fractional" in name else []
+    sample, labels = one(path, settings=settings)
     size, voxels = FILES[name]
     assert labels.size == size
     assert int(labels.rows.masks.areas.sum()) == voxels
@@ -283,22 +284,32 @@ def test_highdicom_s_samples_are_read_as_highdicom_reads_them(shared, tmp_path, 
             found = stacked(labels).rows.masks[np.flatnonzero(labels.rows.instance == number)]
             assert np.array_equal(found.merge().dense(0), matrix[..., 0] > 0)
     if len(size) == 3:
-        exact(read_dataset(path, "dicom-seg"), tmp_path / "a", to="dicom-seg")
+        data = read_dataset(path, "dicom-seg", settings=settings)
+        exact(data, tmp_path / "a", to="dicom-seg")
         exact(read_dataset(tmp_path / "a"), tmp_path / "b", to="dicom-seg")
         assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
     else:
-        exact(read_dataset(path, "dicom-seg"), tmp_path / "c", to="coco")
+        done = put(read_dataset(path, "dicom-seg"), tmp_path / "c", to="coco", allow_loss=True)
+        assert (done.exact_objects, done.changed_pixels) == (done.objects, 0)
+        placed = {"affine"} if "sm_" in name else set()
+        assert {loss.kind for loss in done.losses} == {"fields", *placed}
 
 
 @pytest.mark.shared
-def test_the_threshold_of_fractional_segmentations_is_declared(shared, tmp_path):
+def test_fractions_of_a_real_file_are_read_under_a_threshold_alone(shared, tmp_path):
     path = shared / SAMPLES / "highdicom/seg_image_ct_true_fractional.dcm"
     values = pydicom.dcmread(path).pixel_array / 255
+    between = int(((values > 0) & (values < 1)).sum())
+    with pytest.raises(FormatError, match=r"partly inside.*from\.threshold"):
+        read_dataset(path, "dicom-seg")
     for threshold in (0.1, 0.5, 0.9, 1.0):
         data = read_dataset(path, "dicom-seg", settings=[f"threshold={threshold}"])
         labels = data.labels_of(data.samples[0])
         assert int(labels.rows.masks.areas.sum()) == int((values >= threshold).sum())
-        assert any(f"from {threshold:g} of their maximum" in text for text in data.warnings)
+        assert any(
+            f"from {threshold:g} of it" in text and f"{between:,} px of {path.name}" in text
+            for text in data.warnings
+        )
 
 
 @pytest.mark.shared
@@ -327,7 +338,7 @@ def test_real_folders_are_known_by_their_content(shared):
     assert detect_format(shared / SAMPLES).name == "dicom-seg"
     assert detect_format(shared / SAMPLES / "dcmqi/partial_overlaps.dcm").name == "dicom-seg"
     assert detect_format(shared / SAMPLES / "dcmqi/23x38x3/seg").name == "dicom-seg"
-    data = read_dataset(shared / SAMPLES)
+    data = read_dataset(shared / SAMPLES, settings=["threshold=0.5"])
     assert len(data) == 16
     assert all(labels.rows is not None for _, labels in data)
 

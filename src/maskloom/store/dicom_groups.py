@@ -9,7 +9,7 @@ Source: DICOM PS3.3 C.7.6.16 (functional groups); PS3.5 7 (data elements, sequen
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -53,16 +53,39 @@ class FrameGroups:
             frame: from 0.
             name: keyword of the sequence.
         """
-        own = None
+        found = self.items(frame, name)
+        return found[0] if found else None
+
+    def items(self, frame: int, name: str) -> Any:
+        """All items of a functional group, as `item`; frames that say the same share a list."""
+        own: Any = ()
         if self._raw is not None:
             own = self._own(frame, name)
         elif frame < len(self):
-            found = self._items[frame].get(name)
-            own = found[0] if found else None
-        if own is not None or self._shared is None:
-            return own
-        shared = self._shared.get(name)
-        return shared[0] if shared else None
+            own = self._items[frame].get(name)
+        if own or self._shared is None:
+            return own or ()
+        return self._shared.get(name) or ()
+
+    def tags(self, frame: int) -> Iterable[int]:
+        """The functional groups that a frame has of its own."""
+        return self._items[frame].keys() if self._raw is None else self._raw[frame].keys()
+
+    def tags_of_item(self, frame: int, name: str) -> Iterable[int]:
+        """What the item of a functional group says; not decoded, as frames are many."""
+        from pydicom.datadict import tag_for_keyword
+
+        own = self._own_element
+        if self._raw is not None and own is not None:
+            raw = self._raw[frame].get(tag_for_keyword(name) or 0, b"")
+            order = "<" if own.is_little_endian else ">"
+            try:
+                inside = next(_items(raw, order), b"")
+                return [tag for tag, _ in _elements(inside, order, implicit=own.is_implicit_VR)]
+            except (ValueError, struct.error):
+                pass  # lengths that are not known
+        item = self.item(frame, name)
+        return () if item is None else item.keys()
 
     def value(self, frame: int, name: str, keyword: str) -> Any:
         """One value of an item, or None; frames that share an item share its value."""
@@ -90,10 +113,10 @@ class FrameGroups:
         tag = tag_for_keyword(name) or 0
         raw = self._raw[frame].get(tag) if frame < len(self._raw) else None
         if raw is None:
-            return None
+            return ()
         if (tag, raw) not in self._decoded:
             charset = self._data.original_character_set
-            self._decoded[tag, raw] = _first_item(self._own_element, tag, raw, charset)
+            self._decoded[tag, raw] = _items_of(self._own_element, tag, raw, charset)
         return self._decoded[tag, raw]
 
 
@@ -169,8 +192,8 @@ def _elements(raw: bytes, order: str, *, implicit: bool) -> Iterator[tuple[int, 
         at = stop
 
 
-def _first_item(frames: Any, tag: int, raw: bytes, charset: Any) -> Any:
-    """The first item of a sequence, as a pydicom data set; None of an empty one.
+def _items_of(frames: Any, tag: int, raw: bytes, charset: Any) -> list[Any]:
+    """The items of a sequence, as pydicom data sets.
 
     Args:
         frames: the element of all frames, which says how it is coded.
@@ -184,4 +207,4 @@ def _first_item(frames: Any, tag: int, raw: bytes, charset: Any) -> Any:
     coded = (frames.is_implicit_VR, frames.is_little_endian)
     element = RawDataElement(BaseTag(tag), "SQ", len(raw), raw, 0, *coded)
     found = convert_raw_data_element(element, encoding=charset)
-    return found.value[0] if found.value else None
+    return list(found.value or ())

@@ -15,70 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.category_names import positions_of
-from maskloom.core.labels import Rows
 from maskloom.core.sample import Sample
-from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.volumes import spacing_of
-from maskloom.errors import WriteError
-from maskloom.formats.dicom_seg.frames import SegFrames
-from maskloom.formats.dicom_seg.groups import (
-    FILE_KEYWORDS,
-    place_name,
-    segment_item,
-    shared_groups,
-)
-from maskloom.store.dicom_groups import FrameGroups
+from maskloom.formats.dicom_seg.groups import shared_groups
+from maskloom.formats.dicom_seg.kept import restored
 from maskloom.store.dicom_series import is_series, source_instances
-
-_MOST_SEGMENTS = 65_535
-
-
-def kept_of(data: Any, info: SegFrames) -> dict[str, Any]:
-    """What a segmentation says besides its pixels, as plain JSON, to be written again.
-
-    Args:
-        data: the attributes of the file.
-        info: of its frames.
-    """
-    from pydicom.dataset import Dataset
-
-    own = Dataset()
-    for keyword in FILE_KEYWORDS:
-        if keyword in data:
-            own[keyword] = data[keyword]
-    segments = {
-        str(item.SegmentNumber): item.to_json_dict() for item in data.get("SegmentSequence") or ()
-    }
-    segments.pop("0", None)
-    kept: dict[str, Any] = {"file": own.to_json_dict(), "segments": segments}
-    sources: dict[str, Any] = {}
-    series = [
-        str(s.SeriesInstanceUID)
-        for s in data.get("ReferencedSeriesSequence") or ()
-        if "SeriesInstanceUID" in s
-    ]
-    if len(info.size) == 3:
-        groups = FrameGroups(data)
-        for i in range(len(info.planes)):
-            place = place_name(info.positions[i])
-            item = None if place in sources else groups.item(i, "DerivationImageSequence")
-            if item is not None:
-                sources[place] = item.to_json_dict()
-    return {**kept, "sources": sources, "series": series}
 
 
 def described(kept: Mapping[str, Any], sample: Sample, segments: Sequence[Any]) -> Any:
     """A pydicom data set of all that says nothing of pixels and single frames.
 
     Args:
-        kept: of the file that the labels came from (`kept_of`), or empty.
+        kept: of the file that the labels came from (`kept.py`), or empty.
         sample: the volume.
-        segments: items of `segment_items`.
+        segments: their descriptions.
     """
-    from pydicom.dataset import Dataset
-
-    data = Dataset.from_json(kept["file"]) if kept.get("file") else Dataset()
+    data = restored({**kept.get("file", {}), **kept.get("blank", {})})
     seed = hashlib.sha256(sample.key.encode()).digest()
     usual: dict[str, Any] = {
         "PatientName": "", "PatientID": "", "PatientBirthDate": "", "PatientSex": "",
@@ -87,6 +39,7 @@ def described(kept: Mapping[str, Any], sample: Sample, segments: Sequence[Any]) 
         "FrameOfReferenceUID": uid_of(seed, "frame"), "PositionReferenceIndicator": "",
         "SeriesNumber": 1, "InstanceNumber": 1, "ContentDate": "19700101", "ContentTime": "000000",
         "ContentLabel": "SEGMENTATION", "ContentDescription": "", "ContentCreatorName": "",
+        "ImageType": ["DERIVED", "PRIMARY"], "LossyImageCompression": "00",
         "Manufacturer": "maskloom", "ManufacturerModelName": "maskloom",
         "DeviceSerialNumber": "0", "SoftwareVersions": "1",
     }  # fmt: skip
@@ -94,15 +47,16 @@ def described(kept: Mapping[str, Any], sample: Sample, segments: Sequence[Any]) 
         if keyword not in data:
             setattr(data, keyword, value)
     data.Modality = "SEG"
-    data.ImageType = ["DERIVED", "PRIMARY"]
-    data.LossyImageCompression = "00"
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.PixelRepresentation = 0
     data.SegmentSequence = segments
     if not all(str(item.SegmentLabel).isascii() for item in segments):
         data.SpecificCharacterSet = "ISO_IR 192"  # UTF-8; the default has no such letters
     affine = lps_affine(sample)
-    data.SharedFunctionalGroupsSequence = [shared_groups(affine, spacing_of(sample.image.affine))]
+    spacing, thickness = spacing_of(sample.image.affine), kept.get("SliceThickness", "")
+    shared = restored(kept.get("SharedFunctionalGroups", {}))
+    shared.update(shared_groups(affine, spacing, thickness))
+    data.SharedFunctionalGroupsSequence = [shared]
     _references(data, sample, kept)
     return data
 
@@ -136,38 +90,6 @@ def lps_affine(sample: Sample) -> NDArray[np.float64]:
     matrix: NDArray[np.float64] = np.array(sample.image.affine, np.float64)
     matrix[:2] *= -1
     return matrix
-
-
-def segment_items(
-    rows: Rows, taxonomy: Taxonomy, kept: Mapping[str, Any]
-) -> tuple[list[Any], NDArray[np.int64]]:
-    """(descriptions of segments 1, 2, ..., the segment of each row), by object, then category.
-
-    Segments of the file that the labels came from stay, without a pixel, where their category does.
-
-    Raises:
-        WriteError: more segments than a file may have.
-    """
-    given = kept.get("segments", {})
-    pairs = np.stack([rows.instance, rows.category.astype(np.int64)], axis=1)
-    objects, numbers = np.unique(pairs, axis=0, return_inverse=True)
-    if len(objects) > _MOST_SEGMENTS:
-        raise WriteError("a segmentation has at most 65,535 segments", seen=len(objects))
-    colors = taxonomy.colors()
-    items: list[Any] = []
-    used = set()
-    for instance, category in objects.tolist():
-        own = given.get(str(instance))
-        used |= {str(instance)} if own is not None else set()
-        items.append(segment_item(len(items) + 1, taxonomy[category].name, colors[category], own))
-    names = positions_of(taxonomy)
-    for number in sorted(set(given) - used, key=int):
-        item = segment_item(len(items) + 1, None, (128, 128, 128), given[number])
-        if str(item.SegmentLabel) in names:
-            items.append(item)
-    if not items:
-        items.append(segment_item(1, taxonomy[0].name, colors[0], None))
-    return items, numbers.reshape(-1) + 1
 
 
 def _references(data: Any, sample: Sample, kept: Mapping[str, Any]) -> None:

@@ -20,8 +20,9 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.dicom_seg.attributes import kept_of
+from maskloom.formats.dicom_seg.fractions import declared, partial_pixels
 from maskloom.formats.dicom_seg.frames import SegFrames, frames_info, on_image
+from maskloom.formats.dicom_seg.kept import NOTES, WRITTEN, kept_of
 from maskloom.formats.dicom_seg.rows import rows_of_frames
 from maskloom.formats.dicom_seg.write import HOLDS, NAME, Write, writer
 from maskloom.formats.kept import Facts, Kept
@@ -54,13 +55,16 @@ LOOKS_FOR = "DICOM segmentation files (SEG), in any folders"
 class Read(ReadOptions):
     """How to read segmentations."""
 
-    threshold: float = field(
-        default=0.5,
-        metadata={"help": "share of the maximum from which a fractional pixel is inside, 0 to 1"},
+    threshold: float | None = field(
+        default=None,
+        metadata={
+            "help": "share of the maximum from which a fractional pixel is inside, 0 to 1; without "
+            "it, pixels between 0 and the maximum are refused"
+        },
     )
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
+        if self.threshold is not None and not 0 < self.threshold <= 1:
             raise UsageError("threshold is above 0 and at most 1", seen=self.threshold)
 
 
@@ -117,7 +121,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         positions = {n: by_name[name] for n, name in info.labels.items()}
         with interpreting(file):
             frames = frames_of(read_dicom(file, pixels=True), file)
-            rows = rows_of_frames(info, frames, positions, options.threshold, file)
+            rows = rows_of_frames(info, frames, positions, options.threshold or 1.0, file)
         return Labels(info.size, rows=rows, extra={"notes": notes} if notes else {})
 
     return Dataset(
@@ -126,7 +130,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels_of,
         side_splits(side, infos),
         name=path.name,
-        warnings=warnings + _declared(infos, options) + series.warnings(samples),
+        warnings=warnings + series.warnings(samples),
     )
 
 
@@ -137,6 +141,7 @@ def _headers(
     infos: dict[str, SegFrames] = {}
     kept: dict[str, dict[str, Any]] = {}
     bad = []
+    partial: dict[str, int] = {}
     for file in files:
         key = _key(root, file)
         if key in infos:
@@ -146,12 +151,16 @@ def _headers(
                 data = read_dicom(file)
                 infos[key] = frames_info(data, file)
                 kept[key] = kept_of(data, infos[key])
+                if count := partial_pixels(file, infos[key], options.threshold):
+                    partial[str(file.relative_to(root))] = count
         except DataError as error:
             if not options.skip_bad:
                 raise
+            infos.pop(key, None)
+            kept.pop(key, None)
             bad.append(error.message)
     told = (f"{len(bad)} segmentations are left out, first {bad[0]}",) if bad else ()
-    return infos, kept, told
+    return infos, kept, told + declared(partial, options.threshold)
 
 
 def _sample(key: str, image: Path | None, info: SegFrames, kept: dict[str, Any]) -> Sample:
@@ -171,19 +180,10 @@ def _sample(key: str, image: Path | None, info: SegFrames, kept: dict[str, Any])
 def _header(info: SegFrames) -> VolumeHeader:
     import numpy as np
 
-    depth, height, width = info.size if len(info.size) == 3 else (1, *info.size)
+    if len(info.size) == 2:  # a slide, which lies in no volume
+        return VolumeHeader((1, *info.size), np.dtype("u1"))
+    depth, height, width = info.size
     return VolumeHeader((depth, height, width), np.dtype("u1"), 1, info.affine, info.spacing)
-
-
-def _declared(infos: Mapping[str, SegFrames], options: Read) -> tuple[str, ...]:
-    """What the threshold does to fractional segmentations."""
-    cut = sum(info.kind == "FRACTIONAL" for info in infos.values())
-    if not cut:
-        return ()
-    return (
-        f"{cut} fractional segmentations are inside from {options.threshold:g} of their maximum "
-        "on (--set from.threshold=)",
-    )
 
 
 class _Images:
@@ -241,8 +241,11 @@ FORMAT = Format(
     writer,
     dims=(3,),
     kept=Kept(
-        ("dicom-seg",),
-        Facts(notes=("dicom-seg.sources", "dicom-seg.series"), opened=("dicom-seg",)),
+        tuple(f"dicom-seg.{name}" for name in WRITTEN),
+        Facts(
+            notes=tuple(f"dicom-seg.{name}" for name in NOTES),
+            opened=("dicom-seg", "dicom-seg.file", "dicom-seg.dropped"),
+        ),
     ),
     names=dicom_name,
 )

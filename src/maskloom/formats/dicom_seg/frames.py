@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.volumes import Affine, spacing_of
 from maskloom.errors import FormatError
+from maskloom.formats.dicom_seg.slides import slide_place
 from maskloom.store.dicom import SEGMENTATIONS, affine_of, even_steps, normal_of
 from maskloom.store.dicom_groups import FrameGroups
 from maskloom.store.volume_header import VolumeHeader, checked_sides
@@ -37,7 +38,7 @@ class SegFrames:
         planes: (N,) plane of each frame; 0 in images.
         corners: (N, 2) first row and column of each frame in the image.
         labels: number → label, of segments that are no background.
-        affine, spacing: of volumes.
+        affine, spacing: of volumes, voxel centre → RAS mm; of slides, pixel edge → slide mm.
         maximum: the value of certainty of FRACTIONAL frames.
         hidden: values of LABELMAP frames that say background.
         positions: (N, 3) LPS mm of volumes.
@@ -130,9 +131,14 @@ def _labels(data: Any, path: Path) -> dict[int, str]:
                 where=f"{path}: SegmentSequence",
                 seen=number,
             )
-        found[number] = str(item.get("SegmentLabel") or f"Segment {number}")
+        found[number] = label_of(item, number)
     found.pop(0, None)
     return found
+
+
+def label_of(item: Any, number: int) -> str:
+    """The label of a segment by its description, or a name by its number."""
+    return str(item.get("SegmentLabel") or f"Segment {number}")
 
 
 def _check_groups(groups: FrameGroups, count: int, path: Path) -> None:
@@ -239,6 +245,8 @@ def _slide(data: Any, info: SegFrames, path: Path) -> SegFrames:
     checked_sides((1, height, width), path)
     if int(data.get("TotalPixelMatrixFocalPlanes") or 1) != 1:
         raise FormatError("several focal planes are not read", where=path)
+    affine, spacing = slide_place(data, path)
+    info = replace(info, affine=affine, spacing=spacing)
     rows, columns = info.size
     count = len(info.numbers)
     if str(data.get("DimensionOrganizationType") or "") == "TILED_FULL":

@@ -8,20 +8,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FILE_KEYWORDS = (
-    "SpecificCharacterSet", "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
-    "PatientAge", "PatientWeight", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID",
-    "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "FrameOfReferenceUID",
-    "PositionReferenceIndicator", "SeriesDescription", "SeriesNumber", "InstanceNumber",
-    "ContentDate", "ContentTime", "ContentLabel", "ContentDescription", "ContentCreatorName",
-    "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
-    "ReferencedSeriesSequence",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from maskloom.formats.dicom_seg.sources import Sources
+
 _PLACES = 9  # decimals of a mm
 _TISSUE = ("85756007", "SCT", "Tissue")
 _BACKGROUND = ("125040", "DCM", "Background")
@@ -39,30 +33,36 @@ def code(value: str, scheme: str, meaning: str) -> Any:
 def segment_item(
     number: int, name: str | None, color: tuple[int, int, int], own: Mapping[str, Any] | None
 ) -> Any:
-    """The description of a segment; that of the file it came from where its label still holds.
+    """The description of a segment, under its number and name.
 
     Args:
         number: of the segment.
         name: its label; None keeps that of `own`.
         color: RGB 0..255 to show it in, of a new segment.
-        own: an item as DICOM JSON.
+        own: an item as DICOM JSON, of the file that the segment came from.
     """
     from pydicom.dataset import Dataset
 
-    item = Dataset.from_json(dict(own)) if own else None
-    if item is None or (name is not None and str(item.get("SegmentLabel")) != name):
-        item = Dataset()
+    item = Dataset.from_json(dict(own)) if own else Dataset()
+    if not own:
         item.SegmentAlgorithmType = "MANUAL"
         item.SegmentedPropertyCategoryCodeSequence = [code(*_TISSUE)]
         item.SegmentedPropertyTypeCodeSequence = [code(*_TISSUE)]
-        item.SegmentLabel = name
         item.RecommendedDisplayCIELabValue = list(_cielab(color))
+    if name is not None and str(item.get("SegmentLabel")) != name:
+        item.SegmentLabel = name
     item.SegmentNumber = number
     return item
 
 
-def background_item() -> Any:
-    """The description of number 0 of a LABELMAP, which names every value that pixels have."""
+def background_item(own: Mapping[str, Any] | None) -> Any:
+    """The description of number 0 of a LABELMAP, which names every value that pixels have.
+
+    Args:
+        own: that of the file that was read, as DICOM JSON.
+    """
+    if own:
+        return segment_item(0, None, (0, 0, 0), own)
     item = segment_item(0, "Background", (0, 0, 0), None)
     for keyword in ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"):
         setattr(item, keyword, [code(*_BACKGROUND)])
@@ -70,11 +70,17 @@ def background_item() -> Any:
     return item
 
 
+def is_usual_background(own: Mapping[str, Any]) -> bool:
+    """Whether an item, as DICOM JSON, says no more than that number 0 is background."""
+    kinds = own.get("0062000F", {}).get("Value") or [{}]
+    said = (kinds[0].get("00080100", {}).get("Value") or [None])[0]
+    return bool(said == _BACKGROUND[0])
+
+
 def frame_groups(
     frames: Sequence[tuple[int, int]],
     positions: NDArray[np.float64],
-    kept: Mapping[str, Any],
-    charset: Any = None,
+    sources: Sources,
 ) -> bytes:
     """The functional groups of all frames, as they are stored: explicit, little-endian.
 
@@ -83,38 +89,27 @@ def frame_groups(
     Args:
         frames: (segment number, plane) of each; number 0 where its pixels say.
         positions: (D, 3) of the centres of first pixels, LPS mm.
-        kept: of the file that the labels came from, with the sources of its planes.
-        charset: SpecificCharacterSet of the file.
+        sources: from which images they come.
     """
-    places = [_place_groups(place, kept, charset) for place in positions]
+    places = [(place_name(place), _place_group(place)) for place in positions]
     parts = []
     for number, plane in frames:
         indexes = [number, plane + 1] if number else [plane + 1]
-        before, after = places[plane]
+        name, place = places[plane]
         content = _sequence(0x0020, 0x9111, _element(0x0020, 0x9157, b"UL", _packed("I", indexes)))
         segment = b""
         if number:
             segment = _element(0x0062, 0x000B, b"US", _packed("H", [number]))
             segment = _sequence(0x0062, 0x000A, segment)
-        parts.append(_item(before + content + after + segment))
+        parts.append(_item(sources.of(number, name) + content + place + segment))
     return _element(0x5200, 0x9230, b"SQ", b"".join(parts))
 
 
-def _place_groups(
-    position: NDArray[np.float64], kept: Mapping[str, Any], charset: Any
-) -> tuple[bytes, bytes]:
-    """(where the frames of a plane come from, where they lie)."""
+def _place_group(position: NDArray[np.float64]) -> bytes:
+    """Where the frames of a plane lie."""
     text = "\\".join(_decimal(v, _PLACES) for v in position).encode("ascii")
     text += b" " * (len(text) % 2)
-    place = _sequence(0x0020, 0x9113, _element(0x0020, 0x0032, b"DS", text))
-    source = kept.get("sources", {}).get(place_name(position))
-    if source is None:
-        return b"", place
-    from pydicom.dataset import Dataset
-
-    group = Dataset()
-    group.DerivationImageSequence = [Dataset.from_json(dict(source))]
-    return encoded(group, charset), place
+    return _sequence(0x0020, 0x9113, _element(0x0020, 0x0032, b"DS", text))
 
 
 def place_name(position: Any) -> str:
@@ -168,12 +163,15 @@ def _packed(kind: str, values: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(values)}{kind}", *values)
 
 
-def shared_groups(affine: NDArray[np.float64], spacing: tuple[float, ...]) -> Any:
+def shared_groups(
+    affine: NDArray[np.float64], spacing: tuple[float, ...], thickness: str = ""
+) -> Any:
     """Orientation and spacing, which all frames share.
 
     Args:
         affine: 4×4 in LPS.
         spacing: mm along (D, H, W).
+        thickness: of slices in mm, where it is not their distance.
     """
     from pydicom.dataset import Dataset
 
@@ -181,7 +179,7 @@ def shared_groups(affine: NDArray[np.float64], spacing: tuple[float, ...]) -> An
     cosines = [*(affine[:3, 0] / spacing[2]), *(affine[:3, 1] / spacing[1])]
     orientation.ImageOrientationPatient = [_decimal(v, 10) for v in cosines]
     normal = np.cross(cosines[:3], cosines[3:])
-    measures.SliceThickness = _decimal(spacing[0], 8)
+    measures.SliceThickness = thickness or _decimal(spacing[0], 8)
     measures.SpacingBetweenSlices = _decimal(abs(float(normal @ affine[:3, 2])), 8)
     measures.PixelSpacing = [_decimal(spacing[1], 8), _decimal(spacing[2], 8)]
     group.PlaneOrientationSequence = [orientation]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskloom.core.labels import Labels, RowKind
+from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
@@ -28,7 +28,6 @@ from maskloom.formats.dicom_seg.attributes import (
     add_dimensions,
     described,
     lps_affine,
-    segment_items,
     uid_of,
 )
 from maskloom.formats.dicom_seg.groups import (
@@ -40,6 +39,9 @@ from maskloom.formats.dicom_seg.groups import (
     uid_element,
 )
 from maskloom.formats.dicom_seg.pixels import Frames, label_map, one_per_segment
+from maskloom.formats.dicom_seg.segments import segments_of
+from maskloom.formats.dicom_seg.sources import Sources
+from maskloom.formats.dicom_seg.unsaid import unsaid
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.flat import hidden_objects
 from maskloom.formats.shared.folders import write_side_file
@@ -102,6 +104,10 @@ class DicomSegWriter:
             x, y = np.array(affine)[:3, 0], np.array(affine)[:3, 1]
             if abs(x @ y) > _SHEAR * np.linalg.norm(x) * np.linalg.norm(y):
                 found.append(Loss(sample.key, "affine", 1, detail="rows and columns are oblique"))
+        kept = sample.extra.get(NAME, {})
+        if labels.rows is not None:
+            segments = segments_of(_solid(labels), self.taxonomy, kept, gaps=not overlap)
+            found += unsaid(sample.key, segments, kept, self.type)
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -130,14 +136,16 @@ class DicomSegWriter:
 
     def _write(self, sample: Sample, labels: Labels) -> None:
         kept = sample.extra.get(NAME, {})
-        rows = instance_rows(labels)
-        rows = rows.take((rows.kind == RowKind.MASK) & (rows.masks.areas > 0))
-        items, numbers = segment_items(rows, self.taxonomy, kept)
-        if self.type == "labelmap":
-            frames = label_map(rows, numbers, labels.size, len(items))
-            items = [background_item(), *items]
+        rows, mapped = _solid(labels), self.type == "labelmap"
+        segments = segments_of(rows, self.taxonomy, kept, gaps=mapped)
+        items = segments.items
+        if mapped:
+            most = int(items[-1].SegmentNumber)
+            frames = label_map(rows, segments.of_rows, labels.size, most)
+            items = [background_item(kept.get("background")), *items]
         else:
-            frames = one_per_segment(rows, numbers, labels.size, bits=_BITS[self.type])
+            bits = _BITS[self.type]
+            frames = one_per_segment(rows, segments.of_rows, labels.size, bits=bits)
         if frames.length > _MOST_BYTES:
             raise WriteError(
                 "a DICOM file holds 4 GiB of pixels",
@@ -147,11 +155,15 @@ class DicomSegWriter:
             )
         data = described(kept, sample, items)
         _add_pixels(data, self.type, frames, labels.size)
-        add_dimensions(data, sample.key, segments=self.type != "labelmap")
+        if kept.get("SegmentationFractionalType") and self.type == "fractional":
+            data.SegmentationFractionalType = kept["SegmentationFractionalType"]
+        if not mapped and data.get("SegmentsOverlap") == "NO" and _overlap(labels):
+            data.SegmentsOverlap = "YES"  # labels were edited since
+        add_dimensions(data, sample.key, segments=not mapped)
         positions = plane_positions(lps_affine(sample), labels.size[0])
-        charset = data.get("SpecificCharacterSet")
-        groups = frame_groups(frames.of, positions, kept, charset)
-        head = _head(data, groups + frames.digest, labelmap=self.type == "labelmap")
+        sources = Sources(kept, segments.origin, data.get("SpecificCharacterSet"))
+        groups = frame_groups(frames.of, positions, sources)
+        head = _head(data, groups + frames.digest, labelmap=mapped)
         with atomic_file(self._path(sample.key)) as path, path.open("wb") as file:
             file.write(head)
             file.write(groups)
@@ -161,6 +173,18 @@ class DicomSegWriter:
             for part in frames.parts():
                 file.write(part)
             file.write(b"\0" * odd)
+
+
+def _solid(labels: Labels) -> Rows:
+    """The objects that have pixels."""
+    rows = instance_rows(labels)
+    return rows.take((rows.kind == RowKind.MASK) & (rows.masks.areas > 0))
+
+
+def _overlap(labels: Labels) -> bool:
+    """Whether any pixel is of several objects."""
+    masks = _solid(stacked(labels)).masks
+    return bool(len(masks)) and int(masks.areas.sum()) != int(masks.merge().areas[0])
 
 
 _BITS = {"binary": 1, "fractional": 8}
