@@ -89,7 +89,9 @@ def test_objects_that_fill_the_image_pass_every_pair_unchanged(tmp_path, first, 
     same_objects(data, back)
     assert back.splits == {"val": (back.samples[0].key,)}
     assert back.samples[0].image.path.read_bytes() == data.samples[0].image.path.read_bytes()
-    assert folder_bytes(tmp_path / "a").keys() == folder_bytes(tmp_path / "c").keys()
+    # Maps of objects are TIFF where ids, those of a panoptic map, need 32 bit.
+    a, c = ({name.replace(".tif", ".png") for name in folder_bytes(tmp_path / n)} for n in "ac")
+    assert a == c
 
 
 @pytest.mark.parametrize("first", ["coco-panoptic", "voc", "coco"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,14 +219,20 @@ def test_a_bitmap_holds_more_than_255_objects(tmp_path):
     assert back.labels_of(back.samples[0]).rows.masks == masks
 
 
-def test_more_than_65535_objects_are_refused_with_their_number(tmp_path):
+def test_more_than_65535_objects_are_refused_with_their_number_where_maps_are_png(tmp_path):
+    pytest.importorskip("pyarrow")
     from maskloom.core.labels import Rows
 
     masks, _ = Masks.from_id_map(np.arange(1, 257 * 256 + 1).reshape(257, 256))
     labels = Labels((257, 256), rows=Rows.make(masks, np.zeros(len(masks))))
-    done = transfer(dataset_of(NUCLEUS, {"a": labels}), tmp_path / "a", load_format("bitmap"))
+    data, parquet = dataset_of(NUCLEUS, {"a": labels}), load_format("parquet")
+    options = parquet.WriteOptions(layout="pictures", images="none")
+    done = transfer(data, tmp_path / "a", parquet, options=options)
     assert [(loss.kind, loss.objects) for loss in done.refused] == [("ids", 65792)]
     assert not (tmp_path / "a").exists()
+    assert transfer(data, tmp_path / "a", load_format("bitmap")).written
+    back = tifffile.imread(tmp_path / "a/masks/a.tif")
+    assert np.array_equal(back, np.arange(1, 257 * 256 + 1).reshape(257, 256))
 
 
 def test_the_order_of_files_does_not_change_a_byte(nuclei, tmp_path):

@@ -22,12 +22,12 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.bitmap.names import read_color_table, read_names
 from maskloom.formats.bitmap.numbers import flat, scanned, usual_void
+from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS
 from maskloom.formats.shared.maps import Color, colors_to_ids, ids_to_classes
 from maskloom.store.images import read_map
 
 Kind = Literal["class", "instance", "binary", "color"]
 MAX_CLASSES = 65534
-MAX_OBJECTS = 65535
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "unknown"})
 
 
@@ -233,7 +233,7 @@ def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:
 def _objects(values: NDArray[Any], size: tuple[int, int], coding: Coding, where: Path) -> Labels:
     """Ids 1..n as rows of the one category; an id given as void becomes an area not covered."""
     masks, ids = Masks.from_id_map(values, background=0)
-    most = MAX_OBJECTS if where.suffix.lower() == ".png" else np.iinfo(np.int32).max
+    most = PNG_IDS if where.suffix.lower() == ".png" else TIFF_IDS
     if len(ids) > most or (len(ids) and int(ids[0]) < 0):
         raise FormatError(
             f"object ids lie in 1..{most}", where=where, seen=f"{len(ids)} ids from {ids[0]}"

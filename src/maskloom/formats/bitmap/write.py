@@ -1,9 +1,12 @@
-"""Write one PNG map per image, with a `taxonomy.json` that says what the numbers mean."""
+"""Write one map per image, with a `taxonomy.json` that says what the numbers mean.
+
+Maps are PNG; one whose object ids need 32 bit is TIFF.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +18,11 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
-from maskloom.errors import UsageError, WriteError
+from maskloom.errors import UsageError
 from maskloom.formats.base import LargeMap, WriteOptions
+from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS, id_losses, object_ids
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.shared.flat import as_things, flat_rows, hidden_objects
+from maskloom.formats.shared.flat import hidden_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values, with_numbers
 from maskloom.store.files import safe_join
@@ -30,7 +34,7 @@ _LARGEST_ID, _SHOWN = 65535, 5
 HOLDS = {
     "class": Holds(dense=True, void=True, coverage=True),
     "binary": Holds(dense=True),
-    "instance": Holds(instances=True, max_ids=65535),
+    "instance": Holds(instances=True),
 }
 
 
@@ -48,11 +52,21 @@ class Write(WriteOptions):
 
 
 class BitmapWriter:
-    """DST/images, DST/masks/KEY.png, DST/taxonomy.json."""
+    """DST/images, DST/masks/KEY.png (.tif of 32 bit), DST/taxonomy.json.
 
-    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+    Args:
+        target: the folder.
+        taxonomy: of the labels.
+        options: how to write.
+        most: the highest object id; what PNG holds, unless the caller can write TIFF.
+    """
+
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, *, most: int = PNG_IDS
+    ) -> None:
         self.target = target
         self.taxonomy = taxonomy
+        self.most = most
         self.kind: str = options.kind
         self.masks = options.masks
         self.folder = target if options.masks == "." else safe_join(target, options.masks)
@@ -74,33 +88,46 @@ class BitmapWriter:
 
     def has(self, key: str) -> bool:
         """Whether the map is there."""
-        return self._path(key).is_file()
+        return self._path(key).is_file() or self._deep_path(key).is_file()
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
         kind = self.kind_of(labels)
-        found = losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
-        return found + (
-            hidden_objects(sample.key, labels, self.taxonomy) if kind == "instance" else []
-        )
+        if kind != "instance":
+            return losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
+        holds = replace(HOLDS[kind], max_ids=self.most)
+        return [
+            *losses_of(holds, sample.key, labels, self.taxonomy),
+            *hidden_objects(sample.key, labels, self.taxonomy),
+            *id_losses(sample.key, labels, self.taxonomy, self.most),
+        ]
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
-        write_png(self._path(sample.key), self.values(self._path(sample.key), labels))
+        values = self.values(self._path(sample.key), labels)
+        if values.dtype == np.uint32:
+            write_pyramid(
+                self._deep_path(sample.key),
+                lambda y0, y1, x0, x1: values[y0:y1, x0:x1],
+                (int(values.shape[0]), int(values.shape[1])),
+                values.dtype,
+            )
+        else:
+            write_png(self._path(sample.key), values)
         self._place(sample)
 
-    def values(self, path: Path, labels: Labels, *, most: int = 65535) -> NDArray[Any]:
+    def values(self, path: Path, labels: Labels, *, most: int | None = None) -> NDArray[Any]:
         """The map of some labels, of the chosen kind: bool, uint8 or as wide as it must be.
 
         Args:
             path: of the map, named in errors.
             labels: of an image.
-            most: how large object ids may be.
+            most: the highest object id; None is that of the writer.
         """
         image_labels_only(labels.size, self.target)
         kind = self.kind_of(labels)
         if kind == "instance":
-            return _object_ids(labels, self.taxonomy, path, most)
+            return object_ids(labels, self.taxonomy, path, self.most if most is None else most)
         if kind == "binary":
             inside: NDArray[Any] = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
             return inside
@@ -113,7 +140,7 @@ class BitmapWriter:
         Object ids may pass 65,535 there: they are stored in 32 bit.
         """
         read, dtype = self.large_values(sample.key, large)
-        path = safe_join(self.folder, f"{sample.key}.tif")
+        path = self._deep_path(sample.key)
         write_pyramid(path, read, large.size, dtype, georeference=large.georeference)
         self._place(sample)
 
@@ -187,11 +214,14 @@ class BitmapWriter:
     def _path(self, key: str) -> Path:
         return safe_join(self.folder, f"{key}.png")
 
+    def _deep_path(self, key: str) -> Path:
+        return safe_join(self.folder, f"{key}.tif")
+
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> BitmapWriter:
     """A writer into the folder `target`; `extra` is not used."""
     del extra
-    return BitmapWriter(target, taxonomy, options)
+    return BitmapWriter(target, taxonomy, options, most=TIFF_IDS)
 
 
 def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
@@ -248,21 +278,3 @@ def _own_id(taxonomy: Taxonomy, position: int) -> int:
     if own is None:
         own = next((value for _, value in category.ids), position)
     return own
-
-
-def _object_ids(labels: Labels, taxonomy: Taxonomy, path: Path, most: int) -> NDArray[Any]:
-    """The map of object ids: the rows' own where they fit, else 1..n; what is in front is seen."""
-    rows = flat_rows(labels, as_things(taxonomy))
-    if len(rows) > most:
-        raise WriteError(
-            f"an instance map holds {most} objects",
-            where=path,
-            seen=len(rows),
-            hint="write --to coco or --to objects",
-        )
-    own = rows.instance
-    fits = len(rows) and own.min() >= 1 and own.max() <= min(most, np.iinfo(np.int32).max)
-    out = np.zeros(labels.size, np.int32)
-    rows.masks.paint(out, own if fits else np.arange(1, len(rows) + 1))
-    top = out.max(initial=0)
-    return out.astype(np.uint8 if top <= 255 else np.uint16 if top <= 65535 else np.uint32)

@@ -87,7 +87,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         known = dict(side.get("sizes", {})).get(sample.key)
         size, masks = _read_objects(sample, files[sample.key], known, by_key[sample.key])
         category = [_category_of(p, names, named=bool(side)) for p in files[sample.key]]
-        return Labels(size, rows=Rows.make(masks, np.array(category, np.int32)))
+        ids = _ids_of(side, sample.key, len(category), path / SIDE_FILE)
+        return Labels(size, rows=Rows.make(masks, np.array(category, np.int32), instance=ids))
 
     return Dataset(
         taxonomy,
@@ -178,7 +179,13 @@ def _kaggle(path: Path) -> list[Path]:
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in MAP_SUFFIXES)
+    return sorted((p for p in folder.iterdir() if p.suffix.lower() in MAP_SUFFIXES), key=_rank)
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    """Files in the order of their numbers, 10000 after 9999, others by name."""
+    number = re.fullmatch(r"(\d{4,})(_.*)?", path.stem)
+    return int(number[1]) if number else 0, path.name
 
 
 def _taxonomy(
@@ -243,6 +250,27 @@ def _read_objects(
     if size is None:
         size = expected or _known_size(known, folder)
     return size, Masks.concatenate(masks) if masks else Masks.empty(0, size)
+
+
+def _ids_of(side: Mapping[str, Any], key: str, count: int, where: Path) -> Any:
+    """The ids that the side file gives the objects of an image, else 1, 2, ...
+
+    Raises:
+        FormatError: they are not one whole number for each.
+    """
+    told = side.get("ids", {})
+    if isinstance(told, Mapping) and key not in told:
+        return np.arange(1, count + 1)
+    ids = told[key] if isinstance(told, Mapping) else told
+    good = isinstance(ids, list) and all(type(n) is int and abs(n) < 2**63 for n in ids)
+    if not good or len(ids) != count or len(set(ids)) < count:
+        raise FormatError(
+            f"the ids of the objects of {key} are not {count} different whole numbers",
+            where=f"{where}: ids",
+            seen=str(ids)[:80],
+            hint="remove them, or put the masks back that they count",
+        )
+    return np.array(ids, np.int64)
 
 
 def _known_size(known: list[int] | None, folder: Path) -> tuple[int, int]:

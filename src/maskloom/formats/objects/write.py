@@ -37,13 +37,14 @@ def key_fits(category: Category) -> str:
 
 
 class ObjectsWriter:
-    """DST/images, DST/masks/KEY/0001.png, DST/taxonomy.json."""
+    """DST/images, DST/masks/KEY/0001.png, DST/taxonomy.json, with ids that are not 1, 2, ..."""
 
     def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
         self.target = target
         self.taxonomy = taxonomy
         self.images = ImagePlacer(target / "images", options.images)
         self.sizes: dict[str, list[int]] = {}
+        self.ids: dict[str, list[int]] = {}
 
     def has(self, key: str) -> bool:
         """Whether the object folder is there."""
@@ -68,12 +69,17 @@ class ObjectsWriter:
                 write_png(partial / f"{name}.png", rows.masks.dense(i))
             if len(rows) == 0:
                 self.sizes[sample.key] = list(labels.size)
+            if (own := rows.instance.tolist()) != list(range(1, len(rows) + 1)):
+                self.ids[sample.key] = own
             partial.replace(folder)
         self.images.put(sample)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the side file."""
-        write_side_file(self.target, self.taxonomy, splits, kind="objects", sizes=self.sizes)
+        more = {"ids": self.ids} if self.ids else {}
+        write_side_file(
+            self.target, self.taxonomy, splits, kind="objects", sizes=self.sizes, **more
+        )
         return self.images.warnings()
 
     def _folder(self, key: str) -> Path:
