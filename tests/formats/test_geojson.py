@@ -149,6 +149,24 @@ def test_properties_are_category_score_and_attributes(tmp_path):
     assert [c.name for c in by_note.taxonomy] == ["thing"]
 
 
+def test_properties_that_are_no_score_or_a_number_for_a_name_stay_where_they_were(tmp_path):
+    said = [{"class": 3, "score": 2.5}, {"class": 3, "score": True}, {"class": "b", "score": None},
+            {"class": "b", "score": "high"}, {"class": "b", "score": 0.5, "n": 2**60}]  # fmt: skip
+    corners = [square(2 * i, 0, 2 * i + 2, 2) for i in range(len(said))]
+    listed = [polygon(ring, **one) for ring, one in zip(corners, said, strict=True)]
+    put(tmp_path / "in", collection(*listed))
+    data = read_dataset(tmp_path / "in")
+    assert first(data).rows.attributes[0] == {"score": 2.5}
+    assert write(data, tmp_path / "out").losses == ()
+    again = json.loads((tmp_path / "out/labels/a.geojson").read_text())["features"]
+    assert [json.dumps(one["properties"], sort_keys=True) for one in again] == [
+        json.dumps(one, sort_keys=True) for one in said
+    ]
+    assert all("attributes" not in one["maskloom"] for one in again)
+    assert write(read_dataset(tmp_path / "out"), tmp_path / "two").written
+    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "two")
+
+
 def test_coordinates_without_a_system_are_longitude_and_latitude(tmp_path):
     from rasterio.warp import transform_geom
 

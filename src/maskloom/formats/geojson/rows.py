@@ -141,13 +141,11 @@ def _shape(
 ) -> Shape:
     own = _own(feature)
     properties = dict(feature.properties)
+    named: dict[str, Any] = {}
     if naming.property is not None and _text(properties.get(naming.property)):
-        del properties[naming.property]
-    score = properties.get(SCORE)
-    if isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1:
-        del properties[SCORE]
-    else:
-        score = math.nan
+        name = properties.pop(naming.property)
+        named = {} if isinstance(name, str) else {"category": name}
+    score = float(properties.pop(SCORE)) if is_score(properties.get(SCORE)) else math.nan
     number = own.get("instance", feature.members.get("id"))
     number = number if type(number) is int and 0 < number < _MAX_ID else None
     more = own.get("attributes")
@@ -168,6 +166,7 @@ def _shape(
             "geojson": {
                 "geometry": feature.geometry,
                 "members": {k: v for k, v in feature.members.items() if k != MEMBER},
+                **named,
             }
         },
     )
@@ -189,6 +188,11 @@ def _link(own: Mapping[str, Any], name: str, default: int) -> int:
     value = own.get(name)
     limit = 1 << 31 if name == "z_order" else _MAX_ID
     return value if type(value) is int and -limit <= value < limit else default
+
+
+def is_score(value: object) -> bool:
+    """Whether a property `score` is one; any other is an attribute."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _text(value: object) -> str:

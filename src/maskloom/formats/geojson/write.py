@@ -22,7 +22,7 @@ from maskloom.errors import FormatError, MaskError, WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.geojson.features import LON_LAT, MEMBER, PIXEL, Ring, rings_of
 from maskloom.formats.geojson.place import Frame
-from maskloom.formats.geojson.rows import CATEGORY, SCORE
+from maskloom.formats.geojson.rows import CATEGORY, SCORE, is_score
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_line
@@ -146,10 +146,14 @@ class GeoJsonWriter:
     def _feature(self, rows: Rows, i: int, geometry: Mapping[str, Any]) -> dict[str, Any]:
         source = _source(rows, i)
         attributes = dict((rows.attributes[i] if rows.attributes else None) or {})
-        taken = {k: attributes.pop(k) for k in (self.category, SCORE) if k in attributes}
-        properties: dict[str, Any] = {self.category: self.taxonomy[int(rows.category[i])].name}
+        name = self.taxonomy[int(rows.category[i])].name
+        said = source.get("category")  # a number, as it was
+        properties: dict[str, Any] = {self.category: said if str(said) == name else name}
         if not np.isnan(rows.score[i]):
             properties[SCORE] = float(rows.score[i])
+        # What would not be read as an attribute stands where only we look.
+        names = [*properties, *([SCORE] if is_score(attributes.get(SCORE)) else [])]
+        taken = {k: attributes.pop(k) for k in names if k in attributes}
         own: dict[str, Any] = {"instance": int(rows.instance[i])}
         if rows.crowd[i]:
             own["crowd"] = True
@@ -242,9 +246,8 @@ def _coordinates(ring: Ring, frame: Frame, crs: str, digits: int | None) -> list
     found = frame.to_map(ring, crs)
     if digits is not None:
         found = np.round(found, digits) + 0.0
-    listed: list[Any] = found.tolist()
-    if crs == PIXEL and (found % 1 == 0).all():
-        listed = found.astype(np.int64).tolist()
+    whole = crs == PIXEL and (found % 1 == 0).all()
+    listed: list[Any] = (found.astype(np.int64) if whole else found).tolist()
     return [*listed, listed[0]]
 
 
@@ -288,10 +291,9 @@ def _frame_of(sample: Sample, labels: Labels) -> Frame:
 
 def _frame(frame: Frame, crs: str) -> dict[str, Any]:
     """What the file must say to be read without its image."""
-    out: dict[str, Any] = {"size": list(frame.size)}
-    if frame.affine:
-        out |= {"affine": [list(row) for row in frame.affine], "image_crs": frame.crs}
-    return {**out, "crs": PIXEL} if crs == PIXEL else out
+    out: dict[str, Any] = {"size": list(frame.size)} | ({"crs": PIXEL} if crs == PIXEL else {})
+    place = {"affine": [list(row) for row in frame.affine], "image_crs": frame.crs}
+    return out | place if frame.affine else out
 
 
 def _json(value: object) -> str:
