@@ -134,3 +134,17 @@ def test_ids_of_a_side_file_that_fit_no_folder_are_one_error(tmp_path, ids):
     with pytest.raises(Exception, match="ids of the objects") as error:
         back.labels_of(back.samples[0])
     assert type(error.value).__name__ == "FormatError"
+
+
+def test_ids_beyond_those_of_geotiff_are_named_and_the_others_stay(tmp_path):
+    pytest.importorskip("rasterio")
+    data = read_dataset(
+        source(tmp_path / "src", 7, 70000, 2**32 - 1), "bitmap", settings=["kind=instance"]
+    )
+    fmt = load_format("geotiff")
+    done = transfer(data, tmp_path / "out", fmt)
+    assert [(loss.kind, [one.object for one in loss.first]) for loss in done.refused] == [
+        ("ids", [2**32 - 1])
+    ]
+    assert transfer(data, tmp_path / "out", fmt, allow_loss=True).written
+    assert np.unique(tifffile.imread(tmp_path / "out/masks/a.tif")).tolist() == [0, 1, 7, 70000]

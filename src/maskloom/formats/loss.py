@@ -41,7 +41,7 @@ KINDS = {
     "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
     "tags": "tags of whole images are dropped",
     "splits": "images change or lose their split",
-    "ids": "more objects than the format has ids",
+    "ids": "objects beyond the ids of the format, or with ids that it has not, get others",
     "classes": "more classes than the format has numbers",
     "coverage": "what was labelled only in part looks labelled in full",
     "affine": "where pixels or voxels lie in the world is changed or dropped",

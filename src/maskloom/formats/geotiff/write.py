@@ -20,6 +20,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.formats.base import LargeMap
 from maskloom.formats.bitmap import write as bitmap_write
+from maskloom.formats.bitmap.object_ids import id_losses
 from maskloom.formats.bitmap.write import BitmapWriter
 from maskloom.formats.geotiff.place import NAME
 from maskloom.formats.loss import Holds, Loss, losses_of
@@ -32,11 +33,12 @@ from maskloom.store.rasters.metadata import place_tags, tags_of_metadata
 from maskloom.store.rasters.raster import Georeference
 from maskloom.store.rasters.segments import page_georeference
 
+_MOST_ID = 2**31 - 2  # the number after it says that a pixel is not labelled
 HOLDS = Holds(dense=True, void=True, coverage=True)
 _HOLDS = {
     "class": HOLDS,
     "binary": Holds(dense=True),
-    "instance": Holds(instances=True, coverage=True, max_ids=2**31 - 1),
+    "instance": Holds(instances=True, coverage=True, max_ids=_MOST_ID),
 }
 _GDAL_NODATA, _ASCII = 42113, 2
 
@@ -61,14 +63,15 @@ class GeoTiffWriter:
         """What a map of the chosen kind cannot hold."""
         kind = self.maps.kind_of(labels)
         found = losses_of(_HOLDS[kind], sample.key, labels, self.taxonomy)
-        return found + (
-            hidden_objects(sample.key, labels, self.taxonomy) if kind == "instance" else []
-        )
+        if kind == "instance":
+            found += hidden_objects(sample.key, labels, self.taxonomy)
+            found += id_losses(sample.key, labels, self.taxonomy, _MOST_ID)
+        return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
         path = self._path(sample.key)
-        values = self.maps.values(path, labels, most=2**31 - 1)
+        values = self.maps.values(path, labels, most=_MOST_ID)
         nodata = None
         if self.maps.kind == "instance" and not labels.coverage.full:
             values, nodata = self._uncovered(values, labels)
