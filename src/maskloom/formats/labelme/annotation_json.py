@@ -22,6 +22,7 @@ from maskloom.core.fill import MAX_COORDINATE
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
+from maskloom.formats.labelme.attributes import read_attributes
 from maskloom.formats.shared.png_crops import pixels_of, text_bytes
 from maskloom.formats.shared.shapes import Shape, checked_vertices, score_of
 from maskloom.formats.tags import tags_of_pairs
@@ -185,6 +186,8 @@ def _shape(
         raise FormatError("a vertex lies beyond 2**24 px", where=where, seen=points.tolist())
     if kind in ("rectangle", "circle", "mask") and len(points) != 2:
         raise FormatError(f"a {kind} has two points", where=where, seen=points.tolist())
+    attributes, divided = read_attributes(entry, where)
+    own = {k: v for k, v in entry.items() if k not in OWN}
     shape = Shape(
         label,
         where,
@@ -193,17 +196,16 @@ def _shape(
         instance=None if group is None else (label, group),
         number=group,
         score=score_of(entry, where),
-        attributes=_attributes(entry, where),
-        source={k: v for k, v in entry.items() if k not in OWN}
-        | ({} if group is None else {"group_id": group}),
+        attributes=attributes,
+        source=own | divided | ({} if group is None else {"group_id": group}),
     )
     if kind == TURNED:
         # An area like any polygon, but LabelMe turns it as a whole.
         shape = replace(shape, source={**shape.source, "shape_type": kind})
     if kind in _DRAWN:
         drawn, rule, _ = _DRAWN[kind]
-        own = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}
-        return replace(shape, kind=drawn, rule=rule, source={**shape.source, **own}), None
+        told = {} if kind == type_of(drawn, len(points)) else {"shape_type": kind}
+        return replace(shape, kind=drawn, rule=rule, source={**shape.source, **told}), None
     if kind == "rectangle" and (boxes or entry.get("kind") == "box"):
         low, high = points.min(axis=0), points.max(axis=0)
         corners = (np.array([low, high]),)
@@ -217,19 +219,6 @@ def type_of(kind: int, count: int) -> str:
     if kind == RowKind.POINT:
         return "point" if count == 1 else "points"
     return "line" if count == 2 else "linestrip"
-
-
-def _attributes(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Flags, and the attributes that other tools write beside them."""
-    out: dict[str, Any] = {}
-    for name in ("flags", "attributes"):
-        own = entry.get(name)
-        if own is None:
-            continue
-        if not isinstance(own, dict):
-            raise FormatError(f"{name} is an object", where=where, seen=own)
-        out |= own
-    return out
 
 
 def _crop(

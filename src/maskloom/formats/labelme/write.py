@@ -27,6 +27,7 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import MaskError, WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.labelme.annotation_json import (
+    BACKGROUND,
     CIRCLE,
     KEPT,
     OWN,
@@ -36,9 +37,10 @@ from maskloom.formats.labelme.annotation_json import (
     tags_of,
     type_of,
 )
+from maskloom.formats.labelme.attributes import divided, hidden_flags, undivided
 from maskloom.formats.labelme.groups import GROUP, group_ids, lost_groups, mixed_rows
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import attributes_of, box_of, geometry_of, points_of, source_of
+from maskloom.formats.shared.drawn import box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
     ImagePlacer,
@@ -96,11 +98,16 @@ class LabelMeWriter:
         return self._path(key).is_file()
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
-        """What shapes with labels, groups and flags cannot hold."""
+        """What shapes with labels, groups and flags cannot hold.
+
+        Raises:
+            WriteError: an object's class has a name that means a hole.
+        """
         image_labels_only(labels.size, self.target)
         if labels.rows is None:
             return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
         rows = labels.rows
+        self._refuse_holes(sample.key, rows)
         found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         if unsaid := [i for i in range(len(rows)) if not _is_said(rows, i)]:
             detail, named = "scribbles, or no points", first_instances(rows, unsaid)
@@ -111,6 +118,8 @@ class LabelMeWriter:
         clash = sum(bool((OWN - KEPT) & set(source or ())) for source in rows.source)
         if clash:
             found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
+        if hidden := sum(hidden_flags(rows, i) for i in range(len(rows))):
+            found.append(Loss(sample.key, "fields", hidden, names=("flags",)))
         names = self._names(rows)
         if lost := len(lost_groups(rows, group_ids(rows, names))):
             found.append(Loss(sample.key, "fields", lost, names=(GROUP,)))
@@ -123,10 +132,17 @@ class LabelMeWriter:
         """Write the file of one image, and place the image."""
         image_labels_only(labels.size, self.target)
         path = self._path(sample.key)
-        if path == self.target / SIDE_FILE:
-            raise WriteError("an image of this name has no place", where=path, hint="rename it")
-        self.images.put(sample)
+        if path.name == SIDE_FILE or any(part.startswith(".") for part in sample.key.split("/")):
+            raise WriteError(
+                "an image of this name has no place: LabelMe's files of names that start with a "
+                f"dot, and {SIDE_FILE}, would not be read again",
+                where=path,
+                seen=sample.key,
+                hint="rename the image",
+            )
         rows = instance_rows(labels)
+        self._refuse_holes(sample.key, rows)
+        self.images.put(sample)
         said = [i for i in range(len(rows)) if _is_said(rows, i)]
         rows = rows.take(np.array(said, np.int64))
         names = self._names(rows)
@@ -157,6 +173,17 @@ class LabelMeWriter:
         write_side_file(self.target, self.taxonomy, splits, kind="labelme")
         return self.images.warnings()
 
+    def _refuse_holes(self, key: str, rows: Rows) -> None:
+        """Refuse objects of a class whose shapes would be cut out of others."""
+        for own, category in zip(rows.instance.tolist(), rows.category.tolist(), strict=True):
+            if self.taxonomy[category].name == BACKGROUND:
+                raise WriteError(
+                    f"labelme cannot hold the class {BACKGROUND!r}: such shapes are holes there",
+                    where=self.target,
+                    seen=f"object {own} of {key}",
+                    hint=f"rename it with --map {BACKGROUND}=NEW",
+                )
+
     def _path(self, key: str) -> Path:
         return safe_join(self.target, f"{key}.json")
 
@@ -164,10 +191,8 @@ class LabelMeWriter:
         return [self.taxonomy[int(c)].name for c in rows.category]
 
     def _shape(self, rows: Rows, i: int, label: str, group: int | None) -> dict[str, Any]:
-        attributes = dict(attributes_of(rows, i))
-        flags = {k: v for k, v in attributes.items() if isinstance(v, bool)}
-        others = {k: v for k, v in attributes.items() if k not in flags}
-        source = dict(source_of(rows, i))
+        flags, others = divided(rows, i)
+        source = undivided(rows, i)
         kind, points, mask = self._drawing(rows, i)
         out: dict[str, Any] = {
             "label": label,

@@ -1,0 +1,74 @@
+"""What LabelMe files say that is easily lost: flags beside attributes, names that mean something."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.errors import WriteError
+from maskloom.formats.detect import read_dataset
+
+from .conftest import NUCLEUS, dataset_of, objects
+from .test_labelme import put_file, shape
+from .tool_cases import exact, hard_masks, put, stable
+
+SAID = [
+    ({"occ": True}, {"occ": "heavily", "t": False}),
+    ({"x": False, "y": None}, {"z": True, "n": None, "e": ""}),
+    ({"a": True}, {"b": 1}),
+    ({}, {"a": True}),
+    ({"a": 1}, {}),
+]
+
+
+def divisions(root):
+    shapes = json.loads((root / "a.json").read_text())["shapes"]
+    return [(one["flags"], one.get("attributes", {})) for one in shapes]
+
+
+def test_flags_stay_flags_and_attributes_stay_attributes(tmp_path):
+    shapes = [
+        shape("cat", [[4, y], [9, y], [9, y + 4]], flags=flags, attributes=others)
+        for y, (flags, others) in enumerate(SAID, 1)
+    ]
+    stable(put_file(tmp_path / "src", *shapes), tmp_path, "labelme")
+    assert divisions(tmp_path / "one") == SAID
+
+
+@pytest.mark.parametrize("way", ["coco", "parquet"])
+def test_a_flag_that_an_attribute_hides_survives_a_detour(tmp_path, way):
+    said = shape(flags={"occ": True}, attributes={"occ": "heavily"})
+    exact(read_dataset(put_file(tmp_path / "src", said)), tmp_path / "way", way)
+    exact(read_dataset(tmp_path / "way"), tmp_path / "out", "labelme")
+    (path,) = (tmp_path / "out").glob("**/a.json")
+    assert divisions(path.parent) == [({"occ": True}, {"occ": "heavily"})]
+
+
+def test_a_flag_that_an_attribute_hides_is_told_where_it_is_dropped(tmp_path):
+    said = shape(flags={"occ": True}, attributes={"occ": "heavily"})
+    source = read_dataset(put_file(tmp_path / "src", said))
+    (loss,) = [x for x in put(source, tmp_path / "o", "cvat").losses if x.kind == "fields"]
+    assert "flags" in loss.example
+
+
+def test_objects_of_a_class_named_as_a_hole_are_refused_by_name(tmp_path):
+    taxonomy = Taxonomy((Category("cat", "cat"), Category("background", "_background_")))
+    masks = hard_masks()[:2]
+    data = dataset_of(taxonomy, {"a": objects(masks, [0, 1])}, tmp_path / "photos")
+    for allow in (False, True):
+        with pytest.raises(
+            WriteError, match=r"_background_.*object 2 of a.*--map _background_=NEW"
+        ):
+            put(data, tmp_path / "out", "labelme", allow_loss=allow)
+    unused = dataset_of(taxonomy, {"a": objects(masks, [0, 0])}, tmp_path / "photos")
+    exact(unused, tmp_path / "out", "labelme")
+    assert [c.name for c in read_dataset(tmp_path / "out").taxonomy] == ["cat", "_background_"]
+
+
+@pytest.mark.parametrize("key", [".hidden", "sub/.hidden/a", "sub/taxonomy"])
+def test_images_whose_files_would_not_be_read_again_are_refused(tmp_path, key):
+    data = dataset_of(NUCLEUS, {key: objects(hard_masks()[:1])}, tmp_path / "photos")
+    with pytest.raises(WriteError, match=r"no place.*Rename the image"):
+        put(data, tmp_path / "out", "labelme")
