@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from maskloom.core.labels import VOID, Labels
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import FormatError
+from maskloom.errors import FormatError, WriteError
+from maskloom.formats.camvid.classes import SEGNET
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import read_map, write_png
 
-from .conftest import dataset_of, write_photo
+from .conftest import dataset_of, folder_bytes, write_photo
 
 
 def segnet(root, values=((0, 11), (3, 8))):
@@ -129,3 +131,52 @@ def test_classes_that_are_spelt_otherwise_keep_their_spelling(tmp_path):
     assert [
         c.name for c in read_dataset(tmp_path / "out", "camvid").taxonomy if not c.void
     ] == names
+
+
+NAMES = ("a b", "b", "a", "c  d.e", "city one/a b", "city one/b", "x_L", "p.png q", "u\u2028v\x85w")
+
+
+def test_names_with_blanks_and_folders_pass_the_lists(tmp_path):
+    size = (2, 3)
+    maps = {key: np.full(size, i, np.uint8) for i, key in enumerate(NAMES)}
+    labels = {key: Labels(size, class_map=one) for key, one in maps.items()}
+    splits = {"train": tuple(sorted(NAMES[:4])), "val": tuple(sorted(NAMES[4:]))}
+    source = dataset_of(SEGNET, labels, tmp_path / "photos", splits)
+    assert transfer(source, tmp_path / "out", load_format("camvid")).written
+    for split, keys in splits.items():
+        lines = (tmp_path / f"out/{split}.txt").read_text().split("\n")[:-1]
+        assert sorted(lines) == sorted(f"{split}/{k}.png {split}annot/{k}.png" for k in keys)
+        for key in keys:
+            with Image.open(tmp_path / f"out/{split}annot/{key}.png") as back:
+                assert np.array_equal(np.asarray(back), maps[key])
+    back = read_dataset(tmp_path / "out")
+    assert {n: set(keys) for n, keys in back.splits.items()} == {
+        n: set(k) for n, k in splits.items()
+    }
+    assert all(sample.image.path.is_file() for sample in back.samples)
+    assert transfer(back, tmp_path / "again", load_format("camvid")).written
+    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train/a b.png trainannot/a b.png",
+        "/SegNet/my sets/train/a b.png /SegNet/my sets/trainannot/a b.png",
+        "other one.jpg\ttrainannot/a b.png",
+        "trainannot/a b.png",
+        "a b.png\r",
+    ],
+)
+def test_a_line_of_a_list_may_hold_blanks_anywhere(tmp_path, line):
+    segnet(tmp_path)
+    for name in ("a b", "b"):
+        write_png(tmp_path / f"trainannot/{name}.png", np.zeros((2, 2), np.uint8))
+    (tmp_path / "train.txt").write_text(line + "\n")
+    assert [s.key for s in read_dataset(tmp_path).samples] == ["a b"]
+
+
+def test_a_name_that_no_list_can_hold_is_refused(tmp_path):
+    labels = {"a\nb": Labels((1, 1), class_map=np.zeros((1, 1), np.uint8))}
+    with pytest.raises(WriteError, match="a line of a list cannot hold this name"):
+        transfer(dataset_of(SEGNET, labels), tmp_path / "out", load_format("camvid"))

@@ -32,8 +32,8 @@ from maskloom.formats.shared.folders import (
     unique_pairs,
 )
 from maskloom.formats.shared.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
-from maskloom.store.files import is_file
-from maskloom.store.images import is_color
+from maskloom.store.files import is_file, stays_below
+from maskloom.store.images import IMAGE_SUFFIXES, is_color
 
 COLOR_FILE = "label_colors.txt"
 SPLITS = ("train", "val", "test")
@@ -120,7 +120,7 @@ def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], 
         label_files = _without_suffix(list_files(labels, (".png",)), options.suffix)
         listed = _listed(path / f"{split}.txt", labels) if split else None
         if listed is not None:
-            label_files = {k: p for k, p in label_files.items() if k in listed}
+            label_files = {k: p for k, p in label_files.items() if p in listed}
         image_files: dict[str, Path] = {}
         if images is not None:
             own = images / folder.name if folder is not None else images
@@ -163,24 +163,43 @@ def _without_suffix(files: dict[str, Path], suffix: str | None) -> dict[str, Pat
     return {k.removesuffix(suffix): p for k, p in files.items() if k.endswith(suffix)}
 
 
-def _listed(path: Path, labels: Path) -> set[str] | None:
-    """Keys of a list file `IMAGE LABEL` per line, whose folders are another machine's."""
+def _listed(path: Path, labels: Path) -> set[Path] | None:
+    """Label maps of a list file `IMAGE LABEL` per line, whose folders are another machine's."""
     if not path.is_file():
         return None
-    keys = set()
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1):
+    found = set()
+    # Names may hold the signs at which `splitlines` would cut besides.
+    for number, line in enumerate(path.read_text("utf-8", "replace").split("\n"), start=1):
         if not line.strip():
             continue
-        name = Path(re.split(r"\s+(?=\S*$)", line.strip())[-1]).name
-        if not is_file(labels / name):
+        file = _label_in(line.strip(), labels)
+        if file is None:
             raise FormatError(
                 f"the list names a label map that is not in {labels.name}",
                 where=f"{path}: line {number}",
-                seen=name,
+                seen=Path(re.split(r"\s+(?=\S*$)", line.strip())[-1]).name,
                 hint="add the file or remove the line",
             )
-        keys.add(Path(name).stem.removesuffix("_L"))
-    return keys
+        found.add(file)
+    return found
+
+
+def _label_in(line: str, labels: Path) -> Path | None:
+    """The label map of a line, wherever its two names are parted: names may hold blanks.
+
+    Images are named like their maps; where they are not, the last name that is there counts.
+    """
+    halves = [(line[: m.start()], line[m.end() :]) for m in re.finditer(r"\s+", line)]
+    pairs = [(i, own) for i, own in halves if Path(i).suffix.lower() in IMAGE_SUFFIXES]
+    alike = [own for image, own in pairs if Path(image).stem == Path(own).stem.removesuffix("_L")]
+    rest = [own for _, own in (*reversed(pairs), ("", line), *reversed(halves))]
+    for own in (*alike, *rest):
+        parts = own.split("/")
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            if tail and stays_below(tail) and is_file(labels / tail):
+                return labels / tail
+    return None
 
 
 def _taxonomy(path: Path, options: Read, pairs: list[Pair]) -> tuple[Taxonomy, bool]:

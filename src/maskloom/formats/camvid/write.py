@@ -67,6 +67,13 @@ class CamvidWriter:
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one label map."""
         image_labels_only(labels.size, self.target)
+        if set(sample.key) & set("\r\n"):
+            raise WriteError(
+                "a line of a list cannot hold this name",
+                where=self.target,
+                seen=repr(sample.key),
+                hint="rename the image",
+            )
         classes = class_map(labels, self.taxonomy)
         void, background = codes(classes.dtype)
         if self.index:
