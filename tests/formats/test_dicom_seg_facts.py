@@ -129,7 +129,7 @@ def test_other_formats_name_the_attributes_that_they_drop(tmp_path):
     stored = {"SOPClassUID", "Modality", "Rows", "Columns", "HighBit", "SamplesPerPixel"}
     stored |= {"BitsAllocated", "BitsStored", "PixelRepresentation", "PhotometricInterpretation"}
     stored |= {"SegmentationType", "SegmentSequence"}
-    assert names == (said - stored) | {"segments", "SliceThickness"}
+    assert names == (said - stored) | {"segments", "sources", "SliceThickness"}
 
 
 def test_a_renamed_segment_keeps_its_description_and_a_swap_is_told(tmp_path):
@@ -295,8 +295,14 @@ def test_a_slide_without_a_place_is_an_image_and_one_that_cannot_be_is_refused(t
     made = tiled(tmp_path / "in")
     del made.TotalPixelMatrixOriginSequence
     made.save_as(tmp_path / "in/s.dcm")
-    (sample,) = read_dataset(tmp_path / "in").samples
+    (sample,) = (data := read_dataset(tmp_path / "in")).samples
     assert (sample.image.affine, sample.image.spacing) == ((), (0.5, 0.25))
+    done = put(data, tmp_path / "out", to="parquet")
+    assert done.losses == ()
+    losses = FactLosses(load_format("bitmap"), object()).of_image(sample, data.labels_of(sample))
+    names = {name for loss in losses for name in loss.names}
+    told = {"ImageOrientationSlide", "SharedFunctionalGroups", "DerivationImageSequence"}
+    assert told <= names  # the spacing stands in the shared groups
     made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = [0, 0.25]
     made.save_as(tmp_path / "in/s.dcm")
     with pytest.raises(FormatError, match="PixelSpacing"):

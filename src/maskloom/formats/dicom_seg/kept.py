@@ -21,8 +21,8 @@ WRITTEN = (
     "SegmentationFractionalType", "SharedFunctionalGroups", "SliceThickness",
 )  # fmt: skip
 """Entries of `kept_of` that a writer writes again, or tells by name where it does not."""
-NOTES = ("blank", "background", "sources", "own", "series")
-"""Entries that other formats do not tell as dropped."""
+NOTES = ("blank", "background", "own", "series")
+"""Entries that other formats do not tell as dropped; `sources` speaks for `own`."""
 _ANEW = frozenset(
     (
         "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "NumberOfFrames", "Rows",
@@ -37,12 +37,13 @@ _ANEW = frozenset(
 )  # fmt: skip
 """Attributes of the file that say how pixels and frames are stored, or are kept otherwise."""
 _OF_COLOURS = ("PaletteColorLookupTable", "ICCProfile")
-_GROUPS = (
-    "PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence",
-    "PlanePositionSlideSequence", "SegmentIdentificationSequence", "FrameContentSequence",
-    "DerivationImageSequence",
+_PLACES = (
+    "PlanePositionSequence", "PlaneOrientationSequence", "PlanePositionSlideSequence",
+    "SegmentIdentificationSequence", "FrameContentSequence",
 )  # fmt: skip
-"""Functional groups that are written anew, or kept by segment and plane."""
+"""Functional groups that labels and their place say."""
+_OWN = ("PixelMeasuresSequence", "DerivationImageSequence")
+"""Functional groups of volumes that are kept by plane and segment."""
 _DERIVATION = "DerivationImageSequence"
 _MOST_BYTES = 1 << 20  # of one attribute; thumbnails and the like are larger
 _MOST_OWN = 10_000  # frames whose sources are not those of their plane
@@ -77,14 +78,16 @@ def kept_of(data: Any, info: SegFrames) -> dict[str, Any]:
     }
     if info.hidden - {0}:
         dropped["PixelPaddingValue"] = True
+    flat = len(info.size) == 2  # never written, so that all of it is told
+    anew = frozenset(_PLACES if flat else (*_PLACES, *_OWN))
     shared = data.get("SharedFunctionalGroupsSequence")
     if shared:
-        found["SharedFunctionalGroups"] = _attributes(shared[0], frozenset(_GROUPS), dropped)
-    if len(info.size) == 3:
-        groups = FrameGroups(data)
+        found["SharedFunctionalGroups"] = _attributes(shared[0], anew, dropped)
+    groups = FrameGroups(data)
+    if not flat:
         found |= _sources(groups, info, dropped)
         found["SliceThickness"] = _thickness(groups, info)
-        dropped |= dict.fromkeys(_more_of_frames(groups), True)
+    dropped |= dict.fromkeys(_more_of_frames(groups, anew), True)
     found["dropped"] = dropped
     return {name: value for name, value in found.items() if value}
 
@@ -178,8 +181,8 @@ def _thickness(groups: FrameGroups, info: SegFrames) -> str:
     return str(said) if other else ""  # no number differs from anything
 
 
-def _more_of_frames(groups: FrameGroups) -> Iterable[str]:
-    """Names of what single frames say besides, which is not kept."""
+def _more_of_frames(groups: FrameGroups, anew: frozenset[str]) -> Iterable[str]:
+    """Names of what single frames say besides groups that are written, which is not kept."""
     found: dict[int, None] = {}
     for i in range(len(groups)):
         found |= dict.fromkeys(groups.tags(i))
@@ -187,7 +190,7 @@ def _more_of_frames(groups: FrameGroups) -> Iterable[str]:
     from pydicom.tag import Tag
 
     names = [_name(Tag(tag)) for tag in found]
-    return [name for name in names if name not in (*_GROUPS, "DimensionIndexValues")]
+    return [name for name in names if name not in anew | {"DimensionIndexValues"}]
 
 
 def segment_labels(kept: Mapping[str, Any]) -> dict[str, str]:
