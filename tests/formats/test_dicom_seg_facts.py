@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -370,3 +371,25 @@ def test_a_pixel_above_the_maximum_is_one_error(tmp_path):
     data = read_dataset(tmp_path / "in", skip_bad=True)
     assert [sample.key for sample in data.samples] == ["good/s"]
     assert any("1 segmentations are left out" in text for text in data.warnings)
+
+
+def test_attributes_that_projects_of_before_keep_by_tag_are_written_too(tmp_path):
+    made, path = binary(tmp_path / "in")
+    made.save_as(path)
+    old = pydicom.dcmread(path)
+    data = read_dataset(tmp_path / "in")
+    kept = data.samples[0].extra["dicom-seg"]
+    own = pydicom.Dataset()
+    own.PatientID, own.StudyDate = old.PatientID, old.StudyDate
+    before = {
+        "file": own.to_json_dict(),
+        "segments": kept["segments"],
+        "sources": {place: items[0] for place, items in kept["sources"].items()},
+        "series": kept["series"],
+    }
+    sample = replace(data.samples[0], extra={"dicom-seg": before})
+    exact(replace(data, samples=(sample,)), tmp_path / "out", to="dicom-seg")
+    new = pydicom.dcmread(tmp_path / "out/s.dcm")
+    assert (new.PatientID, new.StudyDate) == (old.PatientID, old.StudyDate)
+    assert list(new.SegmentSequence) == list(old.SegmentSequence)
+    assert sources(new) == sources(old)
