@@ -8,6 +8,7 @@ Source: robots.ox.ac.uk/~vgg/software/via.
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections import Counter
 from collections.abc import Mapping
@@ -39,8 +40,9 @@ from maskloom.formats.shared.json_files import (
 from maskloom.formats.shared.shapes import Shape
 from maskloom.formats.shared.told_splits import split_finder, with_told_splits
 from maskloom.formats.via import write as via_write
+from maskloom.formats.via.classes import UNNAMED, attributes_in, category_of, spelled_alike
 from maskloom.formats.via.files import ViaFile, ViaImage, looks_like_via, parse_file, tags_of
-from maskloom.formats.via.shapes import SKIMAGE, Rectangles, Rule, category_of, shape_of
+from maskloom.formats.via.shapes import SKIMAGE, Rectangles, Rule, shape_of
 from maskloom.store.files import stays_below
 
 LOOKS_FOR = 'JSON of the VGG Image Annotator ("_via_img_metadata", "regions", "loc_prefix")'
@@ -56,7 +58,7 @@ class Read(ReadOptions):
         metadata={"help": "region attribute that is the class; class, label, ... or the only one"},
     )
     name: str = field(
-        default="object", metadata={"help": "class of regions that the attribute gives none"}
+        default=UNNAMED, metadata={"help": "class of regions that the attribute gives none"}
     )
     rule: Rule | None = field(
         default=None,
@@ -91,7 +93,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     side = read_side_file(root)
     files = {key: parse_file(file, read_json(file)) for key, file in found.items()}
     attribute, notes = _class_attribute(files, options, side)
-    names = _names(files, attribute, options)
+    names, alike = _names(files, attribute, options)
+    notes += alike
     taxonomy = (
         with_names(Taxonomy.from_json(side, where=root / SIDE_FILE), names)
         if side
@@ -154,17 +157,26 @@ def _class_attribute(
     ]
 
 
-def _names(files: Mapping[str, ViaFile], attribute: str | None, options: Read) -> list[str]:
+def _names(
+    files: Mapping[str, ViaFile], attribute: str | None, options: Read
+) -> tuple[list[str], list[str]]:
+    """Classes of all regions, and what to say of those that several values mean."""
     names: list[str] = []
+    spellings: dict[str, set[str]] = {}
     for where, region in _regions(files):
         if not isinstance(region, dict):
             continue
         try:
-            names.append(category_of(region, attribute, where) or options.name)
+            name = category_of(region, attribute, where)
         except FormatError:
             if not options.skip_bad:
                 raise
-    return names
+            continue
+        names.append(name or options.name)
+        value = None if attribute is None else attributes_in(region, where).get(attribute)
+        if name and not isinstance(value, dict):
+            spellings.setdefault(name, set()).add(json.dumps(value, ensure_ascii=False))
+    return names, spelled_alike(spellings)
 
 
 def _documents(

@@ -19,6 +19,7 @@ from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.shared.shapes import Shape, checked_vertices
+from maskloom.formats.via.classes import attributes_in, category_of, kept_class
 from maskloom.formats.via.files import shape_of_numbers
 
 Rectangles = Literal["mask", "box"]
@@ -59,13 +60,17 @@ def shape_of(
         own = region.get("shape_attributes") if isinstance(region, dict) else None
     if not isinstance(region, dict) or not isinstance(own, dict):
         raise FormatError("a region without shape_attributes", where=where, seen=region)
-    attributes = dict(_attributes(region, where))
-    name = category_of(region, category, where) or other
-    attributes.pop(category or "", None)
+    attributes = dict(attributes_in(region, where))
+    told = category_of(region, category, where)
+    name = told or other
+    unsaid = kept_class(attributes, category, told, name)
+    if category is not None:
+        attributes.pop(category, None)
     where = f"{where}, {name}"
     rest = {k: v for k, v in region.items() if k not in _READ}
     kept = {k: v for k, v in own.items() if k not in _LISTED}
-    common: dict[str, Any] = {"attributes": attributes, "source": {"via": {**rest, "shape": kept}}}
+    via = {**rest, "shape": kept, **unsaid}
+    common: dict[str, Any] = {"attributes": attributes, "source": {"via": via}}
     kind = own.get("name")
     if kind in ("polygon", "polyline"):
         points = _points(own, f"{where}: {kind}", least=3 if kind == "polygon" else 1)
@@ -87,39 +92,10 @@ def shape_of(
     raise FormatError("an unknown shape", where=where, seen=kind)
 
 
-def category_of(region: Mapping[str, Any], attribute: str | None, where: str) -> str:
-    """The class of a region, "" if it has none.
-
-    Raises:
-        FormatError: several boxes of the attribute are ticked, or it is no text.
-    """
-    value = None if attribute is None else _attributes(region, where).get(attribute)
-    if isinstance(value, dict):
-        ticked = [str(name) for name, on in value.items() if on]
-        if len(ticked) > 1:
-            raise FormatError(
-                f"several values of {attribute}, which is the class",
-                where=where,
-                seen=ticked,
-                hint="name another attribute with --set from.category=ATTRIBUTE",
-            )
-        value = ticked[0] if ticked else None
-    if value is not None and not isinstance(value, str | int | float):
-        raise FormatError(f"{attribute}, the class, is no text", where=where, seen=value)
-    return "" if value is None else str(value)
-
-
 def region_of_rings(points: NDArray[np.float64]) -> dict[str, Any]:
     """shape_attributes of a polygon; whole numbers are written as such."""
     x, y = ([int(v) if v == int(v) else v for v in axis] for axis in points.T.tolist())
     return {"name": "polygon", "all_points_x": x, "all_points_y": y}
-
-
-def _attributes(region: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    own = region.get("region_attributes") or {}
-    if not isinstance(own, dict):
-        raise FormatError("region_attributes are an object", where=where, seen=own)
-    return own
 
 
 def _points(own: Mapping[str, Any], where: str, *, least: int) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ def third_project(
                 known.setdefault((anchor, name), str(len(known) + 1)): value
                 for name, value in said.items()
             }
-            if anchor == _REGION:
+            if anchor == _REGION and attribute in said:
                 values["1"] = numbers[said[attribute]]
             metadata[f"{view}_{count:06d}"] = {
                 "vid": str(view), "flg": 0, "z": [], "xy": xy, "av": values,

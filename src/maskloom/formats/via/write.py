@@ -16,23 +16,24 @@ from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
+from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import (
     attributes_of,
-    box_of,
     geometry_of,
-    points_of,
-    polygon_of,
     source_of,
     whole_objects,
 )
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
-from maskloom.formats.shared.json_files import json_text, split_of
-from maskloom.formats.shared.reader_rings import rings_for
+from maskloom.formats.shared.json_files import json_text, keys_of_names, placed_name, split_of
+from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.tags import fresh_tags
+from maskloom.formats.via.classes import KEPT as CLASS
+from maskloom.formats.via.classes import class_in, written_class
+from maskloom.formats.via.drawing import Drawing, drawing
 from maskloom.formats.via.files import ATTRIBUTES, IMAGES, tags_of
-from maskloom.formats.via.shapes import SKIMAGE, Rule, region_of_rings, same_shape
+from maskloom.formats.via.shapes import SKIMAGE, Rule
 from maskloom.formats.via.third import third_project
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -64,15 +65,6 @@ class Write(WriteOptions):
     rule: Rule = field(default=SKIMAGE, metadata={"help": "the reader that polygons are made for"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """shape_attributes of a row, or None; whether they are its author's; pixels seen otherwise."""
-
-    shape: dict[str, Any] | None
-    own: bool = False
-    changed: int = 0
-
-
 class ViaWriter:
     """Collects entries and writes the files at the end."""
 
@@ -91,7 +83,7 @@ class ViaWriter:
         self.entries: dict[str, dict[str, Any]] = {}
         self.sizes: dict[str, list[int]] = {}
         self.attributes: dict[str, None] = {}
-        self._last: tuple[Labels, Rows, list[_Drawing]] | None = None
+        self._last: tuple[Labels, Rows, list[Drawing]] | None = None
 
     def has(self, key: str) -> bool:
         """Whether this run has the sample; a file is written only when whole."""
@@ -101,17 +93,24 @@ class ViaWriter:
         """What regions with one ring and attributes cannot hold."""
         image_labels_only(labels.size, self.target)
         holds = HOLDS if labels.rows is not None else replace(HOLDS, void=False)
-        found = losses_of(holds, sample.key, labels, self.taxonomy)
+        found = losses_of(replace(holds, empty=True), sample.key, labels, self.taxonomy)
         rows, drawings = self._drawings(labels)
-        lost = redrawn = strange = named = 0
-        for i, drawing in enumerate(drawings):
+        redrawn = strange = named = 0
+        lost: list[int] = []
+        empty: list[int] = []
+        for i, own in enumerate(drawings):
             solid = rows.kind[i] == RowKind.MASK
-            lost += drawing.shape is None and not solid
-            redrawn += solid and geometry_of(rows, i) is not None and not drawing.own
+            if own.shape is None:
+                (empty if solid else lost).append(i)
+            redrawn += solid and geometry_of(rows, i) is not None and not own.own
             strange += bool(set(source_of(rows, i)) - {"via", "bbox"})
-            strange += self.form == "via3" and bool(_beyond(rows, i, drawing.shape))
+            strange += self.form == "via3" and bool(_beyond(rows, i, own.shape))
             named += self.attribute in attributes_of(rows, i)
-        told = {"drawings": lost, "vertices": redrawn, "fields": strange, "attributes": named}
+        for kind, rows_lost in (("drawings", lost), ("empty", empty)):
+            if rows_lost:
+                who = first_instances(rows, rows_lost)
+                found.append(Loss(sample.key, kind, len(rows_lost), instances=who))
+        told = {"vertices": redrawn, "fields": strange, "attributes": named}
         found += [Loss(sample.key, kind, count) for kind, count in told.items() if count]
         strange_image = set(sample.extra.get("via", {})) - {"size", "file_attributes"}
         if self.form == "via3" and strange_image:
@@ -128,14 +127,13 @@ class ViaWriter:
         """Keep the entry of one image, and place the image."""
         image_labels_only(labels.size, self.target)
         image = sample.image.path
-        suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
-        name = sample.key if sample.key.endswith(suffix) else sample.key + suffix
+        name = named_image(sample)
         self.images.put(sample, name)
         rows, drawings = self._drawings(labels)
         regions = [
-            self._region(rows, i, drawing.shape)
-            for i, drawing in enumerate(drawings)
-            if drawing.shape is not None
+            self._region(rows, i, one.shape)
+            for i, one in enumerate(drawings)
+            if one.shape is not None
         ]
         own = dict(sample.extra.get("via", {}))
         said = dict(own.get("file_attributes") or {})
@@ -160,6 +158,7 @@ class ViaWriter:
             entry = dict(self.entries[key])
             entry["filename"] = entry["filename"][len(folder) + 1 if folder else 0 :]
             folders.setdefault(folder, {})[f"{entry['filename']}{entry['size']}"] = entry
+        self._check_keys(folders)
         for folder, entries in (folders or {"": {}}).items():
             name, data = self._file(entries)
             path = safe_join(self.target, f"{folder}/{name}" if folder else name)
@@ -172,6 +171,25 @@ class ViaWriter:
             told = f"settings of the project of VIA 2 are left out: {', '.join(self.project)}"
             return (told, *self.images.warnings())
         return self.images.warnings()
+
+    def _check_keys(self, folders: Mapping[str, Mapping[str, Any]]) -> None:
+        """Every image is found again under its key.
+
+        Raises:
+            WriteError: names one that is not.
+        """
+        names = [
+            placed_name(f"{folder}/x" if folder else "x", entry["filename"], self.target)
+            for folder, entries in folders.items()
+            for entry in entries.values()
+        ]
+        if lost := sorted(set(self.entries) - set(keys_of_names(names))):
+            raise WriteError(
+                "an image of this name would be read again under another",
+                where=self.target,
+                seen=lost[0],
+                hint="rename the image: without a backslash, and with one suffix",
+            )
 
     def _file(self, entries: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         """Name and content of a file that tells of these images."""
@@ -207,60 +225,33 @@ class ViaWriter:
         kept = source_of(rows, i).get("via", {})
         name = self.taxonomy[int(rows.category[i])].name
         others = {k: v for k, v in attributes_of(rows, i).items() if k != self.attribute}
+        unsaid = {"shape"} if class_in(kept) is None else {"shape", CLASS}
+        said = written_class(kept, self.attribute, name, options=self.form == "via3")
         more = {k: v for k, v in kept.get("shape", {}).items() if k not in shape}
         if kept.get("shape", {}).get("name") != shape["name"]:
             more = {}
         return {
             "shape_attributes": {**shape, **more},
-            "region_attributes": {self.attribute: name, **others},
-            **{k: v for k, v in sorted(kept.items()) if k != "shape"},
+            "region_attributes": {**said, **others},
+            **{k: v for k, v in sorted(kept.items()) if k not in unsaid},
         }
 
-    def _drawings(self, labels: Labels) -> tuple[Rows, list[_Drawing]]:
+    def _drawings(self, labels: Labels) -> tuple[Rows, list[Drawing]]:
         """Rows, one an object, and what is written of each; made once, told and then written."""
         if self._last is None or self._last[0] is not labels:
             rows = whole_objects(instance_rows(labels))
-            drawn = [
-                self._mask(rows, i) if rows.kind[i] == RowKind.MASK else _Drawing(_figure(rows, i))
-                for i in range(len(rows))
-            ]
+            flat = self.form == "via3"
+            drawn = [drawing(rows, i, self.options.rule, turns=not flat) for i in range(len(rows))]
             self._last = labels, rows, drawn
         return self._last[1:]
-
-    def _mask(self, rows: Rows, i: int) -> _Drawing:
-        """The author's figure or polygon where the reader makes this mask of it, else rings."""
-        mask = rows.masks[i]
-        kept = source_of(rows, i).get("via", {}).get("shape", {})
-        if not int(mask.areas[0]):
-            return _Drawing(None)
-        turned = self.form == "via3" and bool(kept.get("theta"))
-        if not turned and same_shape(kept, mask):
-            return _Drawing(dict(kept), own=True)
-        own = polygon_of(rows, i, self.options.rule)
-        if own is not None and len(own) == 1:
-            return _Drawing(region_of_rings(own[0]), own=True)
-        found = rings_for(mask, self.options.rule, single=True)
-        return _Drawing(region_of_rings(found.rings[0]), changed=found.changed)
 
 
 def _beyond(rows: Rows, i: int, shape: Mapping[str, Any] | None) -> set[str]:
     """Fields of a region of VIA 2 that VIA 3 has no place for."""
     kept = source_of(rows, i).get("via", {})
-    return (set(kept) | set(kept.get("shape", {}))) - {"shape", *(shape or {})}
-
-
-def _figure(rows: Rows, i: int) -> dict[str, Any] | None:
-    """shape_attributes of a box, a point or a line; None of what VIA has no shape for."""
-    box = box_of(rows, i)
-    if box is not None:
-        x0, y0, x1, y1 = (int(v) if v == int(v) else v for v in box)
-        return {"name": "rect", "x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
-    points = points_of(rows, i, "point") if rows.kind[i] == RowKind.POINT else None
-    if points is not None and len(points) == 1:
-        x, y = (int(v) if v == int(v) else v for v in points[0].tolist())
-        return {"name": "point", "cx": x, "cy": y}
-    points = points_of(rows, i, "line") if rows.kind[i] == RowKind.LINE else None
-    return None if points is None else {**region_of_rings(points), "name": "polyline"}
+    own = class_in(kept)
+    plain = {"shape"} if own is None or own.get("value") else {"shape", CLASS}
+    return (set(kept) | set(kept.get("shape", {}))) - {*plain, *(shape or {})}
 
 
 def writer(
