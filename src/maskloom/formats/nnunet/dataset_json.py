@@ -22,6 +22,8 @@ FILE = "dataset.json"
 BACKGROUND = "background"
 IGNORE = "ignore"
 NAME = "nnunet"
+FOLDS = "splits_final"
+"""In what is kept of a data set: all folds of that file, where it has several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,14 @@ from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nnunet.cases import found_cases, listed_cases, more_channels
 from maskloom.formats.nnunet.dataset_json import (
     FILE,
+    FOLDS,
     NAME,
     NnunetLabels,
     labels_of_json,
     nnunet_name,
     read_dataset_json,
 )
+from maskloom.formats.nnunet.regions import kept_numbers
 from maskloom.formats.nnunet.write import Write, writer
 from maskloom.formats.shared.folders import (
     Pair,
@@ -50,7 +52,6 @@ from maskloom.store.tiff_volumes import is_tiff_volume
 from maskloom.store.volumes import VOLUME_SUFFIXES, read_volume, volume_header
 
 LOOKS_FOR = "dataset.json with file_ending, and labelsTr"
-FOLDS = "splits_final.json"
 FLAT_ENDINGS = frozenset({".png", ".tif", ".tiff", ".bmp"})
 
 
@@ -103,9 +104,13 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         notes = with_image(file, found[sample.key], sample.image.path)
         values = label_numbers(read_volume(file), file)
         labels = _labels(values, coding, taxonomy, file)
-        return labels.replace(extra={"notes": notes}) if notes else labels
+        return labels.replace(extra={**labels.extra, "notes": notes}) if notes else labels
 
-    splits = side_splits(side, by_key) or {**_folds(path, by_key), **splits_of(pairs)}
+    folds = _folds(path)
+    first = {
+        name: tuple(k for k in own if k in by_key) for name, own in next(iter(folds), {}).items()
+    }
+    splits = side_splits(side, by_key) or {**first, **splits_of(pairs)}
     return Dataset(
         taxonomy,
         samples,
@@ -113,7 +118,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         {name: keys for name, keys in splits.items() if keys},
         name=path.name,
         warnings=warnings + bad,
-        extra={NAME: data},
+        extra={NAME: {**data, **({FOLDS: folds} if len(folds) > 1 else {})}},
     )
 
 
@@ -206,27 +211,54 @@ def _labels(values: NDArray[Any], coding: NnunetLabels, taxonomy: Taxonomy, wher
     rows = Rows.make(
         Masks.concatenate(masks), category, instance=np.array(category, int) + 1, plane=plane
     )
-    return Labels(values.shape, rows=rows)
+    return Labels(values.shape, rows=rows, extra=kept_numbers(values, coding))
 
 
 def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
-    if values.ndim != 2:
-        raise FormatError("a label image has one channel", where=where, seen=values.shape)
-    return values
+    """The numbers of a label image, of any channel where they are a grey map stored as colour."""
+    if values.ndim == 2:
+        return values
+    if (values != values[..., :1]).any():
+        raise FormatError(
+            "a label image in colours has no numbers",
+            where=where,
+            seen=values.shape,
+            hint="store one number per pixel, or read the folders with --from bitmap and "
+            "--set colors=FILE",
+        )
+    return values[..., 0]
 
 
-def _folds(path: Path, keys: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Train and val of the first fold, limited to keys that are there."""
-    file = path / FOLDS
+def _folds(path: Path) -> list[dict[str, list[str]]]:
+    """Train and val of each fold.
+
+    Raises:
+        FormatError: not a list of folds.
+    """
+    file = path / f"{FOLDS}.json"
     if not file.is_file():
-        return {}
+        return []
     data = read_json(file)
-    first = data[0] if isinstance(data, list) and data else None
-    if not isinstance(first, Mapping):
-        raise FormatError("not a list of folds", where=file, seen=type(data).__name__)
-    return {
-        name: tuple(key for key in first.get(name, ()) if key in keys) for name in ("train", "val")
-    }
+    told = data if isinstance(data, list) and data else [None]
+    out = []
+    for fold in told:
+        names = [fold.get(n, []) for n in ("train", "val")] if isinstance(fold, Mapping) else []
+        keys = [key for own in names for key in (own if isinstance(own, list) else [None])]
+        if not names or not all(isinstance(key, str) for key in keys):
+            raise FormatError(
+                "not a list of folds",
+                where=file,
+                seen=type(data).__name__,
+                hint='write [{"train": ["a"], "val": ["b"]}]',
+            )
+        out.append(dict(zip(("train", "val"), names, strict=True)))
+    return out
+
+
+def _further_images(own: Any) -> list[str]:
+    """Names of the image files of all channels but the first, which other formats do not take."""
+    names = own.get("channels", ()) if isinstance(own, Mapping) else ()
+    return [f"image {name}" for name in names]
 
 
 FORMAT = Format(
@@ -241,8 +273,8 @@ FORMAT = Format(
     writer,
     dims=(2, 3),
     kept=Kept(
-        ("nnunet", "volume.nifti"),
-        Facts(opened=("nnunet",)),
+        ("nnunet", "nnunet_numbers", "volume.nifti"),
+        Facts(notes=("nnunet.channels",), opened=("nnunet",), more=_further_images),
         Facts(
             notes=(
                 *(f"nnunet.{name}" for name in ("labels", "numTraining", "file_ending")),

@@ -33,6 +33,7 @@ from maskloom.store.volumes import (
 
 IMAGE_FOLDERS = ("imagesTr", "images", "image", "imgs", "img", "volumes")
 LABEL_FOLDERS = ("labelsTr", "labels", "label", "masks", "mask", "segmentations", "annotations")
+_SHOWN = 4
 SPLITS = ("train", "training", "val", "validation", "valid", "test")
 
 
@@ -187,6 +188,7 @@ class VolumePlacer:
         self.how = how
         self.suffix = suffix
         self.missing = 0
+        self.further: list[str] = []
 
     def put(self, sample: Sample, name: str = "") -> None:
         """Place the image at NAME or KEY + suffix.
@@ -205,10 +207,21 @@ class VolumePlacer:
         if target.exists():
             raise WriteError("two images would have one name", where=target, seen=source)
         place_volume(source, target, self.how)
+        self.further += sample.extra.get("nnunet", {}).get("channels", ())
 
     def warnings(self) -> tuple[str, ...]:
-        """What could not be placed."""
-        return (f"{self.missing} images are missing and were not copied",) if self.missing else ()
+        """What could not be placed, and images of other channels, of which one is taken."""
+        told = []
+        if self.missing:
+            told.append(f"{self.missing} images are missing and were not copied")
+        if self.further:
+            shown = ", ".join(self.further[:_SHOWN]) + (", ..." if self.further[_SHOWN:] else "")
+            files = "image file is" if len(self.further) == 1 else "image files are"
+            told.append(
+                f"{len(self.further)} {files} left out, of channels behind the first: {shown}; "
+                "nnunet takes all"
+            )
+        return tuple(told)
 
 
 def _parts(
