@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.formats.cityscapes.labels import LABELS, numbers_of
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.rename import renamed
 from maskloom.formats.transfer import transfer
 
 PLACE = "gtFine/train/ulm/ulm_000001_000019_gtFine"
+LABEL_OF = {label.id: label.name for label in LABELS}
 STREET = [
     {"label": "road", "polygon": [[0, 0], [59, 0], [59, 39], [0, 39]]},
     {"label": "car", "polygon": [[5, 5], [20, 5], [20, 20], [5, 20]], "user": "x"},
@@ -45,12 +48,14 @@ def convert(source, target, name, *pairs):
     return transfer(data, target, load_format(name), allow_loss=True)
 
 
+def json_names(target):
+    listed = json.loads((target / "taxonomy.json").read_text())["categories"]
+    return {dict(c["ids"])["cityscapes"]: c["name"] for c in listed}
+
+
 def labels_of_pixels(target):
     """The name that taxonomy.json and the label map give each label of the polygon file."""
-    names = {
-        dict(c["ids"])["cityscapes"]: c["name"]
-        for c in json.loads((target / "taxonomy.json").read_text())["categories"]
-    }
+    names = json_names(target)
     objects = json.loads((target / f"{PLACE}_polygons.json").read_text())["objects"]
     ids = np.asarray(Image.open(target / f"{PLACE}_labelIds.png"))
     for one in objects:
@@ -75,6 +80,11 @@ def test_polygons_of_cityscapes_have_the_new_names(tmp_path, pairs, maps):
     before, after = STREET, json.loads((target / f"{PLACE}_polygons.json").read_text())["objects"]
     assert [{**one, "label": ""} for one in after] == [{**one, "label": ""} for one in before]
     assert [one["label"].endswith("group") for one in after].count(True) == 1
+    if "bicycle=car" in pairs or "truck=car" in pairs:  # labels of the table have its numbers
+        ids = json_names(target)
+        assert all(LABEL_OF[number] == name for number, name in ids.items())
+        train = np.asarray(Image.open(target / f"{PLACE}_labelTrainIds.png"))
+        assert set(np.unique(train).tolist()) == {0, 13, 14, 18}
     back = read_dataset(target, "cityscapes")
     assert not back.labels_of(back.samples[0]).extra.get("notes")
 
@@ -156,3 +166,20 @@ def test_a_configuration_of_mapillary_that_cannot_be_kept_is_told(tmp_path):
     values = np.asarray(Image.open(tmp_path / "out/training/v1.2/instances/a.png"))
     shown = [config["labels"][v // 256]["readable"] for v in values[0].tolist()]
     assert shown == ["Van", "Van", "Truck", "Unlabeled"]
+
+
+def test_exchanged_classes_of_kitti_have_the_numbers_of_the_table(tmp_path):
+    values = np.array([[26 * 256 + 1, 33 * 256 + 1, 7 * 256]], np.uint16)
+    (tmp_path / "in/training/instance").mkdir(parents=True)
+    Image.fromarray(values).save(tmp_path / "in/training/instance/a.png")
+    convert(tmp_path / "in", tmp_path / "out", "kitti", "car=bicycle", "bicycle=car")
+    after = np.asarray(Image.open(tmp_path / "out/training/semantic/a.png"))
+    assert after.tolist() == [[33, 26, 7]]
+
+
+def test_numbers_of_another_table_stay(tmp_path):
+    names = {"categories": [{"id": 1, "name": "car"}, {"id": 26, "name": "cow"}]}
+    taxonomy = Taxonomy.from_json(
+        {"categories": [{**c, "ids": {"cityscapes": c["id"]}} for c in names["categories"]]}
+    )
+    assert numbers_of(taxonomy) == {0: 1, 1: 26}

@@ -23,7 +23,7 @@ from maskloom.formats.cityscapes.polygons import (
     paint_polygons,
     values_of_polygons,
 )
-from maskloom.formats.shared.numbered import Numbering
+from maskloom.formats.shared.numbered import MAX_VALUE, Numbering
 
 _KNOWN = frozenset({"label", "polygon", "objects", "imgHeight", "imgWidth"})
 
@@ -76,13 +76,32 @@ def polygons_again(
         return None
     try:
         data = _renamed(said, rows, meaning)
-        same = said.get("map") == map_hash(values)
-        if same and values_of_polygons(data, meaning) == list(said["values"]):
-            return data
+        moved = _moved(said, rows, values)
+        if moved is not None:
+            now = values_of_polygons(data, meaning)
+            then = [moved.get(old, new) for old, new in zip(said["values"], now, strict=False)]
+            if len(now) == len(said["values"]) and now == then:
+                return data
         painted, _ = paint_polygons(data, meaning, where=Path())
     except FormatError:
         return None
     return data if painted.shape == values.shape and not (painted != values).any() else None
+
+
+def _moved(said: Mapping[str, Any], rows: Rows, values: NDArray[Any]) -> Mapping[int, int] | None:
+    """Old value → new one of what the map shows; None where pixels are others than they were."""
+    if said.get("map") == map_hash(values):
+        return {value: value for value in np.unique(values).tolist()}
+    own = rows.instance
+    if not len(rows) or own.min() < 0 or own.max() > MAX_VALUE:
+        return None
+    old = np.zeros(values.shape, np.int64)
+    rows.masks.paint(old, own)
+    if said.get("map") != map_hash(old):
+        return None
+    pairs = np.unique(old * (MAX_VALUE + 1) + values).tolist()
+    found = dict(divmod(pair, MAX_VALUE + 1) for pair in pairs)
+    return found if len(found) == len(pairs) == len(set(found.values())) else None
 
 
 def facts_of_polygons(own: Any) -> tuple[str, ...]:

@@ -124,6 +124,8 @@ def numbers_of(
 ) -> dict[int, int]:
     """Position → number in files: the category's own, else that of its name, else a free one.
 
+    Where categories of the table have exchanged their names, that of the name goes first.
+
     Args:
         taxonomy: whose categories are numbered; things first, which have fewer numbers.
         top: the highest number.
@@ -133,9 +135,11 @@ def numbers_of(
         numbers 1..top; categories for which none is left are absent.
     """
     found: dict[int, int] = {}
+    exchanged = _exchanged(taxonomy)
     for named in (False, True):
         for i, category in enumerate(taxonomy):
-            number = _named(category) if named else dict(category.ids).get(FORMAT_NAME)
+            own = not named and i not in exchanged
+            number = dict(category.ids).get(FORMAT_NAME) if own else _named(category)
             most = things if category.kind == "thing" else top
             if i in found or number is None or not UNLABELED < number <= most:
                 continue
@@ -148,6 +152,23 @@ def numbers_of(
             if category.kind == kind and i not in found and (number := next(free, None)):
                 found[i] = number
     return dict(sorted(found.items()))
+
+
+def _exchanged(taxonomy: Taxonomy) -> frozenset[int]:
+    """Positions of categories that have each other's labels of the table: names were exchanged.
+
+    Their numbers are those of their names then, as everybody reads them.
+    """
+    own = {i: dict(category.ids).get(FORMAT_NAME) for i, category in enumerate(taxonomy)}
+    named = {i: _named(category) for i, category in enumerate(taxonomy)}
+    left = {i for i in own if None not in (own[i], named[i]) and own[i] != named[i]}
+    while left:
+        taken, wanted = {own[i] for i in left}, {named[i] for i in left}
+        open_ends = {i for i in left if named[i] not in taken or own[i] not in wanted}
+        if not open_ends:
+            break
+        left -= open_ends
+    return frozenset(left)
 
 
 def train_ids(taxonomy: Taxonomy, numbers: dict[int, int]) -> dict[int, int]:
