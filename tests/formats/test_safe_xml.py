@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from maskloom.errors import FormatError, WriteError
@@ -11,6 +11,7 @@ from maskloom.formats.shared.safe_xml import (
     Bounds,
     Element,
     from_lists,
+    is_verbatim,
     read_xml_tree,
     text_of_value,
     to_lists,
@@ -80,5 +81,5 @@ def test_values_come_back_from_their_text(value):
 
 @given(st.text() | st.sampled_from(["1.50", '"a"', "007", "NaN", "-Infinity", "1e999", "", "true"]))
 def test_text_of_a_file_is_written_as_it_was(text):
-    text = text.strip()
+    assume(is_verbatim(text))
     assert text_of_value(value_of_text(text)) == text

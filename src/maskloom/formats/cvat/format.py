@@ -33,11 +33,13 @@ from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.shared.class_names import trimmed, xml_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_side_file
+from maskloom.formats.shared.memberships import with_side_splits
 from maskloom.formats.shared.safe_xml import Bounds, Element, read_xml_tree, to_lists
 from maskloom.formats.shared.shapes import Shape
 
 LOOKS_FOR = "XML with <annotations> of CVAT (<image> or <track>), or a folder with such a file"
 BOUNDS = Bounds(1 << 28, elements=5_000_000)
+_VERBATIM = frozenset({"attribute"})
 _HEAD = 1 << 12
 _MAX_SIDE = 2**31 - 1
 _BETWEEN = "unknown between keyframes"
@@ -100,7 +102,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         "labels": {label.text_of("name"): to_lists([label]) for label in labels},
         "others": to_lists([one for root in roots for one in root.children if _is_other(one)]),
     }
-    return dataset_of_documents(
+    dataset = dataset_of_documents(
         documents,
         taxonomy,
         path,
@@ -110,10 +112,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         extra={"cvat": extra},
         skip_bad=options.skip_bad,
     )
+    return with_side_splits(dataset, side)
 
 
 def _root(path: Path) -> Element:
-    root = read_xml_tree(path, BOUNDS)
+    root = read_xml_tree(path, BOUNDS, _VERBATIM)
     if root.tag != "annotations":
         raise FormatError("not a CVAT annotation", where=path, seen=f"<{root.tag}>")
     _trim_labels(root, path, {})

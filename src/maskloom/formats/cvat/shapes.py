@@ -11,6 +11,7 @@ Source: docs.cvat.ai, XML annotation format 1.1.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +29,10 @@ from maskloom.formats.shared.drawn import (
     attributes_of,
     box_of,
     geometry_of,
+    kept_of,
     points_of,
     polygon_of,
+    says_fields,
     source_of,
 )
 from maskloom.formats.shared.row_runs import (
@@ -38,7 +41,12 @@ from maskloom.formats.shared.row_runs import (
     spans_of_counts,
     spans_of_mask,
 )
-from maskloom.formats.shared.safe_xml import Element, text_of_value, value_of_text
+from maskloom.formats.shared.safe_xml import (
+    Element,
+    is_verbatim,
+    text_of_value,
+    value_of_text,
+)
 from maskloom.formats.shared.shapes import Shape, checked_vertices
 
 SHAPES = ("polygon", "mask", "box", "ellipse", "polyline", "points")
@@ -48,6 +56,10 @@ _ELLIPSE = ("cx", "cy", "rx", "ry")
 _MASK = ("rle", "left", "top", "width", "height")
 _COLUMNS = frozenset({*_BOX, *_ELLIPSE, *_MASK, "points", "label", "occluded", "z_order"})
 _PLACE = frozenset({"frame", "outside"})
+_OWNED = ("id", "label")
+_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_SAID = {"label": "", "occluded": "1", "group_id": r"\d{0,10}"}
+"""What is kept of XML attributes that have a meaning here."""
 _KINDS = {"polyline": (RowKind.LINE, "line", 2), "points": (RowKind.POINT, "point", 1)}
 
 
@@ -68,11 +80,11 @@ def shape_of(
     owner = element if track is None else track
     said = element.attributes
     label = owner.attributes.get("label", "") or UNLABELLED
-    group = whole(owner.attributes.get("group_id", "0"), f"{where}, group_id")
+    group = whole(owner.attributes.get("group_id") or "0", f"{where}, group_id")
     attributes, kept = _attributes(element, track, where)
     number = -1 if track is None else whole(track.attributes.get("id", ""), f"{where}, track id")
     common: dict[str, Any] = {
-        "z_order": _z_order(said.get("z_order", "0"), where),
+        "z_order": _z_order(said.get("z_order") or "0", where),
         "attributes": attributes,
         "instance": ("group", label, group) if group and track is None else None,
         "track": number,
@@ -190,14 +202,14 @@ def element_of(rows: Rows, i: int, *, asked: bool = False) -> tuple[Element | No
 
     `asked` leaves the runs of masks out, for those who want to know what would be said.
     """
-    source = source_of(rows, i)
-    kept = dict(source.get("cvat", {}))
-    fields = not set(source) - {"cvat", "bbox"} and ("bbox" not in source or rows.kind[i] == 1)
-    drawn = _drawn(rows, i, own="cvat" in source, asked=asked)
+    found = kept_of(rows, i, "cvat", is_kept)
+    kept, fields = dict(found), says_fields(rows, i, "cvat", found)
+    drawn = _drawn(rows, i, own=source_of(rows, i).get("cvat") == found, asked=asked)
     if drawn is None:
         return None, Told(row=False, vertices=False, fields=False)
     tag, place, vertices = drawn
-    attributes = dict(attributes_of(rows, i))
+    unsaid = tuple(name for name in attributes_of(rows, i) if not is_verbatim(name))
+    attributes = {k: v for k, v in attributes_of(rows, i).items() if k not in unsaid}
     occluded = kept.pop("occluded", None)
     if occluded is None and isinstance(attributes.get("occluded"), bool):
         occluded = str(int(attributes.pop("occluded")))
@@ -206,7 +218,38 @@ def element_of(rows: Rows, i: int, *, asked: bool = False) -> tuple[Element | No
     children = [
         Element("attribute", {"name": name}, text_of_value(attributes[name])) for name in attributes
     ]
-    return Element(tag, said, "", children), Told(vertices=vertices, fields=fields)
+    return Element(tag, said, "", children), Told(vertices=vertices, fields=fields, unsaid=unsaid)
+
+
+def is_kept(kept: Mapping[str, Any]) -> bool:
+    """Whether the reader would keep such XML attributes of a shape."""
+    own = {name: text for name, text in kept.items() if name != "track"}
+    track = kept.get("track", {})
+    if not isinstance(track, Mapping) or own.keys() & (_COLUMNS | _PLACE) - _SAID.keys():
+        return False
+    pairs = [*own.items(), *track.items()]
+    return all(_is_said(name, text) for name, text in pairs) and track.keys().isdisjoint(_OWNED)
+
+
+def _is_said(name: object, text: object) -> bool:
+    """Whether an XML attribute can be written and read again."""
+    if not isinstance(name, str) or not isinstance(text, str) or not is_verbatim(text):
+        return False
+    pattern = _SAID.get(name)
+    if name == "rotation":
+        try:
+            return math.isfinite(float(text))
+        except ValueError:
+            return False
+    return _NAME.fullmatch(name) is not None and (
+        pattern is None or re.fullmatch(pattern, text) is not None
+    )
+
+
+def group_of(rows: Rows, i: int) -> int:
+    """The group that the source's own shape names, 0 for none."""
+    text = str(kept_of(rows, i, "cvat", is_kept).get("group_id", ""))
+    return int(text) if text.isdigit() else 0
 
 
 def _drawn(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskloom.formats.shared.safe_xml import Element, is_text
+from maskloom.formats.shared.safe_xml import Element, is_text, is_verbatim
 from maskloom.formats.tags import YES, attributed, tags_of_pairs
 
 UNLABELLED = "unlabelled"
@@ -37,7 +37,7 @@ def unread_of(others: Sequence[Sequence[Any]]) -> list[str]:
 
 def is_said(name: str, text: str) -> bool:
     """Whether an element can say a tag, so that reading gives the same."""
-    return is_text(name) and is_text(text)
+    return is_text(name) and is_verbatim(text)
 
 
 def elements_of(tags: Mapping[str, str]) -> list[Element]:

@@ -22,20 +22,22 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.cvat.meta import meta_for
-from maskloom.formats.cvat.shapes import element_of
+from maskloom.formats.cvat.shapes import element_of, group_of, is_kept
 from maskloom.formats.cvat.tags import UNLABELLED, elements_of, is_said, labels_used, tags_of
 from maskloom.formats.cvat.track_write import Drawn, tracks_of
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.shared.drawn import (
     attributes_of,
+    kept_of,
     lies_in_images,
     losses_of_told,
+    lost_groups,
     object_groups,
-    source_of,
     whole_objects,
 )
 from maskloom.formats.shared.folders import ImagePlacer, write_side_file
-from maskloom.formats.shared.safe_xml import Element, from_lists, xml_lines
+from maskloom.formats.shared.memberships import beyond, empty_note, one_each
+from maskloom.formats.shared.safe_xml import Element, from_lists, is_verbatim, xml_lines
 from maskloom.formats.tags import fresh_tags
 from maskloom.store.files import atomic_file
 
@@ -109,6 +111,8 @@ class CvatWriter:
         if self.video and rows is not None:
             linked = int(((rows.parent >= 0) | (rows.amodal_of >= 0)).sum())
             found += [Loss(sample.key, "tracks", linked)] if linked else []
+        if rows is not None and not self.video:
+            found += lost_groups(sample.key, rows, *_groups(rows), "group_id")
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -117,12 +121,12 @@ class CvatWriter:
         if self.video:
             rows = whole_objects(rows)
         shapes = []
-        for i, group in enumerate(_groups(rows)):
+        for i, group in enumerate(_groups(rows)[1]):
             element, _ = element_of(rows, i)
             if element is None:
                 continue
             name = self.taxonomy[int(rows.category[i])].name
-            kept = source_of(rows, i).get("cvat", {})
+            kept = kept_of(rows, i, "cvat", is_kept)
             label = "" if name == UNLABELLED and kept.get("label") == "" else name
             shapes.append(Drawn(element, label, group, int(rows.track[i]), kept.get("track", {})))
             self._note(name, attributes_of(rows, i))
@@ -145,7 +149,7 @@ class CvatWriter:
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the file."""
-        subset = {key: name for name, keys in reversed(list(splits.items())) for key in keys}
+        subset = {} if self.video else one_each(splits)
         ordered = [self.written[key] for key in sorted(self.written)]
         frames = None
         if self.video:
@@ -165,9 +169,10 @@ class CvatWriter:
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.write('<?xml version="1.0" encoding="utf-8"?>\n')
             out.writelines(xml_lines(root))
+        more = beyond(splits, subset, self.written)
         if not self.single:
-            write_side_file(self.target, self.taxonomy, {}, kind="cvat")
-        return self.images.warnings()
+            write_side_file(self.target, self.taxonomy, more, kind="cvat")
+        return self.images.warnings() + (empty_note(more) if self.single else ())
 
     def _name(self, sample: Sample) -> str:
         """The source's own name where it is the key's, so that no two images share one."""
@@ -195,7 +200,7 @@ class CvatWriter:
         """Remember the input type of attributes, for labels that do not declare them."""
         known = self.attributes.setdefault(name, {})
         for key, value in attributes.items():
-            if key == "occluded" and isinstance(value, bool):
+            if (key == "occluded" and isinstance(value, bool)) or not is_verbatim(key):
                 continue
             plain = isinstance(value, int | float)
             kind = "checkbox" if isinstance(value, bool) else "number" if plain else "text"
@@ -256,12 +261,11 @@ def _image_ids(images: list[_Image], subsets: list[str | None]) -> list[int]:
     return out
 
 
-def _groups(rows: Rows) -> list[int]:
-    """The group of each row; new ones are numbered behind those of the source."""
-    own = [str(source_of(rows, i).get("cvat", {}).get("group_id", "0")) for i in range(len(rows))]
-    said = [int(text) if text.isdigit() else 0 for text in own]
+def _groups(rows: Rows) -> tuple[list[int], list[int]]:
+    """The source's group of each row, and the one that is written; new ones are behind those."""
+    said = [group_of(rows, i) for i in range(len(rows))]
     fresh = itertools.count(max(said, default=0) + 1)
-    return object_groups(rows, said, lambda _: next(fresh))
+    return said, object_groups(rows, said, lambda _: next(fresh))
 
 
 def _sized(meta: Element, size: tuple[int, int]) -> Element:

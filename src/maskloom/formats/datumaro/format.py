@@ -22,18 +22,20 @@ from maskloom.formats.coco.check import is_id
 from maskloom.formats.coco.file import json_ends
 from maskloom.formats.coco.images import data_root
 from maskloom.formats.datumaro import write as datumaro_write
+from maskloom.formats.datumaro.again import listed_once
 from maskloom.formats.datumaro.labels import names_of, taxonomy_of
 from maskloom.formats.datumaro.shapes import SHAPES, UNLABELLED, Entry, shape_of
 from maskloom.formats.datumaro.tags import LABEL, further_fields, tags_of, unread_of
+from maskloom.formats.datumaro.write import PLAIN
 from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import Document, Entries, dataset_of_documents, with_names
 from maskloom.formats.shared.folders import SIDE_FILE, read_side_file
 from maskloom.formats.shared.json_files import strict_json
+from maskloom.formats.shared.memberships import with_more, with_side_splits
 from maskloom.store.files import stays_below
 
 LOOKS_FOR = 'annotations/SPLIT.json with "categories" and "items" of Datumaro'
-PLAIN = "default"
 _MAX_SIDE = 2**31 - 1
 
 
@@ -89,6 +91,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     others: list[str] = []
     for file in files:
         documents += _documents(file, root, images, others)
+    documents, more = listed_once(documents)
     listed = [
         entry for d in documents if isinstance(d.shapes, Entries) for entry in d.shapes.listed
     ]
@@ -105,7 +108,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         for f in files
     }
     extra = {"heads": heads, "categories": files[0].data["categories"]}
-    return dataset_of_documents(
+    dataset = dataset_of_documents(
         documents,
         taxonomy,
         root,
@@ -115,6 +118,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         extra={"datumaro": extra},
         skip_bad=options.skip_bad,
     )
+    if path.is_dir():
+        more = {f.subset: [] for f in files if f.subset != PLAIN} | more
+    return with_side_splits(with_more(dataset, more), side)
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -26,8 +26,10 @@ from maskloom.formats.shared.drawn import (
     attributes_of,
     box_of,
     geometry_of,
+    kept_of,
     points_of,
     polygon_of,
+    says_fields,
     source_of,
 )
 from maskloom.formats.shared.shapes import Shape, checked_vertices
@@ -41,6 +43,7 @@ _KINDS: dict[str, tuple[RowKind, str, int]] = {
     "ellipse": (RowKind.BOX, ELLIPSE, 2),
 }
 SHAPES = (*_KINDS, "mask", "bbox")
+_NUMBERS = ("id", "group", "z_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,11 @@ def shape_of(entry: Entry, size: tuple[int, int]) -> Shape:
     attributes = said.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise FormatError("attributes are a JSON object", where=where, seen=attributes)
-    numbers = {name: said.get(name) or 0 for name in ("id", "group", "z_order")}
+    numbers = {name: said.get(name) or 0 for name in _NUMBERS}
     for name, number in numbers.items():
-        if not is_id(number) or not -(2**31) <= number < 2**31:
+        if not _is_small(number):
             raise FormatError(f"{name} is a whole number", where=where, seen=number)
-    plain = dict(attributes)
-    score = math.nan
-    if is_number(plain.get("score")):
-        score = float(plain.pop("score"))
-    crowd = plain.get("is_crowd") is True and plain.pop("is_crowd")
-    track = -1
-    if is_id(plain.get("track_id")) and 0 <= plain["track_id"] < 2**63:
-        track = plain.pop("track_id")
+    plain, score, crowd, track = _columns_of(attributes)
     common: dict[str, Any] = {
         "instance": ("group", entry.name, numbers["group"]) if numbers["group"] else None,
         "number": numbers["id"],
@@ -101,6 +97,50 @@ def shape_of(entry: Entry, size: tuple[int, int]) -> Shape:
     return Shape(entry.name, where, row_kind, (points,), rule, source=source, **common)
 
 
+def _is_small(number: object) -> bool:
+    return is_id(number) and -(2**31) <= number < 2**31  # type: ignore[operator]
+
+
+def _columns_of(
+    attributes: Mapping[str, Any],
+) -> tuple[dict[str, Any], float, bool, int]:
+    """What attributes say beside `score`, `is_crowd` and `track_id`; and score, crowd, track."""
+    plain, score, track = dict(attributes), math.nan, -1
+    if is_number(plain.get("score")):
+        score = float(plain.pop("score"))
+    crowd = plain.get("is_crowd") is True and plain.pop("is_crowd")
+    if is_id(plain.get("track_id")) and 0 <= plain["track_id"] < 2**63:
+        track = plain.pop("track_id")
+    return plain, score, crowd, track
+
+
+def _said_attributes(rows: Rows, i: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The attributes of an annotation; and names of the row's own whose place columns take."""
+    own = attributes_of(rows, i)
+    columns: dict[str, Any] = {}
+    if not math.isnan(rows.score[i]):
+        columns["score"] = float(rows.score[i])
+    if rows.crowd[i]:
+        columns["is_crowd"] = True
+    if rows.track[i] >= 0:
+        columns["track_id"] = int(rows.track[i])
+    plain = _columns_of(own)[0]
+    unsaid = tuple(name for name in own if name in columns or name not in plain)
+    return {k: v for k, v in own.items() if k not in unsaid} | columns, unsaid
+
+
+def is_kept(kept: Mapping[str, Any]) -> bool:
+    """Whether the reader would keep such an annotation."""
+    box = kept.get("bbox", [0] * 4)
+    known = isinstance(box, list) and len(box) == 4 and all(map(is_number, box))
+    return known and all(_is_small(kept.get(name) or 0) for name in _NUMBERS)
+
+
+def group_of(rows: Rows, i: int) -> int:
+    """The group that the source's own annotation names, 0 for none."""
+    return kept_of(rows, i, "datumaro", is_kept).get("group") or 0
+
+
 def _mask(rle: object, where: str, size: tuple[int, int]) -> Masks:
     if not isinstance(rle, dict) or not isinstance(rle.get("counts"), str | list):
         raise FormatError("a mask without runs", where=f"{where}, rle", seen=rle)
@@ -124,21 +164,13 @@ def annotation_of(rows: Rows, i: int, group: int) -> tuple[dict[str, Any] | None
         i: which.
         group: that its parts share; 0 is none.
     """
-    source = source_of(rows, i)
-    kept = source.get("datumaro", {})
-    fields = not set(source) - {"datumaro", "bbox"}
-    fields &= "bbox" not in source or rows.kind[i] == RowKind.BOX
+    kept = kept_of(rows, i, "datumaro", is_kept)
+    fields = says_fields(rows, i, "datumaro", kept)
     drawn = _drawn(rows, i, kept)
     if drawn is None:
         return None, Told(row=False, vertices=False, fields=False)
     kind, place, vertices = drawn
-    attributes = dict(attributes_of(rows, i))
-    if not math.isnan(rows.score[i]):
-        attributes["score"] = float(rows.score[i])
-    if rows.crowd[i]:
-        attributes["is_crowd"] = True
-    if rows.track[i] >= 0:
-        attributes["track_id"] = int(rows.track[i])
+    attributes, unsaid = _said_attributes(rows, i)
     known = ("id", "type", "attributes", "group", "label_id", "rle", "points", "bbox", "z_order")
     said = {
         "id": kept.get("id", int(rows.instance[i])),
@@ -150,7 +182,7 @@ def annotation_of(rows: Rows, i: int, group: int) -> tuple[dict[str, Any] | None
         **place,
         "z_order": int(rows.z_order[i]),
     }
-    return said, Told(vertices=vertices, fields=fields)
+    return said, Told(vertices=vertices, fields=fields, unsaid=unsaid)
 
 
 def _drawn(rows: Rows, i: int, kept: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None:

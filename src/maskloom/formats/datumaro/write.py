@@ -19,10 +19,15 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro.labels import categories_for
-from maskloom.formats.datumaro.shapes import UNLABELLED, annotation_of
+from maskloom.formats.datumaro.shapes import UNLABELLED, annotation_of, group_of
 from maskloom.formats.datumaro.tags import named_annotations, tags_of
 from maskloom.formats.loss import Holds, Loss
-from maskloom.formats.shared.drawn import lies_in_images, losses_of_told, object_groups, source_of
+from maskloom.formats.shared.drawn import (
+    lies_in_images,
+    losses_of_told,
+    lost_groups,
+    object_groups,
+)
 from maskloom.formats.shared.folders import ImagePlacer, write_side_file
 from maskloom.formats.shared.json_files import json_line
 from maskloom.formats.tags import fresh_tags
@@ -44,6 +49,7 @@ HOLDS = Holds(
     fields=True,
     tags=True,
 )
+PLAIN = "default"
 _HEAD = {"dm_format_version": "1.0", "media_type": 2, "infos": {}}
 
 
@@ -79,6 +85,8 @@ class DatumaroWriter:
         if rows is not None:
             linked = int(((rows.parent >= 0) | (rows.amodal_of >= 0)).sum())
             found += [Loss(sample.key, "tracks", linked)] if linked else []
+            said, groups = _groups(rows)
+            found += lost_groups(sample.key, rows, said, groups, "group")
         return found
 
     def put(self, sample: Sample, labels: Labels) -> None:
@@ -86,7 +94,7 @@ class DatumaroWriter:
         rows = instance_rows(labels)
         own = self._renumbered(sample.extra.get("datumaro", {}))
         annotations = []
-        for i, group in enumerate(_groups(rows)):
+        for i, group in enumerate(_groups(rows)[1]):
             said, _ = annotation_of(rows, i, group)
             if said is not None:
                 said["label_id"] = self.numbers.get(int(rows.category[i]))
@@ -117,7 +125,7 @@ class DatumaroWriter:
         parts = {n: [k for k in keys if k in self.items] for n, keys in splits.items()}
         rest = sorted(set(self.items) - {k for keys in parts.values() for k in keys})
         if rest or not parts:
-            parts["default"] = [*parts.get("default", []), *rest]
+            parts[PLAIN] = [*parts.get(PLAIN, []), *rest]
         kept = self.extra.get("categories", {})
         categories = categories_for(self.taxonomy, kept, self.numbers)
         heads = self.extra.get("heads", {})
@@ -130,7 +138,9 @@ class DatumaroWriter:
                 for n, key in enumerate(sorted(keys)):
                     out.write((",\n" if n else "\n") + _dumps(self.items[key]))
                 out.write("\n]}\n")
-        write_side_file(self.target, self.taxonomy, {}, kind="datumaro")
+        # Every file is a split but that of this name.
+        plain = {n: tuple(sorted(keys)) for n, keys in splits.items() if n == PLAIN}
+        write_side_file(self.target, self.taxonomy, plain, kind="datumaro")
         return self.images.warnings()
 
 
@@ -161,9 +171,12 @@ def _names(sample: Sample, own: Mapping[str, Any]) -> tuple[str, str]:
     return name, name
 
 
-def _groups(rows: Rows) -> list[int]:
-    """The group of each row; new ones are the objects' ids where no other row has them."""
-    own = [source_of(rows, i).get("datumaro", {}).get("group") or 0 for i in range(len(rows))]
+def _groups(rows: Rows) -> tuple[list[int], list[int]]:
+    """The source's group of each row, and the one that is written.
+
+    New ones are the objects' ids where no other row has them.
+    """
+    own = [group_of(rows, i) for i in range(len(rows))]
     taken = set(own)
 
     def fresh(instance: int) -> int:
@@ -171,4 +184,4 @@ def _groups(rows: Rows) -> list[int]:
         taken.add(group)
         return group
 
-    return object_groups(rows, own, fresh)
+    return own, object_groups(rows, own, fresh)

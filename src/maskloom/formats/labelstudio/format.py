@@ -38,6 +38,7 @@ from maskloom.formats.shared.documents import (
 )
 from maskloom.formats.shared.folders import SIDE_FILE, read_side_file
 from maskloom.formats.shared.json_files import strict_json
+from maskloom.formats.shared.memberships import with_side_splits
 from maskloom.formats.shared.shapes import Shape
 
 _ENTRIES = ("annotations", "predictions", "completions", "drafts")
@@ -95,10 +96,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         found = tasks_of(strict_json(file), file, layer=layer, annotator=options.annotator)
         tasks += found
         places += [file] * len(found)
-    splits = {key: n for n, keys in dict(side.get("splits", {})).items() for key in keys}
     addressed = image_names([(task.data, task.where) for task in tasks])
     documents = [
-        _document(task, place, name, key, splits.get(key))
+        _document(task, place, name, key)
         for task, place, (name, key) in zip(tasks, places, addressed, strict=True)
     ]
     names = [names_of(region)[0] for task in tasks for region in task.regions]
@@ -107,7 +107,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         if side
         else taxonomy_of_names(names, fmt="labelstudio")
     )
-    return dataset_of_documents(
+    dataset = dataset_of_documents(
         documents,
         taxonomy,
         path,
@@ -117,9 +117,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         extra={"labelstudio": {"layer": next((t.layer for t in tasks), "annotations")}},
         skip_bad=options.skip_bad,
     )
+    return with_side_splits(dataset, side)
 
 
-def _document(task: Task, path: Path, name: str, key: str, split: str | None) -> Document:
+def _document(task: Task, path: Path, name: str, key: str) -> Document:
     extra: dict[str, Any] = {"task": task.data, "layer": task.layer, "chosen": task.chosen}
     told = task.data["data"].get("split")
     return Document(
@@ -127,7 +128,7 @@ def _document(task: Task, path: Path, name: str, key: str, split: str | None) ->
         path,
         Entries(task.regions, _shape),
         task.size,
-        split or (told if isinstance(told, str) and told else None),
+        told if isinstance(told, str) and told else None,
         key,
         # What nobody has looked at is not empty.
         FULL if task.chosen is not None else Coverage(nothing=True),

@@ -16,16 +16,24 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
 from maskloom.errors import FormatError
-from maskloom.formats.labelstudio.regions import UNLABELLED, Region, in_pixels, shape_of
+from maskloom.formats.coco.check import is_number
+from maskloom.formats.labelstudio.regions import (
+    UNLABELLED,
+    Region,
+    figure_of,
+    in_pixels,
+    shape_of,
+)
 from maskloom.formats.shared.brush_rle import encode_brush
 from maskloom.formats.shared.drawn import (
     Told,
     attributes_of,
     box_of,
     geometry_of,
+    kept_of,
     points_of,
     polygon_of,
-    source_of,
+    says_fields,
 )
 
 
@@ -42,10 +50,8 @@ def results_of(
         to_name: the control of one that names none.
         asked: leave brushes out, for those who want to know what would be said.
     """
-    source = source_of(rows, i)
-    kept = source.get("labelstudio", {})
-    fields = not set(source) - {"labelstudio", "bbox"}
-    fields &= "bbox" not in source or rows.kind[i] == RowKind.BOX
+    kept = kept_of(rows, i, "labelstudio", is_kept)
+    fields = says_fields(rows, i, "labelstudio", kept)
     size = (int(rows.masks.sizes[i, 0]), int(rows.masks.sizes[i, 1]))
     told = _again(rows, i, name, kept, size)
     if told is not None:
@@ -73,6 +79,19 @@ def results_of(
     if attributes:
         result["meta"] = {"attributes": attributes}
     return [result], Told(vertices=vertices, fields=fields)
+
+
+def is_kept(kept: Mapping[str, Any]) -> bool:
+    """Whether the reader would keep such results."""
+    result, others = kept.get("result"), kept.get("others", [])
+    return (
+        isinstance(result, Mapping)
+        and figure_of(result) is not None
+        and is_number(kept.get("score", 0))
+        and isinstance(others, list)
+        and all(isinstance(one, Mapping) for one in others)
+        and all(isinstance(one.get("value", {}), Mapping) for one in others)
+    )
 
 
 def _again(

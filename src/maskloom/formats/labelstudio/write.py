@@ -20,13 +20,14 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.check import is_id
 from maskloom.formats.labelstudio.images import control_of
-from maskloom.formats.labelstudio.results import results_of
+from maskloom.formats.labelstudio.results import is_kept, results_of
 from maskloom.formats.labelstudio.tags import results_of_tags, tags_of
 from maskloom.formats.labelstudio.tasks import min_of
 from maskloom.formats.loss import Holds, Loss
-from maskloom.formats.shared.drawn import losses_of_told, source_of, whole_objects
+from maskloom.formats.shared.drawn import kept_of, losses_of_told, whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, write_side_file
 from maskloom.formats.shared.json_files import json_line
+from maskloom.formats.shared.memberships import beyond, empty_note, one_each
 from maskloom.formats.tags import fresh_tags
 from maskloom.store.files import atomic_file
 
@@ -133,7 +134,7 @@ class LabelStudioWriter:
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write the file."""
-        split = {key: name for name, keys in reversed(list(splits.items())) for key in keys}
+        split = one_each(splits)
         known = {t["id"] for t in self.tasks.values() if is_id(t.get("id"))}
         fresh = itertools.count(max(known, default=0) + 1)
         listed = []
@@ -150,9 +151,10 @@ class LabelStudioWriter:
             for n, task in enumerate(listed):
                 out.write((",\n" if n else "\n") + json_line(task))
             out.write("\n]\n")
+        more = beyond(splits, split, self.tasks)
         if not self.single:
-            write_side_file(self.target, self.taxonomy, {}, kind="labelstudio", layer=self.layer)
-        return self.images.warnings()
+            write_side_file(self.target, self.taxonomy, more, kind="labelstudio", layer=self.layer)
+        return self.images.warnings() + (empty_note(more) if self.single else ())
 
 
 def writer(
@@ -179,7 +181,7 @@ def _fill(
 
 def _ids(rows: Rows) -> list[str]:
     """Ids for regions that have none of their own, apart from those that are taken."""
-    kept = (source_of(rows, i).get("labelstudio", {}) for i in range(len(rows)))
+    kept = (kept_of(rows, i, "labelstudio", is_kept) for i in range(len(rows)))
     taken = {str(one["result"].get("id")) for one in kept if "result" in one}
     free = (f"region-{n}" for n in itertools.count(1) if f"region-{n}" not in taken)
     return list(itertools.islice(free, len(rows)))

@@ -37,6 +37,31 @@ def source_of(rows: Rows, i: int) -> Mapping[str, Any]:
     return (rows.source[i] if rows.source else None) or {}
 
 
+def kept_of(
+    rows: Rows, i: int, name: str, fits: Callable[[Mapping[str, Any]], bool]
+) -> Mapping[str, Any]:
+    """What a format's own reader kept of a row, be it by way of a file that keeps any field.
+
+    Args:
+        rows: of one image.
+        i: which.
+        name: of the format.
+        fits: whether its reader would keep such a thing; a file's own field may have its name.
+    """
+    kept = source_of(rows, i).get(name)
+    return kept if isinstance(kept, Mapping) and kept and fits(kept) else {}
+
+
+def says_fields(rows: Rows, i: int, name: str, kept: Mapping[str, Any]) -> bool:
+    """Whether a source is nothing but what the format kept, and the box of what is drawn as one."""
+    source = source_of(rows, i)
+    if source.get(name) and not kept:
+        return False
+    return not set(source) - {name, "bbox"} and (
+        "bbox" not in source or rows.kind[i] == RowKind.BOX
+    )
+
+
 def attributes_of(rows: Rows, i: int) -> Mapping[str, Any]:
     """The attributes of a row."""
     return (rows.attributes[i] if rows.attributes else None) or {}
@@ -123,11 +148,13 @@ class Told:
         row: the row itself; False for a drawing that the target cannot draw.
         vertices: its author's vertices.
         fields: everything in its source.
+        unsaid: names of attributes that it cannot say.
     """
 
     row: bool = True
     vertices: bool = True
     fields: bool = True
+    unsaid: tuple[str, ...] = ()
 
 
 def losses_of_told(
@@ -158,7 +185,38 @@ def losses_of_told(
     kept = np.array([one.row for one in told], np.bool_)
     found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
     lost, named = len(kept) - int(kept.sum()), first_instances(rows, ~kept)
-    return [*found, Loss(key, "drawings", lost, instances=named)] if lost else found
+    if lost:
+        found.append(Loss(key, "drawings", lost, instances=named))
+    return found + (_unsaid(key, rows, told) if holds.attributes else [])
+
+
+def _unsaid(key: str, rows: Rows, told: Sequence[Told]) -> list[Loss]:
+    """Attributes of single rows that the target cannot say."""
+    names = tuple(dict.fromkeys(name for one in told for name in one.unsaid))
+    if not names:
+        return []
+    flag = np.array([bool(one.unsaid) for one in told], np.bool_)
+    pixels, who = int(rows.masks.areas[flag].sum()), first_instances(rows, flag)
+    return [Loss(key, "attributes", int(flag.sum()), pixels, names=names, instances=who)]
+
+
+def lost_groups(
+    key: str, rows: Rows, said: Sequence[int], groups: Sequence[int], name: str
+) -> list[Loss]:
+    """Groups of the source that objects of one label cannot share, as they would be one object.
+
+    Args:
+        key: of the sample.
+        rows: of the image.
+        said: the source's own group per row, 0 for none.
+        groups: what is written, of `object_groups`.
+        name: of the field.
+    """
+    flag = np.array([a not in (0, b) for a, b in zip(said, groups, strict=True)], np.bool_)
+    if not flag.any():
+        return []
+    who = first_instances(rows, flag)
+    return [Loss(key, "fields", int(flag.sum()), names=(name,), instances=who)]
 
 
 def object_groups(rows: Rows, said: Sequence[int], fresh: Callable[[int], int]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from maskloom.formats.shared.folders import SIDE_FILE
 from maskloom.store.files import stays_below
 
 _LOOKED_AT = 8
+_HALVES = re.compile("[\ud800-\udfff]")
 MAX_BYTES = 1 << 30
 SPLITS = {
     name: split
@@ -137,15 +139,20 @@ def strict_json(path: Path, *, most: int = MAX_BYTES) -> Any:
 def json_line(value: object, **how: Any) -> str:
     """JSON text of a value without NaN and infinities; `how` is for `json.dumps`.
 
+    Half a character (a lone surrogate), which JSON may hold and UTF-8 may not, is escaped.
+
     Raises:
         WriteError: it holds NaN, or what is no JSON.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
     except (ValueError, TypeError, RecursionError) as error:
         raise WriteError(
             "JSON cannot say a value", seen=error, hint="look for NaN in attributes and fields"
         ) from error
+    if text.isascii() or not _HALVES.search(text):
+        return text
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def json_text(data: Mapping[str, Any], *, indent: int | None = 2) -> bytes:

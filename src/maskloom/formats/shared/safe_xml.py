@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from maskloom.errors import FormatError, WriteError
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_NONE: frozenset[str] = frozenset()
 _BREAKS = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 
 
@@ -28,7 +29,8 @@ class Element:
     Args:
         tag: its name.
         attributes: in the order of the file.
-        text: before, between and behind its children, stripped.
+        text: before, between and behind its children, stripped but where a reader asks for it
+            to the letter.
         children: in order.
     """
 
@@ -63,8 +65,13 @@ class Bounds:
     depth: int = 32
 
 
-def read_xml_tree(path: Path, bounds: Bounds) -> Element:
+def read_xml_tree(path: Path, bounds: Bounds, verbatim: frozenset[str] = _NONE) -> Element:
     """The root element of a file.
+
+    Args:
+        path: the file.
+        bounds: how large it may be.
+        verbatim: names of elements whose text is kept to the letter where they have no children.
 
     Raises:
         FormatError: not XML, with a DTD or entities, or larger than the bounds.
@@ -91,7 +98,9 @@ def read_xml_tree(path: Path, bounds: Bounds) -> Element:
         pieces.append([])
 
     def end(_: str) -> None:
-        stack.pop().text = "".join(pieces.pop()).strip()
+        element, said = stack.pop(), "".join(pieces.pop())
+        whole = element.tag in verbatim and not element.children
+        element.text = said if whole else said.strip()
 
     def text(data: str) -> None:
         pieces[-1].append(data)
@@ -150,10 +159,14 @@ def value_of_text(text: str) -> Any:
 
 
 def text_of_value(value: Any) -> str:
-    """The text of an attribute's value, from which `value_of_text` makes it again."""
-    if isinstance(value, str) and value == value.strip() and value_of_text(value) == value:
+    """The text of an attribute's value, from which `value_of_text` makes it again.
+
+    Signs that XML cannot hold are escaped, as JSON does it.
+    """
+    if isinstance(value, str) and not _FORBIDDEN.search(value) and value_of_text(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _FORBIDDEN.search(text) else text
 
 
 def _refused(constant: str) -> Any:
@@ -177,7 +190,12 @@ def _quoted(tag: str, value: str) -> str:
 
 def is_text(text: str) -> bool:
     """Whether XML can hold it, and a reader gives it back: no blanks at its ends."""
-    return text == text.strip() and not _FORBIDDEN.search(text)
+    return text == text.strip() and is_verbatim(text)
+
+
+def is_verbatim(text: str) -> bool:
+    """Whether XML can hold it, for readers that keep texts to the letter."""
+    return not _FORBIDDEN.search(text)
 
 
 def _checked(tag: str, text: str) -> str:

@@ -25,6 +25,7 @@ from maskloom.formats.loss import MOST_NAMED, Holds, Loss, first_instances, loss
 from maskloom.formats.shared.flat import flat_losses, flat_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values
+from maskloom.formats.shared.safe_xml import is_text
 from maskloom.formats.shared.slabs import cut, paint_slab, slabs
 from maskloom.formats.voc.classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
 from maskloom.formats.voc.match import FITS, box_iou
@@ -244,7 +245,14 @@ def _unlisted(regions: Rows, listed: list[Listed]) -> list[Loss]:
         flag = np.array([bool(own) for own in regions.attributes], np.bool_)
         detail, named = "regions of stuff have none", first_instances(regions, flag)
         found.append(Loss("", "attributes", marked, 0, detail, instances=named))
-    return found
+    return found + [loss for rows, i in listed for loss in _unnamed(rows, i)]
+
+
+def _unnamed(rows: Rows, i: int) -> list[Loss]:
+    """Attributes of whose names an element of XML would lose a part."""
+    own = (rows.attributes[i] or {}) if rows.attributes else {}
+    names = tuple(name for name in own if not is_text(name))
+    return [Loss("", "attributes", 1, 0, "", names, (int(rows.instance[i]),))] if names else []
 
 
 def _boxes(rows: Rows) -> NDArray[np.bool_]:

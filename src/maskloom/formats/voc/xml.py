@@ -19,6 +19,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.shared import safe_xml
 from maskloom.formats.shared.safe_xml import (
     Bounds,
+    is_text,
     read_xml_tree,
     text_of_value,
     value_of_text,
@@ -30,6 +31,7 @@ BOUNDS = Bounds(MAX_BYTES, elements=100_000)
 FLAGS = ("truncated", "occluded", "difficult")
 _SWITCH = {"0": False, "1": True, "false": False, "true": True}
 
+_VERBATIM = frozenset({"value"})  # of an attribute
 _PLACES = ("filename", "folder", "path", "size", "segmented")
 
 Element = list[Any]
@@ -117,7 +119,7 @@ def _tree(path: Path) -> Element:
     def plain(element: safe_xml.Element) -> Element:
         return [element.tag, element.text, [plain(child) for child in element.children]]
 
-    return plain(read_xml_tree(path, BOUNDS))
+    return plain(read_xml_tree(path, BOUNDS, _VERBATIM))
 
 
 def _object(element: Element, where: str) -> VocObject:
@@ -180,16 +182,16 @@ def _element(one: VocObject) -> Element:
     others = dict(one.attributes)
     children: list[Element] = [["name", one.name, []]]
     pose = others.get("pose")
-    if isinstance(pose, str) and pose and pose == pose.strip():
+    if isinstance(pose, str) and pose and is_text(pose):
         children.append(["pose", others.pop("pose"), []])
     told = [flag for flag in FLAGS if isinstance(others.get(flag), bool)]
     children += [[flag, str(int(others.pop(flag))), []] for flag in told]
     sides = zip(("xmin", "ymin", "xmax", "ymax"), (x0 + 1, y0 + 1, x1, y1), strict=True)
     children.append(["bndbox", "", [[side, f"{value:.10g}", []] for side, value in sides]])
-    if others:
+    if others := {key: others[key] for key in sorted(others) if is_text(key)}:
         listed = [
-            ["attribute", "", [["name", key, []], ["value", text_of_value(others[key]), []]]]
-            for key in sorted(others)
+            ["attribute", "", [["name", key, []], ["value", text_of_value(value), []]]]
+            for key, value in others.items()
         ]
         children.append(["attributes", "", listed])
     return ["object", "", [*children, *one.rest]]
