@@ -25,11 +25,20 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions, WriteOptions
 from maskloom.formats.coco import write as coco_write
+from maskloom.formats.coco.annotations import same_annotations
 from maskloom.formats.coco.check import is_id
 from maskloom.formats.coco.decode import labels_of_image
-from maskloom.formats.coco.file import LIKE, json_ends, read_file, read_truth, says_lvis
+from maskloom.formats.coco.file import (
+    LIKE,
+    is_without_images,
+    json_ends,
+    read_file,
+    read_truth,
+    says_lvis,
+)
 from maskloom.formats.coco.images import named_by_address
 from maskloom.formats.coco.read import dataset_of
+from maskloom.formats.coco.tops import category_ids
 from maskloom.formats.kept import Kept
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
@@ -39,7 +48,7 @@ from maskloom.formats.shared.flat import void_rows
 NEGATIVE, PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
 LOOKS_FOR = f'COCO-like JSON with "{NEGATIVE}", or a folder of such files'
 HOLDS = Holds(instances=True, overlap=True, attributes=True, fields=True, coverage=True)
-_DIALECT = coco_write.Dialect("lvis", frozenset({"iscrowd", "score"}), HOLDS)
+_DIALECT = coco_write.Dialect("lvis", frozenset({"iscrowd", "score"}), HOLDS, whole=True)
 _PLACES = ("annotations/*.json", "*.json")
 
 
@@ -90,7 +99,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         for number, image in file.images.items():
             for name in (NEGATIVE, PARTIAL):
                 _check_list(image, name, file.categories, f"{file.path}: image {number}, {name}")
-    dataset = dataset_of(files, path, images, labels_of_image)
+    dataset = dataset_of(files, path, images, labels_of_image, same_annotations)
     if like is not None:
         # Results are of all categories, whatever people looked for.
         return dataset
@@ -111,8 +120,11 @@ def _is_lvis(path: Path) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     for pattern in _PLACES:
-        if found := [p for p in sorted(folder.glob(pattern)) if _is_lvis(p)]:
-            return found
+        listed = sorted(folder.glob(pattern))
+        if found := {p for p in listed if _is_lvis(p)}:
+            # A split without images has nothing to be known by, but for its name.
+            named = {p for p in listed if p.stem.startswith("lvis") and is_without_images(p)}
+            return [p for p in listed if p in found | named]
     return []
 
 
@@ -158,7 +170,7 @@ class LvisWriter:
         self.coco = coco_write.CocoWriter(target, taxonomy, how, extra, _DIALECT)
         self.taxonomy = taxonomy
         listed = [i for i, category in enumerate(taxonomy) if not category.void]
-        numbers = coco_write.category_ids(taxonomy, listed)
+        numbers = category_ids(taxonomy, listed)
         self.numbers = {taxonomy[i].key: number for i, number in numbers.items()}
 
     def has(self, key: str) -> bool:

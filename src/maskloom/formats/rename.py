@@ -55,15 +55,21 @@ def _kept(
     extra: Mapping[str, Any], old: Taxonomy, new: Taxonomy, targets: Sequence[int]
 ) -> Mapping[str, Any]:
     """What COCO says of categories under their new keys; of merged ones, of the key that stays."""
-    said = extra.get("coco", {}).get("categories")
-    if not said:
+    coco = extra.get("coco", {})
+    if not coco.get("categories"):
         return extra
-    moved: dict[str, Any] = {}
-    for category, target in zip(old, targets, strict=True):
-        key = new[target].key
-        if category.key in said and (key not in moved or key == category.key):
-            moved[key] = said[category.key]
-    return {**extra, "coco": {**extra["coco"], "categories": moved}}
+
+    def moved(said: Mapping[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for category, target in zip(old, targets, strict=True):
+            key = new[target].key
+            if category.key in said and (key not in out or key == category.key):
+                out[key] = said[category.key]
+        return out
+
+    own = {split: moved(said) for split, said in coco.get("own", {}).items()}
+    named = {"categories": moved(coco["categories"]), **({"own": own} if own else {})}
+    return {**extra, "coco": {**coco, **named}}
 
 
 def _merged(old: Taxonomy, names: dict[int, str]) -> tuple[Taxonomy, list[int]]:

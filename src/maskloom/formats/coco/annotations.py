@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,25 @@ class ImageAnnotations:
     points: NDArray[np.float64]
     rings: NDArray[np.int64]
     objects: NDArray[np.int64]
+
+
+class File(Protocol):
+    """What has annotations by image."""
+
+    @property
+    def annotations(self) -> Mapping[ImageId, ImageAnnotations]:
+        """Those of each image that has some."""
+
+
+def same_annotations(one: File, two: File, image: ImageId) -> bool:
+    """Whether two files have the same annotations of an image, with the same ids."""
+    first, second = one.annotations.get(image), two.annotations.get(image)
+    if first is None or second is None:
+        return first is second
+    return first.entries == second.entries and all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("points", "rings", "objects")
+    )
 
 
 class Annotations(Mapping[ImageId, ImageAnnotations]):

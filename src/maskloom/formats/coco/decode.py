@@ -62,7 +62,7 @@ def labels_of_image(
             _BOX if drawn is None and not listed else _MASK
             for drawn, listed in zip(geometry, segmentations, strict=True)
         ],
-        score=[_score(entry.pop("score", None)) for entry in entries],
+        score=[_score(entry) for entry in entries],
         crowd=[bool(entry.pop("iscrowd", 0)) for entry in entries],
         attributes=_optional([_attributes(entry) for entry in entries]),
         geometry=_optional(geometry),
@@ -71,13 +71,17 @@ def labels_of_image(
     return Labels(size, rows=rows)
 
 
-def _score(found: float | None) -> float:
-    return math.nan if found is None else found
+def _score(entry: dict[str, Any]) -> float:
+    """The score taken out of an entry; null, which says nothing, stays in it."""
+    if entry.get("score") is None:
+        return math.nan
+    taken: float = entry.pop("score")
+    return taken
 
 
 def _attributes(entry: dict[str, Any]) -> Mapping[str, Any] | None:
-    """Attributes taken out of an entry; those of another kind stay in it as they are."""
-    if not isinstance(entry.get("attributes"), dict):
+    """Attributes taken out of an entry; none, or those of another kind, stay as they are."""
+    if not isinstance(entry.get("attributes"), dict) or not entry["attributes"]:
         return None
     taken: Mapping[str, Any] = entry.pop("attributes")
     return taken

@@ -34,6 +34,7 @@ class CocoEntries:
         self._watched = watched
         self._users: list[tuple[int, frozenset[int]]] = []
         self._ends = array.array("q", [0])
+        self._as_one: tuple[dict[int, Any], NDArray[Any]] | None = None
 
     def append(self, key: str, image: Mapping[str, Any], annotations: list[dict[str, Any]]) -> None:
         """Keep an image; `category_id` of annotations is a position in the taxonomy."""
@@ -65,6 +66,10 @@ class CocoEntries:
 
         They are texts where all images came with one, else numbers.
         """
+        if self._as_one is not None:
+            own = [self._as_one[0][row] for row in rows.tolist()]
+            order = np.array(sorted(range(len(own)), key=own.__getitem__), np.int64)
+            return [own[i] for i in order.tolist()], rows[order]
         if len(self._texts) == len(self.keys):
             texts = [self._texts[row] for row in rows.tolist()]
             if len(set(texts)) == len(texts):
@@ -76,6 +81,16 @@ class CocoEntries:
             return ids[order], rows[order]
         order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
         return [ids[i] for i in order.tolist()], rows[order]
+
+    def number_as_one(self, rows: Rows) -> None:
+        """Give images and annotations one id each for all files, of which several may list one."""
+        numbers, ordered = self.numbered(rows)
+        ids = np.empty(len(self._ids), object)
+        entries = self._of(ordered)
+        for entry, own in zip(entries.tolist(), self._ids.kept(entries), strict=True):
+            ids[entry] = int(own)
+        by_row = {row: _said(n) for row, n in zip(ordered.tolist(), numbers, strict=True)}
+        self._as_one = by_row, ids
 
     def images(self, numbers: Numbers, rows: Rows) -> Iterator[dict[str, Any]]:
         """Their entries with these ids."""
@@ -91,7 +106,8 @@ class CocoEntries:
         self, numbers: Numbers, rows: Rows, categories: Mapping[int, int]
     ) -> Iterator[dict[str, Any]]:
         """Their annotations with ids; `categories` are ids by position."""
-        ids = iter(self._ids.kept(self._of(rows)))
+        own = self._of(rows)
+        ids = iter(self._ids.kept(own) if self._as_one is None else self._as_one[1][own])
         for number, row in zip(numbers, rows, strict=True):
             image = _said(number)
             for one in self._annotations.get(int(row)):

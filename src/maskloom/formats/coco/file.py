@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,12 @@ def says_lvis(text: str) -> bool:
         return False
     by_image = '"neg_category_ids"' in text or '"not_exhaustive_category_ids"' in text
     return by_image or ('"synset"' in text and '"frequency"' in text)
+
+
+def is_without_images(path: Path) -> bool:
+    """Whether the ends of a JSON file read like one of the COCO family that lists no image."""
+    text = json_ends(path)
+    return text.startswith("{") and re.search(r'"images"\s*:\s*\[\s*\]', text) is not None
 
 
 def is_whole(path: Path) -> bool:

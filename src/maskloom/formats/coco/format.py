@@ -17,6 +17,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.coco import write as coco_write
+from maskloom.formats.coco.annotations import same_annotations
 from maskloom.formats.coco.decode import labels_of_image
 from maskloom.formats.coco.file import (
     LIKE,
@@ -65,7 +66,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         raise FormatError("no COCO instances file", where=path, hint=LOOKS_FOR)
     like = None if options.like is None else read_truth(options.like)
     files = [read_file(file, split, skip_bad=options.skip_bad, like=like) for file, split in parts]
-    return dataset_of(files, path, images, labels_of_image)
+    return dataset_of(files, path, images, labels_of_image, same_annotations)
 
 
 def _files(folder: Path) -> list[tuple[Path, str | None]]:
@@ -133,8 +134,11 @@ FORMAT = Format(
             opened=("coco",),
         ),
         Facts(
-            notes=("coco.categories.*.isthing",),
-            opened=("coco", "coco.heads", "coco.heads.*", "coco.categories", "coco.categories.*"),
+            notes=("coco.categories.*.isthing", "coco.own.*.*.isthing"),
+            opened=(
+                *("coco", "coco.heads", "coco.heads.*", "coco.categories", "coco.categories.*"),
+                *("coco.own", "coco.own.*", "coco.own.*.*"),
+            ),
         ),
     ),
     names=some_name,

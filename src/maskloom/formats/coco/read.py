@@ -18,6 +18,7 @@ from maskloom.formats.coco.samples import CocoSamples
 from maskloom.formats.shared.left_out import left_out
 
 Decode = Callable[[CocoFile[OfImage], ImageId, Mapping[int, int], Sample], Labels]
+Alike = Callable[[CocoFile[OfImage], CocoFile[OfImage], ImageId], bool]
 
 
 def dataset_of(
@@ -25,6 +26,7 @@ def dataset_of(
     path: Path,
     images: Path | None,
     decode: Decode[OfImage],
+    alike: Alike[OfImage] | None = None,
 ) -> Dataset:
     """One data set of all files; labels are decoded when asked for.
 
@@ -33,6 +35,8 @@ def dataset_of(
         path: what was opened.
         images: folder under which images lie, if the user named one.
         decode: (file, image id, category id → position, sample) → labels.
+        alike: whether two files say the same of an image of this id; such an image is one sample
+            of both splits.
 
     Raises:
         FormatError: files disagree about categories.
@@ -40,7 +44,7 @@ def dataset_of(
     categories = _shared_categories(files)
     taxonomy, doubled = _taxonomy(categories, files)
     positions = {value: i for i, value in enumerate(categories)}
-    found = CocoSamples(files, path, images)
+    found = CocoSamples(files, path, images, alike)
 
     def labels_of(sample: Sample) -> Labels:
         file, image_id = found.owner(sample.key)
@@ -53,16 +57,25 @@ def dataset_of(
         found.splits(),
         name=path.name,
         warnings=doubled + _left_out(files) + found.warnings(),
-        extra={
-            "coco": {
-                "heads": {f.split or "": dict(f.head) for f in files},
-                "categories": {
-                    taxonomy[i].key: {k: v for k, v in c.items() if k not in ("id", "name")}
-                    for i, c in enumerate(categories.values())
-                },
-            }
-        },
+        extra={"coco": _kept(files, taxonomy, categories)},
     )
+
+
+def _kept(
+    files: Sequence[CocoFile[Any]], taxonomy: Taxonomy, shared: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Heads of files and fields of categories; `own` are those of files that say others."""
+    keys = dict(zip(shared, taxonomy.keys, strict=True))
+
+    def fields(categories: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            keys[value]: {k: v for k, v in one.items() if k not in ("id", "name")}
+            for value, one in categories.items()
+        }
+
+    heads = {f.split or "": dict(f.head) for f in files}
+    own = {f.split or "": fields(f.categories) for f in files if f.categories != shared}
+    return {"heads": heads, "categories": fields(shared), **({"own": own} if own else {})}
 
 
 def _left_out(files: Sequence[CocoFile[Any]]) -> tuple[str, ...]:

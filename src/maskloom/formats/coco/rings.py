@@ -18,10 +18,10 @@ def polygon_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | No
         mask: one row.
         geometry: what the author drew.
     """
-    if int(mask.areas[0]) == 0:
-        return None
     if (vertices := vertices_of(mask, geometry)) is not None:
         return vertices
+    if int(mask.areas[0]) == 0:
+        return None
     rings = rings_for(mask, "coco").exact
     return None if rings is None else [ring.ravel().tolist() for ring in rings]
 
@@ -33,7 +33,7 @@ def vertices_of(mask: Masks, geometry: Geometry | None) -> list[list[float]] | N
         mask: one row.
         geometry: what the author drew, under any rule.
     """
-    if geometry is None or geometry.rule != "coco" or not int(mask.areas[0]):
+    if geometry is None or geometry.rule != "coco" or not geometry.parts:
         return None
     if not _makes(geometry, mask):
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic
 
@@ -33,9 +34,16 @@ class CocoSamples(Generic[OfImage]):
         files: of one data set.
         path: what was opened.
         images: folder under which images lie, if the user named one.
+        alike: whether two files say the same of an image of this id.
     """
 
-    def __init__(self, files: Sequence[CocoFile[OfImage]], path: Path, images: Path | None) -> None:
+    def __init__(
+        self,
+        files: Sequence[CocoFile[OfImage]],
+        path: Path,
+        images: Path | None,
+        alike: Callable[[CocoFile[OfImage], CocoFile[OfImage], ImageId], bool] | None = None,
+    ) -> None:
         self.files = files
         self.keys = KeyColumn()
         self._ids = [ImageIds(file.images) for file in files]
@@ -47,11 +55,16 @@ class CocoSamples(Generic[OfImage]):
         root = images or data_root(path)
         for file in files:
             self._look(file, root, named=images is not None)
-        if self.keys.doubled() is not None:
+        again = self._again(alike) if self.keys.doubled() is not None else None
+        if self.keys.doubled() is not None and again is None:
             # Splits in front of every key where two splits use one key.
             self.keys = KeyColumn(map(self._key_with_split, range(len(self.keys))))
-        rows = np.arange(len(self.keys), dtype=np.int32)
-        self.samples = LazySamples(self.keys, self._made, rows).by_key()
+        self._rows = np.arange(len(self.keys), dtype=np.int32)
+        keys, make = self.keys, self._made
+        if again is not None:
+            self._rows = np.delete(self._rows, again)
+            keys, make = KeyColumn(keys[row] for row in self._rows.tolist()), self._made_of
+        self.samples = LazySamples(keys, make, np.arange(len(keys), dtype=np.int32)).by_key()
 
     def owner(self, key: str) -> tuple[CocoFile[OfImage], ImageId]:
         """The file of a sample, and the id of its image there."""
@@ -84,6 +97,8 @@ class CocoSamples(Generic[OfImage]):
                 f"first {outside[0]!r}; --images ROOT looks for them by their last part"
             )
         order = self.keys.order()
+        if len(self._rows) < len(order):
+            order = order[np.isin(order, self._rows)]
         missing = order[np.array(self._places, np.int8)[order] < 0]
         if len(missing):
             first = self._sample(int(missing[0])).file_name
@@ -110,8 +125,40 @@ class CocoSamples(Generic[OfImage]):
         split = self.files[self._of(row)[0]].split
         return f"{split}/{self.keys[row]}" if split else self.keys[row]
 
+    def _again(
+        self, alike: Callable[[CocoFile[OfImage], CocoFile[OfImage], ImageId], bool] | None
+    ) -> list[int] | None:
+        """Rows of images that a file before has, too; None where two of one key are not alike."""
+        again = []
+        for one, two in pairwise(self.keys.order().tolist()):
+            if self.keys[one] == self.keys[two]:
+                if alike is None or not self._same(one, two, alike):
+                    return None
+                again.append(two)
+        return again
+
+    def _same(
+        self,
+        one: int,
+        two: int,
+        alike: Callable[[CocoFile[OfImage], CocoFile[OfImage], ImageId], bool],
+    ) -> bool:
+        """Whether two splits have the very same image, with one id and the same annotations."""
+        (first, at), (second, place) = self._of(one), self._of(two)
+        image, other = self._ids[first][at], self._ids[second][place]
+        files = self.files[first], self.files[second]
+        if image != other or first == second or None in (files[0].split, files[1].split):
+            return False
+        if files[0].images[image] != files[1].images[other]:
+            return False
+        return self._sample(one).image == self._sample(two).image and alike(*files, image)
+
     def _made(self, rows: Rows) -> Iterator[Sample]:
         return map(self._sample, rows.tolist())
+
+    def _made_of(self, rows: Rows) -> Iterator[Sample]:
+        """The same by positions among images that are listed once."""
+        return self._made(self._rows[rows])
 
     def _sample(self, row: int) -> Sample:
         file, at = self._of(row)

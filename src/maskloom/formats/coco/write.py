@@ -6,9 +6,8 @@ sorted by id and annotations by image and row.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +23,12 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.entries import CocoEntries
-from maskloom.formats.coco.ids import kept_ids
+from maskloom.formats.coco.lines import json_lines
 from maskloom.formats.coco.rings import polygon_of, vertices_of
+from maskloom.formats.coco.tops import Tops, category_ids, licensed
 from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.drawn import whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only
-from maskloom.formats.shared.json_files import json_line
 from maskloom.store.files import atomic_file, safe_join
 
 HOLDS = Holds(
@@ -61,11 +60,13 @@ class Dialect:
         stem: of the files' names, before the split.
         unsaid: keys of annotations that it does not have.
         holds: what it can say.
+        whole: every file lists all categories, as images name those that they lack.
     """
 
     stem: str
     unsaid: frozenset[str]
     holds: Holds
+    whole: bool = False
 
 
 _BOX = int(RowKind.BOX)  # an enumeration is slow to name a million times
@@ -87,7 +88,7 @@ class CocoWriter:
         self.target = target
         self.taxonomy = taxonomy
         self.options = options
-        self.extra = extra.get("coco", {})
+        self.tops = Tops(taxonomy, extra.get("coco", {}), whole=dialect.whole)
         self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.entries = self._no_entries()
@@ -142,30 +143,49 @@ class CocoWriter:
         return [Loss(key, "vertices", len(lost), int(rows.masks.areas[lost].sum()))] * bool(lost)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-        """Write one file, or one per split."""
+        """Write one file, or one per split; images of none are in a file of no split."""
         everything = self.entries.ordered()
+        parts = {name: self.entries.rows_of(keys) for name, keys in splits.items()}
+        said: tuple[str, ...] = ()
         if self.single:
-            parts = {"": everything}
+            said = self._write_one(parts, everything)
         else:
-            parts = {name: self.entries.rows_of(keys) for name, keys in splits.items()}
-            rest = everything[
-                ~np.isin(everything, np.concatenate([everything[:0], *parts.values()]))
-            ]
+            listed = np.concatenate([everything[:0], *parts.values()])
+            rest = everything[~np.isin(everything, listed)]
             if len(rest) or not parts:
-                parts["rest" if parts else ""] = rest
-        for name, rows in parts.items():
-            stem = f"{self.dialect.stem}_{name}" if name else self.dialect.stem
-            file = self.target
-            if not self.single:
+                parts[""] = rest
+            if len(np.unique(listed)) < len(listed):
+                self.entries.number_as_one(everything)
+            numbers = self._numbers(parts)
+            for name, rows in parts.items():
+                stem = f"{self.dialect.stem}_{name}" if name else self.dialect.stem
                 file = safe_join(self.target / "annotations", f"{stem}.json")
-            self._write(file, name, rows)
+                self._write(file, name, rows, self.tops.head(name), numbers)
         # What was written is read again while this writer is still held.
         self.entries = self._no_entries()
-        return self.images.warnings()
+        return said + self.images.warnings()
+
+    def _write_one(
+        self, parts: Mapping[str, NDArray[np.int64]], everything: NDArray[np.int64]
+    ) -> tuple[str, ...]:
+        """Write the only file; warnings about what files of splits say otherwise of themselves."""
+        head, moved, unsaid = self.tops.merged(name for name, rows in parts.items() if len(rows))
+        of = {row: moved[name] for name in moved for row in parts[name].tolist()}
+        numbers = self._numbers({"": everything})
+        self._write(self.target, "", everything, head, numbers, of)
+        return tuple(
+            f"one file has one {name}: that of {', '.join(splits)} differs and is not written"
+            for name, splits in unsaid.items()
+        )
+
+    def _numbers(self, parts: Mapping[str, NDArray[np.int64]]) -> dict[int, int]:
+        """Position → id of the categories of all files."""
+        used = frozenset[int]().union(*map(self.entries.used, parts.values()))
+        plain = (i for i, category in enumerate(self.taxonomy) if i in used or not category.void)
+        return category_ids(self.taxonomy, plain)
 
     def _no_entries(self) -> CocoEntries:
-        void = frozenset(i for i, category in enumerate(self.taxonomy) if category.void)
-        return CocoEntries(self.target, void)
+        return CocoEntries(self.target, self.tops.watched())
 
     def _annotations(self, rows: Rows) -> list[dict[str, Any]]:
         """The entries of an image, without the numbers that the whole file gives them."""
@@ -208,28 +228,27 @@ class CocoWriter:
                 return polygon
         return _compressed(rows.masks, i)
 
-    def _write(self, file: Path, split: str, rows: NDArray[np.int64]) -> None:
+    def _write(
+        self,
+        file: Path,
+        split: str,
+        rows: NDArray[np.int64],
+        head: Mapping[str, Any],
+        numbers: Mapping[int, int],
+        moved: Mapping[int, Mapping[int, int]] | None = None,
+    ) -> None:
+        """Write a file; `moved` are new numbers of licences by row."""
         image_ids, rows = self.entries.numbered(rows)
-        used = self.entries.used(rows)
-        categories = [i for i, c in enumerate(self.taxonomy) if not c.void or i in used]
-        numbers = category_ids(self.taxonomy, categories)
-        heads = self.extra.get("heads", {})
-        parts: dict[str, Any] = dict(
-            heads.get(split, heads.get("", next(iter(heads.values()), {})))
-        )
-        parts["images"] = self.entries.images(image_ids, rows)
-        parts["categories"] = [self._category(i, numbers[i]) for i in categories]
+        listed = self.tops.listed(split, self.entries.used(rows))
+        images = self.entries.images(image_ids, rows)
+        if moved:
+            images = licensed(images, (moved.get(row, {}) for row in rows.tolist()))
+        parts: dict[str, Any] = dict(head)
+        parts["images"] = images
+        parts["categories"] = [self.tops.category(split, i, numbers[i]) for i in listed]
         parts["annotations"] = self.entries.annotations(image_ids, rows, numbers)
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.writelines(json_lines(parts))
-
-    def _category(self, position: int, number: int) -> dict[str, Any]:
-        category = self.taxonomy[position]
-        out = {**self.extra.get("categories", {}).get(category.key, {})}
-        out |= {"id": number, "name": category.name}
-        if category.kind == "stuff":
-            out["isthing"] = 0
-        return out
 
 
 def writer(
@@ -240,11 +259,9 @@ def writer(
 
 
 def _annotation_rows(rows: Rows) -> Rows:
-    """Objects with masks, and boxes that came from COCO."""
-    boxes = _source_boxes(rows)
-    return (
-        rows.take(boxes | (rows.kind == int(RowKind.MASK))) if boxes.any() else joined_parts(rows)
-    )
+    """Objects with masks, one row each, and boxes that came from COCO."""
+    told = _source_boxes(rows) | (rows.kind == int(RowKind.MASK))
+    return whole_objects(rows if told.all() else rows.take(told))
 
 
 def _source_boxes(rows: Rows) -> NDArray[np.bool_]:
@@ -272,29 +289,3 @@ def image_name(sample: Sample) -> str:
     if sample.image.path is not None:
         return sample.key + sample.image.path.suffix
     return sample.key + (Path(sample.file_name).suffix or ".png")
-
-
-def category_ids(taxonomy: Taxonomy, positions: list[int]) -> dict[int, int]:
-    """Position → id in COCO files: the category's own, else the next free number."""
-    own = kept_ids([taxonomy[i].id_in("coco") for i in positions])
-    return dict(zip(positions, own, strict=True))
-
-
-def json_lines(parts: Mapping[str, Any]) -> Iterable[str]:
-    """JSON text with sorted keys; lists of entries have one entry on a line."""
-    yield "{"
-    for n, name in enumerate(sorted(parts)):
-        value = parts[name]
-        yield f"{',' if n else ''}\n{json.dumps(name)}:"
-        if name in ("images", "annotations", "categories"):
-            yield "["
-            for i, entry in enumerate(value):
-                yield f"{',' if i else ''}\n{_dumps(entry)}"
-            yield "\n]"
-        else:
-            yield _dumps(value)
-    yield "\n}\n"
-
-
-def _dumps(value: object) -> str:
-    return json_line(value, sort_keys=True, separators=(",", ":"))

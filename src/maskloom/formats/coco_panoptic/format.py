@@ -10,6 +10,7 @@ Source: cocodataset.org/#format-data (4. Panoptic Segmentation), panopticapi `rg
 
 from __future__ import annotations
 
+import filecmp
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
-from maskloom.formats.coco.file import CocoFile
+from maskloom.formats.coco.file import CocoFile, is_without_images
 from maskloom.formats.coco.image_ids import ImageId
 from maskloom.formats.coco.read import dataset_of
 from maskloom.formats.coco_panoptic import write as coco_panoptic_write
@@ -72,7 +73,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     files = {
         file: read_panoptic_file(file, split, skip_bad=options.skip_bad) for file, split in listed
     }
-    folders = {file: _map_folder(file, options.masks, single=len(listed) == 1) for file in files}
+    single = len(listed) == 1
+    folders = {
+        file: _map_folder(file, options.masks, single=single) if own.maps else file.with_suffix("")
+        for file, own in files.items()
+    }
 
     def decode(
         file: CocoFile[Segments], image_id: ImageId, positions: Mapping[int, int], sample: Sample
@@ -89,7 +94,16 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         ids = read_ids(png, size, f"{file.path}: image {image_id}")
         return labels_of_map(ids, own, image_id, positions, png=png, strict=not options.skip_bad)
 
-    data = dataset_of([f.coco for f in files.values()], path, images, decode)
+    def alike(one: CocoFile[Segments], two: CocoFile[Segments], image: ImageId) -> bool:
+        first, second = (files[file.path].maps.get(image) for file in (one, two))
+        if first is None or second is None or first != second:
+            return first is second
+        if one.annotations[image] != two.annotations[image]:
+            return False
+        a, b = (folders[file.path] / first["file_name"] for file in (one, two))
+        return a.is_file() and b.is_file() and filecmp.cmp(a, b, shallow=False)
+
+    data = dataset_of([f.coco for f in files.values()], path, images, decode, alike)
     return replace(
         data,
         taxonomy=_colored(data.taxonomy, files),
@@ -108,7 +122,10 @@ def _files(folder: Path) -> list[tuple[Path, str | None]]:
         for place in _PLACES
     ]
     for place in places:
-        if named := [p for p in place if p.name.startswith("panoptic") and is_panoptic(p)]:
+        named = [p for p in place if p.name.startswith("panoptic")]
+        if any(map(is_panoptic, named)):
+            # A split without images has nothing to be known by, but for its name.
+            named = [p for p in named if is_panoptic(p) or is_without_images(p)]
             return [(p, re.sub(r"^panoptic[_-]?", "", p.stem) or None) for p in named]
     for place in places:
         if found := [p for p in place if is_panoptic(p)]:

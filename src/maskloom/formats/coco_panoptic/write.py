@@ -23,7 +23,9 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.ids import kept_image_ids
-from maskloom.formats.coco.write import category_ids, image_name, json_lines
+from maskloom.formats.coco.lines import json_lines
+from maskloom.formats.coco.tops import Tops, category_ids
+from maskloom.formats.coco.write import image_name
 from maskloom.formats.coco_panoptic.ids import segment_ids
 from maskloom.formats.coco_panoptic.maps import INTERPRETED
 from maskloom.formats.loss import Holds, Loss, losses_of
@@ -60,7 +62,7 @@ class PanopticWriter:
     ) -> None:
         self.target = target
         self.taxonomy = taxonomy
-        self.extra = extra.get("coco", {})
+        self.tops = Tops(taxonomy, extra.get("coco", {}))
         self.images = ImagePlacer(target / "images", options.images)
         self.folder = target / "annotations" / "panoptic"
         self.entries: dict[str, dict[str, Any]] = {}
@@ -107,14 +109,26 @@ class PanopticWriter:
                 add(_colors(values))
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-        """Write one JSON file, or one per split, and name the folders of maps alike."""
+        """Write one JSON file, or one per split, and name the folders of maps alike.
+
+        Images of no split are in a file of none.
+        """
         parts = {n: sorted(k for k in keys if k in self.entries) for n, keys in splits.items()}
-        rest = sorted(set(self.entries) - {k for keys in parts.values() for k in keys})
-        if rest or not parts:
-            parts["rest" if parts else ""] = rest
+        listed = {k for keys in parts.values() for k in keys}
+        rest = sorted(set(self.entries) - listed)
+        ids = None
+        if len(listed) < sum(map(len, parts.values())):
+            # An image that several files list has one id in all of them.
+            every = sorted(self.entries)
+            own = kept_image_ids([self.entries[k].get("id") for k in every])
+            ids = dict(zip(every, own, strict=True))
         for name, keys in parts.items():
-            self._write(f"panoptic_{name}" if name else "panoptic", name, keys)
-        if "" not in parts and self.folder.is_dir():
+            self._write(f"panoptic_{name}", name, keys, ids)
+        if rest or not parts:
+            self._write("panoptic", "", rest, ids)
+        for key in listed & self.annotations.keys() if rest else ():
+            (self.folder / self.annotations[key]["file_name"]).unlink()
+        if not rest and parts and self.folder.is_dir():
             shutil.rmtree(self.folder)
         return self.images.warnings()
 
@@ -144,14 +158,17 @@ class PanopticWriter:
             out["attributes"] = dict(rows.attributes[i] or {})
         return out
 
-    def _write(self, stem: str, split: str, keys: list[str]) -> None:
+    def _write(self, stem: str, split: str, keys: list[str], ids: Mapping[str, Any] | None) -> None:
         file = safe_join(self.target / "annotations", f"{stem}.json")
-        image_ids = kept_image_ids([self.entries[k].get("id") for k in keys])
+        own = [self.entries[k].get("id") for k in keys]
+        image_ids = kept_image_ids(own) if ids is None else [ids[k] for k in keys]
         ordered = sorted(zip(image_ids, keys, strict=True))
-        heads = self.extra.get("heads", {})
-        parts = dict(heads.get(split, heads.get("", next(iter(heads.values()), {}))))
+        parts = self.tops.head(split)
         parts["images"] = ({**self.entries[k], "id": image_id} for image_id, k in ordered)
-        parts["categories"] = [self._category(i) for i in self.taxonomy.scored]
+        segments = (self.annotations[k]["segments_info"] for k in keys if k in self.annotations)
+        seen = {one["category_id"] for own in segments for one in own}
+        used = frozenset(position for position, number in self.numbers.items() if number in seen)
+        parts["categories"] = [self._category(split, i) for i in self.tops.listed(split, used)]
         parts["annotations"] = (
             {**self.annotations[k], "image_id": image_id}
             for image_id, k in ordered
@@ -167,10 +184,9 @@ class PanopticWriter:
         with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8") as out:
             out.writelines(json_lines(parts))
 
-    def _category(self, position: int) -> dict[str, Any]:
+    def _category(self, split: str, position: int) -> dict[str, Any]:
         category = self.taxonomy[position]
-        out = {**self.extra.get("categories", {}).get(category.key, {})}
-        out |= {"id": self.numbers[position], "name": category.name}
+        out = self.tops.category(split, position, self.numbers[position])
         out["isthing"] = int(category.kind == "thing")
         if category.color is not None:
             out["color"] = list(category.color)

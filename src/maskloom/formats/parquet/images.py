@@ -25,6 +25,7 @@ from maskloom.formats.parquet.tables import (
     IMAGE_SCHEMA,
     IMAGES,
     batches_of_table,
+    empty_splits,
     sample_of_row,
 )
 from maskloom.store.files import safe_join
@@ -119,7 +120,7 @@ class ImageTable:
 
     def splits(self) -> dict[str, tuple[str, ...]]:
         """Name → keys; train, val and test come first."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = {name: [] for name in empty_splits(self.root / IMAGES)}
         for number, first in enumerate(self._firsts[:-1]):
             with self._lock:
                 batch = self._batch(number)

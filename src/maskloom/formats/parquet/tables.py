@@ -23,6 +23,8 @@ from maskloom.store.project.tables import to_json
 from maskloom.work.memory import free_bytes
 
 ANNOTATIONS, IMAGES, CLASSES = "annotations.parquet", "images.parquet", "classes.parquet"
+EMPTY = "maskloom.empty_splits"
+"""Key in the footer of the table of images: names of splits without images."""
 BATCH = 4096
 LEAST_ROOM = 1 << 26
 IMAGE_SCHEMA = pa.schema(
@@ -216,6 +218,23 @@ def batches_of_table(path: Path, schema: pa.Schema) -> Iterator[Any]:
             if any(table[f.name].null_count for f in wanted if not f.nullable):
                 raise FormatError("a row without key, name or size", where=path)
             yield table.cast(wanted)
+
+
+def empty_splits(path: Path) -> list[str]:
+    """Names of splits without images, of the footer of a table.
+
+    Raises:
+        FormatError: they are no list of names.
+    """
+    with reading_table(path), pq.ParquetFile(path) as file:
+        text = (file.metadata.metadata or {}).get(EMPTY.encode(), b"[]")
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("not valid JSON", where=f"{path}: {EMPTY}", seen=error) from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FormatError("no list of splits", where=f"{path}: {EMPTY}", seen=names)
+    return names
 
 
 def refuse_large(metadata: Any, path: Path, columns: Sequence[str] | None = None) -> None:

@@ -28,6 +28,7 @@ from maskloom.formats.parquet.tables import (
     BATCH,
     CLASS_SCHEMA,
     CLASSES,
+    EMPTY,
     IMAGE_SCHEMA,
     IMAGES,
     class_rows,
@@ -142,9 +143,11 @@ class ParquetWriter:
         for name in sorted(splits):
             for key in splits[name]:
                 of[key] = (*of.get(key, ()), name)
+        empty = sorted(name for name, keys in splits.items() if not keys)
+        schema = IMAGE_SCHEMA.with_metadata({EMPTY: to_json(empty)}) if empty else IMAGE_SCHEMA
         with (
             atomic_file(self.target / IMAGES) as temporary,
-            _table(temporary, IMAGE_SCHEMA) as table,
+            _table(temporary, schema) as table,
         ):
             at = IMAGE_SCHEMA.get_field_index("splits")
             for number in range(len(self._batches)):
@@ -152,7 +155,8 @@ class ParquetWriter:
                 column = pa.array(
                     [of.get(key) for key in batch["key"].to_pylist()], IMAGE_SCHEMA.field(at).type
                 )
-                table.write_batch(batch.set_column(at, IMAGE_SCHEMA.field(at), column))
+                batch = batch.set_column(at, IMAGE_SCHEMA.field(at), column)
+                table.write_batch(batch.replace_schema_metadata(schema.metadata))
         with (
             atomic_file(self.target / CLASSES) as temporary,
             _table(temporary, CLASS_SCHEMA) as table,
