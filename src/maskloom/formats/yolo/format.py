@@ -36,6 +36,7 @@ from maskloom.formats.yolo.layout import (
     items_of_config,
     items_of_folder,
     items_of_labels,
+    shared_items,
     with_images,
 )
 from maskloom.formats.yolo.names import (
@@ -130,7 +131,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         items = with_images(items, images)
     if config.names is None:
         config = replace(config, names=_told_names(options, root, config))
-    bare = [item for item in items if item.label is None]
+    bare = {(item.key, item.image) for item in items if item.label is None}
     if bare and (options.unlabelled == "skip" or config.skip_unlabelled):
         items = [item for item in items if item.label is not None]
         notes.append(f"{len(bare)} images have no label file and are left out")
@@ -168,6 +169,7 @@ def _dataset(
         names = {number: f"class {number}" for number in used}
         notes.append(f"nothing names the {len(used)} classes; --set names=FILE does")
     sizes = dict(side.get("sizes", {}))
+    listed, splits = shared_items(items, by_key=bool(side))
     documents = [
         Document(
             item.name,
@@ -180,7 +182,7 @@ def _dataset(
             key=item.key,
             image=item.image,
         )
-        for item in _unique(items, by_key=bool(side))
+        for item in listed
     ]
     taxonomy = _taxonomy(names, side, root)
     dataset = dataset_of_documents(
@@ -193,9 +195,9 @@ def _dataset(
         skip_bad=options.skip_bad,
     )
     dataset = _with_notes(dataset, names)
-    if not side:
-        return dataset
-    return replace(dataset, splits=side_splits(side, [s.key for s in dataset.samples]))
+    if side:
+        splits = side_splits(side, [s.key for s in dataset.samples])
+    return replace(dataset, splits=splits)
 
 
 def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
@@ -210,12 +212,6 @@ def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
         return labels.replace(extra={"notes": notes}) if notes else labels
 
     return replace(dataset, labels_of=labels_of)
-
-
-def _unique(items: Sequence[Item], *, by_key: bool) -> list[Item]:
-    """Each image once, in the first split that lists it, be it listed in several."""
-    return list({(item.key, None if by_key else item.label or item.image): item
-                 for item in reversed(items)}.values())[::-1]  # fmt: skip
 
 
 def _taxonomy(names: Mapping[int, str], side: Mapping[str, Any], root: Path) -> Taxonomy:

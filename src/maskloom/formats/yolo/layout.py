@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from maskloom.core.sample import sample_key
@@ -63,7 +63,7 @@ def items_of_config(config: YoloConfig, root: Path) -> tuple[list[Item], list[st
     """
     items: list[Item] = []
     notes: list[str] = []
-    known: dict[Path, str] = {}
+    known: dict[Path, list[Item]] = {}
     for split, entries in config.splits.items():
         for entry in entries:
             place = _place(entry, config.base, root)
@@ -71,12 +71,43 @@ def items_of_config(config: YoloConfig, root: Path) -> tuple[list[Item], list[st
                 if split in SPLITS:
                     notes.append(f"{split}: {entry!r} is not there, or leads out of the folder")
                 continue
-            if place in known:
-                continue
-            known[place] = split
-            own = _of_list(place, root) if place.is_file() else items_of_folder(place, root)
-            items += [_in_split(item, split) for item in own]
+            if place in known and split not in SPLITS and place.is_dir():
+                continue  # a field that names the folder once more, and no split
+            if place not in known:
+                known[place] = (_of_list if place.is_file() else items_of_folder)(place, root)
+            items += [_in_split(item, split) for item in known[place]]
     return items, notes
+
+
+def shared_items(
+    items: Iterable[Item], *, by_key: bool
+) -> tuple[list[Item], dict[str, tuple[str, ...]]]:
+    """Each image once, be it listed in several splits, with a key of its own; and the splits.
+
+    Args:
+        items: of one data set.
+        by_key: keys tell images apart, not files.
+
+    Returns:
+        the items, each in the first split that lists it; split → keys, train, val and test first.
+    """
+    first: dict[object, Item] = {}
+    splits: dict[str, dict[object, None]] = {}
+    for item in items:
+        files = (item.label, item.image)
+        same: object = item.key if by_key or files == (None, None) else files
+        first.setdefault(same, item)
+        if item.split is not None:
+            splits.setdefault(item.split, {})[same] = None
+    if len({item.key for item in first.values()}) < len(first):
+        for same, item in first.items():
+            if item.split:
+                first[same] = replace(item, key=f"{item.split}/{item.key}")
+    order = {"train": 0, "val": 1, "test": 2}
+    return list(first.values()), {
+        name: tuple(sorted(first[same].key for same in splits[name]))
+        for name in sorted(splits, key=lambda name: (order.get(name, 3), name))
+    }
 
 
 def label_folders(root: Path) -> list[tuple[Path, str | None]]:
@@ -165,7 +196,7 @@ def _by_subfolder(items: list[Item]) -> list[Item]:
 
 
 def _in_split(item: Item, split: str) -> Item:
-    return Item(item.key, item.label, item.image, item.name, SPLITS.get(split, split))
+    return replace(item, split=SPLITS.get(split, split))
 
 
 def _place(entry: str, base: str, root: Path) -> Path | None:
