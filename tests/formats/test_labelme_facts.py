@@ -67,7 +67,7 @@ def test_objects_of_a_class_named_as_a_hole_are_refused_by_name(tmp_path):
     assert [c.name for c in read_dataset(tmp_path / "out").taxonomy] == ["cat", "_background_"]
 
 
-@pytest.mark.parametrize("key", [".hidden", "sub/.hidden/a", "sub/taxonomy"])
+@pytest.mark.parametrize("key", [".hidden", "sub/.hidden/a", "sub/taxonomy", "a\\b"])
 def test_images_whose_files_would_not_be_read_again_are_refused(tmp_path, key):
     data = dataset_of(NUCLEUS, {key: objects(hard_masks()[:1])}, tmp_path / "photos")
     with pytest.raises(WriteError, match=r"no place.*Rename the image"):

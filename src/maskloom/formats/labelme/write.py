@@ -115,9 +115,9 @@ class LabelMeWriter:
         redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
         if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        clash = sum(bool((OWN - KEPT) & set(source or ())) for source in rows.source)
-        if clash:
-            found.append(Loss(sample.key, "fields", clash, detail="names that LabelMe uses itself"))
+        if clash := [own for source in rows.source if (own := (OWN - KEPT) & set(source or ()))]:
+            detail, strange = "names that LabelMe uses itself", tuple(sorted(set().union(*clash)))
+            found.append(Loss(sample.key, "fields", len(clash), 0, detail, strange))
         if hidden := sum(hidden_flags(rows, i) for i in range(len(rows))):
             found.append(Loss(sample.key, "fields", hidden, names=("flags",)))
         names = self._names(rows)
@@ -132,10 +132,11 @@ class LabelMeWriter:
         """Write the file of one image, and place the image."""
         image_labels_only(labels.size, self.target)
         path = self._path(sample.key)
-        if path.name == SIDE_FILE or any(part.startswith(".") for part in sample.key.split("/")):
+        parts = sample.key.split("/")
+        if path.name == SIDE_FILE or "\\" in sample.key or any(p.startswith(".") for p in parts):
             raise WriteError(
                 "an image of this name has no place: LabelMe's files of names that start with a "
-                f"dot, and {SIDE_FILE}, would not be read again",
+                f"dot or hold a backslash, and {SIDE_FILE}, would not be read again",
                 where=path,
                 seen=sample.key,
                 hint="rename the image",

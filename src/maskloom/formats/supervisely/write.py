@@ -101,8 +101,10 @@ class SuperviselyWriter:
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
         if redrawn := [i for i in solid if geometry_of(rows, i) and drawn(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        if clash := sum(bool((OWN - KEPT - {RULE}) & set(source or ())) for source in rows.source):
-            found.append(Loss(sample.key, "fields", clash))
+        own = OWN - KEPT - {RULE}
+        if clash := [names for source in rows.source if (names := own & set(source or ()))]:
+            strange = tuple(sorted(set().union(*clash)))
+            found.append(Loss(sample.key, "fields", len(clash), names=strange))
         if lost := lost_instances(rows):
             found.append(Loss(sample.key, "fields", len(lost), names=(INSTANCE,)))
         if kinds := [str(one["geometryType"]) for _, one in self._unread(sample, known=False)]:
@@ -157,7 +159,7 @@ class SuperviselyWriter:
                 shape = "any"
             color = entry.get("color", "#{:02X}{:02X}{:02X}".format(*colors[i]))
             said = {"title": category.name, "shape": shape, "color": color, "id": self.numbers[i]}
-            classes.append({**said, **entry, "shape": shape, "title": category.name})
+            classes.append({**said, **entry, "shape": shape, "id": self.numbers[i]})
         tags = list(self.meta.get("tags", []))
         known = {tag["name"] for tag in tags}
         tags += [_meta_tag(n, kinds) for n, kinds in self.tags.items() if n not in known]
@@ -188,11 +190,16 @@ class SuperviselyWriter:
         sets = key.split("/")[:-1] or [PLAIN]
         return safe_join(self.target, "/datasets/".join(sets) + f"/{kind}")
 
-    def _objects(self, rows: Rows, unread: Unread) -> list[Mapping[str, Any]]:
+    def _objects(
+        self, rows: Rows, unread: list[tuple[int, Mapping[str, Any]]]
+    ) -> list[Mapping[str, Any]]:
         """All objects of an image; those that were not read stand where they stood."""
-        for _, entry in unread:
+        for n, (place, entry) in enumerate(unread):
             position = self.positions[self._title(entry)]
             self.shapes.setdefault(position, set()).add(str(entry["geometryType"]))
+            if "classId" in entry:
+                number = self._number(entry["classId"], position)
+                unread[n] = place, {**entry, "classId": number}
         identity = identities(rows, {entry.get("id") for _, entry in unread})
         return with_unread([self._object(rows, i, e) for i, e in enumerate(identity)], unread)
 
@@ -218,7 +225,7 @@ class SuperviselyWriter:
             source.pop("bbox", None)
         out: dict[str, Any] = {
             **identity,
-            "classId": source.pop("classId", self.numbers[position]),
+            "classId": self._number(source.pop("classId", None), position),
             "description": source.pop("description", ""),
             "geometryType": kind,
             "tags": tags,
@@ -230,6 +237,10 @@ class SuperviselyWriter:
         if not math.isnan(rows.score[i]):
             out["score"] = float(rows.score[i])
         return out | {k: v for k, v in sorted(source.items()) if k not in OWN}
+
+    def _number(self, own: object, position: int) -> object:
+        """The classId of an object: that of its class, unless its own is of no class."""
+        return self.numbers[position] if own is None or own in self.titles else own
 
     def _note_tag(self, tag: Mapping[str, Any]) -> None:
         value = tag.get("value")

@@ -95,7 +95,8 @@ class ViaWriter:
         holds = HOLDS if labels.rows is not None else replace(HOLDS, void=False)
         found = losses_of(replace(holds, empty=True), sample.key, labels, self.taxonomy)
         rows, drawings = self._drawings(labels)
-        redrawn = strange = named = 0
+        redrawn = named = 0
+        strange: list[set[str]] = []
         lost: list[int] = []
         empty: list[int] = []
         for i, own in enumerate(drawings):
@@ -103,14 +104,18 @@ class ViaWriter:
             if own.shape is None:
                 (empty if solid else lost).append(i)
             redrawn += solid and geometry_of(rows, i) is not None and not own.own
-            strange += bool(set(source_of(rows, i)) - {"via", "bbox"})
-            strange += self.form == "via3" and bool(_beyond(rows, i, own.shape))
+            strange.append(set(source_of(rows, i)) - {"via", "" if solid else "bbox"})
+            if self.form == "via3":
+                strange[-1] |= _beyond(rows, i, own.shape)
             named += self.attribute in attributes_of(rows, i)
         for kind, rows_lost in (("drawings", lost), ("empty", empty)):
             if rows_lost:
                 who = first_instances(rows, rows_lost)
                 found.append(Loss(sample.key, kind, len(rows_lost), instances=who))
-        told = {"vertices": redrawn, "fields": strange, "attributes": named}
+        if fields := tuple(sorted(set().union(*strange))):
+            count = sum(map(bool, strange))
+            found.append(Loss(sample.key, "fields", count, names=fields))
+        told = {"vertices": redrawn, "attributes": named}
         found += [Loss(sample.key, kind, count) for kind, count in told.items() if count]
         strange_image = set(sample.extra.get("via", {})) - {"size", "file_attributes"}
         if self.form == "via3" and strange_image:
