@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from pycocotools import mask as coco
 from maskloom.core.labels import RowKind
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
+from maskloom.faces.cli import main
 from maskloom.formats.detect import detect_format, read_dataset
 from maskloom.formats.shared.brush_rle import encode_brush
 
@@ -418,3 +420,42 @@ def test_the_exports_of_the_sdk_come_back_as_the_same_json(shared, tmp_path, nam
     twice(data, tmp_path)
     by_id = {one["id"]: one for one in json.loads(path.read_text())}
     assert {one["id"]: one for one in tasks_in(tmp_path / "a")} == by_id
+
+
+def test_json_min_tells_what_it_drops_and_refuses_regions_that_are_not_read(tmp_path, capsys):
+    write_photo(tmp_path / "src/images/a.png", (16, 20))
+    place = {"original_width": 20, "original_height": 16, "to_name": "image"}
+    value = {"x": 5, "y": 5, "width": 20, "height": 20, "rotation": 0, "rectanglelabels": ["cat"]}
+    box = {"id": "r1", "type": "rectanglelabels", "from_name": "label", "value": value, **place}
+    vector = {"vertices": [{"x": 1, "y": 1}], "vectorlabels": ["z"]}
+    line = {"id": "v", "type": "vectorlabels", "from_name": "v", "value": vector, **place}
+    link = {"type": "relation", "from_id": "r1", "to_id": "r1", "direction": "right"}
+    other = {"id": 4, "completed_by": 2, "result": [box]}
+    task = {
+        "id": 1,
+        "data": {"image": "images/a.png", "site": "north"},
+        "annotations": [other, {"id": 5, "completed_by": 7, "lead_time": 2.5, "result": [box]}],
+    }
+    (tmp_path / "src/tasks.json").write_text(json.dumps([task]))
+
+    def convert(*more):
+        args = ["convert", str(tmp_path / "src"), str(tmp_path / "out"), "--to", "labelstudio"]
+        code = main([*args, "--set", "to.form=min", *more])
+        return code, " ".join(capsys.readouterr().out.split())
+
+    code, told = convert()
+    assert code == 0
+    assert "other annotations" in told
+    assert "lead_time" not in told
+    assert "site" not in told
+    (minimal,) = json.loads((tmp_path / "out/tasks.json").read_text())
+    assert (minimal["annotator"], minimal["lead_time"], minimal["site"]) == (7, 2.5, "north")
+    shutil.rmtree(tmp_path / "out")
+    task["annotations"][1]["result"] += [line, link]
+    task["predictions"] = [{"id": 9, "model_version": "m", "result": [box]}]
+    (tmp_path / "src/tasks.json").write_text(json.dumps([task]))
+    code, told = convert()
+    assert code == 1
+    assert "boxes, points, lines" in told
+    for name in ("predictions", "relations", "other annotations"):
+        assert name in told

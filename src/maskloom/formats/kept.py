@@ -60,12 +60,12 @@ def facts_in(family: str, own: object, facts: Facts, written: tuple[str, ...]) -
         family: the name in `extra`.
         own: what stands there.
         facts: of the format that keeps it.
-        written: paths that the target writes.
+        written: paths that the target writes; `more` names are paths below the family.
     """
     if is_among((family,), written):
         return
     yield from _walk((family,), own, facts, written)
-    yield from facts.more(own)
+    yield from (name for name in facts.more(own) if not is_among((family, name), written))
 
 
 def _walk(

@@ -18,7 +18,7 @@ from maskloom.formats.labelstudio.images import address_of, control_of, has_seve
 from maskloom.formats.labelstudio.regions import FIGURES, Region, figure_of
 
 LAYERS = ("annotations", "predictions")
-_MIN_FIELDS = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+MIN_FIELDS = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 _MIN_BESIDE = ("original_width", "original_height", "item_index")
 _PLACES = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "height": "rectangle"}
 
@@ -86,7 +86,7 @@ def _from_min(task: Mapping[str, Any]) -> dict[str, Any]:
     results = []
     data: dict[str, Any] = {}
     for key, value in task.items():
-        if key in ("id", *_MIN_FIELDS):
+        if key in ("id", *MIN_FIELDS):
             continue
         if not isinstance(value, list) or not value or not all(map(_is_place, value)):
             data[key] = value
@@ -102,7 +102,7 @@ def _from_min(task: Mapping[str, Any]) -> dict[str, Any]:
     # Of several images JSON_MIN does not say which.
     if not has_several(data):
         results = [{"to_name": "image", **one} for one in results]
-    kept = {k: task[k] for k in _MIN_FIELDS if k in task}
+    kept = {k: task[k] for k in MIN_FIELDS if k in task}
     annotation = {"id": kept.pop("annotation_id", None), "result": results}
     meta = {"meta": data.pop("meta")} if isinstance(data.get("meta"), dict) else {}
     if "annotator" in kept:
@@ -139,7 +139,7 @@ def min_of(task: Mapping[str, Any], layer: str) -> dict[str, Any]:
         # A control named as a field of the task would hide it.
         name = name if isinstance(out.get(name, []), list) else f"{name}_regions"
         out.setdefault(name, []).append({**one["value"], **size})
-    told = {k: entry.get(k) for k in _MIN_FIELDS}
+    told = {k: entry.get(k) for k in MIN_FIELDS}
     told |= {"annotation_id": entry.get("id"), "annotator": entry.get("completed_by")}
     return out | {k: v for k, v in told.items() if v is not None}
 

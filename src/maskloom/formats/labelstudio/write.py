@@ -22,7 +22,7 @@ from maskloom.formats.coco.check import is_id
 from maskloom.formats.labelstudio.images import control_of
 from maskloom.formats.labelstudio.results import is_kept, results_of
 from maskloom.formats.labelstudio.tags import results_of_tags, tags_of
-from maskloom.formats.labelstudio.tasks import min_of
+from maskloom.formats.labelstudio.tasks import MIN_FIELDS, min_of
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.shared.drawn import kept_of, losses_of_told, whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, write_side_file
@@ -43,6 +43,11 @@ HOLDS = Holds(
     fields=True,
     tags=True,
 )
+_MIN = (
+    *("labelstudio.layer", "labelstudio.chosen", "labelstudio.task.meta", "labelstudio.task.data"),
+    *(f"labelstudio.{name}" for name in (*MIN_FIELDS, "completed_by")),
+)
+"""What JSON_MIN says of a task: its data, and who made the one entry, when and how fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class LabelStudioWriter:
         self.holds = replace(
             HOLDS, void=not self.single, score=not self.min, attributes=not self.min
         )
+        self.writes = _MIN if self.min else ("labelstudio",)
         self.images = ImagePlacer(target, "none" if self.single else options.images)
         self.tasks: dict[str, dict[str, Any]] = {}
 
