@@ -132,8 +132,8 @@ def test_a_nifti_header_and_pairs_of_nrrd_are_told(tmp_path):
 
 
 def test_every_family_that_readers_keep_is_declared_by_its_format():
-    """A path that a format writes begins with its name, or one that several formats share."""
-    shared = {"*", "volume", "void_classes", "coco", "frame"}
+    """A path that a format writes begins with its name, or one that labels keep on their own."""
+    shared = {"*", "volume", "void_classes", "nnunet_numbers", "coco", "frame"}
     for name in registry.FORMATS:
         for path in load_format(name).kept.writes:
             assert path.split(".")[0] in shared | {name}
