@@ -59,14 +59,14 @@ def test_other_formats_are_refused_what_is_not_read(tmp_path):
     assert put(source, tmp_path / "out", "coco", allow_loss=True).written
 
 
-def test_what_is_not_read_is_lost_where_its_class_gets_another_name(tmp_path):
+def test_what_is_not_read_gets_the_new_name_of_its_class(tmp_path):
     put_project(tmp_path / "src", bitmap(1, DISC, classTitle="sky"), entry("graph"))
     source = renamed(read_dataset(tmp_path / "src"), ["car=lorry"])
-    done = put(source, tmp_path / "out", "supervisely")
-    assert not done.written
-    assert [loss.kind for loss in done.refused] == ["drawings"]
-    assert put(source, tmp_path / "out", "supervisely", allow_loss=True).written
-    assert [one["id"] for one in said(tmp_path / "out")] == [1]
+    assert put(source, tmp_path / "out", "supervisely").written
+    assert [(one["id"], one["classTitle"]) for one in said(tmp_path / "out")] == [
+        (1, "sky"),
+        (2, "lorry"),
+    ]
 
 
 def test_a_class_that_meta_lacks_is_refused_also_of_what_is_not_read(tmp_path):

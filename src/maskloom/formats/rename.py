@@ -14,6 +14,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.core.views import translate
 from maskloom.errors import UsageError
 from maskloom.formats.mapping import parse_renames, translated_coverage
+from maskloom.formats.renamed_sources import is_known, renamed_source
 
 
 def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
@@ -34,6 +35,8 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
     for name in names.values():
         refuse_ambiguous(old, name, where="--map")
     taxonomy, targets = _merged(old, names)
+    pairs_of = ((one.name, taxonomy[at].name) for one, at in zip(old, targets, strict=True))
+    told = {one: new for one, new in pairs_of if one != new}
 
     def labels_of(sample: Sample) -> Labels:
         labels = translate(dataset.labels_of(sample), targets, taxonomy, sample.key)
@@ -47,8 +50,27 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
         taxonomy=taxonomy,
         labels_of=labels_of,
         warnings=tuple(warnings),
-        extra=_kept(dataset.extra, old, taxonomy, targets),
+        **_in_sources(dataset, _kept(dataset.extra, old, taxonomy, targets), told),
     )
+
+
+def _in_sources(
+    dataset: Dataset, extra: Mapping[str, Any], names: Mapping[str, str]
+) -> dict[str, Any]:
+    """What sources say of classes in their own words: that of the data set, that of its images."""
+    whole = {f: renamed_source(f, own, names, whole=True) for f, own in extra.items()}
+    if not any(map(is_known, extra)):
+        return {"extra": whole}
+    samples = tuple(
+        replace(
+            sample,
+            extra={
+                f: renamed_source(f, own, names, whole=False) for f, own in sample.extra.items()
+            },
+        )
+        for sample in dataset.samples
+    )
+    return {"extra": whole, "samples": samples}
 
 
 def _kept(

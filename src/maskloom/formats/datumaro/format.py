@@ -25,7 +25,7 @@ from maskloom.formats.datumaro import write as datumaro_write
 from maskloom.formats.datumaro.again import listed_once
 from maskloom.formats.datumaro.labels import names_of, taxonomy_of
 from maskloom.formats.datumaro.shapes import SHAPES, UNLABELLED, Entry, shape_of
-from maskloom.formats.datumaro.tags import LABEL, further_fields, tags_of, unread_of
+from maskloom.formats.datumaro.tags import further_fields, tags_of, unread_of
 from maskloom.formats.datumaro.write import PLAIN
 from maskloom.formats.kept import Facts, Kept, unread_note
 from maskloom.formats.shared.class_names import some_name
@@ -203,8 +203,8 @@ def _size(size: object, where: str) -> tuple[int, int] | None:
 
 
 def _label_name(said: Mapping[str, Any], names: list[str]) -> str:
-    """The name of an image's label; "" of another annotation, or where no label has its number."""
-    name = _name(said, names) if said["type"] == LABEL else ""
+    """The name of the label of what is no shape; "" where no label has its number."""
+    name = _name(said, names)
     return name if name in names else ""
 
 

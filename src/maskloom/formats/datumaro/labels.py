@@ -131,4 +131,22 @@ def categories_for(
     if painted:
         listed = [{"label_id": n, **dict(zip("rgb", rgb or (), strict=True))} for n, rgb in painted]
         out["mask"] = {**(kept.get("mask") or {}), "colormap": listed}
+    points = out.get("points")
+    if isinstance(points, Mapping) and isinstance(points.get("items"), list):
+        ids = {taxonomy[position].name: number for position, number in numbers.items()}
+        was = [str(one.get("name")) for one in (kept.get("label") or {}).get("labels") or ()]
+        out["points"] = {**points, "items": _renumbered(points["items"], was, ids)}
     return out
+
+
+def _renumbered(
+    items: Sequence[Any], names: Sequence[str], ids: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Skeletons by the numbers that their labels have now; the first of labels that were joined."""
+    found: dict[int, dict[str, Any]] = {}
+    for one in items:
+        number = one.get("label_id") if isinstance(one, Mapping) else None
+        if isinstance(number, int) and 0 <= number < len(names) and names[number] in ids:
+            new = ids[names[number]]
+            found.setdefault(new, {**one, "label_id": new})
+    return list(found.values())

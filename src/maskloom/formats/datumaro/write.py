@@ -20,7 +20,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.datumaro.labels import categories_for
 from maskloom.formats.datumaro.shapes import UNLABELLED, annotation_of, group_of
-from maskloom.formats.datumaro.tags import named_annotations, tags_of
+from maskloom.formats.datumaro.tags import LABEL, named_annotations, tags_of
 from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.shared.drawn import (
     lies_in_images,
@@ -82,12 +82,21 @@ class DatumaroWriter:
         rows = labels.rows
         told = [] if rows is None else [annotation_of(rows, i, 0)[1] for i in range(len(rows))]
         found = losses_of_told(HOLDS, sample.key, labels, self.taxonomy, told)
+        found += self._nameless(sample)
         if rows is not None:
             linked = int(((rows.parent >= 0) | (rows.amodal_of >= 0)).sum())
             found += [Loss(sample.key, "tracks", linked)] if linked else []
             said, groups = _groups(rows)
             found += lost_groups(sample.key, rows, said, groups, "group")
         return found
+
+    def _nameless(self, sample: Sample) -> list[Loss]:
+        """Annotations that are not read, of classes that are none any more."""
+        listed = named_annotations(sample.extra.get("datumaro", {}))
+        lost = [one["type"] for one, name in listed if name and name not in self.named]
+        lost = [kind for kind in lost if kind != LABEL]
+        detail = f"kinds that are not read, of classes that are gone: {', '.join(lost)}"
+        return [Loss(sample.key, "drawings", len(lost), detail=detail)] if lost else []
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the item of one image and place the image."""
@@ -111,9 +120,9 @@ class DatumaroWriter:
         self.items[sample.key] = item
 
     def _renumbered(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """What is kept of an item, labels of images by the numbers of this file.
+        """What is kept of an item, labels by the numbers of this file.
 
-        One whose label is none any more is left to the attributes.
+        One whose label is none any more is left to the attributes, or was told as a loss.
         """
         listed = named_annotations(own)
         pairs = [(one, name) for one, name in listed if not name or name in self.named]

@@ -190,18 +190,16 @@ class SuperviselyWriter:
         sets = key.split("/")[:-1] or [PLAIN]
         return safe_join(self.target, "/datasets/".join(sets) + f"/{kind}")
 
-    def _objects(
-        self, rows: Rows, unread: list[tuple[int, Mapping[str, Any]]]
-    ) -> list[Mapping[str, Any]]:
+    def _objects(self, rows: Rows, unread: Unread) -> list[Mapping[str, Any]]:
         """All objects of an image; those that were not read stand where they stood."""
-        for n, (place, entry) in enumerate(unread):
+        kept = []
+        for place, entry in unread:
             position = self.positions[self._title(entry)]
             self.shapes.setdefault(position, set()).add(str(entry["geometryType"]))
-            if "classId" in entry:
-                number = self._number(entry["classId"], position)
-                unread[n] = place, {**entry, "classId": number}
+            own = {k: self._number(v, position) for k, v in entry.items() if k == "classId"}
+            kept.append((place, {**entry, **own}))
         identity = identities(rows, {entry.get("id") for _, entry in unread})
-        return with_unread([self._object(rows, i, e) for i, e in enumerate(identity)], unread)
+        return with_unread([self._object(rows, i, e) for i, e in enumerate(identity)], kept)
 
     def _unread(self, sample: Sample, *, known: bool = True) -> Unread:
         """Objects that were not read, of classes that are still known, or of others."""
