@@ -93,12 +93,46 @@ def test_a_set_of_the_hub_is_read_by_its_shards_splits_and_names(tmp_path):
         assert sample.image.path.is_file()
 
 
-def test_a_row_of_the_hub_without_a_mask_is_one_error_with_its_place(tmp_path):
+def test_a_mask_that_is_not_embedded_is_one_error_with_its_place(tmp_path):
     hub_table(tmp_path, id_maps(2), "test", shards=1)
     (file,) = (tmp_path / "data").iterdir()
     table = pq.read_table(file)
     rows = table.to_pylist()
-    rows[1]["annotation"] = None
+    rows[1]["annotation"]["bytes"] = None
     pq.write_table(pa.Table.from_pylist(rows, table.schema), file)
     with pytest.raises(FormatError, match=r"row group 0, row 1.*no picture in column 'annotation'"):
         list(read_dataset(tmp_path))
+
+
+def test_rows_without_a_mask_are_left_out_and_counted(tmp_path):
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    masks = id_maps(2)
+    files = [{"bytes": palette_png(m), "path": f"{i}.png"} for i, m in enumerate(masks)]
+    bare = {"bytes": None, "path": None}
+    images = [{"bytes": png_bytes(masks[0]), "path": f"x{i}.png"} for i in range(4)]
+    table = pa.table(
+        {
+            "image": pa.array(images, picture),
+            "label": pa.array([files[0], None, bare, files[1]], picture),
+            "scene": pa.array(["a", "b", "c", "d"]),
+        }
+    )
+    (tmp_path / "data").mkdir()
+    pq.write_table(table, tmp_path / "data/train-00000-of-00001.parquet")
+    data = read_dataset(tmp_path)
+    assert [sample.key for sample in data.samples] == ["x0", "x3"]
+    assert data.splits == {"train": ("x0", "x3")}
+    for sample, values in zip(data.samples, masks, strict=True):
+        ids = [category.id_in("bitmap") for category in data.taxonomy]
+        np.testing.assert_array_equal(np.array(ids)[data.labels_of(sample).class_map], values)
+    told = " ".join(data.warnings)
+    assert "2 rows of 4 without a mask" in told
+    assert "dropped: scene" in told
+
+
+def test_a_table_of_which_no_row_has_a_mask_is_refused(tmp_path):
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    column = pa.array([None, None], picture)
+    pq.write_table(pa.table({"image": column, "label": column}), tmp_path / "train.parquet")
+    with pytest.raises(FormatError, match="no row has a mask"):
+        read_dataset(tmp_path)

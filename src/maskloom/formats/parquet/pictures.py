@@ -6,9 +6,8 @@ id, never its colour. What numbers mean is told as for `bitmap`.
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,22 +19,22 @@ from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
-from maskloom.core.sample import ImageRef, Sample, sample_key
+from maskloom.core.outcome import counted
+from maskloom.core.sample import ImageRef, Sample
 from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import ReadOptions
 from maskloom.formats.bitmap.ids import coding_of, decode
-from maskloom.formats.parquet.tables import reading_table, refuse_large
+from maskloom.formats.parquet.picture_rows import Row, named_rows, rows_of
+from maskloom.formats.parquet.tables import reading_table
 from maskloom.formats.shared.folders import read_side_file, side_splits
 from maskloom.formats.shared.maps import check_size_of
-from maskloom.store.files import atomic_write_bytes, safe_join, stays_below
+from maskloom.store.files import atomic_write_bytes, safe_join
 from maskloom.store.images import read_map
 from maskloom.work.progress import track
 
 MASKS = ("mask", "label", "labels", "annotation", "segmentation", "segmentation_mask",
          "semantic_mask", "mask_image", "seg", "gt")  # fmt: skip
 IMAGES = ("image", "img", "pixel_values", "picture", "photo")
-_SPLITS = {"train": "train", "training": "train", "validation": "val", "valid": "val",
-           "val": "val", "dev": "val", "test": "test"}  # fmt: skip
 _KINDS = ((b"\x89PNG", ".png"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\xff\xd8", ".jpg"),
           (b"RIFF", ".webp"), (b"BM", ".bmp"))  # fmt: skip
 
@@ -61,22 +60,6 @@ class Read(ReadOptions):
         default=None, metadata={"help": "what objects (object) or foreground (foreground) are"}
     )
     void: int | None = field(default=None, metadata={"help": "id of void pixels"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """Where one sample stands."""
-
-    file: Path
-    group: int
-    row: int
-    split: str | None
-    name: str
-
-    @property
-    def where(self) -> Path:
-        """For messages: a path, so that it can stand where a file's does."""
-        return Path(f"{self.file}: row group {self.group}, row {self.row}")
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -106,8 +89,13 @@ def read_pictures(path: Path, options: Read) -> Dataset:
         raise FormatError("no Parquet files", where=path)
     columns = _columns(files[0], options)
     side = read_side_file(path) if path.is_dir() else {}
-    listed = [row for file in files for row in _rows_of(file, columns)]
-    rows = _named(listed, whole=bool(side))
+    listed = [row for file in files for row in rows_of(file, columns)]
+    named = named_rows(listed, whole=bool(side))
+    rows = {key: row for key, row in named.items() if row.labelled}
+    if not rows:
+        raise FormatError(
+            "no row has a mask", where=path, seen=columns[0], hint="name the column of the masks"
+        )
     by_place = {row.where: row for row in rows.values()}
 
     def stored(where: Path) -> NDArray[Any]:
@@ -126,18 +114,34 @@ def read_pictures(path: Path, options: Read) -> Dataset:
     for key, row in rows.items():
         if row.split is not None:
             splits.setdefault(row.split, []).append(key)
-    told = "the images lie in the tables; --set from.extract=FOLDER writes them as files"
-    unread = ", ".join(name for name in _schema(files[0]).names if name not in columns)
-    lost = (f"columns that are not read: {unread}",) if unread else ()
     return Dataset(
         coding.taxonomy,
         tuple(Sample(k, ImageRef(images.get(k)), file_name=r.name) for k, r in rows.items()),
         labels_of,
         side_splits(side if "splits" in side else {"splits": splits}, rows),
         name=path.name,
-        warnings=(*coding.warnings, *lost, *(() if images else (told,))),
+        warnings=(*coding.warnings, *_unread(named, files[0], columns, extracted=bool(images))),
         extra={"bitmap": {"kind": coding.kind}},
     )
+
+
+def _unread(
+    rows: Mapping[str, Row], file: Path, columns: tuple[str, str | None], *, extracted: bool
+) -> Iterator[str]:
+    """Warnings about what no target gets: rows without a mask, columns, and images."""
+    bare = [row for row in rows.values() if not row.labelled]
+    if bare:
+        yield (
+            f"{counted(len(bare), 'row')} of {len(rows)} without a mask, which nobody labelled, "
+            f"left out, first {bare[0].where}"
+        )
+    if unread := ", ".join(name for name in _schema(file).names if name not in columns):
+        yield f"columns that are not read, and are dropped: {unread}"
+    if not extracted:
+        yield (
+            "the images lie in the tables and are not written; --set from.extract=FOLDER writes "
+            "them as files first"
+        )
 
 
 def _schema(path: Path) -> pa.Schema:
@@ -179,40 +183,6 @@ def _columns(file: Path, options: Read) -> tuple[str, str | None]:
     return mask, options.image or next(iter(others), None)
 
 
-def _rows_of(file: Path, columns: tuple[str, str | None]) -> Iterator[_Row]:
-    """The samples of a file, by their names alone."""
-    mask, image = columns
-    split = _SPLITS.get(re.split(r"[-_.]", file.stem.lower())[0])
-    with reading_table(file), pq.ParquetFile(file) as opened:
-        refuse_large(opened.metadata, file, [mask])
-        named = image if image is not None else mask
-        known = opened.schema_arrow.field(named).type.get_field_index("path") >= 0
-        for group in range(opened.metadata.num_row_groups):
-            names: Sequence[str | None] = [None] * opened.metadata.row_group(group).num_rows
-            if known:
-                table = opened.read_row_group(group, columns=[f"{named}.path"], use_threads=False)
-                names = [one and one["path"] for one in table[named].to_pylist()]
-            for row, name in enumerate(names):
-                yield _Row(file, group, row, split, name or "")
-
-
-def _named(rows: list[_Row], *, whole: bool) -> dict[str, _Row]:
-    """Key → row: the images' own names where they are names and differ, else numbers.
-
-    Args:
-        rows: of all files.
-        whole: maskloom wrote them: names are keys, with their folders.
-    """
-    if whole and all(stays_below(row.name) for row in rows):
-        return dict(sorted((sample_key(row.name), row) for row in rows))
-    stems = [Path(row.name.replace("\\", "/")).stem for row in rows]
-    good = all(re.fullmatch(r"[^\x00/\\.][^\x00/\\]*", stem) for stem in stems)
-    if not good or len(set(stems)) < len(stems):
-        width = max(6, len(str(len(rows))))
-        stems = [f"{i:0{width}d}" for i in range(len(rows))]
-    return dict(sorted(zip(stems, rows, strict=True)))
-
-
 @lru_cache(maxsize=4)
 def _group(file: Path, group: int, column: str, stamp: tuple[int, int]) -> Any:
     """The bytes of one column of pictures of a row group; `stamp` tells the file's state."""
@@ -222,7 +192,7 @@ def _group(file: Path, group: int, column: str, stamp: tuple[int, int]) -> Any:
         return table[column].combine_chunks()
 
 
-def _bytes(row: _Row, column: str) -> bytes:
+def _bytes(row: Row, column: str) -> bytes:
     stat = row.file.stat()
     value = _group(row.file, row.group, column, (stat.st_mtime_ns, stat.st_size))[row.row].as_py()
     data = value and value.get("bytes")
@@ -239,7 +209,7 @@ def _suffix(data: bytes) -> str:
     return next((suffix for start, suffix in _KINDS if data.startswith(start)), ".png")
 
 
-def _mask(row: _Row, column: str) -> NDArray[Any]:
+def _mask(row: Row, column: str) -> NDArray[Any]:
     """The stored values of a mask."""
     data = _bytes(row, column)
     suffix = _suffix(data)
@@ -261,7 +231,7 @@ def _mask(row: _Row, column: str) -> NDArray[Any]:
     return values
 
 
-def _extracted(rows: dict[str, _Row], column: str | None, folder: Path | None) -> dict[str, Path]:
+def _extracted(rows: dict[str, Row], column: str | None, folder: Path | None) -> dict[str, Path]:
     """Key → file of each image, written as its bytes are."""
     if column is None or folder is None:
         return {}
