@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from maskloom.core.category_names import alike, same_category, unique_keys
 from maskloom.core.migrations import Migration, inverse, migrate
-from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.core.taxonomy import Category, Kind, Taxonomy
 from maskloom.errors import TaxonomyError, WriteError
 from maskloom.store.project import taxonomy_log
 from maskloom.store.project.taxonomy_log import Change
@@ -23,6 +23,8 @@ from maskloom.store.project.vocabulary import Vocabularies
 
 _KEY = re.compile(r"[a-z0-9._-]{1,64}")
 _SHORT = 48  # leaves room for a number
+_SHOWN = 5
+_OTHER: Mapping[Kind, Kind] = {"thing": "stuff", "stuff": "thing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,32 @@ class Adoption:
         added: what the project does not have yet.
         revision: of the source's taxonomy, which the first one of a project keeps.
         spelt: names of the source with those of the project, where only the spelling differs.
+        stays: name and kind of categories of the project that are of the other kind in the source.
     """
 
     keys: Mapping[str, str]
     added: tuple[Category, ...]
     revision: int
     spelt: tuple[tuple[str, str], ...] = ()
+    stays: tuple[tuple[str, Kind], ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Categories that were told apart in the source and are not here, and other spellings."""
         pairs = ", ".join(f"{theirs!r} is {ours!r}" for theirs, ours in self.spelt[:5])
-        return (*self._joined(), *((f"as the project spells it: {pairs}",) if pairs else ()))
+        spelt = (f"as the project spells it: {pairs}",) if pairs else ()
+        return (*self._joined(), *spelt, *self._contrary())
+
+    def _contrary(self) -> tuple[str, ...]:
+        """Kinds that stay as they are in the project."""
+        kinds = {kind: [name for name, own in self.stays if own == kind] for kind in _OTHER}
+        return tuple(
+            f"{kind} in the project and {_OTHER[kind]} in the data, so it stays {kind}: "
+            + ", ".join(map(repr, names[:_SHOWN]))
+            + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+            for kind, names in kinds.items()
+            if names
+        )
 
     def _joined(self) -> tuple[str, ...]:
         sources: dict[str, list[str]] = {}
@@ -71,6 +87,7 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
     keys: dict[str, str] = {}
     new: list[Category] = []
     spelt: list[tuple[str, str]] = []
+    stays: list[tuple[str, Kind]] = []
     merged = vocabulary.resolved(source.keys)
     for category, match, target in zip(source, ours.match(source), merged, strict=True):
         found = match
@@ -85,9 +102,11 @@ def plan(connection: Connection, source: Taxonomy) -> Adoption:
             _refuse_void(category, ours[found])
             if category.name != ours[found].name and alike((category, ours[found])):
                 spelt.append((category.name, ours[found].name))
+            if not category.void and category.kind != ours[found].kind:
+                stays.append((ours[found].name, ours[found].kind))
         keys[category.key] = key
     added = tuple(_relinked(c, keys) for c in new)
-    return Adoption(keys, added, source.revision, tuple(spelt))
+    return Adoption(keys, added, source.revision, tuple(spelt), tuple(stays))
 
 
 def record(connection: Connection, source: Taxonomy, planned: Adoption, author: str) -> None:

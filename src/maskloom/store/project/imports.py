@@ -22,6 +22,7 @@ from maskloom.core.sample import Sample
 from maskloom.errors import DataError, ImageError, UsageError, WriteError
 from maskloom.store.project import adoption, database, layers, recording, samples, taxonomies
 from maskloom.store.project.address import Address, layer_name
+from maskloom.store.project.beside import under_keys
 from maskloom.store.project.entries import Said, Snapshot
 from maskloom.store.project.incoming import Door, Incoming, refuse_hostile
 from maskloom.store.project.journal import Journal
@@ -98,7 +99,10 @@ def add(
             project.layout,
             _part_path(project, request.layer),
             keys=planned.keys,
-            facts={"extra": dict(dataset.extra), "splits": list(dataset.splits)},
+            facts={
+                "extra": under_keys(dataset.extra, planned.keys),
+                "splits": list(dataset.splits),
+            },
             journal=journal,
         ) as snapshot:
             staged = _stage(dataset, ordered, door, snapshot)

@@ -19,10 +19,10 @@ from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.edits.document_labels import empty_labels
 from maskloom.errors import DataError, UsageError
-from maskloom.store.project import database, layers, samples, splits
+from maskloom.store.project import beside, database, layers, samples, splits
 from maskloom.store.project.entries import positions, read_labels
 from maskloom.store.project.layers import Layer
-from maskloom.store.project.parts import part_facts
+from maskloom.store.project.licences import with_licences
 from maskloom.store.project.schema import entry, op, part
 from maskloom.store.project.schema import project as project_table
 from maskloom.store.project.schema import sample as sample_table
@@ -58,19 +58,22 @@ def dataset(
         reader.load(connection)
         found = samples.read(connection, project.layout)
         named = splits.read(connection, at)
-    if not unlabelled:
-        known = reader.keys
-        found = tuple(sample for sample in found if sample.key in known)
-    facts = [part_facts(project.root / path) for path in parts.values()]
+        if not unlabelled:
+            known = reader.keys
+            found = tuple(sample for sample in found if sample.key in known)
+        said, others = beside.sources(connection, project.root, of.id, at)
+        own = [source for source in said if source.seq in reader.imports]
+        extra, differing = beside.united(own, words.taxonomy)
+        extra, found, unlisted = with_licences(connection, extra, found, own, [*said, *others])
     missing = [sample.key for sample in found if sample.image.path is None]
     return Dataset(
         words.taxonomy,
         found,
         reader.labels_of,
-        _ordered(named, facts, {sample.key for sample in found}),
+        _ordered(named, [one.splits for one in said], {sample.key for sample in found}),
         name=project.name,
-        warnings=_absences(missing, len(found)),
-        extra=_merged([fact.get("extra", {}) for fact in facts]),
+        warnings=(*_absences(missing, len(found)), *differing, *unlisted),
+        extra=extra,
     )
 
 
@@ -125,6 +128,11 @@ class Reader:
     def keys(self) -> set[str]:
         """Samples of which the layer says something."""
         return self._edited | set(self._entries)
+
+    @property
+    def imports(self) -> set[int]:
+        """Numbers of the imports whose labels the layer still has, edited or not."""
+        return {int(row.seq) for row in self._entries.values()}
 
     def load(self, connection: Connection) -> None:
         """Find out which entry or operation speaks of each sample."""
@@ -194,23 +202,12 @@ def _parts(connection: Connection, layer_id: int, at: int) -> dict[int, str]:
 
 
 def _ordered(
-    named: Mapping[str, tuple[str, ...]], facts: Sequence[Mapping[str, Any]], keys: set[str]
+    named: Mapping[str, tuple[str, ...]], told: Sequence[Sequence[str]], keys: set[str]
 ) -> dict[str, tuple[str, ...]]:
     """Splits of some samples: those that the sources name, in their order, then others.
 
     One that a source names is there even without a sample, as it was in the source.
     """
     here = {name: tuple(k for k in members if k in keys) for name, members in named.items()}
-    told = {name: here.get(name, ()) for fact in facts for name in fact.get("splits", ())}
-    return told | {name: members for name, members in here.items() if members}
-
-
-def _merged(extras: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several sources say beside labels, as one; the later word counts."""
-    out: dict[str, Any] = {}
-    for extra in extras:
-        for name, value in extra.items():
-            old = out.get(name)
-            both = isinstance(old, Mapping) and isinstance(value, Mapping)
-            out[name] = _merged([old, value]) if both else value  # type: ignore[list-item]
-    return out
+    first = {name: here.get(name, ()) for names in told for name in names}
+    return first | {name: members for name, members in here.items() if members}
