@@ -10,7 +10,7 @@ import pytest
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.detect import read_dataset
+from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.rename import renamed
 
 from .conftest import NUCLEUS, dataset_of
@@ -74,6 +74,16 @@ def test_a_class_that_meta_lacks_is_refused_also_of_what_is_not_read(tmp_path):
     with pytest.raises(FormatError, match=r"object 1.*nobody|object 1.*not read"):
         data = read_dataset(tmp_path)
         data.labels_of(data.samples[0])
+
+
+def test_skip_bad_leaves_out_what_is_invalid_and_keeps_what_is_not_read(tmp_path):
+    bad = drawn(9, "polygon", [[1, 1], ["x", 2], [3, 3]])
+    put_project(tmp_path / "src", entry("graph", title="nobody"), bad, entry("graph", 5), {"id": 6})
+    fmt = load_format("supervisely")
+    data = fmt.read(tmp_path / "src", fmt.ReadOptions(skip_bad=True), None)
+    assert any(text.startswith("3 ") for text in data.warnings)
+    exact(data, tmp_path / "out", "supervisely")
+    assert said(tmp_path / "out") == [entry("graph", 5)]
 
 
 def test_instances_are_kept_to_the_letter(tmp_path):

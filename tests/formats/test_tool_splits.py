@@ -47,3 +47,11 @@ def test_without_a_side_file_folders_are_splits(tmp_path, tool):
     root = written(tmp_path, tool, ("train/x", "valid/y"), None)
     (root / "taxonomy.json").unlink()
     assert read_dataset(root, tool).splits == {"train": ("train/x",), "val": ("valid/y",)}
+
+
+def test_splits_of_what_is_not_opened_are_left_out(tmp_path):
+    splits = {"train": ("one/a",), "val": ("two/b",), "none": ()}
+    root = written(tmp_path, "supervisely", ("one/a", "two/b"), splits)
+    assert read_dataset(root / "one").splits == {"train": ("one/a",), "none": ()}
+    root = written(tmp_path, "labelme", ("a", "b"), {"train": ("a",), "val": ("b",)})
+    assert read_dataset(root / "b.json").splits == {"val": ("b",)}

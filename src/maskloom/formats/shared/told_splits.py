@@ -30,9 +30,14 @@ def split_finder(side: Mapping[str, Any]) -> Callable[[str], str | None]:
 
 
 def with_told_splits(dataset: Dataset, side: Mapping[str, Any]) -> Dataset:
-    """The data set with the splits of its side file, if it has one."""
+    """The data set with the splits of its side file, if it has one.
+
+    A split of which all images lie elsewhere (where one file or folder of many is opened) is none.
+    """
     if not side:
         return dataset
-    told = side_splits(side, (sample.key for sample in dataset.samples))
-    ordered = sorted(told, key=lambda name: (_FIRST.get(name, len(_FIRST)), name))
-    return replace(dataset, splits={name: told[name] for name in ordered})
+    listed = dict(side.get("splits", {}))
+    found = side_splits(side, (sample.key for sample in dataset.samples))
+    told = [name for name, keys in found.items() if keys or not listed[name]]
+    told.sort(key=lambda name: (_FIRST.get(name, len(_FIRST)), name))
+    return replace(dataset, splits={name: found[name] for name in told})

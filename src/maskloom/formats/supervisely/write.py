@@ -183,7 +183,7 @@ class SuperviselyWriter:
                 "an image of this name would not be read again, or under another name",
                 where=self.target,
                 seen=lost[0],
-                hint="names do not start with a dot, and folders are not called ann or img",
+                hint="rename it: no dot in front, one suffix, and no folder called ann or img",
             )
 
     def _folder(self, key: str, kind: str) -> Path:
