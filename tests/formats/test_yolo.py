@@ -12,7 +12,8 @@ import yaml
 from maskloom.core.labels import Geometry, RowKind, Rows
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, FormatError
-from maskloom.formats.detect import detect_format, read_dataset
+from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.transfer import transfer
 from maskloom.formats.yolo.text import LabelLines, fresh_fractions, parse_line
 from maskloom.formats.yolo.write import class_numbers
 
@@ -537,3 +538,74 @@ def test_lines_are_read_anew_and_parsed_as_they_stand(tmp_path):
     assert [line.number for line in lines] == [1, 3]
     assert [parse_line(line, scores=False).box for line in lines] == [False, True]
     assert len(LabelLines(None)) == 0
+
+
+FIELDS = """\
+train: ./images
+license: CC BY 4.0   # of the images
+version: 007
+roboflow:
+  workspace: some-lab
+  # counted from 1
+  version: 1.10
+  url: https://example.org/a/1
+names: ['no']
+nc: 1
+flip_idx: [0, 2, 1]
+tags:
+- off
+- "a: b"
+date: 2024-02-30x
+made: 2024-02-03
+empty:
+download: |
+  from pathlib import Path
+  print(Path("x"))
+last: ~"""
+
+
+def with_fields(folder, text=FIELDS):
+    write_photo(folder / "images/a.png", (8, 8))
+    (folder / "labels").mkdir()
+    (folder / "labels/a.txt").write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (folder / "data.yaml").write_text(text)
+    return read_dataset(folder)
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.BaseLoader])
+def test_fields_of_data_yaml_are_the_same_to_every_reader(tmp_path, loader):
+    assert write(with_fields(tmp_path / "src"), tmp_path / "out").losses == ()
+    before = yaml.load(FIELDS, loader)
+    after = yaml.load((tmp_path / "out/data.yaml").read_text(), loader)
+    assert set(before) - {"train", "names", "nc"} == set(after) - {"train", "val", "names", "nc"}
+    assert all(after[name] == before[name] for name in set(before) - {"train", "names", "nc"})
+    assert list(after["names"].values()) == ["no"]
+    assert write(read_dataset(tmp_path / "out"), tmp_path / "again").written
+    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "again")
+
+
+def test_fields_of_data_yaml_pass_a_table_and_are_told_by_others(tmp_path):
+    pytest.importorskip("pyarrow")
+    data = with_fields(tmp_path / "src")
+    assert transfer(data, tmp_path / "table", load_format("parquet")).losses == ()
+    assert write(read_dataset(tmp_path / "table"), tmp_path / "out").written
+    assert "license: CC BY 4.0\n" in (tmp_path / "out/data.yaml").read_text()
+    done = transfer(data, tmp_path / "coco", load_format("coco"))
+    assert done.written
+    (told,) = [loss.named for loss in done.losses if loss.kind == "fields"]
+    assert told.startswith("of the data set: date, download, empty, flip_idx, last, license")
+
+
+def test_fields_of_data_yaml_in_braces_and_of_darknet_are_kept(tmp_path):
+    text = '{\ntrain: images,\nnames: ["no"],\n"license":"MIT", flip_idx: [0,2]\n}'
+    assert write(with_fields(tmp_path / "src", text), tmp_path / "out").written
+    told = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
+    assert (told["license"], told["flip_idx"]) == ("MIT", [0, 2])
+    with_fields(tmp_path / "dark")
+    (tmp_path / "dark/data.yaml").unlink()
+    (tmp_path / "dark/obj.names").write_text("x\n")
+    (tmp_path / "dark/train.txt").write_text("images/a.png\n")
+    text = "classes = 1\ntrain = train.txt\nnames = obj.names\nbackup = a: b/\n"
+    (tmp_path / "dark/obj.data").write_text(text)
+    assert write(read_dataset(tmp_path / "dark"), tmp_path / "dark2").written
+    assert yaml.safe_load((tmp_path / "dark2/data.yaml").read_text())["backup"] == "a: b/"

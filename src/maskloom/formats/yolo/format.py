@@ -20,6 +20,7 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import (
     Document,
@@ -120,6 +121,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     side = read_side_file(root)
     side = side if side.get("kind") == yolo_write.NAME else {}
     items, notes = items_of_config(config, root)
+    used = {item.split for item in items}
+    fields = {name: lines for name, lines in config.fields.items() if name not in used}
+    config = replace(config, fields=fields)
     if side:
         # Images of no split stand in no list.
         items, notes = items_of_folder(root / "images", root, every=True), []
@@ -197,7 +201,8 @@ def _dataset(
     dataset = _with_notes(dataset, names)
     if side:
         splits = side_splits(side, [s.key for s in dataset.samples])
-    return replace(dataset, splits=splits)
+    extra = {yolo_write.NAME: {"fields": config.fields}} if config.fields else {}
+    return replace(dataset, splits=splits, extra=extra)
 
 
 def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
@@ -256,5 +261,6 @@ FORMAT = Format(
     detect,
     read,
     yolo_write.writer,
+    kept=Kept(("yolo.fields.*",), dataset=Facts(opened=("yolo", "yolo.fields"))),
     names=some_name,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from maskloom.errors import FormatError
 from maskloom.formats.shared.yaml_files import MAX_BYTES, read_yaml
+from maskloom.formats.yolo.fields import plain_fields, yaml_fields
 
 _LISTS = ("classes.txt", "obj.names", "labels.txt", "classes.names", "names.txt")
 _YAML = (".yaml", ".yml")
@@ -29,6 +30,7 @@ class YoloConfig:
         base: folder as `path` of data.yaml names it; "" is that of the file.
         splits: split → folders or lists of images, as the file says them.
         skip_unlabelled: images without a label file are left out.
+        fields: name → lines of what maskloom does not interpret.
     """
 
     path: Path | None = None
@@ -36,6 +38,7 @@ class YoloConfig:
     base: str = ""
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skip_unlabelled: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_config(folder: Path) -> Path | None:
@@ -111,7 +114,8 @@ def _read_yaml(path: Path) -> YoloConfig:
             splits[split] = tuple(listed)
     base = data.get("path")
     skip = data.get("skip_if_label_file_missing") in ("true", "True")
-    return YoloConfig(path, names, base if isinstance(base, str) else "", splits, skip)
+    base = base if isinstance(base, str) else ""
+    return YoloConfig(path, names, base, splits, skip, yaml_fields(path))
 
 
 def _names(data: Mapping[str, Any], path: Path) -> dict[int, str]:
@@ -175,7 +179,7 @@ def _read_darknet(path: Path) -> YoloConfig:
     splits = {
         {"valid": "val"}.get(k, k): (v,) for k, v in told.items() if k in ("train", "valid", "test")
     }
-    return YoloConfig(path, names, "", splits)
+    return YoloConfig(path, names, "", splits, fields=plain_fields(told))
 
 
 def _has_names(path: Path) -> bool:

@@ -26,6 +26,7 @@ from maskloom.formats.objects.write import joined_parts
 from maskloom.formats.shared.flat import void_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.reader_rings import rings_for
+from maskloom.formats.yolo.fields import lines_of
 from maskloom.formats.yolo.layout import label_name
 from maskloom.formats.yolo.text import (
     YoloRow,
@@ -70,8 +71,9 @@ class _Lines:
 class YoloWriter:
     """Label files at once; lists and data.yaml at the end."""
 
-    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> None:
         self.target = target
+        self.extra = extra
         self.taxonomy = taxonomy
         self.options = options
         self.images = ImagePlacer(target / "images", options.images)
@@ -128,6 +130,7 @@ class YoloWriter:
         # YAML folds some signs that are not escaped as if they were blanks (U+0085).
         plain = all(category.name.isprintable() for category in self.taxonomy)
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=plain)
+        text += "".join(lines_of(self.extra, entries))
         atomic_write_bytes(self.target / "data.yaml", text.encode())
         taxonomy = self.taxonomy.with_ids(NAME, self.numbers)
         write_side_file(self.target, taxonomy, known, kind=NAME, sizes=self.sizes)
@@ -206,9 +209,8 @@ class _Lost:
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> YoloWriter:
-    """A writer into the folder `target`; `extra` is not used."""
-    del extra
-    return YoloWriter(target, taxonomy, options)
+    """A writer into the folder `target`; `extra` has the other fields of a data.yaml."""
+    return YoloWriter(target, taxonomy, options, extra)
 
 
 def class_numbers(taxonomy: Taxonomy) -> dict[int, int]:
