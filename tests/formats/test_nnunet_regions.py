@@ -156,3 +156,14 @@ def test_image_files_of_other_channels_that_are_left_out_are_named(tmp_path):
         )
     done = exact(read_dataset(root), tmp_path / "nn", to="nnunet")
     assert not done.losses
+
+
+def test_image_files_of_other_channels_that_are_not_there_are_counted(tmp_path):
+    root = raw(tmp_path / "in", {"background": 0, "x": [1, 2, 3]}, {"a": brats()}, channels=3)
+    data = read_dataset(root)
+    (root / "imagesTr/a_0001.nii.gz").unlink()
+    done = exact(data, tmp_path / "out", to="nnunet")
+    assert "1 image files of further channels are missing" in done.warnings[-1]
+    assert "first a_0001.nii.gz" in done.warnings[-1]
+    found = sorted(p.name for p in (tmp_path / "out/imagesTr").iterdir())
+    assert found == ["a_0000.nii.gz", "a_0002.nii.gz"]

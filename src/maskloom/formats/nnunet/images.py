@@ -43,6 +43,7 @@ class ChannelPlacer:
         self.folder = target / "imagesTr"
         self.how = how
         self.missing = 0
+        self.absent: list[str] = []
         self.names: dict[str, list[str]] = {}
         self.counts: dict[int, str] = {}
         self.channel_names: dict[str, str] = {"0": "image"}
@@ -63,17 +64,22 @@ class ChannelPlacer:
         more = sample.extra.get("nnunet", {}).get("channels", ())
         files = [source, *(safe_join(source.parent, name) for name in more)]
         written: list[str] = []
-        channels = 0
+        channels = first = 0
         for file in files:
-            first = len(written)
+            first += 1  # the number of a channel stays, also behind one that is not there
+            if not file.exists():
+                self.absent.append(file.name)
+                continue
+            place = first - 1
             if ending == ".png":
-                names, seen = self._picture(file, case, first)
+                names, seen = self._picture(file, case, place)
             elif len(files) == 1:
                 names = self._volume(file, case, ending)
                 seen = len(names)
             else:
-                names, seen = [self._name(case, first, ending)], 1
+                names, seen = [self._name(case, place, ending)], 1
                 place_volume(file, safe_join(self.folder, names[0]), self.how)
+            first += len(names) - 1
             written += names
             channels += seen
         self.names[case] = list(written)
@@ -90,6 +96,9 @@ class ChannelPlacer:
         told = []
         if self.missing:
             told.append(f"{self.missing} images are missing and were not copied")
+        if self.absent:
+            count = f"{len(self.absent)} image files of further channels are missing"
+            told.append(f"{count} and were not copied, first {self.absent[0]}")
         if len(self.counts) > 1:
             listed = ", ".join(f"{n} in {case}" for n, case in sorted(self.counts.items()))
             told.append(f"images have different numbers of channels, nnU-Net wants one: {listed}")
