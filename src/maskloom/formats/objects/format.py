@@ -23,6 +23,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.objects import write as objects_write
+from maskloom.formats.objects.side import ids_of, known_size
 from maskloom.formats.shared.folders import (
     MAP_SUFFIXES,
     SIDE_FILE,
@@ -87,7 +88,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         known = dict(side.get("sizes", {})).get(sample.key)
         size, masks = _read_objects(sample, files[sample.key], known, by_key[sample.key])
         category = [_category_of(p, names, named=bool(side)) for p in files[sample.key]]
-        ids = _ids_of(side, sample.key, len(category), path / SIDE_FILE)
+        ids = ids_of(side, sample.key, len(category), path / SIDE_FILE)
         return Labels(size, rows=Rows.make(masks, np.array(category, np.int32), instance=ids))
 
     return Dataset(
@@ -248,39 +249,8 @@ def _read_objects(
         size = shape
         masks.append(Masks.from_dense(_binary(values, file)))
     if size is None:
-        size = expected or _known_size(known, folder)
+        size = expected or known_size(known, folder)
     return size, Masks.concatenate(masks) if masks else Masks.empty(0, size)
-
-
-def _ids_of(side: Mapping[str, Any], key: str, count: int, where: Path) -> Any:
-    """The ids that the side file gives the objects of an image, else 1, 2, ...
-
-    Raises:
-        FormatError: they are not one whole number for each.
-    """
-    told = side.get("ids", {})
-    if isinstance(told, Mapping) and key not in told:
-        return np.arange(1, count + 1)
-    ids = told[key] if isinstance(told, Mapping) else told
-    good = isinstance(ids, list) and all(type(n) is int and abs(n) < 2**63 for n in ids)
-    if not good or len(ids) != count or len(set(ids)) < count:
-        raise FormatError(
-            f"the ids of the objects of {key} are not {count} different whole numbers",
-            where=f"{where}: ids",
-            seen=str(ids)[:80],
-            hint="remove them, or put the masks back that they count",
-        )
-    return np.array(ids, np.int64)
-
-
-def _known_size(known: list[int] | None, folder: Path) -> tuple[int, int]:
-    if known is None or len(known) != 2:
-        raise FormatError(
-            "no objects and no image: the size is not known",
-            where=folder,
-            hint="give the images with --images ROOT",
-        )
-    return int(known[0]), int(known[1])
 
 
 def _binary(values: np.ndarray[Any, Any], file: Path) -> np.ndarray[Any, np.dtype[np.bool_]]:
