@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from maskloom.errors import DataError
+
 _PLAIN = re.compile(r"((?:[\w-]+/)*[\w-]+)\.\w+")
 SampleKind = Literal["image", "frame", "slide", "raster", "volume"]
 
@@ -65,9 +67,19 @@ class Sample:
 
 
 def sample_key(relative: Path | str) -> str:
-    """The key of an image: its path below the data's root, without suffix, `/` between folders."""
+    """The key of an image: its path below the data's root, without suffix, `/` between folders.
+
+    Names of Windows have `\\` there; files are looked for and written with `/` in its place.
+
+    Raises:
+        DataError: the name names no file, as "." does.
+    """
     # The usual name of a hundred thousand images needs no path to be taken apart.
     if isinstance(relative, str) and (plain := _PLAIN.fullmatch(relative)):
         return plain[1]
-    path = Path(relative)
+    path = Path(str(relative).replace("\\", "/"))
+    if path.name in ("", ".."):
+        raise DataError(
+            "not the name of an image", seen=str(relative), hint="name a file below the folder"
+        )
     return path.with_suffix("").as_posix()

@@ -15,12 +15,13 @@ from typing import Any
 from maskloom import registry
 from maskloom.core.category_names import alike
 from maskloom.core.dataset import Dataset
+from maskloom.core.lazy_samples import keys_of
 from maskloom.core.options import parse_settings
-from maskloom.errors import FormatError, MaskloomError
+from maskloom.errors import FormatError, MaskloomError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.bitmap.files import has_usual_folders, refuse_strange_names
 from maskloom.formats.groups import with_groups
-from maskloom.store.project.runs import project_address
+from maskloom.store.project.runs import project_address, with_layer
 from maskloom.store.video import IMPORT_HINT, is_video
 
 CERTAIN_ENOUGH = 0.3
@@ -175,16 +176,29 @@ def read_dataset(
         options = replace(options, skip_bad=True)
     dataset = chosen.read(path, options, images)
     if not dataset.samples:
-        raise FormatError(f"no {chosen.name} labels found", where=path, hint=chosen.looks_for)
+        raise _empty(chosen, path)
     if chosen.name != PROJECT and (told := alike(dataset.taxonomy)):
         dataset = replace(dataset, warnings=(*dataset.warnings, *told))
     return part_of(with_groups(dataset, options.group), split, of=path)
+
+
+def _empty(fmt: Format, path: Path) -> FormatError:
+    """What to say of a data set without images; files may be there, of the format and sound."""
+    if fmt.detect(path) >= CERTAIN_ENOUGH:
+        return FormatError(
+            f"there are no images in this {fmt.name} data set",
+            where=path,
+            hint="name the file or folder that lists some",
+        )
+    return FormatError(f"no {fmt.name} labels found", where=path, hint=fmt.looks_for)
 
 
 def _refuse_absent(path: Path) -> None:
     if path.exists():
         return
     root, mark, _ = str(path).rpartition("::")
+    if told := with_layer(path):
+        raise FormatError("a revision is that of a layer", where=path, hint=f"write {told}")
     if mark and root:
         raise FormatError(
             "no such project", where=root, hint="check the path; `maskloom init` makes a project"
@@ -213,8 +227,28 @@ def part_of(dataset: Dataset, split: str | None, *, of: Path | None = None) -> D
         UsageError: there is no such split.
     """
     if split is None or not split.startswith("@"):
-        return dataset.split(split)
-    return dataset.select(listed_keys(split, of=of))
+        found = dataset.split(split)
+        if split is not None and not found.samples:
+            raise UsageError("the split has no images", where=dataset.name or of, seen=split)
+        return found
+    keys = _listed(split, of)
+    if not keys:
+        raise UsageError(
+            "the list names no samples",
+            where=f"--split {split}",
+            hint="write one key a line: an image's path below the data's root, without suffix",
+        )
+    known = set(keys_of(dataset.samples))
+    for line, key in keys.items():
+        if key not in known:
+            raise UsageError(
+                "no such sample",
+                where=f"--split {split}, line {line}",
+                seen=key,
+                hint="a key is an image's path below the data's root, without suffix; "
+                f"one here is {next(iter(keys_of(dataset.samples)), '')!r}",
+            )
+    return dataset.select(keys.values())
 
 
 def listed_keys(split: str, *, of: Path | None = None) -> list[str]:
@@ -227,12 +261,17 @@ def listed_keys(split: str, *, of: Path | None = None) -> list[str]:
     Raises:
         FormatError: the file cannot be read.
     """
+    return list(_listed(split, of).values())
+
+
+def _listed(split: str, of: Path | None) -> dict[int, str]:
+    """The keys by the lines on which they stand."""
     path = Path(split[1:])
     address = None if of is None else project_address(of)
     looked = [path, *([] if address is None or path.is_absolute() else [address.root / path])]
     file = next((one for one in looked if one.is_file()), None)
     try:
-        lines = (file or path).read_text(encoding="utf-8").splitlines()
+        lines = (file or path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
         raise FormatError(
             "no such list of samples",
@@ -247,7 +286,7 @@ def listed_keys(split: str, *, of: Path | None = None) -> list[str]:
             seen=error,
             hint="give --split @FILE, one key a line",
         ) from error
-    return [line for line in lines if line.strip()]
+    return {number: line for number, line in enumerate(lines, 1) if line.strip()}
 
 
 def panoptic_format(path: Path) -> str | None:

@@ -10,6 +10,8 @@ from maskloom.core.lazy_samples import keys_of, picked, sorted_by_key
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, FormatError
 
+_HINT = "give the images plain names, without characters that file systems treat in a special way"
+
 
 def matched(source: Dataset, back: Dataset) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """The samples of both, in order of the source's keys.
@@ -35,14 +37,29 @@ def paired(source: Dataset, back: Dataset) -> list[tuple[str, str]]:
     if len(ours) != len(theirs):
         raise FormatError(
             "what was written reads back with another number of images",
-            where=back.name,
+            where=source.name or None,
             seen=f"{len(theirs)}, source {len(ours)}",
+            hint=_HINT,
         )
     if set(ours) == set(theirs):
         return [(key, key) for key in ours]
-    table = {key.rpartition("/")[2]: key for key in theirs}
-    if len(table) == len(theirs) and all(key.rpartition("/")[2] in table for key in ours):
-        return [(key, table[key.rpartition("/")[2]]) for key in ours]
+    for spelt in (_slashed, _last):
+        table = {spelt(key): key for key in theirs}
+        if len(table) == len(theirs) and {spelt(key) for key in ours} == set(table):
+            return [(key, table[spelt(key)]) for key in ours]
+    lost, found = min(set(ours) - set(theirs)), min(set(theirs) - set(ours))
     raise DataError(
-        "what was written reads back under other names", where=back.name, seen=theirs[0]
+        "what was written reads back under other names",
+        where=source.name or None,
+        seen=f"{found}, source {lost}",
+        hint=_HINT,
     )
+
+
+def _slashed(key: str) -> str:
+    """The key as files are named: projects made before keys were so may hold backslashes."""
+    return key.replace("\\", "/")
+
+
+def _last(key: str) -> str:
+    return key.rpartition("/")[2]

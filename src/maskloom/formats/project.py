@@ -21,7 +21,7 @@ from maskloom.store.files import stays_below
 from maskloom.store.project.address import Address
 from maskloom.store.project.project import Project
 from maskloom.store.project.reading import dataset, pinned_address
-from maskloom.store.project.runs import project_address
+from maskloom.store.project.runs import project_address, with_layer
 
 NAME = "project"
 LOOKS_FOR = "a folder that `maskloom init` or `maskloom import` made"
@@ -50,7 +50,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     """
     address = project_address(path)
     if address is None:
-        raise UsageError("no such project", where=path, hint="make one with `maskloom init`")
+        hint = _meant(path) or "make one with `maskloom init`"
+        raise UsageError("no such project", where=path, hint=hint)
     with Project.open(address.root, readonly=True) as project:
         found = dataset(project, address.layer, address.at, unlabelled=options.unlabelled)
         others = [one.name for one in project.layers() if one.samples]
@@ -58,8 +59,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         raise DataError(
             "the layer has no labels yet",
             where=str(address),
-            hint="label or import some, or name a layer that has"
-            + (f": {', '.join(others[:10])}" if others else ""),
+            hint="label or import some"
+            + (f", or name a layer that has: {', '.join(others[:10])}" if others else ""),
         )
     return found if images is None else _with_images(found, images)
 
@@ -75,10 +76,17 @@ def pinned(path: Path | str) -> Address:
         raise UsageError(
             "no such project",
             where=path,
-            hint="make one with `maskloom init`; other data sets are translated by convert",
+            hint=_meant(path)
+            or "make one with `maskloom init`; other data sets are translated by convert",
         )
     with Project.open(address.root, readonly=True) as project:
         return pinned_address(project, address)
+
+
+def _meant(path: Path | str) -> str:
+    """What to write for an address that lacks its layer, or nothing."""
+    told = with_layer(path)
+    return f"a revision is that of a layer: write {told}" if told else ""
 
 
 def _with_images(found: Dataset, root: Path) -> Dataset:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maskloom.errors import MaskloomError, UsageError
+from maskloom.errors import MaskloomError, UsageError, WriteError
 from maskloom.formats.base import Format
 from maskloom.store.files import (
     PARTIAL,
@@ -42,23 +42,38 @@ def staged(dst: Path, fmt: Format) -> Iterator[Path]:
     """
     if not fmt.file_suffix and dst.suffix.lower() == ".json":
         raise UsageError(f"{fmt.name} is a folder of files", where=dst, hint="name a folder")
+    partial = dst.with_name(dst.name + PARTIAL)
     if not fmt.file_suffix or dst.suffix.lower() != fmt.file_suffix:
-        with atomic_folder(dst) as partial, _named(dst, partial):
-            yield partial
+        with _placed(dst, partial), atomic_folder(dst) as whole, _named(dst, whole):
+            yield whole
         return
     refuse_existing(dst)
-    # The suffix stays last: it tells writer and reader that the target is one file.
-    folder = dst.with_name(f".{dst.name}.{os.getpid()}{PARTIAL}")
-    claim_partial(folder)
+    with _placed(dst, partial):
+        claim_partial(partial)
     try:
-        with _named(dst, folder / dst.name):
-            yield folder / dst.name
-        (folder / dst.name).replace(dst)
+        # Under its own name there: the suffix tells writer and reader that it is one file.
+        with _named(dst, partial / dst.name):
+            yield partial / dst.name
+        (partial / dst.name).replace(dst)
     except OSError as error:
         raise write_error(dst, error) from error
     finally:
-        if folder.parent.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _placed(dst: Path, partial: Path) -> Iterator[None]:
+    """Where nothing can be made at all, the error names the target that the user gave."""
+    try:
+        yield
+    except WriteError as error:
+        failed = error.__cause__
+        if error.where != str(partial) or not isinstance(failed, OSError):
+            raise
+        what = "cannot write: no folder can be made there"
+        raise WriteError(
+            what if failed.errno == errno.ENOENT else error.what, where=dst, hint=error.hint
+        ) from failed
 
 
 def refuse_nested(src: Path, dst: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -53,7 +53,8 @@ def convert(
             One process writes, and the bytes are the same.
         engine: where workers run, on this machine or on Ray (RAY_ADDRESS names a cluster).
         shard: i/N: convert only the i-th of N shares, each into a data set of its own: the images
-            whose keys fall to it by their hash.
+            whose keys fall to it by their hash. A share without images writes nothing, and ends
+            with 0.
 
     Raises:
         UsageError: an option or name is unknown, or dst lies in src.
@@ -83,6 +84,8 @@ def convert(
         share=None if shard is None else Share.parse(shard),
     )
     dataset = opening()
+    if shard is not None and not dataset.samples:
+        return _empty_share(dataset, shard, source.name, target.name, dst)
     with open_readers(engine, workers, opening) as readers:
         done = transfer(
             dataset,
@@ -122,6 +125,15 @@ def _opened(
     if share is not None:
         dataset = dataset.within(sample.key for sample in dataset.samples if share.has(sample.key))
     return renamed(dataset, map_)
+
+
+def _empty_share(dataset: Dataset, shard: str, source: str, target: str, dst: Path) -> Outcome:
+    """A share to which no image falls is done: its job among many has not failed."""
+    from maskloom.formats.transfer import Transfer
+
+    outcome = outcome_of(Transfer(0, warnings=dataset.warnings), source, target, dst)
+    line = f"no image falls to share {shard}: nothing was written"
+    return replace(outcome, lines=(line,), found=False)
 
 
 def outcome_of(done: Transfer, source: str, target: str, dst: Path) -> Outcome:

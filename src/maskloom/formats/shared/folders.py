@@ -60,7 +60,8 @@ def list_files(
             suffix = _suffix(name, wanted)
             if name.startswith(".") or not suffix:
                 continue
-            key = path.relative_to(folder).as_posix()[: -len(suffix)]
+            # As in `sample_key`: no target could be written under a name with a backslash.
+            key = path.relative_to(folder).as_posix()[: -len(suffix)].replace("\\", "/")
             if not (key.endswith(ending) and name.startswith(start)):
                 continue
             key = key[: len(key) - len(ending)] if ending else key

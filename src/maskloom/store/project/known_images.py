@@ -38,7 +38,9 @@ def under_known_keys(connection: Connection, layout: Layout, dataset: Dataset) -
         taken.add(key)
         if uri is not None:
             known.setdefault(places.of(layout.path_of(uri)), []).append(key)
-    if not known:
+    # Keys of Windows' names had backslashes once.
+    old = {key.replace("\\", "/"): key for key in taken if "\\" in key}
+    if not known and not old:
         return dataset
     renamed: dict[str, str] = {}
     absent: list[str] = []
@@ -51,6 +53,7 @@ def under_known_keys(connection: Connection, layout: Layout, dataset: Dataset) -
             renamed[one.key] = keys[0]
     folder = _common_folder(renamed)
     renamed |= {key: folder + key for key in absent} if folder else {}
+    renamed |= {one.key: old[one.key] for one in dataset.samples if one.key in old}
     return _renamed(dataset, renamed) if renamed else dataset
 
 

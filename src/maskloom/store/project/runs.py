@@ -11,7 +11,7 @@ from pathlib import Path
 from maskloom.core.run import WEIGHTS, Run
 from maskloom.errors import CheckpointError
 from maskloom.store.files import writing
-from maskloom.store.project.address import Address, parse_address
+from maskloom.store.project.address import DEFAULT_LAYER, Address, parse_address
 from maskloom.store.project.layout import Layout, is_project
 
 
@@ -24,6 +24,13 @@ def project_address(data: str | Path) -> Address | None:
         return Address(Path(text))
     root = text.rpartition("::")[0]
     return parse_address(text) if root and is_project(root) else None
+
+
+def with_layer(data: str | Path) -> str:
+    """What PROJECT#NUMBER was meant to be: its address with a layer; empty of anything else."""
+    root, mark, number = str(data).rpartition("#")
+    named = mark and number.isdecimal() and "::" not in root and is_project(root)
+    return f"{root}::{DEFAULT_LAYER}#{number}" if named else ""
 
 
 def claim_run(root: Path) -> Path:
