@@ -81,7 +81,7 @@ def test_datumaro_keeps_attributes_that_no_column_takes(tmp_path, name, value):
     assert (rows.track == -1).all()
 
 
-@pytest.mark.parametrize("fmt", ["cvat", "datumaro", "labelstudio"])
+@pytest.mark.parametrize("fmt", ["cvat", "datumaro", "labelstudio", "via", "supervisely"])
 @pytest.mark.parametrize("value", [1, "x", [1], ODD, {"points": "0,0"}, {"a b": "c"}])
 def test_a_field_of_coco_that_is_named_like_a_format_is_told_and_breaks_nothing(
     tmp_path, capsys, fmt, value
@@ -89,7 +89,7 @@ def test_a_field_of_coco_that_is_named_like_a_format_is_told_and_breaks_nothing(
     src = coco(tmp_path / "src", {fmt: value})
     assert convert(src, tmp_path / "out", fmt) == 0
     capsys.readouterr()
-    if fmt != "datumaro" or not isinstance(value, dict) or value is ODD:
+    if fmt in ("cvat", "labelstudio") or not isinstance(value, dict) or value is ODD:
         assert convert(src, tmp_path / "again", fmt) == 0
         assert "fields" in capsys.readouterr().out
     assert int(row_of(tmp_path / "out").masks.areas.sum()) == 36

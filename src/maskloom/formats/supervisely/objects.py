@@ -136,6 +136,15 @@ def polygon_mask(rings: Sequence[NDArray[np.float64]], size: tuple[int, int], wh
         raise FormatError(error.what, where=where, seen=error.seen) from error
 
 
+def is_kept(kept: Mapping[str, Any]) -> bool:
+    """Whether the reader would keep such a thing of an object."""
+    try:
+        attributes_of_tags(kept.get("tags"), "")
+    except FormatError:
+        return False
+    return True
+
+
 def attributes_of_tags(tags: object, where: str) -> dict[str, Any]:
     """Tag name → its value, True of a tag without one, a list of one that stands there often.
 

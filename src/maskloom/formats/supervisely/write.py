@@ -26,13 +26,20 @@ from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.ids import kept_ids
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import attributes_of, geometry_of, source_of
+from maskloom.formats.shared.drawn import attributes_of, geometry_of, kept_of, source_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text
 from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.supervisely.drawing import drawn, geometry, is_said
 from maskloom.formats.supervisely.identity import INSTANCE, identities, lost_instances
-from maskloom.formats.supervisely.objects import KEPT, OWN, RULE, attributes_of_tags, tags_of
+from maskloom.formats.supervisely.objects import (
+    KEPT,
+    OWN,
+    RULE,
+    attributes_of_tags,
+    is_kept,
+    tags_of,
+)
 from maskloom.formats.supervisely.places import META, places
 from maskloom.formats.supervisely.unread import KEPT as UNREAD
 from maskloom.formats.supervisely.unread import Unread, unread_in, with_unread
@@ -102,7 +109,8 @@ class SuperviselyWriter:
         if redrawn := [i for i in solid if geometry_of(rows, i) and drawn(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
         own = OWN - KEPT - {RULE}
-        if clash := [names for source in rows.source if (names := own & set(source or ()))]:
+        clash = [own & set(source_of(rows, i)) | _foreign(rows, i) for i in range(len(rows))]
+        if clash := [names for names in clash if names]:
             strange = tuple(sorted(set().union(*clash)))
             found.append(Loss(sample.key, "fields", len(clash), names=strange))
         if lost := lost_instances(rows):
@@ -212,11 +220,12 @@ class SuperviselyWriter:
     def _object(self, rows: Rows, i: int, identity: Mapping[str, Any]) -> dict[str, Any]:
         position = int(rows.category[i])
         source = dict(source_of(rows, i))
-        kept = source.pop(RULE, {})
+        source.pop(RULE, None)
+        kept = kept_of(rows, i, RULE, is_kept)
         kind, fields = geometry(rows, i)
         self.shapes.setdefault(position, set()).add(kind)
         attributes = dict(attributes_of(rows, i))
-        tags, others = _tags(attributes, kept.get("tags", []) if isinstance(kept, dict) else [])
+        tags, others = _tags(attributes, kept.get("tags", []))
         for tag in tags:
             self._note_tag(tag)
         if rows.kind[i] == RowKind.BOX:
@@ -252,6 +261,12 @@ def writer(
 ) -> SuperviselyWriter:
     """A writer into the folder `target`; `extra` is that of the source data set."""
     return SuperviselyWriter(target, taxonomy, options, extra or {})
+
+
+def _foreign(rows: Rows, i: int) -> set[str]:
+    """A field of another file that has the name of what is kept here."""
+    own = source_of(rows, i).get(RULE)
+    return {RULE} if own and not kept_of(rows, i, RULE, is_kept) else set()
 
 
 def _meta_tag(name: str, kinds: set[str]) -> dict[str, Any]:

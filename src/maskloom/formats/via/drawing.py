@@ -9,9 +9,9 @@ from maskloom.core.figures import FIGURES
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import MaskError
-from maskloom.formats.shared.drawn import box_of, geometry_of, points_of, polygon_of, source_of
+from maskloom.formats.shared.drawn import box_of, geometry_of, kept_of, points_of, polygon_of
 from maskloom.formats.shared.reader_rings import rings_for
-from maskloom.formats.via.shapes import Rule, region_of_rings, same_shape
+from maskloom.formats.via.shapes import Rule, is_kept, region_of_rings, same_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def drawing(rows: Rows, i: int, rule: Rule, *, turns: bool) -> Drawing:
     if rows.kind[i] != RowKind.MASK:
         return Drawing(_figure(rows, i))
     mask = rows.masks[i]
-    kept = source_of(rows, i).get("via", {}).get("shape", {})
+    kept = kept_of(rows, i, "via", is_kept).get("shape", {})
     if (turns or not kept.get("theta")) and same_shape(kept, mask):
         return Drawing(dict(kept), own=True)
     own = polygon_of(rows, i, rule)

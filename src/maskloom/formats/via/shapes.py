@@ -144,6 +144,12 @@ def _axes(own: Mapping[str, Any], where: str) -> tuple[NDArray[np.float64], str]
     return np.array([[x, y], [x + rx * c, y + rx * s], [x - ry * s, y + ry * c]]), ELLIPSE
 
 
+def is_kept(kept: Mapping[str, Any]) -> bool:
+    """Whether the reader would keep such a thing of a region."""
+    own = kept.get("shape", {})
+    return isinstance(own, Mapping) and not kept.keys() & set(_READ)
+
+
 def same_shape(kept: Mapping[str, Any], mask: Masks) -> bool:
     """Whether the circle or ellipse that a file told is still this mask."""
     if kept.get("name") not in ("circle", "ellipse"):

@@ -22,6 +22,7 @@ from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import (
     attributes_of,
     geometry_of,
+    kept_of,
     source_of,
     whole_objects,
 )
@@ -33,7 +34,7 @@ from maskloom.formats.via.classes import KEPT as CLASS
 from maskloom.formats.via.classes import class_in, written_class
 from maskloom.formats.via.drawing import Drawing, drawing
 from maskloom.formats.via.files import ATTRIBUTES, IMAGES, tags_of
-from maskloom.formats.via.shapes import SKIMAGE, Rule
+from maskloom.formats.via.shapes import SKIMAGE, Rule, is_kept
 from maskloom.formats.via.third import third_project
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -104,7 +105,9 @@ class ViaWriter:
             if own.shape is None:
                 (empty if solid else lost).append(i)
             redrawn += solid and geometry_of(rows, i) is not None and not own.own
-            strange.append(set(source_of(rows, i)) - {"via", "" if solid else "bbox"})
+            source, kept = source_of(rows, i), kept_of(rows, i, "via", is_kept)
+            known = {"via"} if kept or not source.get("via") else set()
+            strange.append(set(source) - known - {"" if solid else "bbox"})
             if self.form == "via3":
                 strange[-1] |= _beyond(rows, i, own.shape)
             named += self.attribute in attributes_of(rows, i)
@@ -227,7 +230,7 @@ class ViaWriter:
         }
 
     def _region(self, rows: Rows, i: int, shape: Mapping[str, Any]) -> dict[str, Any]:
-        kept = source_of(rows, i).get("via", {})
+        kept = kept_of(rows, i, "via", is_kept)
         name = self.taxonomy[int(rows.category[i])].name
         others = {k: v for k, v in attributes_of(rows, i).items() if k != self.attribute}
         unsaid = {"shape"} if class_in(kept) is None else {"shape", CLASS}
@@ -253,7 +256,7 @@ class ViaWriter:
 
 def _beyond(rows: Rows, i: int, shape: Mapping[str, Any] | None) -> set[str]:
     """Fields of a region of VIA 2 that VIA 3 has no place for."""
-    kept = source_of(rows, i).get("via", {})
+    kept = kept_of(rows, i, "via", is_kept)
     own = class_in(kept)
     plain = {"shape"} if own is None or own.get("value") else {"shape", CLASS}
     return (set(kept) | set(kept.get("shape", {}))) - {*plain, *(shape or {})}
