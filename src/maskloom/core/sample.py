@@ -67,7 +67,7 @@ class Sample:
 
 
 def sample_key(relative: Path | str) -> str:
-    """The key of an image: its path below the data's root, without suffix, `/` between folders.
+    r"""The key of an image: its path below the data's root, without suffix, `/` between folders.
 
     Names of Windows have `\\` there; files are looked for and written with `/` in its place.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskloom.core.outcome import Outcome, Table
+from maskloom.verbs.python import from_python
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
@@ -17,6 +18,7 @@ _SIZES = 10
 _UNUSED = 8  # classes without an image that are listed like others
 
 
+@from_python
 def check(
     data: Path,
     *,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome, Table, counted
+from maskloom.verbs.python import from_python
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from maskloom.work.shards import Share
 
 
+@from_python
 def convert(
     src: Path,
     dst: Path,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskloom.verbs.python import from_python
+
 if TYPE_CHECKING:
     from maskloom.core.labels import Labels
     from maskloom.core.outcome import Outcome, Table
@@ -28,6 +30,7 @@ SCORES = {
 }  # fmt: skip
 
 
+@from_python
 def demo(out: Path = Path("demo"), *, seed: int = 0, steps: int = 300) -> Outcome:
     """Check, train, predict and evaluate on built-in images; needs no network and no GPU.
 

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from maskloom.verbs.python import from_python
+
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.core.outcome import Outcome
@@ -35,6 +37,7 @@ class MetricOptions:
             raise ValueError("max_detections is 0 or more")
 
 
+@from_python
 def evaluate(
     truth: Path,
     predicted: Path,

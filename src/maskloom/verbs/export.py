@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome
+from maskloom.verbs.python import from_python
 
 if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.formats.base import ReadOptions
 
 
+@from_python
 def export(
     project: Path,
     dst: Path,

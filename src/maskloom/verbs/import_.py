@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from maskloom.core.outcome import Outcome, counted
+from maskloom.verbs.python import from_python
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _SHARED = ("main", "gold", "consensus")
 
 
+@from_python
 def import_(
     src: Path,
     project: Path,

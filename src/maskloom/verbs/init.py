@@ -7,8 +7,10 @@ from shlex import quote
 from typing import Literal
 
 from maskloom.core.outcome import Outcome
+from maskloom.verbs.python import from_python
 
 
+@from_python
 def init(
     project: Path,
     *,

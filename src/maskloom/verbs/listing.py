@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskloom.core.outcome import Outcome, Table
+from maskloom.verbs.python import from_python
 
 What = Literal[
     "models", "methods", "formats", "metrics", "losses", "augmentations", "refinements",
@@ -14,6 +15,7 @@ What = Literal[
 ]  # fmt: skip
 
 
+@from_python
 def list_(what: What, project: Path | None = None, *, options: str | None = None) -> Outcome:
     """List models, methods, formats and more; or the layers or runs of a project.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from maskloom.verbs.python import from_python
+
 if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome
 
 
+@from_python
 def models(
     action: Literal["export", "info"],
     run: Path,

@@ -7,6 +7,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
+from maskloom.verbs.python import from_python
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from maskloom.store.project.address import Address
 
 
+@from_python
 def review(
     truth: Path,
     predicted: Path,

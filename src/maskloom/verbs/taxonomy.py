@@ -7,6 +7,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from maskloom.verbs.python import from_python
+
 if TYPE_CHECKING:
     from maskloom.core.migrations import Migration
     from maskloom.core.outcome import Outcome, Table
@@ -18,6 +20,7 @@ _FEW = 3
 """How many names of a change are shown before the rest is counted."""
 
 
+@from_python
 def taxonomy(
     project: Path,
     *,
