@@ -11,7 +11,6 @@ Source: docs.cvat.ai, XML annotation format 1.1.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
+from maskloom.formats.cvat.kept import BOX, COLUMNS, ELLIPSE, MASK, PLACE, is_kept
 from maskloom.formats.cvat.meta import whole
 from maskloom.formats.cvat.tags import UNLABELLED
 from maskloom.formats.shared.drawn import (
@@ -51,15 +51,6 @@ from maskloom.formats.shared.shapes import Shape, checked_vertices
 
 SHAPES = ("polygon", "mask", "box", "ellipse", "polyline", "points")
 TURNED = "cvat-rotated-"
-_BOX = ("xtl", "ytl", "xbr", "ybr")
-_ELLIPSE = ("cx", "cy", "rx", "ry")
-_MASK = ("rle", "left", "top", "width", "height")
-_COLUMNS = frozenset({*_BOX, *_ELLIPSE, *_MASK, "points", "label", "occluded", "z_order"})
-_PLACE = frozenset({"frame", "outside"})
-_OWNED = ("id", "label")
-_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_SAID = {"label": "", "occluded": "1", "group_id": r"\d{0,10}"}
-"""What is kept of XML attributes that have a meaning here."""
 _KINDS = {"polyline": (RowKind.LINE, "line", 2), "points": (RowKind.POINT, "point", 1)}
 
 
@@ -94,7 +85,7 @@ def shape_of(
     if element.tag == "mask":
         return Shape(label, where, mask=_mask(said, where, size), source=source, **common)
     if element.tag in ("box", "ellipse"):
-        names = _BOX if element.tag == "box" else _ELLIPSE
+        names = BOX if element.tag == "box" else ELLIPSE
         numbers = [float_of(said.get(name, ""), f"{where}, {name}") for name in names]
         corners, rule = np.array(numbers, np.float64).reshape(2, 2), element.tag
         if "rotation" in kept:
@@ -121,7 +112,7 @@ def _attributes(
     kept: dict[str, Any] = {
         name: text
         for name, text in element.attributes.items()
-        if name not in _COLUMNS | _PLACE and (name != "rotation" or float_of(text, where) % 360)
+        if name not in COLUMNS | PLACE and (name != "rotation" or float_of(text, where) % 360)
     }
     if track is not None:
         own = {k: v for k, v in track.attributes.items() if k not in ("id", "label")}
@@ -221,37 +212,6 @@ def element_of(rows: Rows, i: int, *, asked: bool = False) -> tuple[Element | No
     return Element(tag, said, "", children), Told(vertices=vertices, fields=fields, unsaid=unsaid)
 
 
-def is_kept(kept: Mapping[str, Any]) -> bool:
-    """Whether the reader would keep such XML attributes of a shape."""
-    own = {name: text for name, text in kept.items() if name != "track"}
-    track = kept.get("track", {})
-    if not isinstance(track, Mapping) or own.keys() & (_COLUMNS | _PLACE) - _SAID.keys():
-        return False
-    pairs = [*own.items(), *track.items()]
-    return all(_is_said(name, text) for name, text in pairs) and track.keys().isdisjoint(_OWNED)
-
-
-def _is_said(name: object, text: object) -> bool:
-    """Whether an XML attribute can be written and read again."""
-    if not isinstance(name, str) or not isinstance(text, str) or not is_verbatim(text):
-        return False
-    pattern = _SAID.get(name)
-    if name == "rotation":
-        try:
-            return math.isfinite(float(text))
-        except ValueError:
-            return False
-    return _NAME.fullmatch(name) is not None and (
-        pattern is None or re.fullmatch(pattern, text) is not None
-    )
-
-
-def group_of(rows: Rows, i: int) -> int:
-    """The group that the source's own shape names, 0 for none."""
-    text = str(kept_of(rows, i, "cvat", is_kept).get("group_id", ""))
-    return int(text) if text.isdigit() else 0
-
-
 def _drawn(
     rows: Rows, i: int, *, own: bool, asked: bool
 ) -> tuple[str, dict[str, str], bool] | None:
@@ -264,11 +224,11 @@ def _drawn(
         return "mask", {} if asked else _mask_place(rows.masks[i]), geometry_of(rows, i) is None
     box = box_of(rows, i)
     if box is not None:
-        return "box", dict(zip(_BOX, map(_number, box), strict=True)), True
+        return "box", dict(zip(BOX, map(_number, box), strict=True)), True
     for tag, rule, names in (
-        ("box", f"{TURNED}box", _BOX),
-        ("ellipse", "ellipse", _ELLIPSE),
-        ("ellipse", f"{TURNED}ellipse", _ELLIPSE),
+        ("box", f"{TURNED}box", BOX),
+        ("ellipse", "ellipse", ELLIPSE),
+        ("ellipse", f"{TURNED}ellipse", ELLIPSE),
     ):
         pair = points_of(rows, i, rule)
         if pair is not None and len(pair) == 2:
@@ -285,11 +245,11 @@ def _mask_place(mask: Masks) -> dict[str, str]:
     x0, y0, x1, y1 = (int(v) for v in mask.boxes[0])
     if x1 == x0:
         # CVAT has no mask without a box: one pixel of background.
-        return dict(zip(_MASK, ("1", "0", "0", "1", "1"), strict=True))
+        return dict(zip(MASK, ("1", "0", "0", "1", "1"), strict=True))
     width, height = x1 - x0, y1 - y0
     counts = counts_of_spans(spans_of_mask(mask, (x0, y0, x1, y1)), width * height)
     texts = (", ".join(map(str, counts)), str(x0), str(y0), str(width), str(height))
-    return dict(zip(_MASK, texts, strict=True))
+    return dict(zip(MASK, texts, strict=True))
 
 
 def _text(points: NDArray[np.float64]) -> str:

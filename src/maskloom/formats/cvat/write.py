@@ -21,8 +21,9 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.cvat.kept import group_of, is_kept
 from maskloom.formats.cvat.meta import meta_for
-from maskloom.formats.cvat.shapes import element_of, group_of, is_kept
+from maskloom.formats.cvat.shapes import element_of
 from maskloom.formats.cvat.tags import UNLABELLED, elements_of, is_said, labels_used, tags_of
 from maskloom.formats.cvat.track_write import Drawn, tracks_of
 from maskloom.formats.loss import Holds, Loss
