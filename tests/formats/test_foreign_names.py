@@ -176,3 +176,30 @@ def test_cvat_keeps_texts_to_the_letter_and_takes_an_empty_order_as_none(tmp_pat
     assert convert(tmp_path / "src", tmp_path / "coco", "coco", "--allow-loss") == 0
     (path,) = (tmp_path / "coco").rglob("*.json")
     assert json.loads(path.read_text())["annotations"][0]["attributes"]["k"] == " x "
+
+
+def test_cvat_keeps_how_occluded_a_shape_is_where_it_is_outside(tmp_path):
+    shape = (
+        '<box frame="{}" keyframe="1" outside="{}" occluded="{}" xtl="1" ytl="1" xbr="5" ybr="5" '
+        'z_order="0"></box>'
+    )
+    told = [(0, 0, 1), (2, 1, 0), (3, 0, 0), (4, 1, 1)]
+    meta = (
+        "<meta><task><start_frame>0</start_frame><stop_frame>4</stop_frame><labels><label>"
+        "<name>cat</name></label></labels><original_size><width>20</width><height>16</height>"
+        "</original_size></task></meta>"
+    )
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/annotations.xml").write_text(
+        f'<annotations><version>1.1</version>{meta}<track id="0" label="cat" source="manual">'
+        f"{''.join(shape.format(*one) for one in told)}</track></annotations>"
+    )
+    assert convert(tmp_path / "src", tmp_path / "out", "cvat") == 0
+    root = ElementTree.parse(tmp_path / "out/annotations.xml").getroot()
+    names = ("frame", "outside", "occluded")
+    found = [tuple(int(box.get(name)) for name in names) for box in root.iter("box")]
+    assert found == [(0, 0, 1), (1, 0, 1), (2, 1, 0), (3, 0, 0), (4, 1, 1)]
+    assert "outside-" not in (tmp_path / "out/annotations.xml").read_text()
+    images = ("--set", "to.form=images", "--allow-loss")
+    assert convert(tmp_path / "src", tmp_path / "images", "cvat", *images) == 0
+    assert "outside-" not in (tmp_path / "images/annotations.xml").read_text()

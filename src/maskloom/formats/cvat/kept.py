@@ -15,10 +15,17 @@ BOX = ("xtl", "ytl", "xbr", "ybr")
 ELLIPSE = ("cx", "cy", "rx", "ry")
 MASK = ("rle", "left", "top", "width", "height")
 COLUMNS = frozenset({*BOX, *ELLIPSE, *MASK, "points", "label", "occluded", "z_order"})
+OUTSIDE = "outside-occluded"
+"""What is kept of the keyframe behind a shape, in which it is outside: its `occluded`."""
 PLACE = frozenset({"frame", "outside"})
 _OWNED = ("id", "label")
 _NAME = re.compile(r"[^\W\d][\w.:-]*")
-_SAID = {"label": "", "occluded": "1", "group_id": r"\d{0,10}"}
+_SAID = {
+    "label": "",
+    OUTSIDE: "[01]|true|false|True|False",
+    "occluded": "1",
+    "group_id": r"\d{0,10}",
+}
 """What is kept of XML attributes that have a meaning here."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from maskloom.formats.cvat.kept import OUTSIDE
 from maskloom.formats.shared.safe_xml import Element
 
 
@@ -36,6 +37,7 @@ class Drawn:
         """The element of an <image>."""
         own = dict(self.element.attributes)
         own.pop("keyframe", None)
+        own.pop(OUTSIDE, None)
         said = {"label": self.label, "source": own.pop("source", "manual"), **own}
         if self.group:
             said["group_id"] = str(self.group)
@@ -45,9 +47,11 @@ class Drawn:
         """The element of a <track>."""
         own = dict(self.element.attributes)
         key = own.pop("keyframe", "1")
+        occluded = own.pop(OUTSIDE, own.get("occluded", "0"))
         said = {"frame": str(frame), "outside": str(int(outside)), "keyframe": key}
         if outside:
             said["keyframe"] = "1"
+            own["occluded"] = occluded
         return replace(self.element, attributes={**said, **own})
 
 

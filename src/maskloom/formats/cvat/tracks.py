@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskloom.errors import FormatError
+from maskloom.formats.cvat.kept import OUTSIDE
 from maskloom.formats.cvat.meta import whole
 from maskloom.formats.cvat.shapes import SHAPES, float_of
 from maskloom.formats.shared.safe_xml import Element
@@ -102,9 +103,10 @@ def _keyframes(track: Element, where: str) -> list[tuple[int, Entry]]:
 def _fill(shapes: Sequence[tuple[int, Entry]], known: range, out: Frames, path: Path) -> None:
     """Put the shapes of a track into their frames, and into those behind each of them."""
     for n, (frame, entry) in enumerate(shapes):
-        if entry.element.attributes.get("outside", "0") in ("1", "true", "True"):
+        if _is_outside(entry.element):
             continue
         out.shapes[frame].append(entry)
+        last = frame
         # The last shape stays to the end.
         after, follower = shapes[n + 1] if n + 1 < len(shapes) else (known.stop, entry)
         end = known.index(after) if after in known else len(known)
@@ -123,6 +125,20 @@ def _fill(shapes: Sequence[tuple[int, Entry]], known: range, out: Frames, path: 
             said = {**moved.attributes, "frame": str(number), "keyframe": "0"}
             where = f"{entry.where} to {number}"
             out.shapes[number].append(Entry(where, replace(moved, attributes=said), entry.track))
+            last = number
+        _note_end(out.shapes[last], follower.element)
+
+
+def _note_end(shapes: list[Entry], after: Element) -> None:
+    """Keep with the last shape before it is outside how occluded the file calls it there."""
+    said, told = shapes[-1].element.attributes, after.attributes.get("occluded", "0")
+    if _is_outside(after) and said.get("occluded", "0") != told:
+        element = replace(shapes[-1].element, attributes={**said, OUTSIDE: told})
+        shapes[-1] = replace(shapes[-1], element=element)
+
+
+def _is_outside(element: Element) -> bool:
+    return element.attributes.get("outside", "0") in ("1", "true", "True")
 
 
 def _between(one: Element, two: Element, share: float, entry: Entry) -> Element | None:
