@@ -30,7 +30,7 @@ def annotation(number, picture, category=1, **more):
 def put(root, split, images, annotations, categories=None, **head):
     for one in images:
         write_photo(root / "images" / one["file_name"], SIZE, seed=one["id"])
-    path = root / "annotations" / f"instances_{split}.json"
+    path = root / "annotations" / f"{'_'.join(filter(None, ('instances', split)))}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     categories = categories or [{"id": 1, "name": "cat"}]
     data = {**head, "images": images, "annotations": annotations, "categories": categories}
@@ -184,3 +184,17 @@ def test_panoptic_maps_lie_beside_the_file_that_names_them(tmp_path):
     for name in ("panoptic_train", "panoptic_mini", "panoptic"):
         listed = {one["file_name"] for one in parsed(tmp_path / "out", name)["annotations"]}
         assert {p.name for p in (tmp_path / "out/annotations" / name).iterdir()} == listed
+
+
+def test_images_of_no_split_keep_their_licence_in_one_file(tmp_path):
+    for name, split, number in (("x", "train", 1), ("y", "", 2)):
+        licenses = [{"id": 1, "name": name}]
+        put(tmp_path / "src", split, [image(f"{name}.png", number, license=1)],
+            [annotation(number, number)], licenses=licenses)  # fmt: skip
+    assert read_dataset(tmp_path / "src").splits == {"train": ("x",)}
+    assert convert(tmp_path / "src", tmp_path / "one.json", "coco") == 0
+    data = json.loads((tmp_path / "one.json").read_text())
+    names = {one["id"]: one["name"] for one in data["licenses"]}
+    assert {i["file_name"]: names[i["license"]] for i in data["images"]} == {
+        "x.png": "x", "y.png": "y",
+    }  # fmt: skip

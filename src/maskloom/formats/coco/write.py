@@ -146,14 +146,14 @@ class CocoWriter:
         """Write one file, or one per split; images of none are in a file of no split."""
         everything = self.entries.ordered()
         parts = {name: self.entries.rows_of(keys) for name, keys in splits.items()}
+        listed = np.concatenate([everything[:0], *parts.values()])
+        rest = everything[~np.isin(everything, listed)]
+        if len(rest) or not parts:
+            parts[""] = rest
         said: tuple[str, ...] = ()
         if self.single:
             said = self._write_one(parts, everything)
         else:
-            listed = np.concatenate([everything[:0], *parts.values()])
-            rest = everything[~np.isin(everything, listed)]
-            if len(rest) or not parts:
-                parts[""] = rest
             if len(np.unique(listed)) < len(listed):
                 self.entries.number_as_one(everything)
             numbers = self._numbers(parts)
@@ -174,7 +174,8 @@ class CocoWriter:
         numbers = self._numbers({"": everything})
         self._write(self.target, "", everything, head, numbers, of)
         return tuple(
-            f"one file has one {name}: that of {', '.join(splits)} differs and is not written"
+            f"one file has one {name}, not written is that of "
+            f"{', '.join(split or 'no split' for split in splits)}"
             for name, splits in unsaid.items()
         )
 
