@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import SimpleITK
 from PIL import Image
 
 from maskloom.formats.detect import load_format, read_dataset
@@ -195,3 +196,51 @@ def test_via_offers_the_new_names(tmp_path, how):
     used = [one["region_attributes"]["type"] for one in told]
     assert used == [names.get(n, n) for n in ("car", "bike")]
     assert set(out["_via_attributes"]["region"]["type"]["options"]) == set(used)
+
+
+@pytest.mark.parametrize("pairs", [(), ("car=auto",)])
+def test_voc_keeps_parts_and_actions_of_its_label_map(tmp_path, pairs):
+    root = tmp_path / "in"
+    picture(root / "JPEGImages/a.jpg")
+    (root / "SegmentationClass").mkdir()
+    values = np.zeros((40, 60), np.uint8)
+    values[3:9, 4:20] = 1
+    Image.fromarray(values).save(root / "SegmentationClass/a.png")
+    lines = ["background:0,0,0::", "car:128,0,0:door,wheel:", "bike:0,128,0::ride:stop"]
+    (root / "labelmap.txt").write_text("\n".join(lines))
+    target = convert(root, "voc", pairs)
+    written = (target / "labelmap.txt").read_text().splitlines()[1:]
+    car = "auto" if pairs else "car"
+    assert written == [
+        "background:0,0,0::",
+        f"{car}:128,0,0:door,wheel:",
+        "bike:0,128,0::ride:stop",
+    ]
+    told = transfer(read_dataset(root, "voc"), tmp_path / "b", load_format("bitmap")).losses
+    assert [(loss.kind, loss.named) for loss in told] == [
+        ("fields", "of the data set: parts:actions")
+    ]
+
+
+def test_a_renamed_segment_of_slicer_keeps_its_tags_and_an_empty_one_is_there(tmp_path):
+    values = np.zeros((2, 4, 5), np.uint8)
+    values[:, 1:3, 1:3] = 7
+    image = SimpleITK.GetImageFromArray(values)
+    said = {"Name": "liver", "LabelValue": "7", "Layer": "0", "Tags": "Type:organ|", "ID": "S1"}
+    empty = {"Name": "cyst", "LabelValue": "9", "Layer": "0", "Tags": "Type:lesion|", "ID": "S2"}
+    for number, fields in enumerate((said, empty)):
+        for key, text in fields.items():
+            image.SetMetaData(f"Segment{number}_{key}", text)
+    (tmp_path / "in").mkdir()
+    SimpleITK.WriteImage(image, str(tmp_path / "in/a.seg.nrrd"))
+    target = convert(tmp_path / "in", "nrrd", ("liver=hepar", "cyst=bubble"))
+    back = SimpleITK.ReadImage(str(next(target.rglob("*.seg.nrrd"))))
+    assert (SimpleITK.GetArrayFromImage(back) == values).all()
+    found = [
+        {key: back.GetMetaData(f"Segment{n}_{key}") for key in ("Name", "LabelValue", "Tags", "ID")}
+        for n in range(2)
+    ]
+    assert [tuple(one.values()) for one in found] == [
+        ("hepar", "7", "Type:organ|", "S1"),
+        ("bubble", "9", "Type:lesion|", "S2"),
+    ]

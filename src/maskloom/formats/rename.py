@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,7 +60,9 @@ def _in_sources(
 ) -> dict[str, Any]:
     """What sources say of classes in their own words: that of the data set, that of its images."""
     whole = {f: renamed_source(f, own, names, whole=True) for f, own in extra.items()}
-    if not any(map(is_known, extra)):
+    # Samples that are made one by one when asked for are of COCO files and tables.
+    listed = dataset.samples if isinstance(dataset.samples, tuple) else ()
+    if not any(map(is_known, itertools.chain(extra, *(sample.extra for sample in listed)))):
         return {"extra": whole}
     samples = tuple(
         replace(

@@ -7,11 +7,13 @@ Names of tags stay, as tags are no classes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Names = Mapping[str, str]
 _TAG = "tag"
+_SEGMENT_NAME = re.compile(r"Segment\d+_Name")
 
 
 def renamed_source(family: str, own: Any, names: Names, *, whole: bool) -> Any:
@@ -161,6 +163,22 @@ def _via(own: Mapping[str, Any], names: Names) -> dict[str, Any]:
     return {**own, "project": {**project, "_via_attributes": {**known, "region": told}}}
 
 
+def _voc(own: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    return {**own, "parts:actions": _moved(own.get("parts:actions", {}), names)}
+
+
+def _volume_image(own: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Names of segments in the header of a file of Slicer."""
+    pairs = own.get("nrrd")
+    if not isinstance(pairs, Mapping):
+        return dict(own)
+    told = {
+        key: names.get(text, text) if _SEGMENT_NAME.fullmatch(key) else text
+        for key, text in pairs.items()
+    }
+    return {**own, "nrrd": told}
+
+
 def _moved(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
     """Entries by name under new names; of joined ones that which has the name already."""
     out: dict[str, Any] = {}
@@ -190,10 +208,12 @@ _WHOLE: dict[str, Callable[[Mapping[str, Any], Names], dict[str, Any]]] = {
     "datumaro": _datumaro,
     "supervisely": _supervisely,
     "via": _via,
+    "voc": _voc,
 }
 _IMAGE: dict[str, Callable[[Mapping[str, Any], Names], dict[str, Any]]] = {
     "cvat": _cvat_image,
     "datumaro": _datumaro_image,
     "labelstudio": _labelstudio_image,
     "supervisely": _supervisely_image,
+    "volume": _volume_image,
 }

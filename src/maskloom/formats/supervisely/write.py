@@ -247,7 +247,8 @@ class SuperviselyWriter:
 
     def _number(self, own: object, position: int) -> object:
         """The classId of an object: that of its class, unless its own is of no class."""
-        return self.numbers[position] if own is None or own in self.titles else own
+        known = own is None or (not isinstance(own, list | dict) and own in self.titles)
+        return self.numbers[position] if known else own
 
     def _note_tag(self, tag: Mapping[str, Any]) -> None:
         value = tag.get("value")

@@ -103,7 +103,19 @@ def _as_spelt(name: str, named: Collection[str]) -> str:
     return name if name in spellings or len(spellings) != 1 else spellings.pop()
 
 
-def label_map_text(names: Mapping[int, str]) -> str:
+def label_tails(root: Path) -> dict[str, str]:
+    """Name → `parts:actions` of a label map, which nothing here reads, where they say anything.
+
+    Raises:
+        FormatError: the label map is damaged.
+    """
+    file = next((root / name for name in LABEL_MAPS if (root / name).is_file()), None)
+    found = [] if file is None else _lines_of(file)
+    parted = [[*line.strip().split(":", 2), "", ""] for _, line in found]
+    return {name.strip(): tail for name, _, tail, *_ in parted if tail.strip(":")}
+
+
+def label_map_text(names: Mapping[int, str], tails: Mapping[str, str]) -> str:
     """`labelmap.txt` of value → name, with the colours of the VOC palette; gaps are filled.
 
     The n-th label is value n. Colons give way to underlines, and names that mean something else
@@ -119,7 +131,9 @@ def label_map_text(names: Mapping[int, str]) -> str:
         clash = plain in taken or plain.lower() in reserved
         plain = f"{plain}-{value}" if clash or not plain else plain
         taken.add(plain)
-        lines.append(f"{plain}:{','.join(map(str, PALETTE[value].tolist()))}::")
+        lines.append(
+            f"{plain}:{','.join(map(str, PALETTE[value].tolist()))}:{tails.get(name, ':')}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -148,15 +162,19 @@ def _listed(lines: list[tuple[str, Color | None]], named: Iterable[str]) -> Clas
     return _with_codes(with_names(_taxonomy(names, shown), named), ids, colors)
 
 
-def _read_label_map(path: Path) -> list[tuple[str, Color | None]]:
+def _lines_of(path: Path) -> list[tuple[int, str]]:
+    """The lines of a label map that say something, with their numbers."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError("cannot read the label map", where=path, seen=error) from error
+    numbered = enumerate(lines, 1)
+    return [(n, line) for n, line in numbered if line.strip() and line.lstrip()[0] != "#"]
+
+
+def _read_label_map(path: Path) -> list[tuple[str, Color | None]]:
     found: list[tuple[str, Color | None]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+    for number, line in _lines_of(path):
         name, *rest = line.strip().split(":")
         color: Color | None = None
         if rest and rest[0]:

@@ -30,7 +30,7 @@ from maskloom.formats.shared.folders import (
 from maskloom.formats.shared.image_names import image_of, missing_images
 from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.voc import write as voc_write
-from maskloom.formats.voc.classes import LABEL_MAPS, PALETTE, classes_of
+from maskloom.formats.voc.classes import LABEL_MAPS, PALETTE, classes_of, label_tails
 from maskloom.formats.voc.read import VocFiles, labels_of_files
 from maskloom.formats.voc.xml import VocXml, head_facts, read_xml
 from maskloom.work.progress import track
@@ -114,6 +114,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             *_notes(files, len(set(xml_files) - set(class_files)), boxes=boxes, as_rows=as_rows),
             *_absences(keys, pictures, images or root / IMAGES, named=images is not None),
         ),
+        extra={"voc": {"parts:actions": tails}} if (tails := label_tails(root)) else {},
     )
 
 
@@ -217,6 +218,10 @@ FORMAT = Format(
     detect,
     read,
     voc_write.writer,
-    kept=Kept(("voc",), Facts(notes=("voc.head",), opened=("voc",), more=head_facts)),
+    kept=Kept(
+        ("voc",),
+        Facts(notes=("voc.head",), opened=("voc",), more=head_facts),
+        Facts(opened=("voc",)),
+    ),
     names=xml_name,
 )

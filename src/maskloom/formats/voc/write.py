@@ -63,7 +63,10 @@ class Write(WriteOptions):
 class VocWriter:
     """Maps and XML as they come, lists and the label map at the end."""
 
-    def __init__(self, target: Path, taxonomy: Taxonomy, options: Write) -> None:
+    def __init__(
+        self, target: Path, taxonomy: Taxonomy, options: Write, extra: Mapping[str, Any]
+    ) -> None:
+        self.tails = extra.get("voc", {}).get("parts:actions", {})
         self.target = target
         self.taxonomy = taxonomy
         self.images = ImagePlacer(target / _IMAGES, options.images)
@@ -134,7 +137,9 @@ class VocWriter:
             parts = {n: [k for k in members if k in written] for n, members in splits.items()}
             rest = sorted(written - {k for members in parts.values() for k in members})
             if rest:
-                parts["rest" if splits else "trainval"] = rest
+                # A list of its own beside those of splits; `taxonomy.json` knows that it is none.
+                name = "rest" if splits else "trainval"
+                parts[name if name not in parts else f"{name}-unsplit"] = rest
             for name, members in parts.items():
                 if members:
                     file = safe_join(self.target / "ImageSets" / folder, f"{name}.txt")
@@ -142,7 +147,7 @@ class VocWriter:
         names = {value: self.taxonomy[i].name for i, value in self.numbers.items()}
         if set(names.items()) <= set(enumerate(NAMES, 1)):
             names = dict(enumerate(NAMES, 1))
-        atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names).encode())
+        atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names, self.tails).encode())
         fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
         taxonomy = self.taxonomy.with_ids("voc", self.numbers)
         write_side_file(self.target, taxonomy, splits, **fields)
@@ -209,9 +214,8 @@ class VocWriter:
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> VocWriter:
-    """A writer into the folder `target`; `extra` is not used."""
-    del extra
-    return VocWriter(target, taxonomy, options)
+    """A writer into the folder `target`; `extra` is that of the source data set."""
+    return VocWriter(target, taxonomy, options, extra or {})
 
 
 def _paint(layers: _Layers, pixels: NDArray[Any], y0: int) -> NDArray[np.uint8]:
