@@ -456,7 +456,7 @@ def test_bad_pictures_are_one_error_with_their_place(tmp_path, name):
     good = png_bytes(id_maps(1)[0])
     jpeg = io.BytesIO()
     Image.fromarray(id_maps(1)[0]).save(jpeg, "JPEG")
-    bad = {"jpeg": jpeg.getvalue(), "text": b"hello", "none": None, "cut": good[:60], "name": good}
+    bad = {"jpeg": jpeg.getvalue(), "text": b"hello", "none": b"", "cut": good[:60], "name": good}
     path = pictures(tmp_path / "x.parquet", [good, good, good, bad[name]], column="mask")
     if name == "name":
         table = pq.read_table(path)
