@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from maskloom.core.labels import Geometry, RowKind
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.coco.ids import IdColumn, kept_ids
-from maskloom.formats.coco.rings import polygon_of
+from maskloom.formats.coco.rings import edges_of
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.store.images import write_png
@@ -157,7 +157,7 @@ def test_rings_of_holes_and_parts_make_the_same_mask_in_pycocotools():
 
     for density in (0.2, 0.5, 0.9):
         dense = rng.random((13, 11)) < density
-        polygon = polygon_of(Masks.from_dense(dense), None)
+        polygon = edges_of(Masks.from_dense(dense))
         assert polygon is not None
         theirs = oracle.decode(oracle.merge(oracle.frPyObjects(polygon, 13, 11)))
         np.testing.assert_array_equal(theirs.astype(bool), dense)

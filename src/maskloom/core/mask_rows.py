@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from maskloom.core.mask_inputs import Columns
 
@@ -49,3 +49,15 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
         np.concatenate(counts),
         np.concatenate([np.zeros(1, np.int64), *ends]),
     )
+
+
+def same(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """(N,) which rows of two batches of N masks are equal."""
+    lengths = np.diff(one[3])
+    equal: NDArray[np.bool_] = lengths == np.diff(two[3])
+    equal &= np.all(one[0] == two[0], axis=1) & np.all(one[1] == two[1], axis=1)
+    rows = np.flatnonzero(equal)
+    (*_, counts, offsets), (*_, others, _) = take(one, rows), take(two, rows)
+    differing = np.concatenate(([0], np.cumsum(counts != others)))
+    equal[rows] = differing[offsets[1:]] == differing[offsets[:-1]]
+    return equal

@@ -7,7 +7,7 @@ sorted by id and annotations by image and row.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.entries import CocoEntries
 from maskloom.formats.coco.lines import json_lines
-from maskloom.formats.coco.rings import polygon_of, vertices_of
+from maskloom.formats.coco.rings import Polygon, edges_of, vertices_of
 from maskloom.formats.coco.tops import Tops, category_ids, licensed
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.drawn import whole_objects
@@ -92,6 +92,7 @@ class CocoWriter:
         self.single = target.suffix.lower() == ".json"
         self.images = ImagePlacer(target / "images", "none" if self.single else options.images)
         self.entries = self._no_entries()
+        self._last: tuple[Rows, list[Polygon | None]] | None = None
         self.holds = Holds(
             **{
                 **{n: getattr(dialect.holds, n) for n in Holds.__slots__},
@@ -123,8 +124,12 @@ class CocoWriter:
             "width": labels.size[1],
         }
         self.images.put(sample, name)
-        rows = _annotation_rows(instance_rows(labels))
-        self.entries.append(sample.key, image, self._annotations(rows))
+        rows = instance_rows(labels)
+        written = _annotation_rows(rows)
+        drawn: Sequence[Polygon | None] = [None] * len(written)
+        if self.options.segmentation != "rle" and written.geometry:
+            drawn = self._vertices(rows, written)
+        self.entries.append(sample.key, image, self._annotations(written, drawn))
 
     def _redrawn(self, key: str, labels: Labels) -> list[Loss]:
         """Vertices that pycocotools does not make the same mask of, or of crowds."""
@@ -132,15 +137,17 @@ class CocoWriter:
         if not self.holds.vertices or rows is None or not rows.geometry:
             return []
         written = _annotation_rows(rows)
-        drawn = zip(range(len(written)), written.geometry, written.crowd.tolist(), strict=True)
-        kept = {
-            int(written.instance[i])
-            for i, geometry, crowd in drawn
-            if not crowd and vertices_of(written.masks[i], geometry) is not None
-        }
+        drawn = zip(written.instance.tolist(), self._vertices(rows, written), strict=True)
+        kept = {instance for instance, vertices in drawn if vertices is not None}
         told = [g is not None for g in rows.geometry] & (rows.kind == int(RowKind.MASK))
         lost = [i for i in np.flatnonzero(told).tolist() if int(rows.instance[i]) not in kept]
         return [Loss(key, "vertices", len(lost), int(rows.masks.areas[lost].sum()))] * bool(lost)
+
+    def _vertices(self, rows: Rows, written: Rows) -> list[Polygon | None]:
+        """The author's vertices of what is written of rows; made once for losses and file."""
+        if self._last is None or self._last[0] is not rows:
+            self._last = rows, vertices_of(written)
+        return self._last[1]
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write one file, or one per split; images of none are in a file of no split."""
@@ -188,8 +195,11 @@ class CocoWriter:
     def _no_entries(self) -> CocoEntries:
         return CocoEntries(self.target, self.tops.watched())
 
-    def _annotations(self, rows: Rows) -> list[dict[str, Any]]:
-        """The entries of an image, without the numbers that the whole file gives them."""
+    def _annotations(self, rows: Rows, drawn: Sequence[Polygon | None]) -> list[dict[str, Any]]:
+        """The entries of an image, without the numbers that the whole file gives them.
+
+        `drawn` are the author's vertices of each row, where they are written.
+        """
         # Columns are read as a whole: a million single values are slow to fetch.
         columns = zip(
             rows.source or (None,) * len(rows),
@@ -207,7 +217,7 @@ class CocoWriter:
             out.setdefault("area", area)
             out.setdefault("bbox", [box[0], box[1], box[2] - box[0], box[3] - box[1]])
             out["category_id"], out["iscrowd"] = category, int(crowd)
-            out["segmentation"] = self._segmentation(rows, i)
+            out["segmentation"] = drawn[i] or self._segmentation(rows, i)
             if not math.isnan(score):
                 out["score"] = score
             if attributes:
@@ -220,11 +230,8 @@ class CocoWriter:
     def _segmentation(self, rows: Rows, i: int) -> Any:
         if rows.kind[i] == _BOX:
             return []
-        how = self.options.segmentation
-        if how != "rle" and not rows.crowd[i]:
-            geometry = rows.geometry[i] if rows.geometry else None
-            drawn = polygon_of if how == "polygon" else vertices_of
-            polygon = drawn(rows.masks[i], geometry)
+        if self.options.segmentation == "polygon" and not rows.crowd[i]:
+            polygon = edges_of(rows.masks[i])
             if polygon is not None:
                 return polygon
         return _compressed(rows.masks, i)
