@@ -32,6 +32,7 @@ CHECKS: dict[str, Check] = {
     "split-overlap": Check("error", "one image listed in two splits"),
     "split-group": Check("error", "one group (scene, patient) in two splits"),
     "split-duplicate": Check("error", "equal image files in two splits"),
+    "left-out": Check("warning", "annotations that --skip-bad left out"),
     "missing-image": Check("warning", "images that are not at hand"),
     "contradiction": Check("warning", "what the files say twice, and not alike"),
     "duplicate-image": Check("warning", "equal image files"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,7 +45,7 @@ def check(
         images: folder under which to look for the images.
         fail_on: the least severity of a finding that makes the command end with 1.
         deep: decode every image instead of reading its header only.
-        skip_bad: leave invalid annotations out and count them.
+        skip_bad: annotations that cannot be read are warnings; else they are errors. All are found.
         report: also write the findings as one HTML file.
         set_: options of the format (from.KEY=VALUE) and limits of the checks (check.KEY=VALUE).
     """
@@ -52,13 +53,16 @@ def check(
     from maskloom.formats.detect import detect_format, load_format, read_dataset
     from maskloom.quality.integrity import examine
     from maskloom.quality.objects import Limits
+    from maskloom.quality.unread import opened
 
     fmt = detect_format(data) if from_ is None else load_format(from_)
     options = parse_settings(set_, {"from": fmt.ReadOptions, "check": Limits})
-    dataset = read_dataset(
-        data, fmt.name, options=options["from"], images=images, split=split, skip_bad=skip_bad
+    opening = partial(
+        read_dataset, data, fmt.name, options=options["from"], images=images, split=split
     )
+    dataset, invalid = opened(opening, skip_bad=skip_bad)
     found = examine(dataset, options["check"], deep=deep)
+    found.ledger.add(invalid)
     tables = _tables(found)
     verdict = _verdict(found)
     if report is not None:

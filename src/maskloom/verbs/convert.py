@@ -90,12 +90,7 @@ def convert(
         return _empty_share(dataset, shard, source.name, target.name, dst)
     with open_readers(engine, workers, opening) as readers:
         done = transfer(
-            dataset,
-            dst,
-            target,
-            options=options["to"],
-            allow_loss=allow_loss,
-            readers=readers,
+            dataset, dst, target, options=options["to"], allow_loss=allow_loss, readers=readers
         )
     return outcome_of(done, source.name, target.name, dst)
 

@@ -209,11 +209,14 @@ def _outcome(
         "samples": added.samples,
         "new_samples": added.new_samples,
         "objects": added.objects,
+        "without_mask": added.others,
         "sequence": added.sequence,
         "superseded": added.superseded,
     }
     what = counted(added.samples, "image")
     what += f", {counted(added.objects, 'object')}" if added.objects else ""
+    if added.others:
+        what += f", {counted(added.others, 'annotation')} without a mask (boxes, points, lines)"
     where = "without labels" if layer is None else f"as layer {layer}"
     line = f"{what} {where}: {project} is at sequence number {added.sequence}"
     return Outcome(

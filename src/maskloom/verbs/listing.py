@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Literal
 
 from maskloom.core.outcome import Outcome, Table
@@ -67,7 +68,19 @@ def _losses() -> Table:
     from maskloom.formats.matrix import narrow
 
     head, rows, note = narrow()
-    return Table("What written formats hold", ("format", head), rows, note=note)
+    return Table("What written formats hold", ("format", head), rows, note=f"{note}\n{_volumes()}")
+
+
+def _volumes() -> str:
+    """Which formats take volumes; what is not named takes images alone."""
+    from maskloom import registry
+    from maskloom.formats.detect import load_format
+
+    dims = {name: load_format(name).dims for name in sorted(registry.FORMATS)}
+    alone = ", ".join(name for name, own in dims.items() if own == (3,))
+    both = " and ".join(name for name, own in dims.items() if own == (2, 3))
+    told = f"{alone} take volumes alone, {both} images and volumes, all others images alone"
+    return fill(told, 80)
 
 
 def _of_project(what: What, project: Path | None) -> Outcome:
@@ -114,6 +127,7 @@ def _format(name: str) -> dict[str, Any]:
     fmt = load_format(name)
     return {
         "written": fmt.written,
+        "dims": list(fmt.dims),
         "matrix": dict(matrix().get(name, {})) if fmt.written else None,
         "holds": {item.name: getattr(fmt.holds, item.name) for item in fields(fmt.holds)},
         "looks_for": fmt.looks_for,

@@ -115,7 +115,7 @@ class CocoWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the entries of one image and place the image."""
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         name = image_name(sample)
         image = {
             **sample.extra.get("coco", {}),

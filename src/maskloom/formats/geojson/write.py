@@ -94,7 +94,7 @@ class GeoJsonWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the areas of one image."""
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         text = self._made(sample, labels).text
         atomic_write_bytes(self._path(sample.key), text.encode())
         self.images.put(sample)

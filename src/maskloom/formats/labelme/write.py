@@ -103,7 +103,7 @@ class LabelMeWriter:
         Raises:
             WriteError: an object's class has a name that means a hole.
         """
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         if labels.rows is None:
             return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
         rows = labels.rows
@@ -130,7 +130,7 @@ class LabelMeWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the file of one image, and place the image."""
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         path = self._path(sample.key)
         parts = sample.key.split("/")
         if path.name == SIDE_FILE or "\\" in sample.key or any(p.startswith(".") for p in parts):

@@ -18,12 +18,15 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
 from maskloom.formats.shared.image_names import image_of, missing_images
+from maskloom.formats.shared.json_faults import unread_json
 from maskloom.store.files import atomic_write_bytes, place_file, safe_join
 from maskloom.store.images import IMAGE_SUFFIXES, MAX_PIXELS
 from maskloom.store.volumes import image_suffix, place_volume
+from maskloom.work.memory import free_bytes
 
 MAP_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".webp"})
 SIDE_FILE = "taxonomy.json"
+_PIXEL_BYTES = 8  # of a map, while it is painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise FormatError(f"cannot read: {error.strerror}", where=path) from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
+    except (ValueError, RecursionError) as error:
+        raise unread_json(path, error) from error
 
 
 def read_side_file(root: Path) -> dict[str, Any]:
@@ -187,6 +190,14 @@ def read_side_file(root: Path) -> dict[str, Any]:
     for name, fits in (("splits", _are_keys), ("sizes", _is_size)):
         if not isinstance(told := data.get(name, {}), dict) or not all(map(fits, told.values())):
             raise FormatError(f"no {name} of images", where=path, seen=told)
+    for key, (height, width) in data.get("sizes", {}).items():
+        if height * width > MAX_PIXELS:
+            raise FormatError(
+                f"an image of more than {MAX_PIXELS} pixels",
+                where=f"{path}: sizes, {key}",
+                seen=f"{width} × {height} px",
+                hint="check its size, or cut it into tiles",
+            )
     return data
 
 
@@ -201,9 +212,7 @@ def _are_keys(value: object) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    if not isinstance(value, list) or [type(n) for n in value] != [int, int]:
-        return False
-    return bool(min(value) > 0 and value[0] * value[1] <= MAX_PIXELS)
+    return isinstance(value, list) and [type(n) for n in value] == [int, int] and min(value) > 0
 
 
 def write_side_file(
@@ -271,7 +280,19 @@ class ImagePlacer:
         return (f"{self.missing} images are missing and were not copied",) if self.missing else ()
 
 
-def image_labels_only(size: tuple[int, ...], target: Path) -> None:
-    """Refuse volumes, which no image format holds."""
+def image_labels_only(size: tuple[int, ...], target: Path, *, painted: bool = True) -> None:
+    """Refuse volumes, which no image format holds, and what no memory holds, if it is `painted`.
+
+    Raises:
+        WriteError: the labels are of such a size; label files may claim any.
+    """
     if len(size) != 2:
         raise WriteError("the format holds images, not volumes", where=target, seen=size)
+    pixels = size[0] * size[1]
+    if painted and pixels > MAX_PIXELS and pixels * _PIXEL_BYTES > free_bytes():
+        raise WriteError(
+            "an image is too large to be painted as a map in this machine's memory",
+            where=target,
+            seen=f"{size[1]} × {size[0]} px",
+            hint="check the size that its label file says, or cut the image into tiles",
+        )

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import FormatError
+from maskloom.formats.shared.json_faults import unread_json
 from maskloom.formats.shared.json_signs import scan
 
 _BLOCK = 1 << 20
@@ -127,7 +128,7 @@ def parse(text: bytes, path: Path) -> Any:
     """A JSON text; NaN and infinities are let through, for checks that name them.
 
     Raises:
-        FormatError: it is not valid JSON.
+        FormatError: it is not valid JSON, or beyond what is read.
     """
     try:
         return msgspec.json.decode(text)
@@ -137,8 +138,8 @@ def parse(text: bytes, path: Path) -> Any:
 
     try:
         return json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FormatError("not valid JSON", where=path, seen=error, hint=_HINT) from error
+    except (ValueError, RecursionError) as error:
+        raise unread_json(path, error) from error
 
 
 def outline(path: Path) -> Outline:

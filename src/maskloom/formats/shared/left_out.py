@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from maskloom.core.outcome import counted, was
+
+# Advice that was taken already.
+_ADVICE = re.compile(r"(?<=[.?!]) [^.?!]*--skip-bad\.?$")
+
+
+class LeftOut(str):
+    """The warning, which also has the message for each thing that was left out."""
+
+    __slots__ = ("messages",)
+    messages: tuple[str, ...]
 
 
 def left_out(bad: Sequence[str], noun: str = "invalid annotation") -> tuple[str, ...]:
@@ -13,7 +24,14 @@ def left_out(bad: Sequence[str], noun: str = "invalid annotation") -> tuple[str,
     Args:
         bad: a message for each thing that was left out.
         noun: what one of them is.
+
+    Returns:
+        A `LeftOut`, so that `check` finds all of them.
     """
     if not bad:
         return ()
-    return (f"{counted(len(bad), noun)} {was(len(bad))} left out, first: {bad[0]}",)
+    messages = tuple(_ADVICE.sub("", one) for one in bad)
+    count = len(messages)
+    warning = LeftOut(f"{counted(count, noun)} {was(count)} left out, first: {messages[0]}")
+    warning.messages = messages
+    return (warning,)

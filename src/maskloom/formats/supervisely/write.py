@@ -91,7 +91,7 @@ class SuperviselyWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What objects with classes and tags cannot hold."""
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         if labels.rows is None:
             return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
         rows = labels.rows
@@ -122,7 +122,7 @@ class SuperviselyWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the annotation of one image, and place the image."""
-        image_labels_only(labels.size, self.target)
+        image_labels_only(labels.size, self.target, painted=False)
         name = named_image(sample).rpartition("/")[2]
         first, slash, _ = sample.key.partition("/")
         self.sets.setdefault(first if slash else PLAIN, set()).add(bool(slash))

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels
+from maskloom.core.labels import Labels, RowKind
 from maskloom.core.sample import Sample
 from maskloom.errors import DataError, ImageError, UsageError, WriteError
 from maskloom.store.project import adoption, database, layers, recording, samples, taxonomies
 from maskloom.store.project.address import Address, layer_name
+from maskloom.store.project.adoption import Adoption
 from maskloom.store.project.beside import under_keys
 from maskloom.store.project.entries import Said, Snapshot
 from maskloom.store.project.incoming import Door, Incoming, refuse_hostile
@@ -47,11 +50,12 @@ class Added:
     Args:
         samples: how many the data set has.
         new_samples: how many of them the project did not have.
-        objects: annotations.
+        objects: with masks.
         sequence: number of the snapshot in the project.
         warnings: what was noticed and let pass.
         failures: images without labels that cannot be read and were left out.
         superseded: samples that people changed, of which the layer says something else now.
+        others: annotations without a mask: boxes, points, lines.
     """
 
     samples: int
@@ -61,6 +65,7 @@ class Added:
     warnings: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     superseded: int = 0
+    others: int = 0
 
 
 def add(
@@ -95,16 +100,7 @@ def add(
             planned = adoption.plan(connection, dataset.taxonomy)
             kept = recording.with_image(connection)
         door = Door(project.layout, copy=copy, kept=kept, journal=journal)
-        with Snapshot(
-            project.layout,
-            _part_path(project, request.layer),
-            keys=planned.keys,
-            facts={
-                "extra": under_keys(dataset.extra, planned.keys),
-                "splits": list(dataset.splits),
-            },
-            journal=journal,
-        ) as snapshot:
+        with _snapshot(project, request, dataset, planned, journal) as snapshot:
             staged = _stage(dataset, ordered, door, snapshot)
             step(f"recording the import as {request.layer}")
             door.sync()
@@ -117,12 +113,26 @@ def add(
                 placed, seq = recording.record(connection, project.layout, request, staged)
     taxonomies.mirror(project)
     noticed = (
-        *dataset.warnings,
-        *planned.warnings,
         *door.warnings(len(ordered), dataset.warnings),
+        *planned.warnings,
         *_superseded(people, Address(project.root, request.layer, begun)),
     )
-    return Added(len(ordered), placed.new, staged.rows, seq, noticed, superseded=len(people))
+    counts = len(ordered), placed.new, staged.objects
+    return Added(*counts, seq, noticed, superseded=len(people), others=staged.others)
+
+
+def _snapshot(
+    project: Project, request: Request, dataset: Dataset, planned: Adoption, journal: Journal
+) -> Snapshot:
+    """The files of the import, with what the data set says beside labels."""
+    extra = under_keys(dataset.extra, planned.keys)
+    return Snapshot(
+        project.layout,
+        _part_path(project, request.layer),
+        keys=planned.keys,
+        facts={"extra": extra, "splits": list(dataset.splits)},
+        journal=journal,
+    )
 
 
 def _superseded(people: Sequence[str], before: Address) -> tuple[str, ...]:
@@ -222,6 +232,7 @@ def _stage(dataset: Dataset, ordered: Sequence[Sample], door: Door, snapshot: Sn
     found: list[Sample] = []
     said: list[Said] = []
     form: layers.Form | None = None
+    objects = others = 0
     for sample in track(ordered, "importing", unit="images"):
         taken = door.take(sample)
         labels = _labels_of(dataset, sample, taken)
@@ -231,10 +242,15 @@ def _stage(dataset: Dataset, ordered: Sequence[Sample], door: Door, snapshot: Sn
             raise DataError(
                 "some images have class maps and others objects", where=sample.key, seen=own
             )
+        if labels.rows is not None:
+            solid = labels.rows.kind == RowKind.MASK
+            objects += len(np.unique(labels.rows.instance[solid]))
+            others += int((~solid).sum())
         found.append(_sized(taken, labels))
         said.append(snapshot.put(sample.key, labels))
     path = snapshot.finish()
-    return Staged(found, said, form or "rows", path, snapshot.rows, dataset.splits)
+    rows = snapshot.rows
+    return Staged(found, said, form or "rows", path, rows, dataset.splits, objects, others)
 
 
 def _labels_of(dataset: Dataset, sample: Sample, taken: Incoming) -> Labels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from maskloom.store.images import image_size
 from maskloom.store.project.journal import Journal
 from maskloom.store.project.layout import Layout
 from maskloom.store.volumes import volume_header, volume_suffix
+
+_MISSING = re.compile(r"(\d+) of \d+ images are missing, first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,16 @@ class Door:
             sync_folder(folder)
 
     def warnings(self, n: int, said: Sequence[str] = ()) -> tuple[str, ...]:
-        """One line for each kind of thing that was noticed among `n` samples and not said yet."""
-        found = []
-        missing = "images are missing, first"
-        if self.missing and not any(missing in line for line in said):
-            found.append(f"{len(self.missing)} of {n} {missing} {self.missing[0]!r}")
+        """What the reader said, and one line for each kind of thing noticed among `n` samples.
+
+        Readers do not know which images the project has: what they miss may be there.
+        """
+        counts = [(line, _MISSING.match(line)) for line in said]
+        found = [line for line, told in counts if not told or int(told[1]) == len(self.missing)]
+        if self.missing and not any(map(_MISSING.match, found)):
+            found.append(
+                f"{len(self.missing)} of {n} images are missing, first {self.missing[0]!r}"
+            )
         if self.others:
             found.append(
                 f"{len(self.others)} of {n} images are other files than the project has under "

@@ -54,6 +54,8 @@ class Staged:
         path: of the Parquet file, relative to the project.
         rows: in that file.
         splits: name → keys.
+        objects: with masks; an object may have several rows.
+        others: rows without a mask.
     """
 
     samples: Sequence[Sample]
@@ -62,6 +64,8 @@ class Staged:
     path: str
     rows: int
     splits: Mapping[str, Sequence[str]]
+    objects: int = 0
+    others: int = 0
 
 
 def refuse_said(connection: Connection, request: Request, keys: Sequence[str]) -> None:
