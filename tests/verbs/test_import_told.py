@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskloom.verbs.check import check
 from maskloom.verbs.export import export
 from maskloom.verbs.import_ import import_
 from maskloom.verbs.listing import list_
@@ -75,3 +76,22 @@ def test_the_list_of_formats_says_which_take_volumes() -> None:
     assert dims["coco"] == [2]
     assert dims["nnunet"] == [2, 3]
     assert "nifti, nrrd take volumes alone" in done.tables[-1].note
+
+
+def test_a_name_that_leads_out_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shape = {"label": "car", "points": [[1, 1], [8, 1], [8, 8]], "shape_type": "polygon"}
+    data = {
+        "imagePath": "../../a.png",
+        "imageData": None,
+        "imageHeight": 20,
+        "imageWidth": 30,
+        "shapes": [shape],
+    }
+    (tmp_path / "in" / "a.json").write_text(json.dumps(data))
+    for done in (
+        import_(tmp_path / "in", tmp_path / "p"),
+        check(tmp_path / "in"),
+    ):
+        (told,) = [line for line in done.warnings if "missing" in line or "lead out" in line]
+        assert told.startswith("file names that lead out of the data's folder are not followed: 1,")

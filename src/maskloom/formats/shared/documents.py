@@ -18,6 +18,7 @@ from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.coco.images import found_image, image_folders, safe_names
+from maskloom.formats.shared.image_names import named_outside
 from maskloom.formats.shared.left_out import left_out
 from maskloom.formats.shared.maps import check_size_of, size_of
 from maskloom.formats.shared.shapes import Shape, rows_of
@@ -273,13 +274,10 @@ def _splits(owners: Mapping[str, Document]) -> dict[str, tuple[str, ...]]:
 
 
 def _absent(samples: Sequence[Sample], outside: Mapping[str, str]) -> tuple[str, ...]:
-    out = []
-    if outside:
-        out.append(
-            f"{len(outside)} file names lead out of the data's folder and are not followed, first "
-            f"{next(iter(outside))!r}; --images ROOT looks for them by their last part"
-        )
-    missing = [sample.file_name for sample in samples if sample.image.path is None]
-    if missing:
-        out.append(f"{len(missing)} of {len(samples)} images are missing, first {missing[0]!r}")
+    out = [named_outside(list(outside))] if outside else []
+    # What is not followed is told once.
+    lost = [one for one in samples if one.image.path is None and one.file_name not in outside]
+    if lost:
+        first = lost[0].file_name
+        out.append(f"{len(lost)} of {len(samples)} images are missing, first {first!r}")
     return tuple(out)

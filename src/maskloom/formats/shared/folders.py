@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from maskloom.core.outcome import counted, was
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError, UsageError, WriteError
@@ -277,7 +278,8 @@ class ImagePlacer:
 
     def warnings(self) -> tuple[str, ...]:
         """What could not be placed."""
-        return (f"{self.missing} images are missing and were not copied",) if self.missing else ()
+        n = self.missing
+        return (f"{counted(n, 'missing image')} {was(n)} not copied",) if n else ()
 
 
 def image_labels_only(size: tuple[int, ...], target: Path, *, painted: bool = True) -> None:

@@ -66,6 +66,14 @@ def missing_images(missing: Sequence[str], n: int, expected: Path | None = None)
     return told + (unread_file(expected) if expected is not None else "")
 
 
+def named_outside(names: Sequence[str]) -> str:
+    """The warning about file names that climb out of the data's folder, or are absolute."""
+    return (
+        f"file names that lead out of the data's folder are not followed: {len(names)}, first "
+        f"{names[0]!r}; --images ROOT looks for them by their last part"
+    )
+
+
 def some_names(files: Mapping[str, Path]) -> str:
     """The first few file names, for errors."""
     names = [path.name for path in list(files.values())[:_SHOWN]]

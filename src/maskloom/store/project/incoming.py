@@ -31,6 +31,7 @@ from maskloom.store.project.layout import Layout
 from maskloom.store.volumes import volume_header, volume_suffix
 
 _MISSING = re.compile(r"(\d+) of \d+ images are missing, first")
+_OUTSIDE = re.compile(r"file names that lead out of the data's folder are not followed: (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,10 @@ class Door:
         Readers do not know which images the project has: what they miss may be there.
         """
         counts = [(line, _MISSING.match(line)) for line in said]
-        found = [line for line, told in counts if not told or int(told[1]) == len(self.missing)]
-        if self.missing and not any(map(_MISSING.match, found)):
+        found = [line for line, told in counts if not told or int(told[1]) <= len(self.missing)]
+        # Nor are those missing besides that a reader did not look for.
+        outside = sum(int(told[1]) for line in said if (told := _OUTSIDE.match(line)))
+        if len(self.missing) > outside and not any(map(_MISSING.match, found)):
             found.append(
                 f"{len(self.missing)} of {n} images are missing, first {self.missing[0]!r}"
             )
