@@ -28,7 +28,7 @@ from maskloom.core.mask_inputs import Columns
 from maskloom.errors import MaskError
 
 SegmentBatch = tuple[NDArray[np.int32], NDArray[np.int64]]
-Operation = Callable[..., SegmentBatch]
+_I64, _I32, _U32 = map(np.dtype, (np.int64, np.int32, np.uint32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +56,15 @@ class Masks:
     def __post_init__(self) -> None:
         n = len(self.boxes)
         for name, dtype, shape in (
-            ("sizes", np.int64, (n, 2)),
-            ("boxes", np.int32, (n, 4)),
-            ("counts", np.uint32, (len(self.counts),)),
-            ("offsets", np.int64, (n + 1,)),
+            ("sizes", _I64, (n, 2)),
+            ("boxes", _I32, (n, 4)),
+            ("counts", _U32, (len(self.counts),)),
+            ("offsets", _I64, (n + 1,)),
         ):
             given = np.asarray(getattr(self, name))
             if given.dtype != dtype or given.shape != shape:
                 seen = f"{given.dtype} {given.shape}"
-                raise MaskError(f"not {np.dtype(dtype)} {shape}", where=f"Masks.{name}", seen=seen)
+                raise MaskError(f"not {dtype} {shape}", where=f"Masks.{name}", seen=seen)
             column = np.ascontiguousarray(given).view()
             column.flags.writeable = False
             object.__setattr__(self, name, column)
@@ -207,7 +207,7 @@ class Masks:
         """Row-wise: the pixels of self that are not in other."""
         return self._combine(algebra.subtract, other)
 
-    def _combine(self, operation: Operation, other: Masks) -> Masks:
+    def _combine(self, operation: Callable[..., SegmentBatch], other: Masks) -> Masks:
         mask_regions.check_frames(self, other)
         return self._from_segments(operation(*self.segments(), *other.segments()), self.sizes)
 

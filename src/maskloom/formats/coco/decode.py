@@ -62,9 +62,12 @@ def labels_of_image(
             _BOX if drawn is None and not listed else _MASK
             for drawn, listed in zip(geometry, segmentations, strict=True)
         ],
-        score=[_score(entry) for entry in entries],
+        # Most entries have neither, and a call for each of a hundred thousand tells.
+        score=[_score(entry) if "score" in entry else math.nan for entry in entries],
         crowd=[bool(entry.pop("iscrowd", 0)) for entry in entries],
-        attributes=_optional([_attributes(entry) for entry in entries]),
+        attributes=_optional(
+            [_attributes(entry) if "attributes" in entry else None for entry in entries]
+        ),
         geometry=_optional(geometry),
         source=_optional(entries),
     )
