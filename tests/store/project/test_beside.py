@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from maskloom.core.outcome import Outcome
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.store.project.beside import Source, united
 from maskloom.verbs.convert import convert
 from maskloom.verbs.export import export
 from maskloom.verbs.import_ import import_
@@ -67,7 +69,8 @@ def test_images_keep_their_licences_when_two_files_number_them_alike(tmp_path: P
     import_(coco(tmp_path / "a", "a.png", licences=[{"id": 1, **BY}]), project)
     import_(coco(tmp_path / "b", "b.png", licences=[{"id": 1, **ARR}, {"id": 2, **BY}]), project)
     import_(coco(tmp_path / "c", "c.png", licences=[{"id": 1, **BY}]), project)
-    data, _ = exported(project, tmp_path)
+    data, outcome = exported(project, tmp_path)
+    assert outcome.warnings == ()
     assert [licence_of(data, f"{name}.png") for name in "abc"] == [BY, ARR, BY]
     numbers = [one["id"] for one in data["licenses"]]
     assert len(numbers) == len(set(numbers))
@@ -154,3 +157,17 @@ def test_kinds_that_contradict_are_told_and_the_projects_kind_is_written(
     assert category.get("isthing", 1) == first
     (known,) = json.loads((project / "taxonomy.json").read_text())["categories"]
     assert known.get("kind", "thing") == kinds[first]
+
+
+def test_definitions_of_all_sources_stand_in_one_list() -> None:
+    taxonomy = Taxonomy.from_names(["car"])
+    first = {"x": {"tags": [{"name": "wet", "v": 1}, {"name": "dry", "v": 2}]}, "y": [1]}
+    second = {"x": {"tags": [{"name": "dry", "v": 3}, {"name": "new", "v": 4}]}, "y": [2]}
+    extra, told = united([Source(1, first, ()), Source(2, second, ())], taxonomy)
+    assert extra["x"]["tags"] == [
+        {"name": "wet", "v": 1},
+        {"name": "dry", "v": 3},
+        {"name": "new", "v": 4},
+    ]
+    assert extra["y"] == [2]
+    assert [line.rpartition(": ")[2] for line in told] == ["x.tags.dry.v, y"]

@@ -22,6 +22,7 @@ FAMILY = "coco"
 """Under this name readers of COCO and its relatives keep fields by the keys of categories."""
 
 _SHOWN = 5
+_NAMES = ("name", "title")  # what definitions are known by
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,25 @@ def _merged(
             continue
         # Licences stand side by side, and kinds are those of the taxonomy.
         apart = place[0] == FAMILY and name in ("licenses", "isthing")
+        if not apart and (one := _by_name(known)) and (two := _by_name(value)):
+            # Definitions of classes and tags: those of all sources, each once.
+            out[name] = list(_merged(one, two, place, dropped).values())
+            continue
         if known not in (None, "", [], {}) and known != value and not apart:
             dropped[".".join(part for part in place if part)] = None
         out[name] = value
     return out
+
+
+def _by_name(value: object) -> dict[str, Any]:
+    """The entries of a list of definitions, each of another name; empty of anything else."""
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        return {}
+    for name in _NAMES:
+        found = {one[name]: one for one in value if isinstance(one.get(name), str)}
+        if len(found) == len(value):
+            return found
+    return {}
 
 
 def _told(names: Collection[str]) -> tuple[str, ...]:
