@@ -113,8 +113,9 @@ def add(
                 placed, seq = recording.record(connection, project.layout, request, staged)
     taxonomies.mirror(project)
     noticed = (
-        *door.warnings(len(ordered), dataset.warnings),
+        *(heard := door.heard(dataset.warnings)),
         *planned.warnings,
+        *door.warnings(len(ordered), heard),
         *_superseded(people, Address(project.root, request.layer, begun)),
     )
     counts = len(ordered), placed.new, staged.objects

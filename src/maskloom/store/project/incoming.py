@@ -125,16 +125,18 @@ class Door:
         for folder in sorted(self._filled):
             sync_folder(folder)
 
-    def warnings(self, n: int, said: Sequence[str] = ()) -> tuple[str, ...]:
-        """What the reader said, and one line for each kind of thing noticed among `n` samples.
+    def heard(self, said: Sequence[str]) -> tuple[str, ...]:
+        """What a reader said, but of images that it missed and the project has."""
+        counts = ((line, _MISSING.match(line)) for line in said)
+        most = len(self.missing)
+        return tuple(line for line, told in counts if not told or int(told[1]) <= most)
 
-        Readers do not know which images the project has: what they miss may be there.
-        """
-        counts = [(line, _MISSING.match(line)) for line in said]
-        found = [line for line, told in counts if not told or int(told[1]) <= len(self.missing)]
+    def warnings(self, n: int, heard: Sequence[str] = ()) -> tuple[str, ...]:
+        """One line for each kind of thing that was noticed among `n` samples and not said yet."""
+        found = []
         # Nor are those missing besides that a reader did not look for.
-        outside = sum(int(told[1]) for line in said if (told := _OUTSIDE.match(line)))
-        if len(self.missing) > outside and not any(map(_MISSING.match, found)):
+        outside = sum(int(told[1]) for line in heard if (told := _OUTSIDE.match(line)))
+        if len(self.missing) > outside and not any(map(_MISSING.match, heard)):
             found.append(
                 f"{len(self.missing)} of {n} images are missing, first {self.missing[0]!r}"
             )
