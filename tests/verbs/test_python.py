@@ -80,15 +80,15 @@ def test_settings_may_be_a_mapping(labels: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"workers": "2"}, r"workers: not a whole number \(saw '2'\)"),
+        ({"workers": "2"}, r"--workers: not a whole number \(saw '2'\)"),
         ({"workers": 2.0}, "workers: not a whole number"),
         ({"workers": True}, "workers: not a whole number"),
-        ({"engine": "spark"}, r"engine: not one of local, ray \(saw 'spark'\)"),
-        ({"allow_loss": "no"}, "allow_loss: not True or False"),
+        ({"engine": "spark"}, r"--engine: not one of local, ray \(saw 'spark'\)"),
+        ({"allow_loss": "no"}, "--allow-loss: not True or False"),
         ({"images": 3}, "images: not a path"),
-        ({"map_": 3}, "map_: not a string or several"),
-        ({"map_": {"car": 3}}, "map_: not a mapping of texts"),
-        ({"map_": [3]}, "map_: not a text"),
+        ({"map_": 3}, "--map: not a string or several"),
+        ({"map_": {"car": 3}}, "--map: not a mapping of texts"),
+        ({"map_": [3]}, "--map: not a text"),
         ({"split": 3}, "split: not a text"),
     ],
 )

@@ -21,7 +21,7 @@ from maskloom.errors import UsageError
 Verb = TypeVar("Verb", bound=Callable[..., Outcome])
 # A verb may import these for type checkers only.
 _NAMES = {"Path": Path, "Literal": Literal, "Outcome": Outcome}
-_PAIRS = ("map_", "set_")
+_MAP, _SET = "--map", "--set"
 _WORDS = {str: "a text", bool: "True or False", int: "a whole number", float: "a number"}
 
 
@@ -41,7 +41,7 @@ def from_python(verb: Verb) -> Verb:
         bound = signature.bind(*args, **kwargs)
         hints = _hints(verb)
         for name, value in bound.arguments.items():
-            bound.arguments[name] = _taken(name, value, hints[name])
+            bound.arguments[name] = _taken(_called(signature, name), value, hints[name])
         return verb(*bound.args, **bound.kwargs)
 
     return cast("Verb", called)
@@ -50,6 +50,12 @@ def from_python(verb: Verb) -> Verb:
 @functools.cache
 def _hints(verb: Callable[..., Outcome]) -> dict[str, Any]:
     return get_type_hints(verb, localns=_NAMES)
+
+
+def _called(signature: inspect.Signature, name: str) -> str:
+    """A parameter as all errors name it: an option as on the command line."""
+    option = signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+    return "--" + name.rstrip("_").replace("_", "-") if option else name
 
 
 def _taken(name: str, value: Any, hint: Any) -> Any:
@@ -70,7 +76,7 @@ def _several(name: str, value: Any) -> Iterable[Any]:
         return ()
     if isinstance(value, str | os.PathLike):
         return (value,)
-    if isinstance(value, Mapping) and name in _PAIRS:
+    if isinstance(value, Mapping) and name in (_MAP, _SET):
         return [f"{_left(name, key)}={_right(name, new)}" for key, new in value.items()]
     if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
         return value
@@ -81,7 +87,7 @@ def _left(name: str, key: Any) -> str:
     """OLD, exactly: in quotes where the text alone would be read otherwise."""
     if not isinstance(key, str):
         raise _wrong(name, "a mapping of texts", key)
-    plain = name != "map_" or (key == key.strip() and not set(key) & {"=", '"'})
+    plain = name != _MAP or (key == key.strip() and not set(key) & {"=", '"'})
     return key if plain else json.dumps(key, ensure_ascii=False)
 
 
@@ -89,11 +95,11 @@ def _right(name: str, value: Any) -> str:
     """NEW, or the value of a setting as the command line has it."""
     if isinstance(value, str):
         return value
-    if name == "set_" and isinstance(value, bool):
+    if name == _SET and isinstance(value, bool):
         return str(value).lower()
-    if name == "set_" and isinstance(value, int | float | os.PathLike):
+    if name == _SET and isinstance(value, int | float | os.PathLike):
         return str(value)
-    if name == "set_" and isinstance(value, list | tuple):
+    if name == _SET and isinstance(value, list | tuple):
         return ",".join(_right(name, one) for one in value)
     raise _wrong(name, "a mapping of texts", value)
 
