@@ -242,6 +242,13 @@ def test_one_bad_annotation_is_one_clear_error_or_is_left_out(tmp_path, name):
     assert "1 invalid annotation was left out" in data.warnings[0]
 
 
+@pytest.mark.parametrize("name", ["iscrowd", "id", "image_id", "category_id"])
+def test_a_field_that_says_null_is_named_with_it(tmp_path, name):
+    path = saved(tmp_path, coco([{"segmentation": [SQUARE], name: None}]))
+    with pytest.raises(FormatError, match=rf"{name}: .*\(saw null\)"):
+        read_dataset(path)
+
+
 def test_repeated_ids_are_refused(tmp_path):
     with pytest.raises(FormatError, match="two annotations share an id"):
         read_dataset(

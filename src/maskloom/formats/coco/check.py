@@ -38,6 +38,21 @@ class BadAnnotation(Exception):
         )
 
 
+class _Null(str):
+    """What a message shows of a field that says null, which is not a field that is missing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "null"
+
+
+def _seen(entry: Mapping[str, Any], name: str) -> object:
+    """The value of a field, as a message shows it."""
+    value = entry.get(name)
+    return _Null("null") if value is None and name in entry else value
+
+
 def is_id(value: object) -> bool:
     """A whole number, which a bool is not."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -85,19 +100,21 @@ def check_image(image: Mapping[str, Any], number: int, path: Path) -> None:
     """
     place, own = f"{path}: images[{number}]", image.get("id")
     if not is_id(own) and not (isinstance(own, str) and own):
-        raise FormatError("an image id is a whole number or a text", where=place, seen=own)
+        raise FormatError(
+            "an image id is a whole number or a text", where=place, seen=_seen(image, "id")
+        )
     place = f"{path}: image {own}"
     if not isinstance(own, str):
         _check_bits(image["id"], place)
     if not isinstance(image.get("file_name"), str) or not image["file_name"]:
-        raise FormatError("no file_name", where=place, seen=image.get("file_name"))
+        raise FormatError("no file_name", where=place, seen=_seen(image, "file_name"))
     for side in ("height", "width"):
         value = image.get(side)
         if not is_id(value) or not 0 < value <= MAX_SIDE:  # type: ignore[operator]
             raise FormatError(
                 f"{side} is a positive whole number" if side in image else f"no {side}",
                 where=place,
-                seen=value,
+                seen=_seen(image, side),
                 hint="put the picture's size in pixels there",
             )
 
@@ -132,13 +149,15 @@ def check_categories(
         place = f"{path}: categories[{i}]"
         if not is_id(category.get("id")):
             raise FormatError(
-                "a category id is a whole number", where=place, seen=category.get("id")
+                "a category id is a whole number", where=place, seen=_seen(category, "id")
             )
         _check_bits(category["id"], place)
         if category["id"] in found:
             raise FormatError("two categories share an id", where=place, seen=category["id"])
         if not isinstance(category.get("name"), str) or not category["name"].strip():
-            raise FormatError("a category without a name", where=place, seen=category.get("name"))
+            raise FormatError(
+                "a category without a name", where=place, seen=_seen(category, "name")
+            )
         found[category["id"]] = category
     return found
 
@@ -156,15 +175,17 @@ def check_annotation(
         BadAnnotation: what is wrong, with field and value.
     """
     if (need_id or "id" in annotation) and not is_id(annotation.get("id")):
-        raise BadAnnotation("id", "an annotation id is a whole number", annotation.get("id"))
+        raise BadAnnotation("id", "an annotation id is a whole number", _seen(annotation, "id"))
     told = annotation.get("image_id")
     image = images.get(told if isinstance(told, str) else _hashable(told))
     if image is None:
-        raise BadAnnotation("image_id", "no image has this id", annotation.get("image_id"))
+        raise BadAnnotation("image_id", "no image has this id", _seen(annotation, "image_id"))
     if _hashable(annotation.get("category_id")) not in categories:
-        raise BadAnnotation("category_id", "no category has this id", annotation.get("category_id"))
+        raise BadAnnotation(
+            "category_id", "no category has this id", _seen(annotation, "category_id")
+        )
     if annotation.get("iscrowd", 0) not in (0, 1):
-        raise BadAnnotation("iscrowd", "neither 0 nor 1", annotation["iscrowd"])
+        raise BadAnnotation("iscrowd", "neither 0 nor 1", _seen(annotation, "iscrowd"))
     for name in ("area", "score"):
         if annotation.get(name) is not None and not is_number(annotation[name]):
             raise BadAnnotation(name, "not a finite number", annotation[name])
@@ -193,7 +214,7 @@ def _check_segmentation(segmentation: object, height: int, width: int) -> None:
         raise BadAnnotation(
             "segmentation.size",
             f"the runs are for another size than the image, [{height}, {width}]",
-            segmentation.get("size"),
+            _seen(segmentation, "size"),
         )
     counts = segmentation["counts"]
     if isinstance(counts, list):
