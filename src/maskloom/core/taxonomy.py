@@ -183,6 +183,16 @@ class Taxonomy:
             ),
         )
 
+    def without_ids(self, fmt: str) -> Taxonomy:
+        """A copy in which no category has an id of its own in one format."""
+        return replace(
+            self,
+            categories=tuple(
+                replace(one, ids=tuple(pair for pair in one.ids if pair[0] != fmt))
+                for one in self.categories
+            ),
+        )
+
     def colors(self) -> tuple[tuple[int, int, int], ...]:
         """RGB per category: its own, else a distinct one by position (golden-angle hues)."""
         return tuple(

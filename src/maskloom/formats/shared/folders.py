@@ -220,12 +220,11 @@ def write_side_file(
     root: Path, taxonomy: Taxonomy, splits: Mapping[str, tuple[str, ...]], **fields: Any
 ) -> None:
     """Names, ids and splits beside label files that hold numbers only."""
+    told = [dict(category.ids).get("coco") for category in taxonomy]
+    if all(own in (None, number) for number, own in enumerate(told, start=1)):
+        # COCO counts so by itself: kept, the ids would make bytes depend on a detour by COCO.
+        taxonomy = taxonomy.without_ids("coco")
     data = {**taxonomy.to_json(), **fields}
-    for number, entry in enumerate(data["categories"], start=1):
-        # COCO counts so by itself: kept, the id would make bytes depend on a detour by COCO.
-        if entry.get("ids", {}).get("coco") == number:
-            del entry["ids"]["coco"]
-            entry["ids"] or entry.pop("ids")
     if splits:
         data["splits"] = {name: list(keys) for name, keys in splits.items()}
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
