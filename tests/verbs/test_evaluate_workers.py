@@ -164,7 +164,7 @@ def test_a_part_that_holds_a_pickle_is_refused_unread(sides, tmp_path):
         ({"shard": "1/2"}, "belong together"),
         ({"parts": Path("p")}, "belong together"),
         ({"workers": -1}, "workers are 0 or more"),
-        ({"engine": "dask"}, "unknown engine"),
+        ({"engine": "dask"}, "--engine: not one of local, ray"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(sides, options, message):
