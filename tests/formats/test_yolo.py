@@ -609,3 +609,53 @@ def test_fields_of_data_yaml_in_braces_and_of_darknet_are_kept(tmp_path):
     (tmp_path / "dark/obj.data").write_text(text)
     assert write(read_dataset(tmp_path / "dark"), tmp_path / "dark2").written
     assert yaml.safe_load((tmp_path / "dark2/data.yaml").read_text())["backup"] == "a: b/"
+
+
+STYLED = [
+    '{train: images, names: [x], nc: 1, license: "a: b", z: {q: [1, 2]}, e: , f: two\nlines}',
+    "  train: images\n  names:\n  - x\n  tags:\n  - 1\n  - no\n  d: |2\n     a\n      b\n\n  e: >-\n"
+    "    x\n    y\n  f: plain\n    multi line\n",
+    '"train": images\n"names": [x]\n\'license\': MIT\n',
+    'train: images\nnames: [x]\n? complex\n: v\n"q\\"k": 1\n? t\n: !!str 5\n? u\nmade: 2024-02-03\n',
+    '--- # of mine\ntrain: images\nnames: [x]\nu: "ü\U0001f600 x"\nd: |\n  a',
+    "%TAG ! tag:x,2000:\n---\ntrain: images\nnames: [x]\nv: 007\n...\n",
+]
+
+
+@pytest.mark.parametrize("text", STYLED)
+def test_data_yaml_of_any_style_is_read_and_its_fields_are_the_same(tmp_path, text):
+    data = with_fields(tmp_path / "src", text)
+    assert [c.name for c in data.taxonomy] == ["x"]
+    assert data.warnings == ()
+    assert write(data, tmp_path / "out").losses == ()
+    for loader in (yaml.SafeLoader, yaml.BaseLoader):
+        before = yaml.load(text, loader)
+        after = yaml.load((tmp_path / "out/data.yaml").read_text(), loader)
+        own = {"train", "val", "names", "nc"}
+        assert {k: v for k, v in before.items() if k not in own} == {
+            k: v for k, v in after.items() if k not in own
+        }
+    assert write(read_dataset(tmp_path / "out"), tmp_path / "again").written
+    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "again")
+
+
+def test_a_yaml_file_that_names_nothing_at_its_top_is_no_data_yaml(tmp_path):
+    folder = tmp_path / "src"
+    with_fields(folder, "{train: images, names: [x]}")
+    (folder / "a.yaml").write_text("{model: {names: [y], nc: 1}, note: names}")
+    assert [c.name for c in read_dataset(folder).taxonomy] == ["x"]
+    (folder / "data.yaml").write_text("{train: images, names: [x, nc: }")
+    with pytest.raises(FormatError, match=r"data\.yaml: not valid YAML"):
+        read_dataset(folder)
+
+
+def test_values_of_darknet_beyond_the_basic_plane_are_kept(tmp_path):
+    with_fields(tmp_path / "dark")
+    (tmp_path / "dark/data.yaml").unlink()
+    (tmp_path / "dark/obj.names").write_text("x\n")
+    (tmp_path / "dark/train.txt").write_text("images/a.png\n")
+    text = "train = train.txt\nnames = obj.names\nbackup = \U0001f600/\nn = 007\n"
+    (tmp_path / "dark/obj.data").write_text(text)
+    assert write(read_dataset(tmp_path / "dark"), tmp_path / "dark2").written
+    told = yaml.safe_load((tmp_path / "dark2/data.yaml").read_text())
+    assert (told["backup"], told["n"]) == ("\U0001f600/", "007")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from maskloom.errors import FormatError
 from maskloom.formats.shared.yaml_files import MAX_BYTES, read_yaml
@@ -56,7 +58,7 @@ def is_config(path: Path) -> bool:
     """Whether a file is a data.yaml or an obj.data, by name and text."""
     suffix = path.suffix.lower()
     if suffix in _YAML:
-        return _has_names(path) and bool(re.search(r"(?m)^(train|val|path)\s*:", _text(path)))
+        return _has_names(path) and _has_key(_text(path), ("train", "val", "path"))
     return suffix == ".data" and _is_darknet(path)
 
 
@@ -183,7 +185,40 @@ def _read_darknet(path: Path) -> YoloConfig:
 
 
 def _has_names(path: Path) -> bool:
-    return bool(re.search(r"(?m)^(names|nc)\s*:", _text(path)))
+    return _has_key(_text(path), ("names", "nc"))
+
+
+def _has_key(text: str, names: tuple[str, ...]) -> bool:
+    """Whether the beginning of a YAML file has one of these keys at its top.
+
+    They begin a line as a rule; in braces, quotes or an indented file they do not.
+    """
+    any_of = "|".join(names)
+    if re.search(rf"(?m)^({any_of})\s*:", text):
+        return True
+    # Parsing is slow, and most YAML files are of something else.
+    if not re.search(rf"\b({any_of})\b", text):
+        return False
+    return any(key in names for key in _top_keys(text))
+
+
+def _top_keys(text: str) -> Iterator[str]:
+    """Keys of the outermost mapping, as far as the text parses."""
+    depth, is_key = 0, True
+    try:
+        for event in yaml.parse(text, yaml.BaseLoader):
+            if isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.NodeEvent):
+                if depth == 0 and not isinstance(event, yaml.MappingStartEvent):
+                    return
+                if depth == 1 and is_key and isinstance(event, yaml.ScalarEvent):
+                    yield event.value
+                if depth == 1:
+                    is_key = not is_key
+                depth += isinstance(event, yaml.CollectionStartEvent)
+    except yaml.YAMLError:
+        return
 
 
 def _is_darknet(path: Path) -> bool:
