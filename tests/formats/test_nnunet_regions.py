@@ -65,6 +65,14 @@ def test_a_number_that_labels_no_longer_have_does_not_come_back(tmp_path):
     [
         (["tumor core=CORE"], ["whole tumor", "CORE", "enhancing"]),
         (["whole tumor=a", "enhancing=c"], ["a", "tumor core", "c"]),
+        (
+            ["enhancing=tumor core", "tumor core=enhancing"],
+            ["whole tumor", "enhancing", "tumor core"],
+        ),
+        (
+            ["whole tumor=enhancing", "enhancing=tumor core", "tumor core=whole tumor"],
+            ["enhancing", "whole tumor", "tumor core"],
+        ),
     ],
 )
 def test_regions_with_new_names_keep_their_numbers(tmp_path, pairs, names):
@@ -76,6 +84,19 @@ def test_regions_with_new_names_keep_their_numbers(tmp_path, pairs, names):
     assert list(told) == ["background", *names]
     for new, old in zip(names, list(BRATS)[1:], strict=True):
         assert np.array_equal(np.isin(found, told[new]), np.isin(values, BRATS[old]))
+
+
+def test_regions_of_which_two_became_one_do_not_take_the_numbers_of_either(tmp_path):
+    values = np.array([[[0, 1, 2, 3]]], np.uint8)
+    apart = {"background": 0, "a": [1, 3], "b": [2, 3], "c": [3]}
+    root = raw(tmp_path / "in", apart, {"x": values}, regions_class_order=[1, 2, 3])
+    done = put(renamed(read_dataset(root), ["a=b"]), tmp_path / "no", to="nnunet")
+    assert done.refused
+    put(renamed(read_dataset(root), ["a=b"]), tmp_path / "n", to="nnunet", regions=True,
+        allow_loss=True)  # fmt: skip
+    found, told = stored(tmp_path / "n/labelsTr/x.nii.gz"), labels_of(tmp_path / "n")
+    assert np.array_equal(np.isin(found, told["b"]), values > 0)
+    assert np.array_equal(np.isin(found, told["c"]), values == 3)
 
 
 def lone(size, category):

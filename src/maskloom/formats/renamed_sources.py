@@ -120,6 +120,16 @@ def _result(one: Any, names: Names) -> Any:
     return {**one, "value": {**value, **said}} if said else one
 
 
+def _nnunet(own: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Numbers of regions by name; as they were where two became one, whose numbers are new."""
+    labels = own.get("labels")
+    if not isinstance(labels, Mapping):
+        return dict(own)
+    fixed = {name for name in labels if name == "ignore" or name.lower() == "background"}
+    told = {n if n in fixed else names.get(n, n): number for n, number in labels.items()}
+    return {**own, "labels": told} if len(told) == len(labels) else dict(own)
+
+
 def _supervisely(own: Mapping[str, Any], names: Names) -> dict[str, Any]:
     out = dict(own)
     if isinstance(own.get("classes"), list):
@@ -206,6 +216,7 @@ def _each(listed: Iterable[Any], names: Names) -> list[Any]:
 _WHOLE: dict[str, Callable[[Mapping[str, Any], Names], dict[str, Any]]] = {
     "cvat": _cvat,
     "datumaro": _datumaro,
+    "nnunet": _nnunet,
     "supervisely": _supervisely,
     "via": _via,
     "voc": _voc,

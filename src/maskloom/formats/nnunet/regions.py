@@ -182,9 +182,9 @@ def _regions_of(source: Mapping[str, Any]) -> NnunetLabels | None:
 
 def _matched(old: Taxonomy, new: Taxonomy) -> tuple[int, ...]:
     """Where each category of old is in new: by name, or one for one where they have new names."""
-    names = [c.name for c in new]
-    same = sorted(names) == sorted(c.name for c in old)
-    places = tuple(names.index(c.name) if same else i for i, c in enumerate(old))
+    names = [_name(c) for c in new]
+    same = sorted(names) == sorted(map(_name, old))
+    places = tuple(names.index(_name(c)) if same else i for i, c in enumerate(old))
     fits = len(old) == len(new) and all(old[i].void == new[p].void for i, p in enumerate(places))
     return places if fits else ()
 
