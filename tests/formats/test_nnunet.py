@@ -460,7 +460,7 @@ def test_a_side_file_keeps_kinds_and_colours(tmp_path):
     exact(data, tmp_path / "a", to="nnunet")
     car, void = read_dataset(tmp_path / "a").taxonomy
     assert (car.key, car.color, car.name) == ("car", (1, 2, 3), "Car")
-    assert (void.key, void.name, void.void) == ("void", "ignore", True)
+    assert (void.key, void.name, void.void) == ("void", "void", True)
 
 
 def test_labels_as_png_need_no_images(tmp_path):

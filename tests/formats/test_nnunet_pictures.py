@@ -13,6 +13,7 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.errors import FormatError, WriteError
 from maskloom.formats.detect import read_dataset
 
+from .conftest import folder_bytes
 from .test_nifti import exact, put
 from .volumes import ORGANS, classes, volumes_of
 
@@ -117,3 +118,42 @@ def test_labels_that_are_grey_but_stored_in_colours_are_read(tmp_path):
     with pytest.raises(FormatError, match="in colours") as caught:
         data.labels_of(data.samples[0])
     assert "a.png" in str(caught.value)
+
+
+def masks(root, values, voids):
+    """A mask with numbers, beside a taxonomy with void classes from 2 on."""
+    for folder, pixels in (("masks", values), ("images", values * 9)):
+        (root / folder).mkdir(parents=True)
+        Image.fromarray(pixels).save(root / folder / "m.png")
+    listed = [{"id": 0, "name": "bg"}, {"id": 1, "name": "road"}]
+    listed += [{"id": n, "name": name, "void": True} for n, name in enumerate(voids, start=2)]
+    (root / "taxonomy.json").write_text(json.dumps({"categories": listed}))
+    return read_dataset(root, "bitmap")
+
+
+def void_names(root):
+    listed = json.loads((root / "taxonomy.json").read_text())["categories"]
+    return [one["name"] for one in listed if one.get("void")]
+
+
+def test_the_name_of_the_void_class_comes_back(tmp_path):
+    values = RNG.integers(0, 3, (8, 9)).astype(np.uint8)
+    exact(masks(tmp_path / "in", values, ["ego"]), tmp_path / "n", to="nnunet")
+    labels = json.loads((tmp_path / "n/dataset.json").read_text())["labels"]
+    assert labels == {"background": 0, "bg": 1, "road": 2, "ignore": 3}
+    stored = np.asarray(Image.open(tmp_path / "n/labelsTr/m.png"))
+    assert np.array_equal(stored == 3, values == 2)
+    back = read_dataset(tmp_path / "n")
+    assert [(c.name, c.void) for c in back.taxonomy][-1] == ("ego", True)
+    exact(back, tmp_path / "b", to="bitmap")
+    assert void_names(tmp_path / "b") == ["ego"]
+    exact(back, tmp_path / "again", to="nnunet")
+    assert folder_bytes(tmp_path / "n") == folder_bytes(tmp_path / "again")
+
+
+def test_void_classes_that_become_one_are_told(tmp_path):
+    values = RNG.integers(0, 4, (8, 9)).astype(np.uint8)
+    done = exact(masks(tmp_path / "in", values, ["ego", "static"]), tmp_path / "n", to="nnunet")
+    told = {loss.kind: loss for loss in done.losses}["void_classes"]
+    assert (told.named, told.pixels) == ("of images: ego, static", int((values > 1).sum()))
+    assert void_names(tmp_path / "n") == ["ignore"]

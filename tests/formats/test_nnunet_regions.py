@@ -165,6 +165,18 @@ def test_all_folds_come_back_and_are_told_by_others(tmp_path):
     assert "splits_final" in {loss.kind: loss.named for loss in done.losses}["fields"]
 
 
+def test_cases_of_folds_that_are_not_there_are_told(tmp_path):
+    root = raw(tmp_path / "in", {"background": 0, "x": [1, 2, 3]}, {k: brats() for k in "abc"})
+    folds = [*FOLDS, {"train": ["a", "gone"], "val": ["b"], "test": ["c"]}]
+    (root / "splits_final.json").write_text(json.dumps(folds))
+    done = exact(read_dataset(root), tmp_path / "a", to="nnunet")
+    told = " ".join(done.warnings)
+    assert "names 1 case without labels, left out of its folds: 'gone'" in told
+    assert "only train and val are read, not 'test'" in told
+    written = json.loads((tmp_path / "a/splits_final.json").read_text())
+    assert written == [*FOLDS, {"train": ["a"], "val": ["b"]}]
+
+
 def test_image_files_of_other_channels_that_are_left_out_are_named(tmp_path):
     root = raw(tmp_path / "in", {"background": 0, "x": [1, 2, 3]}, {"a": brats()}, channels=3)
     for to in ("nifti", "nrrd"):

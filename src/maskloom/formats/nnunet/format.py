@@ -34,11 +34,11 @@ from maskloom.formats.nnunet.dataset_json import (
     nnunet_name,
     read_dataset_json,
 )
+from maskloom.formats.nnunet.folds import read_folds
 from maskloom.formats.nnunet.regions import kept_numbers
 from maskloom.formats.nnunet.write import Write, writer
 from maskloom.formats.shared.folders import (
     Pair,
-    read_json,
     read_side_file,
     side_splits,
     splits_of,
@@ -106,7 +106,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels = _labels(values, coding, taxonomy, file)
         return labels.replace(extra={**labels.extra, "notes": notes}) if notes else labels
 
-    folds = _folds(path)
+    folds, told = read_folds(path, by_key)
     first = {
         name: tuple(k for k in own if k in by_key) for name, own in next(iter(folds), {}).items()
     }
@@ -117,7 +117,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels_of,
         {name: keys for name, keys in splits.items() if keys},
         name=path.name,
-        warnings=warnings + bad,
+        warnings=warnings + told + bad,
         extra={NAME: {**data, **({FOLDS: folds} if len(folds) > 1 else {})}},
     )
 
@@ -172,11 +172,14 @@ def _with_extra(sample: Sample, extra: Mapping[str, Any]) -> Sample:
 
 
 def _told(coding: NnunetLabels, side: Mapping[str, Any], path: Path) -> Taxonomy:
-    """The side file's categories (kinds, colours, keys) where they have the very same names."""
+    """The side file's categories (kinds, colours, keys) where they have the very same names.
+
+    The void class is `ignore` in dataset.json, whatever its name is.
+    """
     if not side:
         return coding.taxonomy
     told = Taxonomy.from_json(side, where=path)
-    same = [(c.name, c.void) for c in told] == [(c.name, c.void) for c in coding.taxonomy]
+    same = [c.void or c.name for c in told] == [c.void or c.name for c in coding.taxonomy]
     return told if same else coding.taxonomy
 
 
@@ -227,32 +230,6 @@ def _flat(values: NDArray[Any], where: Path) -> NDArray[Any]:
             "--set colors=FILE",
         )
     return values[..., 0]
-
-
-def _folds(path: Path) -> list[dict[str, list[str]]]:
-    """Train and val of each fold.
-
-    Raises:
-        FormatError: not a list of folds.
-    """
-    file = path / f"{FOLDS}.json"
-    if not file.is_file():
-        return []
-    data = read_json(file)
-    told = data if isinstance(data, list) and data else [None]
-    out = []
-    for fold in told:
-        names = [fold.get(n, []) for n in ("train", "val")] if isinstance(fold, Mapping) else []
-        keys = [key for own in names for key in (own if isinstance(own, list) else [None])]
-        if not names or not all(isinstance(key, str) for key in keys):
-            raise FormatError(
-                "not a list of folds",
-                where=file,
-                seen=type(data).__name__,
-                hint='write [{"train": ["a"], "val": ["b"]}]',
-            )
-        out.append(dict(zip(("train", "val"), names, strict=True)))
-    return out
 
 
 def _further_images(own: Any) -> list[str]:

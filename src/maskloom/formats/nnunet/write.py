@@ -90,6 +90,7 @@ class NnunetWriter:
         found = losses_of(
             REGIONS if self.regions else HOLDS["class"], sample.key, labels, self.taxonomy
         )
+        found += self._void_losses(sample.key, labels)
         if len(sample.image.affine) == 4 and self._ending(volume=True) in TIFF:
             found.append(Loss(sample.key, "affine", 1, detail="TIFF keeps the spacing alone"))
         if self.regions and (lost := self.numbers.lost(labels)):
@@ -102,6 +103,18 @@ class NnunetWriter:
             hint = "--set to.regions=true writes classes that overlap as regions"
             found = [replace(one, detail=hint) if one.kind == "overlap" else one for one in found]
         return found
+
+    def _void_losses(self, key: str, labels: Labels) -> list[Loss]:
+        """Several void classes become one, the ignore label."""
+        names = tuple(c.name for c in self.taxonomy if c.void)
+        if len(names) < 2:
+            return []
+        pixels = class_map(labels, self.taxonomy)
+        count = int(np.count_nonzero(pixels == codes(pixels.dtype)[0]))
+        detail = f"one number for all of them: {', '.join(names)}"
+        return (
+            [Loss(key, "void_classes", pixels=count, detail=detail, names=names)] if count else []
+        )
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the labels, and the image with all its channels.
@@ -211,13 +224,14 @@ class NnunetWriter:
         return str(given) if given in usual else usual[0]
 
     def _write_side(self, splits: Mapping[str, tuple[str, ...]]) -> None:
-        """Kinds, colours and keys, in the order and with the names of dataset.json."""
+        """Kinds, colours, keys, the name of void, in the order of dataset.json."""
         void = [c for c in self.taxonomy if c.void]
         names = {c.name: c for c in self.taxonomy if not c.void}
         categories = []
         for one in labels_of_json(self._labels(), self.target / FILE).taxonomy:
             own = next(iter(void), one) if one.void else names.get(one.name, one)
-            kept = replace(own, name=one.name, void=one.void, parent=None, whole=None)
+            name = own.name if one.void and len(void) == 1 else one.name
+            kept = replace(own, name=name, void=one.void, parent=None, whole=None)
             number = one.id_in(NAME)
             categories.append(kept if number is None else kept.with_id(NAME, number))
         write_side_file(self.target, Taxonomy(tuple(categories)), splits, kind=NAME)
