@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Labels
+from maskloom.core.labels import Labels, codes
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import UsageError
 from maskloom.formats.base import LargeMap, WriteOptions
+from maskloom.formats.bitmap.numbering import BESIDE, FOREGROUND, numbers_of, renumbered
 from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS, id_losses, object_ids
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.flat import hidden_objects
@@ -30,7 +30,6 @@ from maskloom.store.image_kinds import full_ending, ome_part
 from maskloom.store.images import write_png
 from maskloom.store.pyramid import write_pyramid
 
-_LARGEST_ID, _SHOWN = 65535, 5
 HOLDS = {
     "class": Holds(dense=True, void=True, coverage=True),
     "binary": Holds(dense=True),
@@ -46,7 +45,8 @@ class Write(WriteOptions):
     kind: Literal["auto", "class", "instance", "binary"] = field(
         default="auto",
         metadata={
-            "help": "auto: of one category objects as instance maps, areas as 0/255; else classes"
+            "help": "auto: of one category objects as instance maps, areas without void as 0/255; "
+            "else classes"
         },
     )
 
@@ -68,6 +68,7 @@ class BitmapWriter:
         self.taxonomy = taxonomy
         self.most = most
         self.kind: str = options.kind
+        self._free = options.kind == "auto"
         self.masks = options.masks
         self.folder = target if options.masks == "." else safe_join(target, options.masks)
         self.images = ImagePlacer(target / "images", options.images)
@@ -84,7 +85,7 @@ class BitmapWriter:
                 where=target,
                 hint="add --set to.images=none, or name a folder of maps",
             )
-        self.ids, self.void, self.background = _numbers(taxonomy)
+        self.ids, self.void, self.background = numbers_of(taxonomy)
 
     def has(self, key: str) -> bool:
         """Whether the map is there."""
@@ -195,21 +196,41 @@ class BitmapWriter:
             fields |= {"void_id": self.void, "background_id": self.background}
             taxonomy = with_numbers(taxonomy, self.ids, self.void, "bitmap")
         write_side_file(self.target, taxonomy, splits, **fields)
-        told = _renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
+        told = renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
         return told + self.images.warnings()
 
     def kind_of(self, labels: Labels) -> str:
-        """The kind of map; automatic is decided by the first sample and then kept."""
+        """The kind of map; automatic is decided by the first sample and then kept.
+
+        But maps of 0/255 hold no void: the first pixel of it makes class maps of them, whose
+        numbers agree with what is written.
+        """
         if self.kind == "auto":
             one = len(self.taxonomy.scored) == 1
             plain = not any(c.void for c in self.taxonomy)
             if labels.rows is not None and one:
                 self.kind = "instance"
-            elif one and plain:
+            elif one and plain and not self._leaves_open(labels):
                 self.kind = "binary"
             else:
                 self.kind = "class"
+                if one and plain and not self.taxonomy[self.taxonomy.scored[0]].ids:
+                    self._number_as_binary()
+        elif self._free and self.kind == "binary" and self._leaves_open(labels):
+            self.kind = "class"
+            self._number_as_binary()
         return self.kind
+
+    def _number_as_binary(self) -> None:
+        self.ids = {self.taxonomy.scored[0]: FOREGROUND}
+        self.void, self.background = BESIDE, 0
+
+    def _leaves_open(self, labels: Labels) -> bool:
+        """Whether some pixel is neither a class nor background."""
+        if not labels.coverage.full:
+            return True
+        classes = class_map(labels, self.taxonomy)
+        return bool((classes == codes(classes.dtype)[0]).any())
 
     def _path(self, key: str) -> Path:
         return safe_join(self.folder, f"{key}.png")
@@ -222,59 +243,3 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
     """A writer into the folder `target`; `extra` is not used."""
     del extra
     return BitmapWriter(target, taxonomy, options, most=TIFF_IDS)
-
-
-def _numbers(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
-    """Position → id (kept from where they came), the id of void, the id of background.
-
-    An id that does not fit 16 bit, or that a class before has, gives way to the lowest free one.
-    Void is the void category's id or 255 (65535); background is 0 if free, else the highest free
-    id below void.
-    """
-    ids: dict[int, int] = {}
-    taken: set[int] = set()
-    homeless = []
-    given = {i for i in taxonomy.scored if taxonomy[i].ids}
-    for i in sorted(taxonomy.scored, key=lambda i: (i not in given, i)):
-        own = _own_id(taxonomy, i)
-        if not 0 <= own < _LARGEST_ID or own in taken:
-            homeless.append(i)
-            continue
-        ids[i] = own
-        taken.add(own)
-    free = (value for value in range(_LARGEST_ID) if value not in taken)
-    ids |= dict(zip(homeless, list(islice(free, len(homeless))), strict=True))
-    taken = set(ids.values())
-    own_void = next((_own_id(taxonomy, i) for i, c in enumerate(taxonomy) if c.void), 255)
-    void = own_void if own_void not in taken and 0 <= own_void <= 65535 else 255
-    if void in taken:
-        void = 65535
-    if void == 255 and max(taken, default=0) > 255:
-        void = 65535
-    taken.add(void)
-    if 0 not in taken:
-        return ids, void, 0
-    top = 254 if max(taken) <= 255 else 65534
-    return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
-
-
-def _renumbered(taxonomy: Taxonomy, ids: Mapping[int, int]) -> tuple[str, ...]:
-    """A warning about classes that had an id and got another."""
-    moved = [
-        f"{taxonomy[i].name} {own} → {value}"
-        for i, value in sorted(ids.items())
-        if taxonomy[i].ids and (own := _own_id(taxonomy, i)) != value
-    ]
-    if not moved:
-        return ()
-    more = f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
-    told = ", ".join(moved[:_SHOWN]) + more
-    return (f"ids that a 16-bit map does not hold, or that two classes share, are others: {told}",)
-
-
-def _own_id(taxonomy: Taxonomy, position: int) -> int:
-    category = taxonomy[position]
-    own = category.id_in("bitmap")
-    if own is None:
-        own = next((value for _, value in category.ids), position)
-    return own
