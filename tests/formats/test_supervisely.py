@@ -215,18 +215,63 @@ def test_what_a_project_says_comes_back_in_the_written_one(tmp_path):
 def test_ids_of_annotations_survive_the_way_through_a_project(tmp_path):
     masks = Masks.from_dense(hard_masks()[:3])
     source = ({"id": 900}, {"id": 12}, None)
-    for instance, wanted in (([1, 2, 3], [900, 12, 3]), ([1, 2, 12], [1, 2, 12])):
+    # A new object whose number the file gives another one has none of its own there.
+    for instance, wanted in (([1, 2, 3], [900, 12, 3]), ([1, 2, 12], [900, 12, None])):
         rows = Rows.make(masks, [0] * 3, instance=instance, source=source)
         target = tmp_path / str(instance[2])
         exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), target, "supervisely")
         back = first(read_dataset(target)).rows
-        assert back.instance.tolist() == wanted
-        assert [one["id"] for one in back.source] == wanted
+        assert [one.get("id") for one in back.source] == wanted
+        read = dict(zip(wanted, back.instance.tolist(), strict=True))
+        assert all(own == name for name, own in read.items() if name is not None)
+        assert len(set(read.values())) == 3
     rows = Rows.make(masks, [0] * 3, instance=[4, 4, 5], source=source)
     exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), tmp_path / "parts", "supervisely")
     back = first(read_dataset(tmp_path / "parts")).rows
     assert back.instance.tolist() == [4, 4, 5]
     assert [one.get("id") for one in back.source] == [900, 12, 5]
+
+
+def test_ids_that_are_0_negative_or_texts_come_back_and_shared_ones_are_told(tmp_path):
+    masks = Masks.from_dense(hard_masks()[:4])
+    for n, told in enumerate(([0, 1, 2, 3], [-3, 0, 7, 5], ["a7", 1, "b", 0])):
+        source = tuple({"id": one} for one in told)
+        rows = Rows.make(masks, [0] * 4, instance=[1, 2, 3, 4], source=source)
+        target = tmp_path / str(n)
+        exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), target, "supervisely")
+        said = json.loads(next(target.rglob("ann/*.json")).read_text())
+        assert [one["id"] for one in said["objects"]] == told
+    source = ({"id": 5}, {"id": 5}, {"id": 0}, {"id": [1]})
+    rows = Rows.make(masks, [0] * 4, instance=[1, 2, 3, 4], source=source)
+    dataset = dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)})
+    done = put(dataset, tmp_path / "shared", "supervisely")
+    assert [(loss.kind, loss.objects, loss.named) for loss in done.losses] == [
+        ("fields", 1, "of objects: id")
+    ]
+
+
+def test_tags_keep_who_made_them_where_an_attribute_changes(tmp_path):
+    def made(number, name, value):
+        who = {"labelerLogin": "ann", "createdAt": "2020"}
+        return {"id": number, "tagId": number + 1, "name": name, "value": value, **who}
+
+    tags = [made(70, "t", 1), made(72, "u", "x"), made(74, "m", "a"), made(76, "m", "b")]
+    tags += [made(78, "gone", 3), made(80, "none", None)]
+    source = ({"supervisely": {"tags": tags}},)
+    masks = Masks.from_dense(hard_masks()[:1])
+    edited = {"t": True, "u": "x", "m": ["a", "c", "d"], "none": True, "new": 2.5}
+    rows = Rows.make(masks, [0], instance=[1], source=source, attributes=(edited,))
+    exact(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), tmp_path / "a", "supervisely")
+    said = json.loads(next((tmp_path / "a").rglob("ann/*.json")).read_text())["objects"][0]
+    assert said["tags"] == [
+        made(70, "t", None), made(72, "u", "x"), made(74, "m", "a"), made(76, "m", "c"),
+        made(80, "none", None), {"name": "m", "value": "d"}, {"name": "new", "value": 2.5},
+    ]  # fmt: skip
+    rows = Rows.make(masks, [0], instance=[1], source=source, attributes=({"t": {"no": 1}},))
+    done = put(dataset_of(NUCLEUS, {"a": Labels(SIZE, rows=rows)}), tmp_path / "b", "supervisely")
+    assert [(loss.kind, loss.named) for loss in done.losses] == [("fields", "of objects: tags")]
+    said = json.loads(next((tmp_path / "b").rglob("ann/*.json")).read_text())["objects"][0]
+    assert (said["tags"], said["attributes"]) == ([], {"t": {"no": 1}})
 
 
 def test_a_class_of_bitmaps_that_gets_polygons_takes_any_shape(tmp_path):
@@ -341,6 +386,9 @@ def test_an_invalid_object_is_refused_with_its_place_or_left_out(tmp_path, name)
 def test_two_objects_of_one_id_are_refused(tmp_path):
     put_project(tmp_path, bitmap(4, DISC), bitmap(4, DISC))
     with pytest.raises(FormatError, match=r"share an id \(saw 4\)"):
+        read_dataset(tmp_path)
+    put_project(tmp_path, bitmap(4, DISC), bitmap("4", DISC))
+    with pytest.raises(FormatError, match=r"share an id \(saw '4'\)"):
         read_dataset(tmp_path)
 
 

@@ -99,7 +99,7 @@ def _missing(samples: Sequence[Sample]) -> tuple[str, ...]:
     for sample in samples:
         if sample.image.path is None:
             count, first = count + 1, first or sample.key
-    return (f"{count} of {len(samples)} images are missing, first {[first]}",) if count else ()
+    return (f"{count} of {len(samples)} images are missing, first {first!r}",) if count else ()
 
 
 def _labels(

@@ -210,7 +210,7 @@ def _annotation(path: Path) -> tuple[dict[str, Any], list[tuple[int, Any]]]:
     ids = [entry.get("id") for entry in data["objects"] if isinstance(entry, dict)]
     told = [own for own in ids if own is not None]
     if len(set(map(str, told))) < len(told):
-        twice = next(own for i, own in enumerate(told) if own in told[:i])
+        twice = next(own for i, own in enumerate(told) if str(own) in map(str, told[:i]))
         raise FormatError("two objects share an id", where=path, seen=twice)
     head = {k: v for k, v in data.items() if k != "objects"}
     return {**head, "size": size}, list(enumerate(data["objects"]))

@@ -16,7 +16,7 @@ from maskloom.formats.shared.drawn import source_of
 INSTANCE = "instance"
 
 
-def instance_text(value: object) -> str | None:
+def instancestr(value: object) -> str | None:
     """What objects are told apart by; None where `instance` says nothing."""
     return None if value is None or value == "" else str(value)
 
@@ -30,33 +30,42 @@ def number_of(instance: object) -> int | None:
 def identities(rows: Rows, taken: Collection[object] = ()) -> list[dict[str, Any]]:
     """`id` and `instance` per row, as the source says them, else as reading needs them.
 
-    An `id` is that of the row's file, else the object's own. Where two rows would then have one,
-    those of files are given up.
+    An `id` is that of the row's file, 0, a negative one or a text, too, else the object's own.
+    The first of several rows with one has it.
 
     Args:
         rows: of one image.
         taken: ids that other objects of the image have.
     """
-    ids = rows.instance.tolist()
-    counts = Counter(ids)
-    told = [source_of(rows, i).get("id") for i in range(len(ids))]
-    chosen = [
-        one if type(one) is int and one > 0 else (own if counts[own] == 1 else None)
-        for one, own in zip(told, ids, strict=True)
-    ]
-    named = [one for one in chosen if one is not None]
-    if len(set(named)) < len(named):
-        chosen = [own if counts[own] == 1 else None for own in ids]
+    own, told = rows.instance.tolist(), _told(rows, "id")
+    counts = Counter(own)
+    chosen: list[object] = [None] * len(own)
+    seen = {str(one) for one in taken}
+    for i, one in enumerate(told):
+        if one is not None and str(one) not in seen:
+            chosen[i] = one
+            seen.add(str(one))
+    for i, one in enumerate(own):
+        if chosen[i] is None and counts[one] == 1 and str(one) not in seen:
+            chosen[i] = one
+            seen.add(str(one))
     return [
-        {**({} if one is None or one in taken else {"id": one}), **part}
+        {**({} if one is None else {"id": one}), **part}
         for one, part in zip(chosen, _instances(rows), strict=True)
     ]
+
+
+def lost_ids(rows: Rows, taken: Collection[object] = ()) -> list[int]:
+    """Rows whose source says another `id` than is written: two objects cannot share one."""
+    written = [one.get("id") for one in identities(rows, taken)]
+    pairs = enumerate(zip(_told(rows, "id"), written, strict=True))
+    return [i for i, (told, own) in pairs if told is not None and str(told) != str(own)]
 
 
 def lost_instances(rows: Rows) -> list[int]:
     """Rows whose source says another `instance` than is written: two objects cannot share one."""
     written = _instances(rows)
-    told = [source_of(rows, i).get(INSTANCE) for i in range(len(rows))]
+    told = _told(rows, INSTANCE)
     return [
         i
         for i, (own, part) in enumerate(zip(told, written, strict=True))
@@ -67,11 +76,11 @@ def lost_instances(rows: Rows) -> list[int]:
 def _instances(rows: Rows) -> list[Mapping[str, Any]]:
     """`instance` per row: the source's own, or a number where an object has parts."""
     ids = rows.instance.tolist()
-    told = [source_of(rows, i).get(INSTANCE) for i in range(len(ids))]
+    told = _told(rows, INSTANCE)
     owners: dict[str, int] = {}
     texts: dict[int, str] = {}
     for value, own in zip(told, ids, strict=True):
-        text = instance_text(value)
+        text = instancestr(value)
         if text is not None and own not in texts and owners.setdefault(text, own) == own:
             texts[own] = text
     fresh = max([0, *ids, *(number_of(text) or 0 for text in owners)])
@@ -86,6 +95,11 @@ def _instances(rows: Rows) -> list[Mapping[str, Any]]:
 
 def _said(value: object, text: str | None) -> Mapping[str, Any]:
     """The value itself where it says the text of the object."""
-    if instance_text(value) == text:
+    if instancestr(value) == text:
         return {} if value is None else {INSTANCE: value}
     return {} if text is None else {INSTANCE: text}
+
+
+def _told(rows: Rows, name: str) -> list[object]:
+    """A field of each row's source."""
+    return [source_of(rows, i).get(name) for i in range(len(rows))]

@@ -31,16 +31,16 @@ from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, writ
 from maskloom.formats.shared.json_files import json_text
 from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.supervisely.drawing import drawn, geometry, is_said
-from maskloom.formats.supervisely.identity import INSTANCE, identities, lost_instances
+from maskloom.formats.supervisely.identity import identities
 from maskloom.formats.supervisely.objects import (
-    KEPT,
     OWN,
     RULE,
-    attributes_of_tags,
     is_kept,
     tags_of,
 )
 from maskloom.formats.supervisely.places import META, places
+from maskloom.formats.supervisely.retold import retold
+from maskloom.formats.supervisely.told import lost_fields
 from maskloom.formats.supervisely.unread import KEPT as UNREAD
 from maskloom.formats.supervisely.unread import Unread, unread_in, with_unread
 from maskloom.formats.tags import fresh_tags, plain_value
@@ -108,13 +108,8 @@ class SuperviselyWriter:
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
         if redrawn := [i for i in solid if geometry_of(rows, i) and drawn(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        own = OWN - KEPT - {RULE}
-        clash = [own & set(source_of(rows, i)) | _foreign(rows, i) for i in range(len(rows))]
-        if clash := [names for names in clash if names]:
-            strange = tuple(sorted(set().union(*clash)))
-            found.append(Loss(sample.key, "fields", len(clash), names=strange))
-        if lost := lost_instances(rows):
-            found.append(Loss(sample.key, "fields", len(lost), names=(INSTANCE,)))
+        others = [entry.get("id") for _, entry in self._unread(sample)]
+        found += lost_fields(sample.key, rows, others)
         if kinds := [str(one["geometryType"]) for _, one in self._unread(sample, known=False)]:
             detail = f"kinds that are not read, of classes that are renamed: {', '.join(kinds)}"
             found.append(Loss(sample.key, "drawings", len(kinds), detail=detail))
@@ -206,7 +201,7 @@ class SuperviselyWriter:
             self.shapes.setdefault(position, set()).add(str(entry["geometryType"]))
             own = {k: self._number(v, position) for k, v in entry.items() if k == "classId"}
             kept.append((place, {**entry, **own}))
-        identity = identities(rows, {entry.get("id") for _, entry in unread})
+        identity = identities(rows, [entry.get("id") for _, entry in unread])
         return with_unread([self._object(rows, i, e) for i, e in enumerate(identity)], kept)
 
     def _unread(self, sample: Sample, *, known: bool = True) -> Unread:
@@ -225,7 +220,7 @@ class SuperviselyWriter:
         kind, fields = geometry(rows, i)
         self.shapes.setdefault(position, set()).add(kind)
         attributes = dict(attributes_of(rows, i))
-        tags, others = _tags(attributes, kept.get("tags", []))
+        tags, others, _ = retold(attributes, kept.get("tags"))
         for tag in tags:
             self._note_tag(tag)
         if rows.kind[i] == RowKind.BOX:
@@ -264,33 +259,6 @@ def writer(
     return SuperviselyWriter(target, taxonomy, options, extra or {})
 
 
-def _foreign(rows: Rows, i: int) -> set[str]:
-    """A field of another file that has the name of what is kept here."""
-    own = source_of(rows, i).get(RULE)
-    return {RULE} if own and not kept_of(rows, i, RULE, is_kept) else set()
-
-
 def _meta_tag(name: str, kinds: set[str]) -> dict[str, Any]:
     kind = next(iter(kinds)) if len(kinds) == 1 else "any_string"
     return {"name": name, "value_type": kind, "color": "#808080"}
-
-
-def _tags(attributes: dict[str, Any], kept: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Tags that say attributes, those of the file where they still do, and what tags cannot say."""
-    told = attributes_of_tags(kept or None, "")
-    same = all(name in attributes and _equal(attributes[name], v) for name, v in told.items())
-    tags: list[dict[str, Any]] = list(kept) if kept and same else []
-    others: dict[str, Any] = {}
-    for name, value in attributes.items():
-        many = value if isinstance(value, list) and len(value) > 1 else [value]
-        if same and name in told:
-            continue
-        if name and all(v is True or type(v) in (str, int, float) for v in many):
-            tags += [{"name": name, "value": None if v is True else v} for v in many]
-        else:
-            others[name] = value
-    return tags, others
-
-
-def _equal(one: object, two: object) -> bool:
-    return type(one) is type(two) and one == two
