@@ -16,7 +16,7 @@ from maskloom.formats.shared.drawn import source_of
 INSTANCE = "instance"
 
 
-def instancestr(value: object) -> str | None:
+def instance_text(value: object) -> str | None:
     """What objects are told apart by; None where `instance` says nothing."""
     return None if value is None or value == "" else str(value)
 
@@ -80,7 +80,7 @@ def _instances(rows: Rows) -> list[Mapping[str, Any]]:
     owners: dict[str, int] = {}
     texts: dict[int, str] = {}
     for value, own in zip(told, ids, strict=True):
-        text = instancestr(value)
+        text = instance_text(value)
         if text is not None and own not in texts and owners.setdefault(text, own) == own:
             texts[own] = text
     fresh = max([0, *ids, *(number_of(text) or 0 for text in owners)])
@@ -95,7 +95,7 @@ def _instances(rows: Rows) -> list[Mapping[str, Any]]:
 
 def _said(value: object, text: str | None) -> Mapping[str, Any]:
     """The value itself where it says the text of the object."""
-    if instancestr(value) == text:
+    if instance_text(value) == text:
         return {} if value is None else {INSTANCE: value}
     return {} if text is None else {INSTANCE: text}
 
