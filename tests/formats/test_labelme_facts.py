@@ -72,3 +72,41 @@ def test_images_whose_files_would_not_be_read_again_are_refused(tmp_path, key):
     data = dataset_of(NUCLEUS, {key: objects(hard_masks()[:1])}, tmp_path / "photos")
     with pytest.raises(WriteError, match=r"no place.*Rename the image"):
         put(data, tmp_path / "out", "labelme")
+
+
+EMPTY = [
+    {"score": None, "attributes": {}},
+    {"score": None, "attributes": {"color": "red", "n": None}},
+    {"score": 0.0, "attributes": None, "flags": None},
+    {"kind": "window", "flags": {"a": 1}, "attributes": {}},
+    {"kind": None},
+    {"kind": "box"},
+    {},
+]
+
+
+def said(root):
+    names = ("score", "attributes", "flags", "kind")
+    (path,) = root.glob("**/a.json")
+    shapes = json.loads(path.read_text())["shapes"]
+    return [{name: one[name] for name in names if name in one} for one in shapes]
+
+
+@pytest.mark.parametrize("way", [None, "coco", "parquet"])
+def test_fields_that_say_null_or_nothing_come_back(tmp_path, way):
+    if way == "parquet":
+        pytest.importorskip("pyarrow")
+    shapes = [shape("cat", [[4, y], [9, y], [9, y + 4]]) | own for y, own in enumerate(EMPTY, 1)]
+    source = read_dataset(put_file(tmp_path / "src", *shapes))
+    if way:
+        exact(source, tmp_path / "way", way)
+        source = read_dataset(tmp_path / "way")
+    exact(source, tmp_path / "out", "labelme")
+    assert said(tmp_path / "out") == [{"flags": {}} | own for own in EMPTY]
+
+
+def test_a_kind_that_a_box_cannot_keep_is_told(tmp_path):
+    box = shape("cat", [[4, 3], [9, 8]], "rectangle") | {"kind": "window"}
+    source = read_dataset(put_file(tmp_path / "src", box), settings=["rectangles=box"])
+    (loss,) = put(source, tmp_path / "o", "labelme").losses
+    assert (loss.kind, "kind" in loss.named) == ("fields", True)

@@ -9,7 +9,6 @@ Source: the JSON files of labelme 5.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,7 +36,7 @@ from maskloom.formats.labelme.annotation_json import (
     tags_of,
     type_of,
 )
-from maskloom.formats.labelme.attributes import divided, hidden_flags, undivided
+from maskloom.formats.labelme.attributes import hidden_names, undivided, written
 from maskloom.formats.labelme.groups import GROUP, group_ids, lost_groups, mixed_rows
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import box_of, geometry_of, points_of, source_of
@@ -118,8 +117,9 @@ class LabelMeWriter:
         if clash := [own for source in rows.source if (own := (OWN - KEPT) & set(source or ()))]:
             detail, strange = "names that LabelMe uses itself", tuple(sorted(set().union(*clash)))
             found.append(Loss(sample.key, "fields", len(clash), 0, detail, strange))
-        if hidden := sum(hidden_flags(rows, i) for i in range(len(rows))):
-            found.append(Loss(sample.key, "fields", hidden, names=("flags",)))
+        if hidden := [some for i in range(len(rows)) if (some := hidden_names(rows, i))]:
+            lost_names = tuple(sorted(set().union(*hidden)))
+            found.append(Loss(sample.key, "fields", len(hidden), names=lost_names))
         names = self._names(rows)
         if lost := len(lost_groups(rows, group_ids(rows, names))):
             found.append(Loss(sample.key, "fields", lost, names=(GROUP,)))
@@ -192,7 +192,6 @@ class LabelMeWriter:
         return [self.taxonomy[int(c)].name for c in rows.category]
 
     def _shape(self, rows: Rows, i: int, label: str, group: int | None) -> dict[str, Any]:
-        flags, others = divided(rows, i)
         source = undivided(rows, i)
         kind, points, mask = self._drawing(rows, i)
         out: dict[str, Any] = {
@@ -201,16 +200,11 @@ class LabelMeWriter:
             "group_id": group,
             "description": source.pop("description", ""),
             "shape_type": kind,
-            "flags": flags,
             "mask": mask,
+            **written(rows, i),
         }
-        if others:
-            out["attributes"] = others
         if rows.kind[i] == RowKind.BOX:
-            out["kind"] = "box"
             source.pop("bbox", None)
-        if not math.isnan(rows.score[i]):
-            out["score"] = float(rows.score[i])
         return out | {k: v for k, v in sorted(source.items()) if k not in OWN}
 
     def _drawing(self, rows: Rows, i: int) -> tuple[str, list[list[float]], str | None]:
