@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ twice = partial(tool_cases.twice, to="cvat")
 # pycocotools copies by an older rule of NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LABELS = "<labels><label><name>cat</name><color>#ff8000</color></label></labels>"
+BOX = 'xtl="1" ytl="1" xbr="5" ybr="6"'
 META = f"<meta><task><name>t</name>{LABELS}</task></meta>"
 
 
@@ -171,6 +173,29 @@ def test_facts_of_shapes_and_images_come_back(tmp_path):
         assert fact in text, fact
 
 
+@pytest.mark.parametrize("flag", ["0", "1"])
+@pytest.mark.parametrize("said", [None, "true", "false", "yes"])
+def test_an_attribute_called_occluded_and_the_flag_both_come_back(tmp_path, flag, said):
+    inside = "" if said is None else f'<attribute name="occluded">{said}</attribute>'
+    box = shape("box", BOX, inside=inside).replace('occluded="0"', f'occluded="{flag}"')
+    write(read_dataset(put(tmp_path, image(box))), tmp_path / "a")
+    found = ElementTree.parse(tmp_path / "a/annotations.xml").getroot().find("image/box")
+    assert found.get("occluded") == flag
+    assert [one.text for one in found] == ([] if said is None else [said])
+
+
+def test_objects_that_are_told_not_to_be_occluded_stay_so(tmp_path):
+    # As the exporters of CVAT and Datumaro write COCO.
+    mask = Masks.from_dense([np.eye(8, dtype=bool)] * 3)
+    attributes = ({"occluded": False}, {"occluded": True}, {})
+    rows = Rows.make(mask, [0] * 3, instance=[1, 2, 3], attributes=attributes)
+    back = twice(dataset_of(NUCLEUS, {"a": Labels((8, 8), rows=rows)}), tmp_path)
+    found = next(labels.rows for _, labels in back)
+    assert [dict(one or {}) for one in found.attributes] == list(attributes)
+    root = ElementTree.parse(tmp_path / "a/annotations.xml").getroot()
+    assert [one.get("occluded") for one in root.iter("mask")] == ["0", "1", "0"]
+
+
 def test_shapes_of_a_group_and_a_label_are_parts_of_one_object(tmp_path):
     box = 'left="1" top="1" width="1" height="1" rle="0,1"'
     grouped = [
@@ -278,8 +303,11 @@ def test_a_video_is_one_sequence_with_one_step(tmp_path):
     with pytest.raises(WriteError, match=r"one step parts.*form=images"):
         write(data, tmp_path / "a", form="video")
     assert write(data, tmp_path / "b").written
+    other = Sample("a", ImageRef(None), "frame", "s", 1)
     with pytest.raises(WriteError, match="names frames by their number"):
-        write(dataset_of(NUCLEUS, {"a": every[1]}), tmp_path / "c", form="video")
+        write(Dataset(NUCLEUS, (other,), lambda _: every[1]), tmp_path / "c", form="video")
+    with pytest.raises(WriteError, match=r"not known to be a frame.*saw 'frame_000001'"):
+        write(dataset_of(NUCLEUS, {"frame_000001": every[1]}), tmp_path / "c", form="video")
 
 
 def test_tracks_are_a_loss_for_images_and_kept_by_videos(tmp_path):

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[^\W\d][\w.:-]*")
 _SAID = {
     "label": "",
     OUTSIDE: "[01]|true|false|True|False",
-    "occluded": "1",
+    "occluded": "[01]|both",
     "group_id": r"\d{0,10}",
 }
 """What is kept of XML attributes that have a meaning here."""

@@ -122,11 +122,13 @@ def _attributes(
     occluded = element.attributes.get("occluded", "0").lower()
     if occluded not in ("0", "1", "true", "false"):
         raise FormatError("occluded is neither 0 nor 1", where=where, seen=occluded)
-    if occluded in ("1", "true"):
-        if "occluded" in attributes:
-            kept["occluded"] = "1"
-        else:
-            attributes["occluded"] = True
+    flag = occluded in ("1", "true")
+    if "occluded" not in attributes:
+        attributes |= {"occluded": True} if flag else {}
+    elif flag != (attributes["occluded"] is True):
+        kept["occluded"] = str(int(flag))
+    elif flag:
+        kept["occluded"] = "both"
     return attributes, kept
 
 
@@ -201,15 +203,28 @@ def element_of(rows: Rows, i: int, *, asked: bool = False) -> tuple[Element | No
     tag, place, vertices = drawn
     unsaid = tuple(name for name in attributes_of(rows, i) if not is_verbatim(name))
     attributes = {k: v for k, v in attributes_of(rows, i).items() if k not in unsaid}
-    occluded = kept.pop("occluded", None)
-    if occluded is None and isinstance(attributes.get("occluded"), bool):
-        occluded = str(int(attributes.pop("occluded")))
-    said = {"occluded": occluded or "0", **place, "z_order": str(int(rows.z_order[i]))}
+    occluded = _occluded(attributes, kept)
+    said = {"occluded": occluded, **place, "z_order": str(int(rows.z_order[i]))}
     said |= {k: kept[k] for k in sorted(kept) if k not in ("group_id", "track", "label")}
     children = [
         Element("attribute", {"name": name}, text_of_value(attributes[name])) for name in attributes
     ]
     return Element(tag, said, "", children), Told(vertices=vertices, fields=fields, unsaid=unsaid)
+
+
+def _occluded(attributes: dict[str, Any], kept: dict[str, Any]) -> str:
+    """The flag of a shape; an attribute that it says is taken away.
+
+    A shape without the attribute has the flag 0, so that one that is told to be false is an
+    <attribute>, too.
+    """
+    flag = kept.pop("occluded", None)
+    if "occluded" not in attributes:
+        return "0"
+    if flag is None and attributes["occluded"] is True:
+        del attributes["occluded"]
+        return "1"
+    return "1" if flag == "both" else flag or "0"
 
 
 def _drawn(

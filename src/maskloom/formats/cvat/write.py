@@ -184,8 +184,16 @@ class CvatWriter:
             if sample.key in (key, f"{subset}/{key}"):
                 return sample.file_name
         if self.video:
-            name = f"frame_{sample.index or 0:06d}"
-            if sample.index is None or sample.key.rpartition("/")[2] != name:
+            if sample.index is None:
+                raise WriteError(
+                    "an image that is not known to be a frame of a video: the source tells no "
+                    "number (frame.index) of it",
+                    where=self.target,
+                    seen=sample.key,
+                    hint="write --set to.form=images",
+                )
+            name = f"frame_{sample.index:06d}"
+            if sample.key.rpartition("/")[2] != name:
                 raise WriteError(
                     "a video names frames by their number alone, frame_000000 and so on",
                     where=self.target,
