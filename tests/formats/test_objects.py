@@ -75,6 +75,51 @@ def test_several_categories_stand_in_the_names(tmp_path):
     assert data.taxonomy.keys == ("cell", "nucleus")
 
 
+def classes_of(root, **settings):
+    """File → name of its class, and the warnings."""
+    data = read_dataset(root, "objects", settings=[f"{k}={v}" for k, v in settings.items()])
+    labels = data.labels_of(data.samples[0])
+    names = [data.taxonomy[c].name for c in labels.rows.category.tolist()]
+    return names, [mask.nonzero()[0].tolist() for mask in map(labels.rows.masks.dense, range(4))]
+
+
+def test_categories_are_spelt_as_in_the_names_of_their_files(tmp_path):
+    write_photo(tmp_path / "images/a.png", (4, 5))
+    files = ["0001_cat", "0002_Dog", "0003_crème brûlée", "0004_-x"]
+    for y, name in enumerate(files):
+        save(tmp_path / f"masks/a/{name}.png", dot(y, 1))
+    data = read_dataset(tmp_path)
+    assert data.warnings == ()
+    names, rows = classes_of(tmp_path)
+    assert (names, rows) == (["cat", "Dog", "crème brûlée", "-x"], [[0], [1], [2], [3]])
+    assert transfer(data, tmp_path / "o", load_format("objects")).losses == ()
+    assert classes_of(tmp_path / "o") == (names, rows)
+    done = json.loads((tmp_path / "o/taxonomy.json").read_text())["categories"]
+    assert sorted(one["name"] for one in done) == sorted(names)
+
+
+def test_masks_that_name_no_category_are_told(tmp_path):
+    write_photo(tmp_path / "images/a.png", (4, 5))
+    for y, name in enumerate(["0001_cat", "0002_object", "5_a_b", "x"]):
+        save(tmp_path / f"masks/a/{name}.png", dot(y, 1))
+    data = read_dataset(tmp_path)
+    assert data.warnings == (
+        "2 masks named otherwise than NUMBER_CATEGORY.png (four digits or more) and taken as "
+        "'object': a/5_a_b.png, a/x.png",
+    )
+    assert sorted(classes_of(tmp_path)[0]) == ["cat", "object", "object", "object"]
+    assert sorted(classes_of(tmp_path, category="y")[0]) == ["cat", "object", "y", "y"]
+
+
+def test_masks_whose_names_nearly_tell_a_category_are_told(tmp_path):
+    write_photo(tmp_path / "images/a.png", (4, 5))
+    for y, name in enumerate(["1_cat", "2_Dog", "3", "4_7"]):
+        save(tmp_path / f"masks/a/{name}.png", dot(y, 1))
+    (told,) = read_dataset(tmp_path).warnings
+    assert "2 masks" in told
+    assert "a/1_cat.png, a/2_Dog.png" in told
+
+
 def test_two_fitting_folders_are_told_and_the_fuller_one_is_read(tmp_path):
     for name in ("a", "b"):
         write_photo(tmp_path / f"images/{name}.png", (4, 5))

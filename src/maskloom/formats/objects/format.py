@@ -1,7 +1,8 @@
 """One folder per image, one PNG per object: Data Science Bowl 2018 and its relatives.
 
 Layouts: images/ID.png with masks/ID/*.png, or ID/images/ID.png with ID/masks/*.png. Overlaps
-are kept. The category is one for all, or stands in the name NUMBER_CATEGORYKEY.png.
+are kept. The category is one for all, or stands in the name NUMBER_CATEGORY.png, where the number
+has four digits or more; maskloom writes keys of categories there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.objects import write as objects_write
+from maskloom.formats.objects.names import category_of, name_of, unnamed
 from maskloom.formats.objects.side import ids_of, known_size
 from maskloom.formats.shared.folders import (
     MAP_SUFFIXES,
@@ -82,12 +84,13 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     by_key = {p.key: p.labels for p in pairs}
     files = {key: _files(folder) for key, folder in by_key.items()}
     taxonomy = _taxonomy(side, options, files, path / SIDE_FILE)
-    names = {c.key: i for i, c in enumerate(taxonomy)}
+    names = {c.key if side else c.name: i for i, c in enumerate(taxonomy)}
 
     def labels_of(sample: Sample) -> Labels:
         known = dict(side.get("sizes", {})).get(sample.key)
         size, masks = _read_objects(sample, files[sample.key], known, by_key[sample.key])
-        category = [_category_of(p, names, named=bool(side)) for p in files[sample.key]]
+        other = None if side else options.category
+        category = [category_of(p, names, other) for p in files[sample.key]]
         ids = ids_of(side, sample.key, len(category), path / SIDE_FILE)
         return Labels(size, rows=Rows.make(masks, np.array(category, np.int32), instance=ids))
 
@@ -97,7 +100,9 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels_of,
         splits_of(pairs) or side_splits(side, by_key),
         name=path.name,
-        warnings=notes + absences(pairs, n_images),
+        warnings=notes
+        + absences(pairs, n_images)
+        + (() if side else unnamed(files, options.category)),
     )
 
 
@@ -195,34 +200,14 @@ def _taxonomy(
     """Categories of the side file, of the file names, or the one that is named."""
     if side:
         return Taxonomy.from_json(side, where=where)
-    found = {key for listed in files.values() for p in listed if (key := _key_of(p))}
-    untold = any(_key_of(p) is None for listed in files.values() for p in listed)
-    names = sorted(found) + ([options.category] if untold or not found else [])
+    told = [name_of(p) for listed in files.values() for p in listed]
+    found = {name for name in told if name is not None}
+    names = sorted(found - {options.category})
+    if None in told or options.category in found or not found:
+        names.append(options.category)
     return Taxonomy(
         tuple(Category(k, n, "thing") for k, n in zip(unique_keys(names), names, strict=True))
     )
-
-
-def _key_of(path: Path) -> str | None:
-    """The category key in NUMBER_CATEGORYKEY.png."""
-    match = re.fullmatch(r"\d{4,}_([a-z0-9._-]+)", path.stem)
-    return match.group(1) if match else None
-
-
-def _category_of(path: Path, names: Mapping[str, int], *, named: bool) -> int:
-    key = _key_of(path)
-    if len(names) == 1:
-        return 0
-    if key is not None and key in names:
-        return names[key]
-    if named:
-        raise FormatError(
-            "an object whose name tells no category of the taxonomy",
-            where=path,
-            seen=key,
-            hint=f"name it NUMBER_KEY.png with a key of {', '.join(list(names)[:10])}",
-        )
-    return len(names) - 1
 
 
 def _read_objects(
