@@ -24,6 +24,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.nrrd.unsaid import segment_facts
 from maskloom.formats.shared.folders import (
     absences,
     is_marked,
@@ -181,12 +182,13 @@ FORMAT = Format(
     kept=Kept(
         ("volume.nifti",),
         Facts(
-            # What segments are stands in labels, and lengths become mm everywhere.
+            # What labels do not say of segments is told; lengths become mm everywhere.
             notes=(
                 "volume.nrrd.Segment*",
                 *(f"volume.nrrd_header.{n}units" for n in ("", "space ")),
             ),
             opened=("volume", "volume.nrrd", "volume.nrrd_header"),
+            more=segment_facts,
         ),
     ),
 )

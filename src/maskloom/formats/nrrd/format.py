@@ -22,8 +22,9 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.volumes import SAME_PLACE, displacement
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
-from maskloom.formats.kept import Kept
+from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.nrrd.segments import moved_offset, rows_of, segments_of, taxonomy_of
+from maskloom.formats.nrrd.unsaid import EMPTY, FACTS, empty_facts
 from maskloom.formats.nrrd.write import HOLDS, PLAIN, SEGMENTS, Write, writer
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -152,8 +153,15 @@ def _segmentations(
         array = read_nrrd(one.labels).array
         if grid:
             array = _placed(array, *grid)
-        rows = rows_of(array, segments[one.key], taxonomy, one.labels)
-        return Labels(array.shape[:3], rows=rows, extra={"notes": notes} if notes else {})
+        own = segments[one.key]
+        rows = rows_of(array, own, taxonomy, one.labels)
+        seen = set(rows.instance.tolist())
+        empty = [part.name for n, part in enumerate(own, start=1) if n not in seen]
+        extra = {
+            **({"notes": notes} if notes else {}),
+            **({"nrrd": {EMPTY: empty}} if empty else {}),
+        }
+        return Labels(array.shape[:3], rows=rows, extra=extra)
 
     samples = tuple(
         _on_grid(one, *grid) if (grid := grids[one.key]) else one for one in samples_of(found)
@@ -218,5 +226,9 @@ FORMAT = Format(
     read,
     writer,
     dims=(3,),
-    kept=Kept(("volume.nrrd", "volume.nrrd_header")),
+    # Volumes of numbers drop what is said of segments: their writer tells it.
+    kept=Kept(
+        ("volume.nrrd", "volume.nrrd_header", FACTS, "nrrd"),
+        Facts(notes=(f"nrrd.{EMPTY}",), opened=("nrrd",), more=empty_facts),
+    ),
 )

@@ -31,6 +31,12 @@ _KEY = re.compile(r"Segment(\d+)_(\w+)")
 _MOST_SEGMENTS = 65_535
 _REPRESENTATION = "Binary labelmap"
 _OFFSET = "Segmentation_ReferenceImageExtentOffset"
+USUAL = {
+    "Segmentation_ContainedRepresentationNames": f"{_REPRESENTATION}|",
+    "Segmentation_MasterRepresentation": _REPRESENTATION,
+    _OFFSET: "0 0 0",
+}
+"""What a new file says of all segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +167,7 @@ def _whole(text: str, where: str) -> int:
 def file_pairs(kept: Mapping[str, str], segments: Mapping[str, str]) -> dict[str, str]:
     """All pairs of a file: those that were not of segments, then the segments'."""
     own = {key: value for key, value in kept.items() if not _KEY.fullmatch(key)}
-    usual = {
-        "Segmentation_ContainedRepresentationNames": f"{_REPRESENTATION}|",
-        "Segmentation_MasterRepresentation": _REPRESENTATION,
-        _OFFSET: "0 0 0",
-    }
-    return {**usual, **own, **segments}
+    return {**USUAL, **own, **segments}
 
 
 def plain_pairs(kept: Mapping[str, str]) -> dict[str, str]:

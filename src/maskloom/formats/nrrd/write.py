@@ -16,6 +16,7 @@ from maskloom.formats.base import WriteOptions, Writer
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.nrrd.layers import layers_of
 from maskloom.formats.nrrd.segments import file_pairs, plain_pairs, segments_of
+from maskloom.formats.nrrd.unsaid import dropped
 from maskloom.formats.shared.folders import write_side_file
 from maskloom.formats.shared.volume_files import VolumePlacer
 from maskloom.formats.shared.volume_write import VolumeWrite, VolumeWriter
@@ -92,7 +93,8 @@ class NrrdWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What the chosen kind cannot hold."""
-        return self._chosen(labels).losses(sample, labels)
+        found = self._chosen(labels).losses(sample, labels)
+        return found if self.kind == "segments" else found + dropped(sample, labels.extra)
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one label volume, and its image."""
