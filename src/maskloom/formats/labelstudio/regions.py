@@ -26,6 +26,8 @@ from maskloom.formats.shared.shapes import Shape, checked_vertices
 UNLABELLED = "unlabelled"
 FIGURES = ("brush", "polygon", "rectangle", "ellipse", "keypoint")
 TURNED = "labelstudio-rotated-"
+_KEYS = {"textarea": "text"}
+"""Types whose value stands under another name."""
 _DECIMALS = 9
 
 
@@ -82,7 +84,7 @@ def shape_of(region: Region, size: tuple[int, int]) -> Shape:
         source["score"] = region.score
     common: dict[str, Any] = {
         "score": _score(result.get("score", region.score), where),
-        "attributes": _attributes(region),
+        "attributes": attributes_in(region),
         "source": {"labelstudio": source},
     }
     name = names_of(region)[0]
@@ -176,15 +178,27 @@ def _score(value: object, where: str) -> float:
     return _number(value, f"{where}, score")
 
 
-def _attributes(region: Region) -> dict[str, Any]:
+def key_said(result: Mapping[str, Any]) -> str | None:
+    """The key of the value by which a result says an attribute; None where it says none."""
+    kind, value = result.get("type"), result.get("value")
+    key = _KEYS.get(str(kind), str(kind))
+    said = isinstance(value, dict) and key in value and not key.endswith("labels")
+    return key if said else None
+
+
+def value_said(result: Mapping[str, Any], key: str) -> Any:
+    """What a result says under a key: of a list of one, that one."""
+    listed = result["value"][key]
+    return listed[0] if isinstance(listed, list) and len(listed) == 1 else listed
+
+
+def attributes_in(region: Region) -> dict[str, Any]:
     """Choices, texts and numbers of a region by the name of their control; and our own."""
     found: dict[str, Any] = {}
     for one in region.others:
-        value, kind = one.get("value"), one.get("type")
-        if isinstance(value, dict) and kind in value and not str(kind).endswith("labels"):
-            listed = value[kind]
-            single = isinstance(listed, list) and len(listed) == 1
-            found[str(one.get("from_name", kind))] = listed[0] if single else listed
+        key = key_said(one)
+        if key is not None:
+            found[str(one.get("from_name", one.get("type")))] = value_said(one, key)
     meta = region.result.get("meta")
     own = meta.get("attributes") if isinstance(meta, dict) else None
     return found | (own if isinstance(own, dict) else {})

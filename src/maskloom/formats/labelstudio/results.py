@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from maskloom.formats.labelstudio.regions import (
     in_pixels,
     shape_of,
 )
+from maskloom.formats.labelstudio.retold import Now, Result, retold
 from maskloom.formats.shared.brush_rle import encode_brush
 from maskloom.formats.shared.drawn import (
     Told,
@@ -53,32 +55,41 @@ def results_of(
     kept = kept_of(rows, i, "labelstudio", is_kept)
     fields = says_fields(rows, i, "labelstudio", kept)
     size = (int(rows.masks.sizes[i, 0]), int(rows.masks.sizes[i, 1]))
-    told = _again(rows, i, name, kept, size)
-    if told is not None:
-        return told, Told(fields=fields)
+    region = _region(kept)
+    now = Now(name, float(rows.score[i]), attributes_of(rows, i), size)
+    if region is not None and _stands(rows, i, region, size):
+        results, whole = retold(region, now)
+        return results, Told(fields=fields and whole)
     drawn = _drawn(rows, i, size, asked=asked)
     if drawn is None:
         return None, Told(row=False, vertices=False, fields=False)
     figure, place, vertices = drawn
-    own = {k: v for k, v in dict(kept.get("result", {})).items() if k not in ("meta", "score")}
+    if region is not None:
+        results, whole = retold(region, replace(now, place=(figure, place)))
+        return results, Told(vertices=vertices, fields=fields and whole)
+    fresh = _fresh(now, figure, place, {"id": free, "to_name": to_name})
+    return [fresh], Told(vertices=vertices, fields=fields)
+
+
+def _fresh(now: Now, figure: str, place: Mapping[str, Any], own: Mapping[str, str]) -> Result:
+    """The result of a row that was no region before."""
     control = f"{figure}labels"
-    result: dict[str, Any] = {
-        "id": own.pop("id", free),
+    result: Result = {
+        "id": own["id"],
         "type": control,
-        "value": {**place, control: [] if name == UNLABELLED else [name]},
-        "origin": own.pop("origin", "manual"),
-        "to_name": own.pop("to_name", to_name),
-        "from_name": own.get("from_name", control) if own.get("type") == control else control,
+        "value": {**place, control: [] if now.name == UNLABELLED else [now.name]},
+        "origin": "manual",
+        "to_name": own["to_name"],
+        "from_name": control,
         "image_rotation": 0,
-        "original_width": size[1],
-        "original_height": size[0],
+        "original_width": now.size[1],
+        "original_height": now.size[0],
     }
-    if not math.isnan(rows.score[i]):
-        result["score"] = float(rows.score[i])
-    attributes = dict(attributes_of(rows, i))
-    if attributes:
-        result["meta"] = {"attributes": attributes}
-    return [result], Told(vertices=vertices, fields=fields)
+    if not math.isnan(now.score):
+        result["score"] = now.score
+    if now.attributes:
+        result["meta"] = {"attributes": dict(now.attributes)}
+    return result
 
 
 def is_kept(kept: Mapping[str, Any]) -> bool:
@@ -94,46 +105,31 @@ def is_kept(kept: Mapping[str, Any]) -> bool:
     )
 
 
-def _again(
-    rows: Rows, i: int, name: str, kept: Mapping[str, Any], size: tuple[int, int]
-) -> list[dict[str, Any]] | None:
-    """The source's own results, where they still say the same but for label and score."""
+def _region(kept: Mapping[str, Any]) -> Region | None:
+    """The region that a row was read from."""
     if "result" not in kept:
         return None
-    others = tuple(kept.get("others", ()))
-    region = Region("", kept["result"], others, kept.get("score", math.nan))
+    score = float(kept.get("score", math.nan))
+    return Region("", kept["result"], tuple(kept.get("others", ())), score)
+
+
+def _stands(rows: Rows, i: int, region: Region, size: tuple[int, int]) -> bool:
+    """Whether a row is still what its region draws."""
     try:
         shape = shape_of(region, size)
     except FormatError:
-        return None
+        return False
     geometry = geometry_of(rows, i)
-    if shape.kind != rows.kind[i] or dict(shape.attributes) != dict(attributes_of(rows, i)):
-        return None
+    if shape.kind != rows.kind[i]:
+        return False
     if shape.mask is not None:
-        if geometry is not None or shape.mask != rows.masks[i]:
-            return None
-    else:
-        alike = geometry is not None and geometry.rule == shape.rule
-        parts = geometry.parts if geometry else ()
-        alike = alike and len(parts) == len(shape.vertices)
-        if not alike or not all(map(np.array_equal, parts, shape.vertices)):
-            return None
-        if shape.kind == RowKind.MASK and polygon_of(rows, i, "coco") is None:
-            return None
-    results = [dict(kept["result"]), *map(dict, others)]
-    score = rows.score[i]
-    if not math.isnan(score) and shape.score != score:
-        results[0]["score"] = float(score)
-    return results if shape.category == name else _renamed(results, name)
-
-
-def _renamed(results: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Results whose labels are one other name."""
-    for one in results:
-        for key, listed in one.get("value", {}).items():
-            if key.lower().endswith("labels") and isinstance(listed, list):
-                one["value"] = {**one["value"], key: [name]}
-    return results
+        return geometry is None and shape.mask == rows.masks[i]
+    parts = geometry.parts if geometry is not None else ()
+    if geometry is None or geometry.rule != shape.rule or len(parts) != len(shape.vertices):
+        return False
+    if not all(map(np.array_equal, parts, shape.vertices)):
+        return False
+    return shape.kind != RowKind.MASK or polygon_of(rows, i, "coco") is not None
 
 
 def _drawn(
