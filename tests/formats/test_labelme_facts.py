@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import WriteError
 from maskloom.formats.detect import read_dataset
@@ -110,3 +113,57 @@ def test_a_kind_that_a_box_cannot_keep_is_told(tmp_path):
     source = read_dataset(put_file(tmp_path / "src", box), settings=["rectangles=box"])
     (loss,) = put(source, tmp_path / "o", "labelme").losses
     assert (loss.kind, "kind" in loss.named) == ("fields", True)
+
+
+RING = shape("cat", [[2, 2], [20, 2], [20, 20], [2, 20]], description="ring")
+HOLE = shape("_background_", [[5, 5], [9, 9]], "rectangle", description="pond", by="me")
+CUT = [
+    RING,
+    shape("dog", [[30, 3]], "point"),
+    HOLE,
+    shape("dog", [[4, 4], [8, 8]], "rectangle"),
+    shape("_background_", [[25, 25], [28, 26], [26, 28]], flags={"sure": False}),
+]
+
+
+def shapes_of(root):
+    (path,) = root.glob("**/a.json")
+    return json.loads(path.read_text())["shapes"]
+
+
+def told(shapes):
+    """What the tool would show of them."""
+    names = ("label", "points", "shape_type", "description", "flags", "by")
+    return [{name: one[name] for name in names if one.get(name)} for one in shapes]
+
+
+@pytest.mark.parametrize("way", [None, "parquet"])
+def test_shapes_that_are_holes_come_back_as_they_were(tmp_path, way):
+    source = read_dataset(put_file(tmp_path / "src", *CUT))
+    if way:
+        pytest.importorskip("pyarrow")
+        exact(source, tmp_path / "way", way)
+        source = read_dataset(tmp_path / "way")
+    exact(source, tmp_path / "out", "labelme")
+    assert told(shapes_of(tmp_path / "out")) == told(CUT)
+    stable(tmp_path / "out", tmp_path, "labelme")
+
+
+def test_shapes_that_are_holes_are_told_where_they_cannot_stand_again(tmp_path):
+    source = read_dataset(put_file(tmp_path / "src", *CUT))
+
+    def edited(sample):
+        labels = source.labels_of(sample)
+        rows = labels.rows
+        full = Masks.from_dense(np.ones((1, *labels.size), bool))
+        masks = Masks.concatenate([full, *(rows.masks[i] for i in range(1, len(rows)))])
+        return labels.replace(rows=replace(rows, masks=masks))
+
+    done = put(replace(source, labels_of=edited), tmp_path / "out", "labelme")
+    (loss,) = [one for one in done.losses if one.kind == "fields"]
+    assert "of images: _background_" in loss.named
+    assert [one["label"] for one in shapes_of(tmp_path / "out")] == ["cat", "dog", "dog"]
+    for to in ("cvat", "coco"):
+        done = put(source, tmp_path / to, to)
+        named = [one.named for one in done.losses if one.kind == "fields"]
+        assert any("_background_" in one for one in named)

@@ -27,6 +27,8 @@ from maskloom.formats.shared.png_crops import pixels_of, text_bytes
 from maskloom.formats.shared.shapes import Shape, checked_vertices, score_of
 from maskloom.formats.tags import tags_of_pairs
 
+HOLES = "_background_"
+"""Where shapes that are holes are kept in what is kept of a file."""
 BACKGROUND, IGNORE = "_background_", "__ignore__"
 POLYGON, RECTANGLE, CIRCLE, MASK = "pil-outline", "pil-rectangle", "pil-circle", "labelme-mask"
 TURNED = "oriented_rectangle"
@@ -119,6 +121,7 @@ def parse_file(
     if not isinstance(name, str) or not name:
         raise FormatError("imagePath is no file name", where=path, seen=name)
     shapes: list[Shape] = []
+    entries: list[Mapping[str, Any]] = []
     crops: dict[int, tuple[int, int, Masks]] = {}
     for i, entry in enumerate(data["shapes"]):
         try:
@@ -129,6 +132,7 @@ def parse_file(
         if crop is not None:
             crops[len(shapes)] = crop
         shapes.append(shape)
+        entries.append(entry)
     known = ("shapes", "imagePath", "imageData", "imageHeight", "imageWidth")
     return LabelMeFile(
         path,
@@ -136,9 +140,23 @@ def parse_file(
         _size(data, path),
         tuple(shapes),
         crops,
-        {k: v for k, v in data.items() if k not in known},
+        {k: v for k, v in data.items() if k not in known} | _holes(entries),
         bool(data.get("imageData")),
     )
+
+
+def _holes(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Shapes that are holes, and the figures before them that they may cut, as they were."""
+    at = {i for i, entry in enumerate(entries) if entry["label"] == BACKGROUND}
+    kept: dict[str, Any] = {}
+    for i, entry in enumerate(entries[: max(at, default=-1) + 1]):
+        kind = entry.get("shape_type") or "polygon"
+        if i in at:
+            kept[str(i)] = dict(entry)
+        elif kind in _RULES:
+            kept[str(i)] = {name: entry.get(name) for name in ("points", "mask")}
+            kept[str(i)]["shape_type"] = kind
+    return {HOLES: kept} if kept else {}
 
 
 def tags_of(own: Mapping[str, Any]) -> dict[str, str]:
@@ -248,11 +266,11 @@ def _painted(shape: Shape, size: tuple[int, int]) -> Masks:
 
 def _cut(before: list[Shape], hole: Shape, size: tuple[int, int]) -> None:
     """Take a background shape out of the areas that stand before it."""
-    gone = _area(hole, size)
+    gone = area_of(hole, size)
     for i, shape in enumerate(before):
         if shape.kind != RowKind.MASK:
             continue
-        area = _area(shape, size)
+        area = area_of(shape, size)
         left = area.difference(gone)
         whole = left == area
         before[i] = replace(
@@ -263,7 +281,8 @@ def _cut(before: list[Shape], hole: Shape, size: tuple[int, int]) -> None:
         )
 
 
-def _area(shape: Shape, size: tuple[int, int]) -> Masks:
+def area_of(shape: Shape, size: tuple[int, int]) -> Masks:
+    """The pixels of a shape that is an area."""
     if shape.mask is not None:
         return shape.mask
     try:

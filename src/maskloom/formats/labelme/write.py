@@ -15,31 +15,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from maskloom.core.figures import FIGURES, figure
 from maskloom.core.labels import Labels, RowKind, Rows
-from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
-from maskloom.errors import MaskError, WriteError
+from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.labelme.annotation_json import (
     BACKGROUND,
-    CIRCLE,
+    HOLES,
     KEPT,
     OWN,
-    POLYGON,
-    RECTANGLE,
-    TURNED,
     tags_of,
-    type_of,
 )
 from maskloom.formats.labelme.attributes import hidden_names, undivided, written
+from maskloom.formats.labelme.drawing import drawn, figure, is_said, outline
 from maskloom.formats.labelme.groups import GROUP, group_ids, lost_groups, mixed_rows
+from maskloom.formats.labelme.holes import with_holes
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import box_of, geometry_of, points_of, source_of
+from maskloom.formats.shared.drawn import geometry_of
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
     ImagePlacer,
@@ -48,7 +43,6 @@ from maskloom.formats.shared.folders import (
 )
 from maskloom.formats.shared.json_files import json_text
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
-from maskloom.formats.shared.reader_rings import rings_for
 from maskloom.formats.tags import NO, YES, fresh_tags
 from maskloom.store.files import atomic_write_bytes, safe_join
 
@@ -67,7 +61,6 @@ HOLDS = Holds(
     tags=True,
 )
 Rectangles = Literal["mask", "box"]
-_FIGURES = {RECTANGLE: "rectangle", CIRCLE: "circle"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +96,23 @@ class LabelMeWriter:
             WriteError: an object's class has a name that means a hole.
         """
         image_labels_only(labels.size, self.target, painted=False)
+        own = sample.extra.get("labelme", {})
+        found = [Loss(sample.key, "fields", names=(HOLES,))] if HOLES in own else []
         if labels.rows is None:
-            return losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
+            found += losses_of(replace(HOLDS, void=False), sample.key, labels, self.taxonomy)
+            return found
         rows = labels.rows
         self._refuse_holes(sample.key, rows)
-        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
-        if unsaid := [i for i in range(len(rows)) if not _is_said(rows, i)]:
+        if found and self._shapes(rows, own[HOLES])[1]:
+            found = []
+        found += losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        if unsaid := [i for i in range(len(rows)) if not is_said(rows, i)]:
             detail, named = "scribbles, or no points", first_instances(rows, unsaid)
             found.append(Loss(sample.key, "drawings", len(unsaid), 0, detail, instances=named))
-        redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and _figure(rows, i) is None]
+        redrawn = [i for i in range(len(rows)) if geometry_of(rows, i) and figure(rows, i) is None]
         if redrawn := [i for i in redrawn if rows.kind[i] == RowKind.MASK]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
-        if clash := [own for source in rows.source if (own := (OWN - KEPT) & set(source or ()))]:
+        if clash := [taken for one in rows.source if (taken := (OWN - KEPT) & set(one or ()))]:
             detail, strange = "names that LabelMe uses itself", tuple(sorted(set().union(*clash)))
             found.append(Loss(sample.key, "fields", len(clash), 0, detail, strange))
         if hidden := [some for i in range(len(rows)) if (some := hidden_names(rows, i))]:
@@ -144,10 +142,6 @@ class LabelMeWriter:
         rows = instance_rows(labels)
         self._refuse_holes(sample.key, rows)
         self.images.put(sample)
-        said = [i for i in range(len(rows)) if _is_said(rows, i)]
-        rows = rows.take(np.array(said, np.int64))
-        names = self._names(rows)
-        groups = group_ids(rows, names)
         image = sample.image.path
         suffix = image.suffix if image is not None else Path(sample.file_name).suffix or ".png"
         own = dict(sample.extra.get("labelme", {}))
@@ -155,7 +149,7 @@ class LabelMeWriter:
         data = {
             "version": own.pop("version", VERSION),
             "flags": _flags(own.pop("flags", {}), fresh),
-            "shapes": [self._shape(rows, i, names[i], groups[i]) for i in range(len(rows))],
+            "shapes": self._shapes(rows, own.pop(HOLES, None))[0],
             "imagePath": Path(sample.key).name + suffix,
             "imageData": None,
             "imageHeight": labels.size[0],
@@ -191,6 +185,16 @@ class LabelMeWriter:
     def _names(self, rows: Rows) -> list[str]:
         return [self.taxonomy[int(c)].name for c in rows.category]
 
+    def _shapes(self, rows: Rows, holes: object) -> tuple[list[dict[str, Any]], bool]:
+        """The shapes of all rows, and whether holes stand among them again."""
+        said = [i for i in range(len(rows)) if is_said(rows, i)]
+        rows = rows.take(np.array(said, np.int64))
+        names = self._names(rows)
+        groups = group_ids(rows, names)
+        fresh = [self._shape(rows, i, names[i], groups[i]) for i in range(len(rows))]
+        whole = None if holes is None else with_holes(fresh, holes, rows)
+        return (fresh, False) if whole is None else (whole, True)
+
     def _shape(self, rows: Rows, i: int, label: str, group: int | None) -> dict[str, Any]:
         source = undivided(rows, i)
         kind, points, mask = self._drawing(rows, i)
@@ -210,12 +214,12 @@ class LabelMeWriter:
     def _drawing(self, rows: Rows, i: int) -> tuple[str, list[list[float]], str | None]:
         """shape_type, points, and the PNG of a mask."""
         if rows.kind[i] != RowKind.MASK:
-            drawn = _drawn(rows, i)
-            assert drawn is not None
-            return (*drawn, None)
-        own = _figure(rows, i)
+            said = drawn(rows, i)
+            assert said is not None
+            return (*said, None)
+        own = figure(rows, i)
         if own is None and self.options.shapes == "polygon":
-            own = _outline(rows.masks[i])
+            own = outline(rows.masks[i])
         if own is not None:
             return (*own, None)
         x, y, pixels = crop_of(rows.masks[i])
@@ -235,56 +239,3 @@ def _flags(own: object, fresh: Mapping[str, str]) -> object:
     if not said:
         return own
     return {**(own if isinstance(own, dict) else {}), **said}
-
-
-def _is_said(rows: Rows, i: int) -> bool:
-    return rows.kind[i] == RowKind.MASK or _drawn(rows, i) is not None
-
-
-def _drawn(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
-    """shape_type and points of a box, points or a line; None of what LabelMe has no shape for."""
-    box = box_of(rows, i)
-    if box is not None:
-        x0, y0, x1, y1 = box
-        return "rectangle", [[x0, y0], [x1, y1]]
-    kind = int(rows.kind[i])
-    rule = {RowKind.POINT: "point", RowKind.LINE: "line"}.get(RowKind(kind))
-    points = None if rule is None else points_of(rows, i, rule)
-    if points is None:
-        return None
-    usual = type_of(kind, len(points))
-    told = source_of(rows, i).get("shape_type")
-    return told if told in (f"{rule}s", f"{rule}strip") else usual, points.tolist()
-
-
-def _figure(rows: Rows, i: int) -> tuple[str, list[list[float]]] | None:
-    """The author's own figure, if LabelMe paints exactly this mask of it."""
-    geometry = geometry_of(rows, i)
-    if geometry is None or len(geometry.parts) != 1:
-        return None
-    points = geometry.parts[0]
-    own = geometry.rule if geometry.rule in _FIGURES else POLYGON
-    if own == POLYGON and (len(points) < 3 or geometry.rule in FIGURES):
-        return None
-    if _makes(points, rows.masks[i], own):
-        turned = own == POLYGON and source_of(rows, i).get("shape_type") == TURNED
-        return TURNED if turned else _FIGURES.get(own, "polygon"), points.tolist()
-    return None
-
-
-def _outline(mask: Masks) -> tuple[str, list[list[float]]] | None:
-    """One polygon of which LabelMe makes exactly this mask."""
-    if not int(mask.areas[0]):
-        return None
-    rings = rings_for(mask, POLYGON, single=True).exact
-    return None if rings is None else ("polygon", rings[0].tolist())
-
-
-def _makes(points: NDArray[np.float64], mask: Masks, rule: str) -> bool:
-    height, width = (int(side) for side in mask.sizes[0])
-    try:
-        if rule in FIGURES:
-            return figure(points, (height, width), rule) == mask
-        return Masks.from_polygons([[points]], (height, width), rule=rule) == mask
-    except MaskError:
-        return False
