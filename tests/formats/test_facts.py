@@ -120,13 +120,13 @@ def test_numbers_of_datumaro_s_items_are_fields(tmp_path):
 
 def test_a_nifti_header_and_pairs_of_nrrd_are_told(tmp_path):
     labels = objects(hard_masks())
-    for kept, name in (
-        ({"nifti": "aGk="}, "nifti"),
-        ({"nrrd": {"Segment0_ID": "1", "by": "x"}}, "by"),
+    for kept, names in (
+        ({"nifti": "aGk="}, ("nifti",)),
+        ({"nrrd": {"Segment0_ID": "1", "by": "x"}}, ("by", "Segment ID")),
     ):
         sample = Sample("a", ImageRef(None, SIZE), extra={"volume": kept})
         (loss,) = FactLosses(load_format("dicom-seg"), object()).of_image(sample, labels)
-        assert (loss.kind, loss.names) == ("fields", (name,))
+        assert (loss.kind, loss.names) == ("fields", names)
         own = "nifti" if "nifti" in kept else "nrrd"
         assert FactLosses(load_format(own), object()).of_image(sample, labels) == []
 

@@ -19,10 +19,10 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.volumes import SAME_PLACE, displacement
 from maskloom.errors import DataError, FormatError
 from maskloom.formats.base import Format
 from maskloom.formats.kept import Facts, Kept
+from maskloom.formats.nrrd.scene import image_grid, with_scene_images
 from maskloom.formats.nrrd.segments import moved_offset, rows_of, segments_of, taxonomy_of
 from maskloom.formats.nrrd.unsaid import EMPTY, FACTS, empty_facts
 from maskloom.formats.nrrd.write import HOLDS, PLAIN, SEGMENTS, Write, writer
@@ -47,7 +47,6 @@ from maskloom.formats.shared.volume_files import (
 from maskloom.formats.shared.volume_ids import coding_of, decode, whole_numbers
 from maskloom.store.nrrd import read_nrrd
 from maskloom.store.volume_header import VolumeHeader
-from maskloom.store.volumes import volume_header
 
 LOOKS_FOR = "a folder of .seg.nrrd or .nrrd labels (labels, segmentations, ...), or one such file"
 
@@ -79,6 +78,8 @@ def read(path: Path, options: VolumeRead, images: Path | None) -> Dataset:
         FormatError: no label volumes, numbers without meaning, or a damaged file.
     """
     found = find_volumes(path, options, images, _suffixes(path))
+    if images is None and options.images is None:
+        found = with_scene_images(found, options.image_suffix)
     if not found.pairs:
         raise FormatError("no label volumes found", where=path, hint=LOOKS_FOR)
     root = path if path.is_dir() else path.parent
@@ -144,7 +145,7 @@ def _segmentations(
     told = Taxonomy.from_json(side, where=path / SIDE_FILE) if side else None
     taxonomy = taxonomy_of(list(segments.values()), told)
     by_key = {one.key: one for one in found.pairs}
-    grids = {one.key: _image_grid(found.headers[one.key], one.image) for one in found.pairs}
+    grids = {one.key: image_grid(found.headers[one.key], one.image) for one in found.pairs}
 
     def labels_of(sample: Sample) -> Labels:
         one = by_key[sample.key]
@@ -177,33 +178,6 @@ def _on_grid(sample: Sample, header: VolumeHeader, first: tuple[int, int, int]) 
         sample,
         image=replace(sample.image, size=header.size, affine=header.affine),
         extra={**sample.extra, "volume": {**volume, "nrrd": pairs}},
-    )
-
-
-def _image_grid(
-    header: VolumeHeader, image: Path | None
-) -> tuple[VolumeHeader, tuple[int, int, int]] | None:
-    """The image's header and where in it (z, y, x) a cropped segmentation begins; None if whole."""
-    if image is None or not image.exists() or not header.affine:
-        return None
-    other = volume_header(image)
-    if other.size == header.size or not other.affine:
-        return None
-    matrix = np.array(other.affine)
-    start = np.linalg.solve(matrix, np.array(header.affine)[:, 3])[:3]
-    first = np.rint(start).astype(int)
-    moved = matrix.copy()
-    moved[:, 3] = matrix @ np.array([*first, 1])
-    place = tuple(tuple(float(v) for v in row) for row in moved)
-    z, y, x = (int(v) for v in first[::-1])
-    fits = all(
-        a >= 0 and a + n <= side
-        for a, n, side in zip((z, y, x), header.size, other.size, strict=True)
-    )
-    return (
-        (other, (z, y, x))
-        if fits and displacement(place, header.affine, header.size) <= SAME_PLACE
-        else None
     )
 
 
