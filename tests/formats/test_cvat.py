@@ -281,6 +281,62 @@ def test_boxes_move_between_keyframes_and_stay_until_they_are_outside(tmp_path):
     assert [r.track.tolist() for r in again] == [r.track.tolist() for r in rows]
 
 
+def test_keyframes_in_which_an_object_is_outside_come_back(tmp_path):
+    def child(text):
+        return f'<attribute name="p">{text}</attribute>'
+
+    def at(frame, outside, left, text, *, z="0", occluded="0", tag="box"):
+        place = f'xtl="{left}.5" ytl="1" xbr="9" ybr="9"'
+        place = 'rle="0, 4" left="3" top="9" width="2" height="2"' if tag == "mask" else place
+        said = f'frame="{frame}" outside="{outside}" keyframe="1" occluded="{occluded}"'
+        return f'<{tag} {said} {place} z_order="{z}">{child(text)}</{tag}>'
+
+    boxes = [
+        at(0, 1, 7, "first", z="9"), at(2, 0, 1, "a", occluded="1"), at(4, 1, 2, "b", z="4"),
+        at(5, 1, 3, "c"), at(7, 0, 4, "d"), at(9, 1, 4, "d"),
+    ]  # fmt: skip
+    masks = [at(1, 0, 0, "m", tag="mask"), at(2, 1, 0, "m", z="2", occluded="1", tag="mask")]
+    size = "<original_size><width>30</width><height>20</height></original_size>"
+    meta = f"<meta><task><size>11</size>{LABELS}{size}</task></meta>"
+    tracks = [track(*boxes), track(*masks, number=4)]
+    path = put(tmp_path, *tracks, meta=meta)
+    wanted = [one for one in ElementTree.parse(path).getroot().iter() if one.get("frame")]
+    write(read_dataset(path), tmp_path / "a", form="video")
+    tool_cases.put(read_dataset(path), tmp_path / "p", "parquet")
+    write(read_dataset(tmp_path / "p"), tmp_path / "b", form="video")
+    for folder in ("a", "b"):
+        root = ElementTree.parse(tmp_path / folder / "annotations.xml").getroot()
+        for one in wanted:
+            if one.get("outside") == "1":
+                query = f"track/{one.tag}[@frame='{one.get('frame')}'][@outside='1']"
+                (same,) = root.findall(query)
+                assert dict(same.items()) == dict(one.items())
+                assert [each.text for each in same] == [each.text for each in one]
+        found = [one.get("frame") + one.get("outside") for one in root.iter("box")]
+        assert found == ["01", "20", "30", "41", "51", "70", "80", "91"]
+    texts = {name: (tmp_path / name / "annotations.xml").read_text() for name in "ab"}
+    write(read_dataset(tmp_path / "a"), tmp_path / "c", form="video")
+    assert texts["a"] == texts["b"] == (tmp_path / "c/annotations.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "7", "[]", "[[]]", '["abcd"]', '[["box", {"frame": "1", "xtl": "x"}, "", []]]',
+     '[["box", {"frame": 1}, "", []]]', '[["box", [], "", []]]', '[["a", {"frame": "1"}, "", []]]',
+     '[["box", {"frame": "1"}, "", [["attribute", {"name": 3}, "", []]]]]', "[" * 5000],
+)  # fmt: skip
+def test_a_foreign_field_that_is_no_keyframe_is_told_and_not_written(tmp_path, text):
+    source = ({"cvat": {"outside-after": text}},)
+    rows = Rows.make(Masks.from_dense([np.eye(8, dtype=bool)]), [0], track=[3], source=source)
+    samples = tuple(Sample(f"frame_{n:06d}", ImageRef(None), "frame", "s", n) for n in (1, 2))
+    every = [Labels((8, 8), rows=rows), Labels((8, 8), rows=rows.take(slice(0, 0)))]
+    data = Dataset(NUCLEUS, samples, lambda s: every[(s.index or 0) - 1])
+    done = write(data, tmp_path / "a", form="video")
+    assert [loss.kind for loss in done.losses] == ["fields"]
+    root = ElementTree.parse(tmp_path / "a/annotations.xml").getroot()
+    assert [one.get("outside") for one in root.iter("mask")] == ["0", "1"]
+
+
 def test_polygons_that_change_between_keyframes_are_labelled_only_in_part(tmp_path):
     first, second = 'points="1,1;9,1;9,9"', 'points="2,1;9,1;9,9"'
     path = put(

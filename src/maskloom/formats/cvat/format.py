@@ -19,6 +19,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.cvat import write as cvat_write
+from maskloom.formats.cvat.kept import SHAPES
 from maskloom.formats.cvat.meta import (
     frames_of_meta,
     labels_of_meta,
@@ -26,7 +27,7 @@ from maskloom.formats.cvat.meta import (
     taxonomy_of,
     whole,
 )
-from maskloom.formats.cvat.shapes import SHAPES, shape_of
+from maskloom.formats.cvat.shapes import shape_of
 from maskloom.formats.cvat.tags import UNLABELLED, tags_of, unread_of
 from maskloom.formats.cvat.tracks import Entry, frames_of
 from maskloom.formats.kept import Facts, Kept, unread_note

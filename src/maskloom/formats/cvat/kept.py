@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskloom.core.labels import Rows
 from maskloom.formats.shared.drawn import kept_of
-from maskloom.formats.shared.safe_xml import is_verbatim
+from maskloom.formats.shared.safe_xml import Element, from_lists, is_verbatim, to_lists
 
+SHAPES = ("polygon", "mask", "box", "ellipse", "polyline", "points")
 BOX = ("xtl", "ytl", "xbr", "ybr")
 ELLIPSE = ("cx", "cy", "rx", "ry")
 MASK = ("rle", "left", "top", "width", "height")
 COLUMNS = frozenset({*BOX, *ELLIPSE, *MASK, "points", "label", "occluded", "z_order"})
-OUTSIDE = "outside-occluded"
-"""What is kept of the keyframe behind a shape, in which it is outside: its `occluded`."""
+BEFORE, AFTER = "outside-before", "outside-after"
+"""Keyframes of a track before and behind a shape, in which it is outside: `text_of_shapes`."""
 PLACE = frozenset({"frame", "outside"})
 _OWNED = ("id", "label")
 _NAME = re.compile(r"[^\W\d][\w.:-]*")
 _SAID = {
     "label": "",
-    OUTSIDE: "[01]|true|false|True|False",
     "occluded": "[01]|both",
     "group_id": r"\d{0,10}",
 }
@@ -44,14 +45,65 @@ def _is_said(name: object, text: object) -> bool:
     if not isinstance(name, str) or not isinstance(text, str) or not is_verbatim(text):
         return False
     pattern = _SAID.get(name)
+    if name in (BEFORE, AFTER):
+        return all(map(_is_shape, shapes_of_text(text))) and text != "[]"
     if name == "rotation":
-        try:
-            return math.isfinite(float(text))
-        except ValueError:
-            return False
+        return _is_number(text)
     return _NAME.fullmatch(name) is not None and (
         pattern is None or re.fullmatch(pattern, text) is not None
     )
+
+
+def text_of_shapes(shapes: Sequence[Element]) -> str:
+    """Elements as a text, as a shape keeps no others."""
+    return json.dumps(to_lists(shapes), ensure_ascii=False)
+
+
+def shapes_of_text(text: str) -> list[Element]:
+    """The elements of `text_of_shapes`; one without a name where it is none of its texts."""
+    try:
+        return from_lists(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return [Element("")]
+
+
+def _is_shape(element: Element) -> bool:
+    """Whether an element that is outside can be written and read again."""
+    said, children = element.attributes, element.children
+    if element.tag not in SHAPES or element.text != "" or not isinstance(said, dict):
+        return False
+    if not all(_is_pair(name, text) for name, text in said.items()):
+        return False
+    numbers = [said[name] for name in said.keys() & {*BOX, *ELLIPSE, "rotation"}]
+    numbers += re.split("[,;]", said["points"]) if "points" in said else []
+    return (
+        re.fullmatch(r"\d{1,9}", said.get("frame", "")) is not None
+        and all(map(_is_number, numbers))
+        and all(_is_attribute(one) for one in children)
+    )
+
+
+def _is_attribute(one: Element) -> bool:
+    said = one.attributes
+    return (
+        one.tag == "attribute"
+        and isinstance(said, dict)
+        and all(_is_pair(*pair) for pair in [*said.items(), ("text", one.text)])
+        and not one.children
+    )
+
+
+def _is_pair(name: object, text: object) -> bool:
+    """Whether a name and a text can stand in XML."""
+    named = isinstance(name, str) and _NAME.fullmatch(name) is not None
+    return named and isinstance(text, str) and is_verbatim(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def group_of(rows: Rows, i: int) -> int:

@@ -49,7 +49,6 @@ from maskloom.formats.shared.safe_xml import (
 )
 from maskloom.formats.shared.shapes import Shape, checked_vertices
 
-SHAPES = ("polygon", "mask", "box", "ellipse", "polyline", "points")
 TURNED = "cvat-rotated-"
 _KINDS = {"polyline": (RowKind.LINE, "line", 2), "points": (RowKind.POINT, "point", 1)}
 
@@ -60,7 +59,7 @@ def shape_of(
     """One shape.
 
     Args:
-        element: one of `SHAPES`.
+        element: one of `kept.SHAPES`.
         where: file, image and number of the shape.
         size: (H, W) of the image.
         track: the <track> that it belongs to, which has its label and group.

@@ -7,11 +7,11 @@ last shape stands once more, outside.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from maskloom.formats.cvat.kept import OUTSIDE
+from maskloom.formats.cvat.kept import AFTER, BEFORE, PLACE, shapes_of_text
 from maskloom.formats.shared.safe_xml import Element
 
 
@@ -35,24 +35,51 @@ class Drawn:
 
     def in_image(self) -> Element:
         """The element of an <image>."""
-        own = dict(self.element.attributes)
+        own = self._own()
         own.pop("keyframe", None)
-        own.pop(OUTSIDE, None)
         said = {"label": self.label, "source": own.pop("source", "manual"), **own}
         if self.group:
             said["group_id"] = str(self.group)
         return replace(self.element, attributes=said)
 
-    def in_track(self, frame: int, *, outside: bool = False) -> Element:
+    def in_track(self, frame: int) -> Element:
         """The element of a <track>."""
-        own = dict(self.element.attributes)
-        key = own.pop("keyframe", "1")
-        occluded = own.pop(OUTSIDE, own.get("occluded", "0"))
-        said = {"frame": str(frame), "outside": str(int(outside)), "keyframe": key}
-        if outside:
-            said["keyframe"] = "1"
-            own["occluded"] = occluded
-        return replace(self.element, attributes={**said, **own})
+        return _at(frame, replace(self.element, attributes=self._own()), outside=False)
+
+    def before(self, frames: range) -> Iterator[Element]:
+        """Elements in which its track is outside before it."""
+        for one in self._outside(BEFORE):
+            frame = int(one.attributes["frame"])
+            if frame in frames:
+                yield _at(frame, one, outside=True)
+
+    def after(self, frames: range) -> Iterator[Element]:
+        """Elements in which its track is outside behind it, the first of them at once."""
+        first, *rest = self._outside(AFTER) or [self._gone()]
+        yield _at(frames[0], first, outside=True)
+        for one in rest:
+            frame = int(one.attributes["frame"])
+            if frame in frames[1:]:
+                yield _at(frame, one, outside=True)
+
+    def _outside(self, name: str) -> list[Element]:
+        return shapes_of_text(str(self.element.attributes.get(name, "[]")))
+
+    def _gone(self) -> Element:
+        own = {k: v for k, v in self._own().items() if k != "keyframe"}
+        return replace(self.element, attributes=own)
+
+    def _own(self) -> dict[str, str]:
+        said = self.element.attributes
+        return {k: v for k, v in said.items() if k not in (BEFORE, AFTER)}
+
+
+def _at(frame: int, element: Element, *, outside: bool) -> Element:
+    """An element of a frame."""
+    own = {k: v for k, v in element.attributes.items() if k not in PLACE}
+    key = own.pop("keyframe", "1")
+    said = {"frame": str(frame), "outside": str(int(outside)), "keyframe": key}
+    return replace(element, attributes={**said, **own})
 
 
 def tracks_of(shapes: Mapping[int, Sequence[Drawn]], frames: range) -> list[Element]:
@@ -84,14 +111,14 @@ def tracks_of(shapes: Mapping[int, Sequence[Drawn]], frames: range) -> list[Elem
 
 
 def _track(number: int, chain: Sequence[tuple[int, Drawn]], frames: range) -> Element:
-    children = []
+    first = chain[0][1]
+    children = [*first.before(range(frames.start, chain[0][0], frames.step))]
     for n, (frame, drawn) in enumerate(chain):
         children.append(drawn.in_track(frame))
-        after = frame + frames.step
-        follows = n + 1 < len(chain) and chain[n + 1][0] == after
-        if not follows and after in frames:
-            children.append(drawn.in_track(after, outside=True))
-    first = chain[0][1]
+        end = chain[n + 1][0] if n + 1 < len(chain) else frames.stop
+        # Behind it and before the next one.
+        if gap := range(frame + frames.step, end, frames.step):
+            children += drawn.after(gap)
     own = {k: str(v) for k, v in sorted(first.owner.items())}
     said = {"id": str(number), "label": first.label, "source": own.pop("source", "manual")}
     return Element("track", said | own, "", children)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 from maskloom.errors import FormatError
-from maskloom.formats.cvat.kept import OUTSIDE
+from maskloom.formats.cvat.kept import AFTER, BEFORE, PLACE, SHAPES, text_of_shapes
 from maskloom.formats.cvat.meta import whole
-from maskloom.formats.cvat.shapes import SHAPES, float_of
+from maskloom.formats.cvat.shapes import float_of
 from maskloom.formats.shared.safe_xml import Element
 
 _MOVING = {"box": ("xtl", "ytl", "xbr", "ybr"), "ellipse": ("cx", "cy", "rx", "ry")}
@@ -102,10 +103,13 @@ def _keyframes(track: Element, where: str) -> list[tuple[int, Entry]]:
 
 def _fill(shapes: Sequence[tuple[int, Entry]], known: range, out: Frames, path: Path) -> None:
     """Put the shapes of a track into their frames, and into those behind each of them."""
+    before = list(takewhile(_is_outside, (entry.element for _, entry in shapes)))
     for n, (frame, entry) in enumerate(shapes):
         if _is_outside(entry.element):
             continue
         out.shapes[frame].append(entry)
+        if before and n == len(before):
+            _note(out.shapes[frame], BEFORE, before)
         last = frame
         # The last shape stays to the end.
         after, follower = shapes[n + 1] if n + 1 < len(shapes) else (known.stop, entry)
@@ -126,15 +130,36 @@ def _fill(shapes: Sequence[tuple[int, Entry]], known: range, out: Frames, path: 
             where = f"{entry.where} to {number}"
             out.shapes[number].append(Entry(where, replace(moved, attributes=said), entry.track))
             last = number
-        _note_end(out.shapes[last], follower.element)
+        behind = list(takewhile(_is_outside, (one.element for _, one in shapes[n + 1 :])))
+        stays = _said(out.shapes[last][-1].element)
+        if len(behind) > 1 or any(_said(one) != stays for one in behind):
+            _note(out.shapes[last], AFTER, behind)
 
 
-def _note_end(shapes: list[Entry], after: Element) -> None:
-    """Keep with the last shape before it is outside how occluded the file calls it there."""
-    said, told = shapes[-1].element.attributes, after.attributes.get("occluded", "0")
-    if _is_outside(after) and said.get("occluded", "0") != told:
-        element = replace(shapes[-1].element, attributes={**said, OUTSIDE: told})
+def _note(shapes: list[Entry], name: str, outside: Sequence[Element]) -> None:
+    """Keep with the last of some shapes the keyframes of its track in which it is outside."""
+    if outside:
+        plain = [replace(one, text="", children=_attributes(one)) for one in outside]
+        said = {**shapes[-1].element.attributes, name: text_of_shapes(plain)}
+        element = replace(shapes[-1].element, attributes=said)
         shapes[-1] = replace(shapes[-1], element=element)
+
+
+def _attributes(element: Element) -> list[Element]:
+    return [one for one in element.children if one.tag == "attribute"]
+
+
+def _said(element: Element) -> object:
+    """What an element says but for when, as numbers where it has some."""
+    said = {k: v for k, v in element.attributes.items() if k not in (*PLACE, "keyframe", BEFORE)}
+    return element.tag, {k: _plain(v) for k, v in said.items()}, _attributes(element)
+
+
+def _plain(text: str) -> object:
+    try:
+        return [float(one) for one in text.replace(";", ",").split(",")]
+    except ValueError:
+        return text
 
 
 def _is_outside(element: Element) -> bool:
