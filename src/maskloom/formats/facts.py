@@ -20,6 +20,8 @@ from maskloom.formats.base import FieldWriter, Format, TagWriter, Writer
 from maskloom.formats.detect import load_format
 from maskloom.formats.kept import Kept, facts_in, is_among, some
 from maskloom.formats.loss import Loss
+from maskloom.formats.shared.numbered_files import VOID_CLASSES
+from maskloom.formats.shared.void_classes import void_losses
 
 _HOMES = {"volume": "nifti"}
 """Names in `extra` that several formats share, and the one that declares them."""
@@ -85,14 +87,17 @@ class FactLosses:
         """Unread annotations and fields in what a source kept."""
         names: dict[str, None] = {}
         unread: Counter[str] = Counter()
+        found: list[Loss] = []
         for family, own in extra.items():
             if family in _PASSING or is_among((family,), self._writes):
+                continue
+            if family == VOID_CLASSES:
+                found += void_losses(key, own, ())
                 continue
             kept = _declared(family)
             facts = kept.image if key else kept.dataset
             names |= dict.fromkeys(facts_in(family, own, facts, self._writes))
             unread.update(facts.unread(own))
-        found = []
         if unread:
             detail = f"kinds that are not read: {some(unread)}"
             found.append(Loss(key, "drawings", unread.total(), detail=detail))

@@ -16,6 +16,7 @@ from maskloom.core.views import translate
 from maskloom.errors import UsageError
 from maskloom.formats.mapping import parse_renames, translated_coverage
 from maskloom.formats.renamed_sources import is_known, renamed_source
+from maskloom.formats.shared.void_classes import renamed_void
 
 
 def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
@@ -38,11 +39,12 @@ def renamed(dataset: Dataset, pairs: Sequence[str]) -> Dataset:
     taxonomy, targets = _merged(old, names)
     pairs_of = ((one.name, taxonomy[at].name) for one, at in zip(old, targets, strict=True))
     told = {one: new for one, new in pairs_of if one != new}
+    keys = {one.key: taxonomy[at].key for one, at in zip(old, targets, strict=True)}
 
     def labels_of(sample: Sample) -> Labels:
         labels = translate(dataset.labels_of(sample), targets, taxonomy, sample.key)
         covered = translated_coverage(labels.coverage, old, targets, taxonomy)
-        return labels.replace(coverage=covered)
+        return renamed_void(labels.replace(coverage=covered), keys)
 
     before = alike(old)
     warnings = [*(text for text in dataset.warnings if text not in before), *alike(taxonomy)]

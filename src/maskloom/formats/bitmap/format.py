@@ -188,5 +188,5 @@ FORMAT = Format(
     read,
     bitmap_write.writer,
     large=True,
-    kept=Kept(dataset=Facts(notes=("bitmap",))),
+    kept=Kept(("void_classes",), dataset=Facts(notes=("bitmap",))),
 )

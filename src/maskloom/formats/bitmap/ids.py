@@ -8,7 +8,7 @@ With a taxonomy that number is void, too, unless a class has it; any other numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from maskloom.formats.bitmap.names import read_color_table, read_names
 from maskloom.formats.bitmap.numbers import flat, scanned, usual_void
 from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS
 from maskloom.formats.shared.maps import Color, colors_to_ids, ids_to_classes
+from maskloom.formats.shared.void_classes import void_classes
 from maskloom.store.images import read_map
 
 Kind = Literal["class", "instance", "binary", "color"]
@@ -40,7 +41,7 @@ class Coding:
         taxonomy: of the labels.
         ids: id → position, -1 void, -2 background.
         colors: colour → id, for colour maps.
-        categories: object id → position, for instance maps with several categories.
+        void: id → key of its category, of ids that void categories have.
         warnings: what was taken for granted.
         usual_void: the usual number of void is void in maps of its depth, where it is no class.
     """
@@ -51,6 +52,7 @@ class Coding:
     colors: Mapping[Color, int]
     warnings: tuple[str, ...] = ()
     usual_void: bool = False
+    void: Mapping[int, str] = field(default_factory=dict)
 
 
 def coding_of(
@@ -127,6 +129,7 @@ def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = 
         ids |= dict.fromkeys(odd, -1)
         extra["notes"] = (f"{int(np.isin(values, odd).sum())} px of unknown classes are left out",)
     classes = ids_to_classes(values, ids, len(coding.taxonomy), where=where, hint=_hint(coding))
+    extra |= void_classes(values, classes, coding.void)
     return Labels(size, class_map=classes, extra=extra)
 
 
@@ -164,7 +167,8 @@ def _classes(taxonomy: Taxonomy, void: int | None, data: Mapping[str, Any]) -> C
         table[data["background_id"]] = -2
     if void is not None:
         table[void] = -1
-    return Coding("class", taxonomy, table, {}, usual_void=True)
+    own = {v: taxonomy[i].key for v, i in taxonomy.ids("bitmap").items() if taxonomy[i].void}
+    return Coding("class", taxonomy, table, {}, usual_void=True, void=own)
 
 
 def _binary(options: Any, data: Mapping[str, Any], where: Path) -> Coding:
@@ -208,7 +212,8 @@ def _color(options: Any, where: Path) -> Coding:
     )
     ids = dict.fromkeys(range(len(classes)), -2)
     ids |= {i: -1 if taxonomy[place].void else place for place, i in enumerate(kept)}
-    return Coding("color", taxonomy, ids, colors)
+    own = {i: taxonomy[place].key for place, i in enumerate(kept) if taxonomy[place].void}
+    return Coding("color", taxonomy, ids, colors, void=own)
 
 
 def _instance(options: Any, side: Mapping[str, Any], where: Path) -> Coding:

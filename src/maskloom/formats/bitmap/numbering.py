@@ -46,6 +46,34 @@ def numbers_of(taxonomy: Taxonomy) -> tuple[dict[int, int], int, int]:
     return ids, void, next(v for v in range(top, -1, -1) if v not in taken)
 
 
+def void_numbers(
+    taxonomy: Taxonomy, ids: Mapping[int, int], void: int, background: int
+) -> dict[str, int]:
+    """Key of each void category → its number; "" → that of void of none of them, if there is one.
+
+    Args:
+        taxonomy: of the maps.
+        ids: position → number, of what is not void.
+        void: the number of the first void category, or of all void where there is none.
+        background: the number of background.
+    """
+    taken = {*ids.values(), void, background}
+    found: dict[str, int] = {}
+    for i, category in enumerate(taxonomy):
+        if category.void and not found:
+            found[category.key] = void
+        elif category.void:
+            own = _own_id(taxonomy, i)
+            if not 0 <= own <= _LARGEST_ID or own in taken:
+                own = next((v for v in range(_LARGEST_ID) if v not in taken), void)
+            found[category.key] = own
+            taken.add(own)
+    usual = FOREGROUND if max(taken) <= FOREGROUND else _LARGEST_ID
+    if not found or usual not in taken:
+        found[""] = usual if found else void
+    return found
+
+
 def renumbered(taxonomy: Taxonomy, ids: Mapping[int, int]) -> tuple[str, ...]:
     """A warning about classes that had an id and got another."""
     moved = [

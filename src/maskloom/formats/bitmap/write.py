@@ -19,12 +19,20 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import UsageError
 from maskloom.formats.base import LargeMap, WriteOptions
-from maskloom.formats.bitmap.numbering import BESIDE, FOREGROUND, numbers_of, renumbered
+from maskloom.formats.bitmap.numbering import (
+    BESIDE,
+    FOREGROUND,
+    numbers_of,
+    renumbered,
+    void_numbers,
+)
 from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS, id_losses, object_ids
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.flat import hidden_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
-from maskloom.formats.shared.maps import classes_to_values, with_numbers
+from maskloom.formats.shared.maps import classes_to_values
+from maskloom.formats.shared.numbered_files import VOID_CLASSES
+from maskloom.formats.shared.void_classes import paint_void, void_losses
 from maskloom.store.files import safe_join
 from maskloom.store.image_kinds import full_ending, ome_part
 from maskloom.store.images import write_png
@@ -86,6 +94,7 @@ class BitmapWriter:
                 hint="add --set to.images=none, or name a folder of maps",
             )
         self.ids, self.void, self.background = numbers_of(taxonomy)
+        self.voids = void_numbers(taxonomy, self.ids, self.void, self.background)
 
     def has(self, key: str) -> bool:
         """Whether the map is there."""
@@ -95,7 +104,11 @@ class BitmapWriter:
         """What a map of the chosen kind cannot hold."""
         kind = self.kind_of(labels)
         if kind != "instance":
-            return losses_of(HOLDS[kind], sample.key, labels, self.taxonomy)
+            told = labels.extra.get(VOID_CLASSES, {})
+            return [
+                *losses_of(HOLDS[kind], sample.key, labels, self.taxonomy),
+                *void_losses(sample.key, told, self.voids),
+            ]
         holds = replace(HOLDS[kind], max_ids=self.most)
         return [
             *losses_of(holds, sample.key, labels, self.taxonomy),
@@ -132,8 +145,18 @@ class BitmapWriter:
         if kind == "binary":
             inside: NDArray[Any] = class_map(labels, self.taxonomy) == self.taxonomy.scored[0]
             return inside
-        classes = class_map(labels, self.taxonomy)
-        return classes_to_values(classes, self.ids, void=self.void, background=self.background)
+        values = self._stored(class_map(labels, self.taxonomy))
+        paint_void(values, labels, self.voids)
+        return values
+
+    def _stored(self, classes: NDArray[Any]) -> NDArray[Any]:
+        """The numbers of a class map, in a type that holds those of all void classes, too."""
+        ids = self.ids | self.void_ids()
+        return classes_to_values(classes, ids, void=self.void, background=self.background)
+
+    def void_ids(self) -> dict[int, int]:
+        """Position → number of each void category."""
+        return {i: self.voids[c.key] for i, c in enumerate(self.taxonomy) if c.void}
 
     def put_large(self, sample: Sample, large: LargeMap) -> None:
         """Write one map of any size as DST/masks/KEY.tif, tiled and with reduced levels.
@@ -179,9 +202,7 @@ class BitmapWriter:
             return found.astype(np.uint8) * np.uint8(255)
 
         def values(y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
-            return classes_to_values(
-                large.classes(y0, y1, x0, x1), self.ids, void=self.void, background=self.background
-            )
+            return self._stored(large.classes(y0, y1, x0, x1))
 
         if self.kind == "binary":
             return binary, np.dtype(np.uint8)
@@ -194,7 +215,7 @@ class BitmapWriter:
         taxonomy = self.taxonomy
         if fields["kind"] == "class":
             fields |= {"void_id": self.void, "background_id": self.background}
-            taxonomy = with_numbers(taxonomy, self.ids, self.void, "bitmap")
+            taxonomy = taxonomy.with_ids("bitmap", self.ids | self.void_ids())
         write_side_file(self.target, taxonomy, splits, **fields)
         told = renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
         return told + self.images.warnings()
@@ -224,6 +245,7 @@ class BitmapWriter:
     def _number_as_binary(self) -> None:
         self.ids = {self.taxonomy.scored[0]: FOREGROUND}
         self.void, self.background = BESIDE, 0
+        self.voids = void_numbers(self.taxonomy, self.ids, BESIDE, 0)
 
     def _leaves_open(self, labels: Labels) -> bool:
         """Whether some pixel is neither a class nor background."""

@@ -83,6 +83,11 @@ THIRTY_TWO: tuple[tuple[str, Color], ...] = (
 )
 
 
+def is_void(name: str) -> bool:
+    """Whether a class of this name is void, as a table of colours does not say so otherwise."""
+    return name.lower() in VOID_NAMES
+
+
 def taxonomy_of(classes: Iterable[tuple[str, Color]]) -> Taxonomy:
     """Names and colours as a taxonomy: ids are positions, void is known by its name."""
     listed = list(classes)
@@ -94,7 +99,7 @@ def taxonomy_of(classes: Iterable[tuple[str, Color]]) -> Taxonomy:
                 name,
                 "thing" if name in THINGS else "stuff",
                 color,
-                void=name.lower() in VOID_NAMES,
+                void=is_void(name),
                 ids=(("camvid", i),),
             )
             for i, (key, (name, color)) in enumerate(zip(keys, listed, strict=True))

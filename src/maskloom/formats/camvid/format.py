@@ -32,6 +32,7 @@ from maskloom.formats.shared.folders import (
     unique_pairs,
 )
 from maskloom.formats.shared.maps import colors_to_ids, ids_to_classes, read_checked, read_colors
+from maskloom.formats.shared.void_classes import void_classes
 from maskloom.store.files import is_file, stays_below
 from maskloom.store.images import IMAGE_SUFFIXES, is_color
 
@@ -81,6 +82,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         for value, position in taxonomy.ids("camvid").items()
     }
 
+    void = {v: taxonomy[i].key for v, i in taxonomy.ids("camvid").items() if taxonomy[i].void}
+
     def labels_of(sample: Sample) -> Labels:
         file = by_key[sample.key]
         values = read_checked(file, sample)
@@ -91,7 +94,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
                 "a colour map among index maps", where=file, hint=f"add {COLOR_FILE} beside it"
             )
         size = (int(values.shape[0]), int(values.shape[1]))
-        return Labels(size, class_map=ids_to_classes(values, ids, len(taxonomy), where=file))
+        classes = ids_to_classes(values, ids, len(taxonomy), where=file)
+        return Labels(size, class_map=classes, extra=void_classes(values, classes, void))
 
     return Dataset(
         taxonomy,
@@ -227,6 +231,6 @@ FORMAT = Format(
     detect,
     read,
     camvid_write.writer,
-    kept=Kept(("frame.sequence", "frame.index")),  # names say them
+    kept=Kept(("frame.sequence", "frame.index", "void_classes")),  # names say the first two
     names=line_name,
 )

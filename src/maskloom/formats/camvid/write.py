@@ -15,10 +15,12 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import UsageError, WriteError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.camvid.classes import SEGNET
+from maskloom.formats.camvid.classes import SEGNET, is_void
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only
 from maskloom.formats.shared.maps import classes_to_values, color_text
+from maskloom.formats.shared.numbered_files import VOID_CLASSES
+from maskloom.formats.shared.void_classes import paint_void, void_losses
 from maskloom.store.files import atomic_write_bytes, safe_join
 from maskloom.store.images import write_png
 
@@ -62,7 +64,19 @@ class CamvidWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a class map without background cannot hold."""
         image_labels_only(labels.size, self.target)
-        return losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        told = labels.extra.get(VOID_CLASSES, {})
+        held = () if self.index else self._voids()
+        found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        return [*found, *(void_losses(sample.key, told, held) or self._unnamed(sample.key, labels))]
+
+    def _unnamed(self, key: str, labels: Labels) -> list[Loss]:
+        """That the only void class of the data becomes `Void`, as no table can tell its name."""
+        own = [c for c in self.taxonomy if c.void]
+        if self.index or len(own) != 1 or is_void(own[0].name):
+            return []
+        classes = class_map(labels, self.taxonomy)
+        count = int((classes == codes(classes.dtype)[0]).sum())
+        return [Loss(key, VOID_CLASSES, pixels=count, names=(own[0].name,))] if count else []
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one label map."""
@@ -85,6 +99,7 @@ class CamvidWriter:
                 table[position] = color
             table[[void, background]] = self.colors[self._void()]
             values = table[classes]
+            paint_void(values, labels, self._voids())
         write_png(self._label(sample.key), values)
         suffix = sample.image.path.suffix if sample.image.path is not None else ".png"
         self.keys[sample.key] = suffix
@@ -135,7 +150,12 @@ class CamvidWriter:
         return safe_join(self.target / "labels", f"{key}.png")
 
     def _void(self) -> int:
-        return next((i for i, c in enumerate(self.taxonomy) if c.void), -1)
+        return next((i for i, c in enumerate(self.taxonomy) if c.void and i in self.colors), -1)
+
+    def _voids(self) -> dict[str, Color]:
+        """Key → colour of the void classes that are known as such by their names."""
+        own = {i: c for i, c in enumerate(self.taxonomy) if c.void}
+        return {c.key: self.colors[i] for i, c in own.items() if i in self.colors}
 
 
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> CamvidWriter:
@@ -160,6 +180,8 @@ def _colors(taxonomy: Taxonomy) -> dict[int, Color]:
     colors: dict[int, Color] = {}
     taken: set[Color] = set()
     for i, (category, color) in enumerate(zip(taxonomy, taxonomy.colors(), strict=True)):
+        if category.void and not is_void(category.name):
+            continue  # a table tells void by its name: this would come back as a class
         chosen = color
         step = 0
         while chosen in taken or (chosen == (0, 0, 0) and not category.void):
@@ -167,7 +189,7 @@ def _colors(taxonomy: Taxonomy) -> dict[int, Color]:
             chosen = (color[0], color[1] ^ (step & 255), color[2] ^ (step >> 8))
         taken.add(chosen)
         colors[i] = chosen
-    if not any(c.void for c in taxonomy):
+    if not any(c.void and is_void(c.name) for c in taxonomy):
         if taxonomy.find("void") is not None:
             raise WriteError(
                 "a category that is not void is named Void",

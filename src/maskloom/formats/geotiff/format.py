@@ -265,7 +265,7 @@ FORMAT = Format(
     geotiff_write.writer,
     large=True,
     kept=Kept(
-        ("geotiff",),
+        ("geotiff", "void_classes"),
         Facts(notes=("geotiff",), more=names_in),
         Facts(notes=("geotiff",)),
     ),

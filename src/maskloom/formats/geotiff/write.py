@@ -25,6 +25,8 @@ from maskloom.formats.bitmap.write import BitmapWriter
 from maskloom.formats.geotiff.place import NAME
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.flat import hidden_objects
+from maskloom.formats.shared.numbered_files import VOID_CLASSES
+from maskloom.formats.shared.void_classes import void_losses
 from maskloom.store import tiff
 from maskloom.store.files import safe_join
 from maskloom.store.images import decoding, is_tiff
@@ -63,6 +65,7 @@ class GeoTiffWriter:
         """What a map of the chosen kind cannot hold."""
         kind = self.maps.kind_of(labels)
         found = losses_of(_HOLDS[kind], sample.key, labels, self.taxonomy)
+        found += void_losses(sample.key, labels.extra.get(VOID_CLASSES, {}), self.maps.voids)
         if kind == "instance":
             found += hidden_objects(sample.key, labels, self.taxonomy)
             found += id_losses(sample.key, labels, self.taxonomy, _MOST_ID)
@@ -127,6 +130,8 @@ class GeoTiffWriter:
         """The colours of the categories at their ids; void grey, background black."""
         table = np.zeros((256, 3), np.uint8)
         for position, value in self.maps.ids.items():
+            table[value] = self.taxonomy.colors()[position]
+        for position, value in self.maps.void_ids().items():
             table[value] = self.taxonomy.colors()[position]
         table[self.maps.void] = 128
         return table

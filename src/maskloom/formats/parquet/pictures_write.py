@@ -40,7 +40,7 @@ Kind = Literal["auto", "class", "instance", "binary"]
 class PicturesWriter:
     """DST/data/SPLIT-00000-of-00001.parquet, DST/taxonomy.json."""
 
-    writes: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ("void_classes",)
 
     def __init__(self, target: Path, taxonomy: Taxonomy, *, kind: Kind, images: bool) -> None:
         self.target = target
