@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from maskloom.core.recipe import Recipe
 from maskloom.core.run import Run
 from maskloom.errors import UsageError
 from maskloom.formats.detect import read_dataset
+from maskloom.models import checkpoint
 from maskloom.models.maskrcnn import MaskRCNNOptions
 from maskloom.store.images import write_png
 from maskloom.training.beginning import Beginning, prepare_folder
@@ -94,6 +96,9 @@ def test_a_broken_run_resumes_to_the_bits_of_an_unbroken_one(tmp_path: Path) -> 
         prepare_folder(out, Beginning())
     run, _ = fit(plan, whole, Beginning())
 
+    def keeps(weights, scores) -> None:
+        checkpoint.save(replace(run, path=broken, scores=scores), weights)
+
     def dies(state: State, tensors) -> None:
         save_state(broken, state, tensors)
         raise _Killed
@@ -102,7 +107,7 @@ def test_a_broken_run_resumes_to_the_bits_of_an_unbroken_one(tmp_path: Path) -> 
     fabric.launch()
     state = State({**load_state(whole)[0].fixed})
     with pytest.raises(_Killed):
-        Loop(plan, fabric, state, run=run, tensors=None).run(Sinks(lambda *_: None, dies))
+        Loop(plan, fabric, state, run=run, tensors=None).run(Sinks(keeps, dies))
     assert load_state(broken)[0].step == 3
     fit(plan, broken, Beginning(), resume=True)
     ends = [load_state(out)[1]["network"] for out in (whole, broken)]

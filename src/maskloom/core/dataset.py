@@ -109,7 +109,7 @@ class Dataset:
             raise UsageError(
                 "no such split", where=self.name, seen=name, hint=f"known splits: {known}"
             )
-        return self.select(self.splits[name])
+        return replace(self.select(self.splits[name]), splits={name: self.splits[name]})
 
     def content_hash(self) -> str:
         """sha256 over canonical taxonomy JSON and, by key, label arrays and what they cover.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,9 @@ def concerned(loss: Loss, labels: Labels, taxonomy: Taxonomy, most: int) -> list
 def _named(image: str, rows: Rows, instance: int, taxonomy: Taxonomy) -> Concerned:
     at = np.flatnonzero(rows.instance == instance)
     source = (rows.source[at[0]] if rows.source else None) or {}
-    said = source.get("id")
-    own = said if isinstance(said, int | str) and not isinstance(said, bool) else instance
+    # A format keeps fields beside those of COCO, or below its own name.
+    below = (own.get("id") for own in source.values() if isinstance(own, Mapping))
+    ids = (one for one in (source.get("id"), *below) if isinstance(one, int | str))
+    own = next((one for one in ids if not isinstance(one, bool)), instance)
     category = taxonomy[int(rows.category[at[0]])].name
     return Concerned(image, own, category, int(rows.masks.areas[at].sum()))

@@ -218,7 +218,7 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
     pixels = int(rows.masks.areas[flag].sum())
     who = first_instances(rows, flag)
     told = {"attributes": rows.attributes, "fields": rows.source}.get(kind, ())
-    names = _names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told and not detail else ()
+    names = _names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
     return Loss("", kind, int(flag.sum()), pixels, detail, names, who)
 
 
@@ -237,8 +237,7 @@ def _ordered(rows: Rows) -> NDArray[np.int64]:
     if len(np.unique(rows.z_order)) < 2:
         return np.zeros(0, np.int64)
     a, b = rows.masks.overlapping(rows.masks)[:2]
-    meet = (rows.z_order[a] != rows.z_order[b]) & (rows.plane[a] == rows.plane[b])
-    return np.unique(a[meet])
+    return np.unique(a[(rows.z_order[a] != rows.z_order[b]) & (rows.plane[a] == rows.plane[b])])
 
 
 def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -274,15 +273,19 @@ def _unsaid_of_parts(holds: Holds, rows: Rows) -> list[Loss]:
     """What parts say otherwise than the first of their object, which speaks for the united one."""
     _, first, object_of = np.unique(rows.instance, return_index=True, return_inverse=True)
     speaker = first[object_of].tolist()
+    said: dict[str, list[Any]] = {
+        "attributes": [dict(value or {}) for value in rows.attributes],
+        "fields": [dict(value or {}) for value in rows.source],
+        "score": np.nan_to_num(rows.score, nan=-1.0).tolist(),
+        "crowd": rows.crowd.tolist(),
+    }
     found = []
-    for kind, column in (("attributes", rows.attributes), ("fields", rows.source)):
-        if not column or not getattr(holds, kind):  # what is not held is told of every row
-            continue
-        own = [dict(value or {}) for value in column]
+    # What is not held is told of every row.
+    for kind, own in {k: own for k, own in said.items() if own and getattr(holds, k)}.items():
         flag = np.array([one != own[at] for one, at in zip(own, speaker, strict=True)], np.bool_)
         if flag.any():
-            detail = "parts say otherwise than the first of their object"
-            found.append(_concerning(rows, kind, flag, detail))
+            why = "parts say otherwise than the first of their object"
+            found.append(_concerning(rows, kind, flag, why))
     return found
 
 
@@ -292,7 +295,6 @@ def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:
     shared = int(rows.masks.areas.sum()) - int(rows.masks.merge().areas[0])
     if not shared:
         return []
-    touching = rows.masks.intersections(rows.masks) > 0
-    np.fill_diagonal(touching, val=False)
+    touching = (rows.masks.intersections(rows.masks) > 0) & ~np.eye(len(rows), dtype=np.bool_)
     flag = np.flatnonzero(touching.any(axis=1))
     return [Loss("", "overlap", len(flag), shared, instances=first_instances(rows, flag))]
