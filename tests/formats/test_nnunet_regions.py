@@ -86,6 +86,21 @@ def test_regions_with_new_names_keep_their_numbers(tmp_path, pairs, names):
         assert np.array_equal(np.isin(found, told[new]), np.isin(values, BRATS[old]))
 
 
+def test_regions_whose_names_a_project_swapped_keep_their_numbers(tmp_path):
+    values = brats()
+    root = raw(tmp_path / "in", BRATS, {"a": values}, regions_class_order=[1, 2, 3])
+    data = read_dataset(root)
+    whole, core, inner = data.taxonomy  # keys stay for ever
+    swapped = (whole, replace(core, name=inner.name), replace(inner, name=core.name))
+    exact(replace(data, taxonomy=Taxonomy(swapped)), tmp_path / "a", to="nnunet")
+    found, told = stored(tmp_path / "a/labelsTr/a.nii.gz"), labels_of(tmp_path / "a")
+    assert np.array_equal(found, values)
+    assert told[inner.name] == BRATS[core.name]
+    assert told[core.name] == BRATS[inner.name]
+    exact(read_dataset(tmp_path / "a"), tmp_path / "b", to="nnunet")
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+
+
 def test_regions_of_which_two_became_one_do_not_take_the_numbers_of_either(tmp_path):
     values = np.array([[[0, 1, 2, 3]]], np.uint8)
     apart = {"background": 0, "a": [1, 3], "b": [2, 3], "c": [3]}

@@ -181,9 +181,12 @@ def _regions_of(source: Mapping[str, Any]) -> NnunetLabels | None:
 
 
 def _matched(old: Taxonomy, new: Taxonomy) -> tuple[int, ...]:
-    """Where each category of old is in new: by name, or one for one where they have new names."""
+    """Where each category of old is in new: by name, or one for one where they have new names.
+
+    Where the same keys stand in the same order, a project has given them other names.
+    """
     names = [_name(c) for c in new]
-    same = sorted(names) == sorted(map(_name, old))
+    same = sorted(names) == sorted(map(_name, old)) and old.keys != new.keys
     places = tuple(names.index(_name(c)) if same else i for i, c in enumerate(old))
     fits = len(old) == len(new) and all(old[i].void == new[p].void for i, p in enumerate(places))
     return places if fits else ()
