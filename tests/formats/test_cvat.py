@@ -314,6 +314,9 @@ def test_keyframes_in_which_an_object_is_outside_come_back(tmp_path):
                 assert [each.text for each in same] == [each.text for each in one]
         found = [one.get("frame") + one.get("outside") for one in root.iter("box")]
         assert found == ["01", "20", "30", "41", "51", "70", "80", "91"]
+    done = write(read_dataset(path), tmp_path / "i", form="images", allow_loss=True)
+    told = next(loss.named for loss in done.losses if loss.kind == "fields")
+    assert "keyframe, outside-after, outside-before" in told
     texts = {name: (tmp_path / name / "annotations.xml").read_text() for name in "ab"}
     write(read_dataset(tmp_path / "a"), tmp_path / "c", form="video")
     assert texts["a"] == texts["b"] == (tmp_path / "c/annotations.xml").read_text()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskloom.core.labels import Rows
+from maskloom.formats.loss import Loss, first_instances
 from maskloom.formats.shared.drawn import kept_of
 from maskloom.formats.shared.safe_xml import Element, from_lists, is_verbatim, to_lists
 
@@ -110,3 +111,20 @@ def group_of(rows: Rows, i: int) -> int:
     """The group that the source's own shape names, 0 for none."""
     text = str(kept_of(rows, i, "cvat", is_kept).get("group_id", ""))
     return int(text) if text.isdigit() else 0
+
+
+def lost_by_form(key: str, rows: Rows, *, video: bool) -> list[Loss]:
+    """What shapes of a video say that those of images cannot, or the other way round.
+
+    Args:
+        key: of the sample.
+        rows: of the image.
+        video: whether tracks are written.
+    """
+    names = {"group_id"} if video else {"keyframe", "track", BEFORE, AFTER}
+    found = [names & kept_of(rows, i, "cvat", is_kept).keys() for i in range(len(rows))]
+    lost = [i for i, one in enumerate(found) if one]
+    if not lost:
+        return []
+    told = tuple(sorted(set().union(*found)))
+    return [Loss(key, "fields", len(lost), names=told, instances=first_instances(rows, lost))]

@@ -21,7 +21,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.cvat.kept import group_of, is_kept
+from maskloom.formats.cvat.kept import group_of, is_kept, lost_by_form
 from maskloom.formats.cvat.meta import meta_for
 from maskloom.formats.cvat.shapes import element_of
 from maskloom.formats.cvat.tags import UNLABELLED, elements_of, is_said, labels_used, tags_of
@@ -109,6 +109,8 @@ class CvatWriter:
         count = 0 if rows is None else len(rows)
         told = [element_of(rows, i, asked=True)[1] for i in range(count)] if rows else []
         found = losses_of_told(holds, sample.key, labels, self.taxonomy, told)
+        if rows is not None:
+            found += lost_by_form(sample.key, rows, video=self.video)
         if self.video and rows is not None:
             linked = int(((rows.parent >= 0) | (rows.amodal_of >= 0)).sum())
             found += [Loss(sample.key, "tracks", linked)] if linked else []
