@@ -119,7 +119,7 @@ class GeoTiffWriter:
     def _uncovered(self, values: NDArray[Any], labels: Labels) -> tuple[NDArray[Any], int]:
         """Ids in which what was not labelled has a value of its own, the highest."""
         top = int(values.max(initial=0))
-        wide = np.uint8 if top < 255 else np.uint16 if top < 65535 else np.int32
+        wide = np.uint8 if top < 255 else np.uint16 if top < 65535 else np.uint32
         nodata = int(np.iinfo(wide).max)
         classes = class_map(labels.replace(rows=None, class_map=_nothing(labels)), self.taxonomy)
         out: NDArray[Any] = values.astype(wide)
