@@ -180,3 +180,15 @@ def test_a_name_that_no_list_can_hold_is_refused(tmp_path):
     labels = {"a\nb": Labels((1, 1), class_map=np.zeros((1, 1), np.uint8))}
     with pytest.raises(WriteError, match="a line of a list cannot hold this name"):
         transfer(dataset_of(SEGNET, labels), tmp_path / "out", load_format("camvid"))
+
+
+def test_maps_in_no_list_are_told_apart_from_images_without_a_map(tmp_path):
+    segnet(root := tmp_path)
+    name = next((root / "trainannot").glob("*.png")).name
+    for key in ("extra.png", "bare.png"):
+        write_photo(root / "train" / key, (2, 2))
+    write_png(root / "trainannot/extra.png", np.zeros((2, 2), np.uint8))
+    (root / "train.txt").write_text(f"train/{name} trainannot/{name}\n")
+    told = read_dataset(root, "camvid").warnings
+    assert "1 images have no labels and are left out" in told
+    assert "left out, as no list names it: 1 label map, first trainannot/extra" in told

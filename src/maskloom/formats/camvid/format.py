@@ -12,6 +12,7 @@ from pathlib import Path
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError, FormatError
@@ -73,7 +74,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     Raises:
         FormatError: no label folder, a list names a label that is not there, or a damaged table.
     """
-    pairs, n_images = _pairs(path, options, images)
+    pairs, n_images, notes = _pairs(path, options, images)
     taxonomy, colored = _taxonomy(path, options, pairs)
     by_key = {p.key: p.labels for p in pairs}
     colors = {c: i for i, c in enumerate(taxonomy.colors())}
@@ -103,7 +104,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         labels_of,
         splits_of(pairs),
         name=path.name,
-        warnings=absences(pairs, n_images),
+        warnings=absences(pairs, n_images) + notes,
     )
 
 
@@ -116,25 +117,36 @@ def _placed(sample: Sample) -> Sample:
     return replace(sample, kind="frame", group=drive, sequence=drive, index=int(found.group(3)))
 
 
-def _pairs(path: Path, options: Read, images: Path | None) -> tuple[list[Pair], int]:
-    """Labels with their images, and how many images there are."""
+def _pairs(
+    path: Path, options: Read, images: Path | None
+) -> tuple[list[Pair], int, tuple[str, ...]]:
+    """Labels with their images, how many images there are, and a note on those in no list."""
     pairs: list[Pair] = []
     n_images = 0
+    unlisted: list[str] = []
     for split, labels, folder in _folders(path, options):
         label_files = _without_suffix(list_files(labels, (".png",)), options.suffix)
+        out: set[str] = set()
         listed = _listed(path / f"{split}.txt", labels) if split else None
         if listed is not None:
-            label_files = {k: p for k, p in label_files.items() if p in listed}
+            out |= {k for k, p in label_files.items() if p not in listed}
+            unlisted += sorted(f"{labels.name}/{key}" for key in out)
+            label_files = {k: p for k, p in label_files.items() if k not in out}
         image_files: dict[str, Path] = {}
         if images is not None:
             own = images / folder.name if folder is not None else images
             image_files = list_files(own if own.is_dir() else images)
         elif folder is not None:
             image_files = list_files(folder)
+        image_files = {k: p for k, p in image_files.items() if k not in out}
         found = pair(label_files, image_files, split, images or folder)
         n_images += len(image_files) if images is None else sum(p.image is not None for p in found)
         pairs += found
-    return unique_pairs(pairs), n_images
+    if not unlisted:
+        return unique_pairs(pairs), n_images, ()
+    many = counted(len(unlisted), "label map")
+    note = f"left out, as no list names it: {many}, first {unlisted[0]}"
+    return unique_pairs(pairs), n_images, (note,)
 
 
 def _folders(path: Path, options: Read) -> list[tuple[str | None, Path, Path | None]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from maskloom.core.outcome import counted
 from maskloom.core.sample import sample_key
 from maskloom.errors import FormatError
 from maskloom.formats.shared.folders import list_files, subfolder
@@ -76,7 +77,21 @@ def items_of_config(config: YoloConfig, root: Path) -> tuple[list[Item], list[st
             if place not in known:
                 known[place] = (_of_list if place.is_file() else items_of_folder)(place, root)
             items += [_in_split(item, split) for item in known[place]]
-    return items, notes
+    return items, notes + _unlisted(config, items, root)
+
+
+def _unlisted(config: YoloConfig, items: Iterable[Item], root: Path) -> list[str]:
+    """A note on label files of images that no split lists."""
+    listed = {item.label for item in items}
+    homes = [root]
+    if config.base and stays_below(config.base) and (root / config.base).is_dir():
+        homes.append(root / config.base)
+    folders = {folder for home in homes for folder, _ in label_folders(home) if folder != home}
+    files = {file for folder in folders for file in _label_files(folder)} - listed
+    if not files:
+        return []
+    first = min(files).relative_to(root).as_posix()
+    return [f"left out, as no split lists it: {counted(len(files), 'label file')}, first {first}"]
 
 
 def shared_items(
