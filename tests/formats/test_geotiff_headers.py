@@ -130,6 +130,8 @@ def test_a_mask_of_another_size_beside_a_map_is_refused(tmp_path):
 def test_what_the_header_of_a_map_says_is_written_again(tmp_path):
     placed(tmp_path / "in/images/a.tif", np.zeros((3, *SIZE), np.uint8)).close()
     said = {"AUTHOR": "a < b & Grüße", "TIFFTAG_COPYRIGHT": "me", "STATISTICS_MAXIMUM": "2"}
+    texts = {"TIFFTAG_SOFTWARE": "QGIS 3", "TIFFTAG_IMAGEDESCRIPTION": '<?xml version="1.0"?><a/>'}
+    said |= texts
     with placed(tmp_path / "in/masks/a.tif", VALUES) as file:
         file.update_tags(AREA_OR_POINT="Point", **said)
         file.update_tags(1, LAYER_TYPE="thematic")
@@ -140,6 +142,7 @@ def test_what_the_header_of_a_map_says_is_written_again(tmp_path):
         tags = file.tags()
         assert (tags["AREA_OR_POINT"], tags["AUTHOR"]) == ("Point", said["AUTHOR"])
         assert tags["TIFFTAG_COPYRIGHT"] == "me"
+        assert {name: tags[name] for name in texts} == texts
         assert "STATISTICS_MAXIMUM" not in tags
         assert file.tags(1) == {"LAYER_TYPE": "thematic"}
         assert file.tags(ns="survey") == {"year": "2020"}

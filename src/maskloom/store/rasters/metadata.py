@@ -23,6 +23,7 @@ _GDAL_METADATA, _ASCII, _DOUBLE, _MOST_BYTES = 42112, 2, 12, 1 << 20
 _TEXTS = {
     "TIFFTAG_DOCUMENTNAME": 269,
     "TIFFTAG_IMAGEDESCRIPTION": 270,
+    "TIFFTAG_SOFTWARE": 305,
     "TIFFTAG_DATETIME": 306,
     "TIFFTAG_ARTIST": 315,
     "TIFFTAG_HOSTCOMPUTER": 316,
@@ -163,7 +164,8 @@ def _line(item: Mapping[str, Any]) -> str:
 
 def _of_a_program(text: str) -> bool:
     """Whether a description is a note of the program that wrote the file, about its shape."""
-    return text.startswith(('{"shape"', "ImageJ=", "<?xml", "<OME"))
+    ome = text.startswith("<?xml") and "<OME" in text
+    return ome or text.startswith(('{"shape"', "ImageJ=", "<OME"))
 
 
 def _text(text: str) -> tuple[int, int, bytes]:
