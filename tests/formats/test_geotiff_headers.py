@@ -207,3 +207,17 @@ def test_tags_of_another_form_are_left_out():
     assert place_tags({"tags": bad}) is None
     assert tags_of_metadata({"items": [3], "texts": {"x": 1}}) == {}
     json.dumps(bad)
+
+
+def test_dots_per_inch_are_told_as_they_are_not_written(tmp_path):
+    placed(tmp_path / "in/images/a.tif", np.zeros((3, *SIZE), np.uint8)).close()
+    with placed(tmp_path / "in/masks/a.tif", VALUES) as file:
+        file.update_tags(
+            TIFFTAG_XRESOLUTION="300", TIFFTAG_YRESOLUTION="300", TIFFTAG_RESOLUTIONUNIT="2"
+        )
+    done = write(tmp_path / "in", tmp_path / "out")
+    assert done.written
+    assert [(loss.kind, loss.named) for loss in done.losses] == [
+        ("fields", "of images: resolution")
+    ]
+    assert write(tmp_path / "out", tmp_path / "again").losses == ()

@@ -66,7 +66,11 @@ def placed(sample: Sample, place: Place) -> Sample:
     """A sample that knows where it lies."""
     image = sample.image
     image = ImageRef(image.path, size=place.size, affine=place.affine, crs=place.crs)
-    extra = {**sample.extra, NAME: dict(place.said)} if place.said else sample.extra
+    said = dict(place.said)
+    # Maps are written without dots per inch: it stands apart from what is written again.
+    dots = said.pop("resolution", None)
+    own = {NAME: said, "resolution": dots}
+    extra = {**sample.extra, **{name: value for name, value in own.items() if value}}
     return replace(sample, image=image, extra=extra)
 
 

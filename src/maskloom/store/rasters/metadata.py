@@ -29,6 +29,7 @@ _TEXTS = {
     "TIFFTAG_HOSTCOMPUTER": 316,
     "TIFFTAG_COPYRIGHT": 33432,
 }
+_RESOLUTION = (282, 283, 296)
 _STATISTICS = "STATISTICS_"
 Item = dict[str, str]
 
@@ -41,7 +42,8 @@ def metadata_of(path: Path, band: int = 1) -> dict[str, Any]:
         band: from 1: whose description, unit and scale are wanted.
 
     Returns:
-        `tags`: code → [type, count, value] of its place; `items` of GDAL; `texts` of TIFF by name.
+        `tags`: code → [type, count, value] of its place; `items` of GDAL; `texts` of TIFF by name;
+        `resolution`: dots of x and y, and their unit.
 
     Raises:
         ImageError: the file is damaged.
@@ -110,11 +112,16 @@ def _read(path: Path, band: int) -> dict[str, Any]:
             and not _of_a_program(tag.value)
         }
         items = [] if xml is None else _items(xml.value, band)
+        dots = [getattr(page.tags.get(code), "value", None) for code in _RESOLUTION]
     placed = {
         str(code): [kind, count, value if isinstance(value, str) else _numbers(value)]
         for code, (kind, count, value) in (tags or {}).items()
     }
-    return {k: v for k, v in (("tags", placed), ("items", items), ("texts", texts)) if v}
+    # One dot to one of no unit says nothing.
+    told = dots[0] is not None and (dots[:2] != [(1, 1)] * 2 or dots[2] not in (None, 1))
+    resolution = [list(v) if isinstance(v, tuple) else v and int(v) for v in dots] if told else []
+    every = {"tags": placed, "items": items, "texts": texts, "resolution": resolution}
+    return {k: v for k, v in every.items() if v}
 
 
 def _items(xml: object, band: int) -> list[Item]:
