@@ -59,6 +59,16 @@ def test_a_new_number_of_a_track_and_a_track_that_was_none_are_no_loss():
     assert not difference({}, one).facts
 
 
+def test_numbers_of_objects_that_a_file_gave_are_told_when_others_come_back():
+    own, other = ({"instance": np.array(ids)} for ids in ([3, 7], [1, 2]))
+    found = difference(own, other)
+    assert dict(found.facts) == {"numbers": 2}
+    assert not found.losses()[0].refused
+    assert not difference(own, own).facts
+    # Those that a reader counts say nothing.
+    assert not difference(other, own).facts
+
+
 def test_objects_that_did_not_come_back_are_no_changed_facts():
     columns = {"crowd": np.array([True, False])}
     one = dataset_of(NUCLEUS, {"a": with_columns(**columns)})

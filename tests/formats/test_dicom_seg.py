@@ -292,7 +292,7 @@ def test_highdicom_s_samples_are_read_as_highdicom_reads_them(shared, tmp_path, 
         done = put(read_dataset(path, "dicom-seg"), tmp_path / "c", to="coco", allow_loss=True)
         assert (done.exact_objects, done.changed_pixels) == (done.objects, 0)
         placed = {"affine"} if "sm_" in name else set()
-        assert {loss.kind for loss in done.losses} == {"fields", *placed}
+        assert {loss.kind for loss in done.losses} - {"numbers"} == {"fields", *placed}
 
 
 @pytest.mark.shared

@@ -19,16 +19,24 @@ from maskloom.core.labels import Rows
 from maskloom.formats.loss import Holds
 
 _ASKED = ("score", "crowd", "attributes", "tracks")
+NUMBERS = "numbers"
+"""Numbers of objects as the file gave them: ids of an instance map, say."""
 
 
 def asked_of(holds: Holds | None) -> tuple[str, ...]:
-    """The kinds of facts of objects that a target holds."""
-    return tuple(kind for kind in _ASKED if holds is not None and getattr(holds, kind))
+    """The kinds of facts of objects that a target holds, and their numbers, which each gives."""
+    if holds is None:
+        return ()
+    return (*(kind for kind in _ASKED if getattr(holds, kind)), NUMBERS)
 
 
 def same_facts(one: Rows, two: Rows, kinds: Sequence[str]) -> bool:
     """Whether rows that are the same objects in the same order say the same."""
-    return all(_said(one, kind) == _said(two, kind) for kind in kinds if _any((one, two), kind))
+    return all(
+        _said(one, kind) == _said(two, kind)
+        for kind in kinds
+        if (_numbered(one) if kind == NUMBERS else _any((one, two), kind))
+    )
 
 
 def changed_facts(
@@ -45,7 +53,7 @@ def changed_facts(
     """
     changed, back = {}, set(two[1])
     for kind in kinds:
-        if not _any((one[0], two[0]), kind):
+        if not (_numbered(one[0]) if kind == NUMBERS else _any((one[0], two[0]), kind)):
             continue
         said = Counter(x for x in zip(one[1], _said(one[0], kind), strict=True) if x[0] in back)
         said.subtract(zip(two[1], _said(two[0], kind), strict=True))
@@ -54,6 +62,12 @@ def changed_facts(
         if (count := sum(n for n in counted if n > 0)) > 0:
             changed[kind] = count
     return changed
+
+
+def _numbered(rows: Rows) -> bool:
+    """Whether objects have other numbers than those that a reader counts, which say nothing."""
+    numbers = np.unique(rows.instance)
+    return not np.array_equal(numbers, np.arange(1, len(numbers) + 1))
 
 
 def _any(sides: Iterable[Rows], kind: str) -> bool:
@@ -71,6 +85,8 @@ def _said(rows: Rows, kind: str) -> list[Any]:
     """What each row says; identities are renumbered, so that of links only their kind counts."""
     if kind == "attributes":
         return [_text(own) for own in rows.attributes] or [""] * len(rows)
+    if kind == NUMBERS:
+        return list(rows.instance.tolist())
     if kind == "crowd":
         return list(rows.crowd.tolist())
     if kind == "score":  # no score equals no score

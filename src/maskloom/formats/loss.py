@@ -40,6 +40,7 @@ KINDS = {
     "tracks": "links between objects (track, parent, amodal) are dropped",
     "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
     "tags": "tags of whole images are dropped",
+    "numbers": "objects get other numbers than the ids they had",
     "splits": "images change or lose their split",
     "ids": "objects beyond the ids of the format, or with ids that it has not, get others",
     "classes": "more classes than the format has numbers",
@@ -53,9 +54,8 @@ KINDS = {
     "fields": "fields that maskloom does not interpret are dropped",
     "confidence": "the confidence map is dropped",
 }
-FACTS = frozenset({"splits", "void_classes", "vertices", "fields", "confidence"})
-MOST_NAMED = 100
-"""Objects of one kind of loss that are named."""
+FACTS = frozenset({"numbers", "splits", "void_classes", "vertices", "fields", "confidence"})
+MOST_NAMED = 100  # objects of one kind of loss
 
 
 @dataclass(frozen=True, slots=True)
