@@ -66,6 +66,14 @@ def instance_rows(labels: Labels) -> Rows:
     return Rows.make(masks[np.flatnonzero(keep)], ids[keep])
 
 
+def nothing_but_drawn(labels: Labels) -> bool:
+    """Whether objects are boxes and lines alone, of which no pixel was said to be labelled."""
+    rows = labels.rows
+    if rows is None or not labels.coverage.nothing or not len(rows):
+        return False
+    return bool((rows.kind != int(RowKind.MASK)).all())
+
+
 def instance_map(rows: Rows, size: tuple[int, ...]) -> NDArray[np.int32]:
     """(H, W) or (D, H, W) int32: 1 + position of the object in first-seen order, 0 elsewhere.
 

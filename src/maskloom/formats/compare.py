@@ -17,7 +17,13 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_areas, class_map, instance_rows, recode
+from maskloom.core.views import (
+    class_areas,
+    class_map,
+    instance_rows,
+    nothing_but_drawn,
+    recode,
+)
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
 from maskloom.formats.compare_facts import asked_of, changed_facts, same_facts
 from maskloom.formats.difference import Difference
@@ -153,7 +159,8 @@ def _compare_labels(
                 targets,
             )
         )
-    if two.rows is not None and (hidden.any() or not one.coverage.full or not two.coverage.full):
+    covered = one.coverage.full and two.coverage.full
+    if two.rows is not None and (hidden.any() or not (covered or nothing_but_drawn(one))):
         changed += _changed_void(one, two, taxonomies)
     kinds = kinds if two.rows is not None else ()
     facts = changed_facts((rows, ours), (others, theirs), kinds)

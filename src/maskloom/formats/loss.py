@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from maskloom import registry
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_areas, class_map
+from maskloom.core.views import class_areas, class_map, nothing_but_drawn
 from maskloom.core.volumes import stacked
 from maskloom.formats.shared.slabs import cut, slabs
 
@@ -135,7 +135,7 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
     )
     if not holds.background and (count := _background(labels, taxonomy)):
         found.append(Loss(key, "background", pixels=count))
-    if not labels.coverage.full and not holds.coverage:
+    if not (labels.coverage.full or holds.coverage or nothing_but_drawn(labels)):
         found.append(Loss(key, "coverage", detail="labelled in part"))
     if labels.confidence is not None and not holds.confidence:
         found.append(Loss(key, "confidence"))

@@ -42,9 +42,9 @@ class Census:
             self.with_rows = True
             assert labels.rows is not None
             drawn = labels.rows.kind == RowKind.MASK
-            found = np.bincount(labels.rows.category[drawn], minlength=len(self.taxonomy))
-            self.objects += found
-            present = found > 0
+            self.objects += np.bincount(labels.rows.category[drawn], minlength=len(self.taxonomy))
+            # A class of which there are boxes, or lines, alone is used, too.
+            present = np.bincount(labels.rows.category, minlength=len(self.taxonomy)) > 0
         self.pixels += areas
         self.images += present
         self.sizes[tuple(labels.size)] += 1

@@ -27,6 +27,7 @@ from maskloom.formats.coco.lines import json_lines
 from maskloom.formats.coco.rings import Polygon, edges_of, vertices_of
 from maskloom.formats.coco.tops import Tops, category_ids, licensed
 from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.shared.boxes import losses_beside_boxes
 from maskloom.formats.shared.drawn import whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only
 from maskloom.store.files import atomic_file, safe_join
@@ -106,23 +107,19 @@ class CocoWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What COCO instances cannot hold."""
-        if labels.rows is not None:
-            boxes = _source_boxes(labels.rows)
-            if boxes.any():
-                labels = labels.replace(rows=labels.rows.take(~boxes))
-        found = losses_of(self.holds, sample.key, labels, self.taxonomy)
-        return found + self._redrawn(sample.key, labels)
+        if labels.rows is None:
+            return losses_of(self.holds, sample.key, labels, self.taxonomy)
+        boxes = _source_boxes(labels.rows)
+        found = losses_beside_boxes(self.holds, sample.key, labels, self.taxonomy, boxes)
+        return found + self._redrawn(sample.key, labels.rows)
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the entries of one image and place the image."""
         image_labels_only(labels.size, self.target, painted=False)
         name = image_name(sample)
-        image = {
-            **sample.extra.get("coco", {}),
-            "file_name": name,
-            "height": labels.size[0],
-            "width": labels.size[1],
-        }
+        height, width = labels.size
+        own = sample.extra.get("coco", {})
+        image = {**own, "file_name": name, "height": height, "width": width}
         self.images.put(sample, name)
         rows = instance_rows(labels)
         written = _annotation_rows(rows)
@@ -131,10 +128,9 @@ class CocoWriter:
             drawn = self._vertices(rows, written)
         self.entries.append(sample.key, image, self._annotations(written, drawn))
 
-    def _redrawn(self, key: str, labels: Labels) -> list[Loss]:
+    def _redrawn(self, key: str, rows: Rows) -> list[Loss]:
         """Vertices that pycocotools does not make the same mask of, or of crowds."""
-        rows = labels.rows
-        if not self.holds.vertices or rows is None or not rows.geometry:
+        if not self.holds.vertices or not rows.geometry:
             return []
         written = _annotation_rows(rows)
         drawn = zip(written.instance.tolist(), self._vertices(rows, written), strict=True)
@@ -208,20 +204,22 @@ class CocoWriter:
             rows.category.tolist(),
             rows.crowd.tolist(),
             rows.score.tolist(),
+            rows.kind.tolist(),
             rows.attributes or (None,) * len(rows),
             strict=True,
         )
         found = []
-        for i, (source, area, box, category, crowd, score, attributes) in enumerate(columns):
+        for i, (source, area, box, category, crowd, score, kind, said) in enumerate(columns):
             out: dict[str, Any] = dict(source or {})
-            out.setdefault("area", area)
+            # COCO's tools leave out boxes without an area.
+            out.setdefault("area", area if kind != _BOX else math.prod(out["bbox"][2:]))
             out.setdefault("bbox", [box[0], box[1], box[2] - box[0], box[3] - box[1]])
             out["category_id"], out["iscrowd"] = category, int(crowd)
             out["segmentation"] = drawn[i] or self._segmentation(rows, i)
             if not math.isnan(score):
                 out["score"] = score
-            if attributes:
-                out["attributes"] = dict(attributes)
+            if said:
+                out["attributes"] = dict(said)
             for name in self.dialect.unsaid:
                 out.pop(name, None)
             found.append(out)

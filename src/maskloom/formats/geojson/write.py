@@ -140,8 +140,7 @@ class GeoJsonWriter:
             return PIXEL
         if asked == "lonlat":
             return LON_LAT
-        read = own.get("crs")
-        return read if asked == "auto" and isinstance(read, str) else frame.system
+        return str(own["crs"]) if asked == "auto" and own.get("crs") else frame.system
 
     def _feature(self, rows: Rows, i: int, geometry: Mapping[str, Any]) -> dict[str, Any]:
         source = _source(rows, i)
@@ -186,9 +185,10 @@ def _foreign(key: str, rows: Rows | None) -> list[Loss]:
     """Fields of other formats, for which features have no place."""
     if rows is None or not any(rows.source):
         return []
-    flag = np.array([bool(set(own or ()) - {"geojson"}) for own in rows.source], np.bool_)
-    count, pixels = int(flag.sum()), int(rows.masks.areas[flag].sum())
-    return [Loss(key, "fields", count, pixels)] if count else []
+    foreign = [sorted(set(own or ()) - {"geojson"}) for own in rows.source]
+    at = [i for i, own in enumerate(foreign) if own]
+    names = tuple(dict.fromkeys(name for own in foreign for name in own))
+    return [Loss(key, "fields", len(at), int(rows.masks.areas[at].sum()), names=names)] * bool(at)
 
 
 def _geometry(

@@ -22,6 +22,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import MOST_NAMED, Holds, Loss, first_instances, losses_of
+from maskloom.formats.shared.boxes import losses_beside_boxes
 from maskloom.formats.shared.flat import flat_losses, flat_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values
@@ -86,8 +87,10 @@ class VocWriter:
             found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         else:
             holds = replace(HOLDS, fields="voc" in labels.extra)
-            solid = labels.replace(rows=rows.take(~_boxes(rows)))
-            found = losses_of(holds, sample.key, solid, self.taxonomy)
+            kept = ("bbox", "voc") if "voc" in labels.extra else ("bbox",)
+            found = losses_beside_boxes(
+                holds, sample.key, labels, self.taxonomy, _boxes(rows), kept
+            )
             found += flat_losses(rows, self.taxonomy)
             found += _unlisted(*self._parted(labels))
         beyond = [i for i in self.taxonomy.scored if i not in self.numbers]

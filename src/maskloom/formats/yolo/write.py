@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Geometry, Labels, RowKind, Rows
+from maskloom.core.labels import Geometry, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
@@ -23,6 +23,8 @@ from maskloom.core.views import instance_rows
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import MOST_NAMED, Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.boxes import losses_beside_boxes, told_boxes
+from maskloom.formats.shared.drawn import box_of
 from maskloom.formats.shared.flat import void_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.reader_rings import rings_for
@@ -89,11 +91,12 @@ class YoloWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What lines of polygons cannot hold, and pixels that their readers would see changed."""
-        told = labels
         if labels.rows is not None and _boxes_only(labels.rows):
-            told = labels.replace(rows=labels.rows.take(slice(0, 0)))
-        holds = losses_of(HOLDS, sample.key, told, self.taxonomy)
-        return [*holds, *self._lines(sample, labels).losses]
+            boxes = told_boxes(labels.rows)
+            found = losses_beside_boxes(HOLDS, sample.key, labels, self.taxonomy, boxes)
+        else:
+            found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
+        return [*found, *self._lines(sample, labels).losses]
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the lines of one image and place the image."""
@@ -230,17 +233,13 @@ def _each(masks: Masks) -> Iterator[Masks]:
 
 def _boxes_only(rows: Rows) -> bool:
     """Whether an image has boxes and nothing else: beside polygons readers take them for such."""
-    boxes = all(
-        kind == RowKind.BOX and geometry is not None and geometry.rule == "box"
-        for kind, geometry in zip(rows.kind, rows.geometry or [None] * len(rows), strict=True)
-    )
-    return len(rows) > 0 and boxes
+    return len(rows) > 0 and bool(told_boxes(rows).all())
 
 
 def _box_row(rows: Rows, i: int, numbers: Mapping[int, int], size: tuple[int, ...]) -> YoloRow:
-    geometry = rows.geometry[i]
-    assert geometry is not None
-    low, high = geometry.parts[0].min(axis=0), geometry.parts[0].max(axis=0)
+    box = box_of(rows, i)
+    assert box is not None
+    low, high = np.array(box[:2]), np.array(box[2:])
     values = fractions(np.stack([(low + high) / 2, high - low]), (size[0], size[1]))
     return YoloRow(numbers[int(rows.category[i])], values)
 
