@@ -159,11 +159,10 @@ def _compare_labels(
                 targets,
             )
         )
-    covered = one.coverage.full and two.coverage.full
-    if two.rows is not None and (hidden.any() or not (covered or nothing_but_drawn(one))):
+    covered = (one.coverage.full and two.coverage.full) or nothing_but_drawn(one)
+    if two.rows is not None and (hidden.any() or not covered):
         changed += _changed_void(one, two, taxonomies)
-    kinds = kinds if two.rows is not None else ()
-    facts = changed_facts((rows, ours), (others, theirs), kinds)
+    facts = changed_facts((rows, ours), (others, theirs), kinds if two.rows is not None else ())
     rescored = facts.pop("score", 0)
     exact = len(rows) - len(left) - rescored
     return Difference(len(rows), exact, changed, rescored, facts=facts)
