@@ -208,7 +208,7 @@ def _outcome(run: Run, plan: Plan, state: State, report: Report, begun: Beginnin
         "validation": dict(run.scores["validation"]),
         "steps": steps,
         "seconds": round(seconds, 1),
-        "validation_seconds": round(state.validating, 1),
+        "validation_seconds": round(state.validating, 3),
         "images_per_second": None if speed is None else round(speed, 2),
         "precision": run.scores["precision"],
         "weights_sha256": run.weights_sha256,
