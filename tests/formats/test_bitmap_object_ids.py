@@ -70,7 +70,6 @@ def test_only_the_image_with_large_ids_becomes_a_tiff(tmp_path):
 
 
 def test_where_maps_are_png_alone_an_id_above_65535_is_refused_and_named(tmp_path):
-    pytest.importorskip("pyarrow")
     folder = source(tmp_path / "src", *OWN)
     done = converted(folder, tmp_path / "out", "parquet", layout="pictures")
     assert not done.written
@@ -81,7 +80,8 @@ def test_where_maps_are_png_alone_an_id_above_65535_is_refused_and_named(tmp_pat
 
 
 def test_allowed_the_large_id_changes_and_the_small_ones_stay(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import parquet
+
     folder = source(tmp_path / "src", 1, *OWN)
     out = tmp_path / "out"
     assert converted(folder, out, "parquet", layout="pictures", allow_loss=True).written
@@ -137,7 +137,7 @@ def test_ids_of_a_side_file_that_fit_no_folder_are_one_error(tmp_path, ids):
 
 
 def test_ids_beyond_those_of_geotiff_are_named_and_the_others_stay(tmp_path):
-    pytest.importorskip("rasterio")
+    pytest.importorskip("rasterio", reason="needs the extra geo")
     data = read_dataset(
         source(tmp_path / "src", 7, 70000, 2**32 - 1), "bitmap", settings=["kind=instance"]
     )

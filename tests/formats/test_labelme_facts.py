@@ -97,8 +97,6 @@ def said(root):
 
 @pytest.mark.parametrize("way", [None, "coco", "parquet"])
 def test_fields_that_say_null_or_nothing_come_back(tmp_path, way):
-    if way == "parquet":
-        pytest.importorskip("pyarrow")
     shapes = [shape("cat", [[4, y], [9, y], [9, y + 4]]) | own for y, own in enumerate(EMPTY, 1)]
     source = read_dataset(put_file(tmp_path / "src", *shapes))
     if way:
@@ -141,7 +139,6 @@ def told(shapes):
 def test_shapes_that_are_holes_come_back_as_they_were(tmp_path, way):
     source = read_dataset(put_file(tmp_path / "src", *CUT))
     if way:
-        pytest.importorskip("pyarrow")
         exact(source, tmp_path / "way", way)
         source = read_dataset(tmp_path / "way")
     exact(source, tmp_path / "out", "labelme")

@@ -220,7 +220,6 @@ def test_a_bitmap_holds_more_than_255_objects(tmp_path):
 
 
 def test_more_than_65535_objects_are_refused_with_their_number_where_maps_are_png(tmp_path):
-    pytest.importorskip("pyarrow")
     from maskloom.core.labels import Rows
 
     masks, _ = Masks.from_id_map(np.arange(1, 257 * 256 + 1).reshape(257, 256))

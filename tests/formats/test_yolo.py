@@ -585,7 +585,6 @@ def test_fields_of_data_yaml_are_the_same_to_every_reader(tmp_path, loader):
 
 
 def test_fields_of_data_yaml_pass_a_table_and_are_told_by_others(tmp_path):
-    pytest.importorskip("pyarrow")
     data = with_fields(tmp_path / "src")
     assert transfer(data, tmp_path / "table", load_format("parquet")).losses == ()
     assert write(read_dataset(tmp_path / "table"), tmp_path / "out").written

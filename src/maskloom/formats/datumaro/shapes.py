@@ -98,6 +98,7 @@ def shape_of(entry: Entry, size: tuple[int, int]) -> Shape:
 
 
 def _is_small(number: object) -> bool:
+    # `is_id` has seen that it is a whole number.
     return is_id(number) and -(2**31) <= number < 2**31  # type: ignore[operator]
 
 

@@ -148,7 +148,7 @@ def _tables(source: Source) -> list[_Table]:
         for one in listed:
             number = one.get("id") if isinstance(one, Mapping) else None
             if type(number) in (int, str) and number not in own:
-                own[number] = one  # type: ignore[index]
+                own[number] = one  # type: ignore[index]  # its type was asked above
             else:
                 loose.append(one)
         out.append(_Table(source.seq, split, own, loose))
