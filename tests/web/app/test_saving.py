@@ -76,6 +76,38 @@ def test_a_tab_that_is_closed_before_sending_replays_when_the_page_comes_back(ne
     assert len(areas(own_server)) == 5
 
 
+def test_a_gesture_that_is_sent_while_the_past_is_asked_for_can_be_undone(new_tab, own_server):
+    """The answer with the past is older than the gesture, which no longer waits when it comes."""
+    tab = new_tab().open(own_server.link(place="#/s/1"))
+    tab.page.route("**/api/v1/ops", lambda route: route.abort())
+    strokes(tab, PLACES[:1]).wait("maskloom.outbox.entries.length === 1")
+    tab.page.wait_for_timeout(200)
+    posts, asked, old = [], [], []
+
+    def gate(route):
+        if route.request.method == "POST":
+            return route.continue_() if old else posts.append(route)
+        if "after=1&" in f"{route.request.url}&":
+            asked.append(route)
+        # The first question is the document's, the second the history's.
+        if len(asked) == 2 and not old:
+            old.append((route, route.fetch()))
+            return [post.continue_() for post in posts]
+        return route.continue_()
+
+    tab.page.unroute("**/api/v1/ops")
+    tab.page.route("**/api/v1/ops*", gate)
+    tab.page.reload()
+    tab.ready().saved()
+    assert len(own_server.operations(1)) == 1
+    route, answer = old[0]
+    route.fulfill(response=answer)
+    tab.wait("maskloom.history.loaded === maskloom.opened.turn")
+    assert tab.value("maskloom.history.events.length") == 1
+    tab.key("Control+z").saved()
+    assert len(areas(own_server)) == 3
+
+
 def browser_of(folder):
     """Process id of the browser that was started with a folder."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -55,7 +55,11 @@ export class History {
     const { opened } = this;
     const { sample, layer, revision, turn } = opened;
     this.author = author;
-    if (this.loaded !== turn) this.forget();
+    if (this.loaded !== turn) {
+      this.forget();
+      // At once: what is sent before the answer is here may be neither told by it nor wait any more.
+      for (const { op } of opened.waiting()) this.note(op, author);
+    }
     const old = new Set(this.events);
     const pending = new Set(opened.waiting().map(({ op }) => op.id));
     const { from, ops } = await lastOperations(sample, layer, revision, window);

@@ -76,13 +76,15 @@ export class Trail {
     // A key that is held down comes again before the image is there.
     if (this.busy) return;
     this.busy = true;
-    const last = steps.at(-1);
-    if (!last || (await this.reach(last))) {
+    try {
+      const last = steps.at(-1);
+      if (last && !(await this.reach(last))) return;
       const made = await act();
       // It cannot be taken back any more: the one before it is next.
       if (!made && last) this.drop([last.id]);
+    } finally {
+      this.busy = false;
     }
-    this.busy = false;
   }
 
   /** @param {string} id of a gesture. @returns {Step} */
