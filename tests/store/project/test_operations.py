@@ -281,6 +281,13 @@ def test_a_sample_of_unknown_size_cannot_be_edited(project):
         told(project, sample=2)
 
 
+def test_a_volume_is_not_edited_and_says_so(project):
+    with database.write(project) as connection:
+        connection.execute(update(schema.sample).where(schema.sample.c.id == 2).values(depth=7))
+    with pytest.raises(DataError, match=r"a volume.*7 slices of .*Export the layer"):
+        told(project, sample=2)
+
+
 def test_what_was_said_at_a_number_stays_readable(project):
     states = {project.sequence(): told(project)}
     for i in range(5):

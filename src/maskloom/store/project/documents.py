@@ -158,7 +158,14 @@ def size_of(place: Place) -> tuple[int, int]:
         DataError: it is not known, or the sample is a volume.
     """
     height, width = place.sample["height"], place.sample["width"]
-    if height is None or width is None or place.sample["depth"] is not None:
+    if place.sample["depth"] is not None:
+        raise DataError(
+            "a volume, whose labels are kept, checked and exported but not edited here",
+            where=place.sample["key"],
+            seen=f"{place.sample['depth']} slices of {height} x {width}",
+            hint="export the layer, edit it elsewhere and import it with --replace",
+        )
+    if height is None or width is None:
         raise DataError(
             "labels can be edited only on images of known size",
             where=place.sample["key"],
