@@ -76,9 +76,9 @@ def test_strokes_in_different_places_are_joined_without_a_word(pair, shared_serv
 def test_a_gesture_of_somebody_else_appears_by_itself(pair, sample):
     ann, bob = pair
     bob.key("v").click((60, 60)).key("Delete").saved()
-    ann.wait("maskloom.opened.document.objects.size === 2", seconds=5)
+    ann.wait("maskloom.opened.document.objects.size === 2")
     bob.key("d").saved()
-    ann.wait("maskloom.opened.document.value('', 'state') === 'done'", seconds=5)
+    ann.wait("maskloom.opened.document.value('', 'state') === 'done'")
 
 
 def test_labels_loaded_anew_while_news_were_under_way_still_follow(pair, sample):
@@ -95,7 +95,7 @@ def test_labels_loaded_anew_while_news_were_under_way_still_follow(pair, sample)
     # Lets go of what is held, too.
     ann.page.unroute("**/api/v1/ops*")
     bob.key("v").click((60, 60)).key("Delete").saved()
-    ann.wait("maskloom.opened.document.objects.size === 2", seconds=5)
+    ann.wait("maskloom.opened.document.objects.size === 2")
 
 
 def test_a_collision_is_shown_with_who_what_and_when(pair, shared_server, sample):
@@ -206,7 +206,7 @@ def test_a_corner_dragged_while_somebody_moves_another_does_not_undo_theirs(
 ):
     ann, bob = pair
     ann.key("p").click((310, 180), (390, 180), (390, 280), (310, 280)).key("Enter").saved()
-    bob.wait("maskloom.opened.document.objects.size === 4", seconds=5)
+    bob.wait("maskloom.opened.document.objects.size === 4")
     ann.page.mouse.move(*ann.at(310, 180))
     ann.page.mouse.down()
     ann.page.mouse.move(*ann.at(320, 190), steps=3)
