@@ -87,10 +87,13 @@ def shape_of(
         names = BOX if element.tag == "box" else ELLIPSE
         numbers = [float_of(said.get(name, ""), f"{where}, {name}") for name in names]
         corners, rule = np.array(numbers, np.float64).reshape(2, 2), element.tag
+        if rule == "box":
+            # Any two opposite corners make the same box; other formats ask for these two.
+            corners = np.sort(corners, axis=0)
         if "rotation" in kept:
             rule = TURNED + rule
         elif rule == "box":
-            x0, y0, x1, y1 = numbers
+            x0, y0, x1, y1 = corners.ravel().tolist()
             source["bbox"] = [x0, y0, x1 - x0, y1 - y0]
         return Shape(label, where, RowKind.BOX, (corners,), rule, source=source, **common)
     kind, rule, least = _KINDS.get(element.tag, (RowKind.MASK, "coco", 3))
