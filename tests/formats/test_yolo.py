@@ -536,7 +536,7 @@ def test_lines_are_read_anew_and_parsed_as_they_stand(tmp_path):
     path.write_text(f"\ufeff0 {SQUARE}\r\n\n1 0.5 0.5 1 1\n")
     lines = LabelLines(path)
     assert [line.number for line in lines] == [1, 3]
-    assert [parse_line(line, scores=False).box for line in lines] == [False, True]
+    assert [parse_line(line).box for line in lines] == [False, True]
     assert len(LabelLines(None)) == 0
 
 

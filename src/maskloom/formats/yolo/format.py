@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
+from maskloom.core.outcome import counted
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import FormatError
@@ -31,6 +32,7 @@ from maskloom.formats.shared.documents import (
 )
 from maskloom.formats.shared.folders import SIDE_FILE, is_marked, read_side_file, side_splits
 from maskloom.formats.yolo import write as yolo_write
+from maskloom.formats.yolo.endings import FORM, Endings
 from maskloom.formats.yolo.layout import (
     Item,
     first_labels,
@@ -48,11 +50,8 @@ from maskloom.formats.yolo.names import (
     read_config,
     read_names,
 )
-from maskloom.formats.yolo.shapes import misread_lines, shape_maker
-from maskloom.formats.yolo.text import (
-    LabelLines,
-    parse_line,
-)
+from maskloom.formats.yolo.shapes import misread_lines, polygons_to_the_edge, shape_maker
+from maskloom.formats.yolo.text import FORMS, LabelLines, is_line
 
 LOOKS_FOR = "data.yaml or obj.data, or text files of lines `class x y x y ...` with their images"
 
@@ -69,7 +68,11 @@ class Read(ReadOptions):
         metadata={"help": "how polygons become pixels; opencv cuts off as Ultralytics does"},
     )
     scores: bool = field(
-        default=False, metadata={"help": "the last number of a line is a confidence"}
+        default=False,
+        metadata={"help": "the last number of a line is a confidence: short for form=score"},
+    )
+    form: Literal["auto", "plain", "score", "track", "score-track"] = field(
+        default="auto", metadata={"help": FORM}
     )
     unlabelled: Literal["empty", "skip"] = field(
         default="empty",
@@ -102,11 +105,7 @@ def _look_like_labels(files: Sequence[Path]) -> bool:
         line = next(iter(LabelLines(path)), None)
         if line is None:
             continue
-        try:
-            parse_line(line, scores=False)
-        except FormatError:
-            return False
-        return True
+        return any(is_line(line, form) for form in FORMS)
     return False
 
 
@@ -167,9 +166,9 @@ def _dataset(
     side: Mapping[str, Any],
 ) -> Dataset:
     root = path if path.is_dir() else path.parent
-    names = config.names
+    names, endings = config.names, _endings(items, options, own=bool(side))
     if names is None:
-        used = _used_numbers(items, options)
+        used = _used_numbers(items, endings, skip_bad=options.skip_bad)
         names = {number: f"class {number}" for number in used}
         notes.append(f"nothing names the {len(used)} classes; --set names=FILE does")
     sizes = dict(side.get("sizes", {}))
@@ -178,9 +177,7 @@ def _dataset(
         Document(
             item.name,
             item.label or root,
-            Entries(
-                LabelLines(item.label), shape_maker(names, options.rule, scores=options.scores)
-            ),
+            Entries(LabelLines(item.label), shape_maker(names, options.rule, endings.parse)),
             size=_size(sizes.get(item.key)),
             split=None if side else item.split,
             key=item.key,
@@ -198,14 +195,24 @@ def _dataset(
         warnings=notes,
         skip_bad=options.skip_bad,
     )
-    dataset = _with_notes(dataset, names)
+    dataset = _with_notes(dataset, names, endings)
     if side:
         splits = side_splits(side, [s.key for s in dataset.samples])
     extra = {yolo_write.NAME: {"fields": config.fields}} if config.fields else {}
     return replace(dataset, splits=splits, extra=extra)
 
 
-def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
+def _endings(items: Sequence[Item], options: Read, *, own: bool) -> Endings:
+    said = options.form
+    if options.scores and said not in ("auto", "score"):
+        raise FormatError(
+            "scores=true and another form", where="from.form", seen=said, hint="say one of them"
+        )
+    files = tuple(item.label for item in items)
+    return Endings(files, "score" if options.scores else said, own=own)
+
+
+def _with_notes(dataset: Dataset, names: Mapping[int, str], endings: Endings) -> Dataset:
     """The labels with what Ultralytics makes of their lines otherwise."""
     plain = dataset.labels_of
     numbers = {name: number for number, name in names.items()}
@@ -214,6 +221,11 @@ def _with_notes(dataset: Dataset, names: Mapping[int, str]) -> Dataset:
     def labels_of(sample: Sample) -> Labels:
         labels = plain(sample)
         notes = tuple(misread_lines(labels, classes))
+        if endings.doubtful and (count := polygons_to_the_edge(labels)):
+            notes += (
+                f"{counted(count, 'polygon')} may end in the number of a track, 1, which is taken "
+                "for a coordinate (--set from.form=plain, or form=score-track)",
+            )
         return labels.replace(extra={"notes": notes}) if notes else labels
 
     return replace(dataset, labels_of=labels_of)
@@ -234,15 +246,15 @@ def _taxonomy(names: Mapping[int, str], side: Mapping[str, Any], root: Path) -> 
     )
 
 
-def _used_numbers(items: Sequence[Item], options: Read) -> list[int]:
+def _used_numbers(items: Sequence[Item], endings: Endings, *, skip_bad: bool) -> list[int]:
     """Class numbers of all lines that are sound."""
     used = set()
     for item in items:
         for line in LabelLines(item.label):
             try:
-                used.add(parse_line(line, scores=options.scores).number)
+                used.add(endings.parse(line).number)
             except FormatError:
-                if not options.skip_bad:
+                if not skip_bad:
                     raise
     return sorted(used)
 

@@ -15,24 +15,23 @@ from maskloom.formats.yolo.text import (
     YoloRow,
     class_and_box,
     fractions,
-    parse_line,
     seen_vertices,
 )
 
 
 def shape_maker(
-    names: Mapping[int, str], rule: str, *, scores: bool
+    names: Mapping[int, str], rule: str, parse: Callable[[Line], YoloRow]
 ) -> Callable[[Line, tuple[int, int]], Shape]:
     """(line, (H, W)) → its shape; a FormatError tells what is wrong with the line.
 
     Args:
         names: class number → name.
         rule: how polygons become pixels.
-        scores: lines end in a confidence.
+        parse: reads a line.
     """
 
     def shape_of(line: Line, size: tuple[int, int]) -> Shape:
-        row = parse_line(line, scores=scores)
+        row = parse(line)
         if row.number not in names:
             raise FormatError(
                 "a class that has no name",
@@ -48,7 +47,7 @@ def shape_maker(
             box = [*corners[0].tolist(), *extent.tolist()]
             return Shape(
                 names[row.number], line.where, RowKind.BOX, (corners,), "box",
-                score=row.score, source={"bbox": box},
+                score=row.score, track=row.track, number=row.track, source={"bbox": box},
             )  # fmt: skip
         try:
             mask = Masks.from_polygons([[seen_vertices(row.values, size)]], size, rule=rule)
@@ -57,10 +56,17 @@ def shape_maker(
         vertices = row.values.reshape(-1, 2) * sides
         return Shape(
             names[row.number], line.where, vertices=(vertices,), rule=rule, mask=mask,
-            score=row.score,
+            score=row.score, track=row.track, number=row.track,
         )  # fmt: skip
 
     return shape_of
+
+
+def polygons_to_the_edge(labels: Labels) -> int:
+    """How many polygons end in a 1, at the lower edge of the image."""
+    parts = [own.parts[0] for own in labels.rows.geometry if own] if labels.rows else []
+    height = labels.size[0]
+    return sum(len(part) > 3 and float(part[-1, 1]) == height for part in parts)
 
 
 def misread_lines(labels: Labels, classes: Sequence[int]) -> Iterator[str]:

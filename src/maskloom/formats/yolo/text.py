@@ -11,12 +11,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.errors import FormatError
 
+Form = Literal["plain", "score", "track", "score-track"]
+FORMS: tuple[Form, ...] = ("plain", "score", "track", "score-track")
 INTO_PIXEL = 0.25
 BEYOND = 0.01
 """How far numbers may lie outside of the image before they are taken for pixels."""
@@ -78,11 +81,13 @@ class YoloRow:
         number: of the class, as the file counts.
         values: 4 of a box, or x, y, x, y, ... of at least 3 vertices; fractions.
         score: NaN where there is none.
+        track: number of the object's track, -1 where there is none.
     """
 
     number: int
     values: NDArray[np.float64]
     score: float = math.nan
+    track: int = -1
 
     @property
     def box(self) -> bool:
@@ -90,12 +95,12 @@ class YoloRow:
         return len(self.values) == 4
 
 
-def parse_line(line: Line, *, scores: bool) -> YoloRow:
-    """A line as class, fractions and score.
+def parse_line(line: Line, form: Form = "plain") -> YoloRow:
+    """A line as class, fractions, score and track.
 
     Args:
         line: of a label file.
-        scores: the last number of every line is a confidence.
+        form: what stands behind the coordinates.
 
     Raises:
         FormatError: not numbers, not finite, not fractions, or of a number that fits nothing.
@@ -107,14 +112,53 @@ def parse_line(line: Line, *, scores: bool) -> YoloRow:
         raise FormatError("not numbers", where=line.where, seen=line.text, hint=SKIP_HINT) from None
     if not number.is_integer() or not 0 <= number < 1 << 31:
         raise FormatError("a class is a whole number from 0", where=line.where, seen=first)
-    score = math.nan
-    if scores or len(values) == 5:
+    scored, tracked = _ends(len(values), form)
+    track, score = -1, math.nan
+    if tracked:
+        values, track = values[:-1], _track(rest[-1], line)
+    if scored:
         values, last = values[:-1], float(values[-1]) if len(values) else math.nan
         if not 0 <= last <= 1:
-            raise FormatError("a confidence lies in 0 to 1", where=line.where, seen=last)
+            hint = "if it is the number of a track say --set from.form=track"
+            raise FormatError("a confidence lies in 0 to 1", where=line.where, seen=last, hint=hint)
         score = last
     _check_values(values, line)
-    return YoloRow(int(number), values, score)
+    return YoloRow(int(number), values, score, track)
+
+
+def is_line(line: Line, form: Form) -> bool:
+    """Whether a line can be read so."""
+    try:
+        parse_line(line, form)
+    except FormatError:
+        return False
+    return True
+
+
+def _ends(count: int, form: Form) -> tuple[bool, bool]:
+    """Whether a confidence and a track stand at the end of so many numbers.
+
+    Frames in which nothing is tracked have lines without a track.
+    """
+    if form == "score-track":
+        return count > 4, count > 4 and count % 2 == 0
+    if form == "track":
+        return False, count % 2 == 1
+    return form == "score" or count == 5, False
+
+
+def _track(text: str, line: Line) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise FormatError("a track has a whole number from 0", where=line.where, seen=text)
+    return int(text)
+
+
+def are_fractions(texts: Sequence[str]) -> bool:
+    """Whether texts are numbers in 0 to 1, give or take `BEYOND`."""
+    try:
+        return all(-BEYOND <= float(text) <= 1 + BEYOND for text in texts)
+    except ValueError:
+        return False
 
 
 def _check_values(values: NDArray[np.float64], line: Line) -> None:
@@ -126,7 +170,8 @@ def _check_values(values: NDArray[np.float64], line: Line) -> None:
             "an odd number of coordinates",
             where=line.where,
             seen=len(values),
-            hint="mend it; if the last number is a confidence say --set from.scores=true",
+            hint="mend it; if the last number is a confidence say --set from.scores=true, if it "
+            "is that of a track --set from.form=track",
         )
     if len(values) < 4:
         raise FormatError(
@@ -137,11 +182,14 @@ def _check_values(values: NDArray[np.float64], line: Line) -> None:
         )
     outside = (values < -BEYOND) | (values > 1 + BEYOND)
     if outside.any():
+        hint = "divide pixels by the image's width and height"
+        if not outside[:-1].any():
+            hint += "; if the last number is that of a track say --set from.form=score-track"
         raise FormatError(
             "a coordinate is no fraction of the image's side",
             where=line.where,
             seen=float(values[outside][0]),
-            hint="divide pixels by the image's width and height",
+            hint=hint,
         )
     if len(values) == 4 and (values[2:] < 0).any():
         raise FormatError("a box of negative size", where=line.where, seen=line.text)
