@@ -24,10 +24,10 @@ from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import MOST_NAMED, Holds, Loss, losses_of
 from maskloom.formats.objects.write import joined_parts
 from maskloom.formats.shared.boxes import losses_beside_boxes, told_boxes
-from maskloom.formats.shared.drawn import box_of
 from maskloom.formats.shared.flat import void_rows
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.reader_rings import rings_for
+from maskloom.formats.yolo.boxes import box_lines, boxes_only
 from maskloom.formats.yolo.fields import lines_of
 from maskloom.formats.yolo.layout import label_name
 from maskloom.formats.yolo.text import (
@@ -91,7 +91,7 @@ class YoloWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What lines of polygons cannot hold, and pixels that their readers would see changed."""
-        if labels.rows is not None and _boxes_only(labels.rows):
+        if labels.rows is not None and boxes_only(self._seen(labels.rows)):
             boxes = told_boxes(labels.rows)
             found = losses_beside_boxes(HOLDS, sample.key, labels, self.taxonomy, boxes)
         else:
@@ -150,16 +150,15 @@ class YoloWriter:
         return self._last
 
     def _made(self, key: str, labels: Labels) -> _Lines:
-        rows = instance_rows(labels)
-        if _boxes_only(rows):
-            listed = [_box_row(rows, i, self.numbers, labels.size) for i in range(len(rows))]
-            equal = len(listed) - len({class_and_box(row) for row in listed})
-            return _Lines(key, tuple(listed), (), equal)
+        rows = self._seen(instance_rows(labels))
+        size = (int(labels.size[0]), int(labels.size[1]))
+        if boxes_only(rows):
+            boxes = box_lines(key, rows, self.numbers, size)
+            return _Lines(key, boxes.rows, boxes.losses, boxes.equal)
         rows = joined_parts(rows)
-        rows = rows.take(~void_rows(rows, self.taxonomy) & (rows.masks.areas > 0))
+        rows = rows.take(rows.masks.areas > 0)
         taken: set[tuple[int, ...]] = set()
         listed, lost = [], _Lost()
-        size = (int(labels.size[0]), int(labels.size[1]))
         for i in range(len(rows)):
             number = self.numbers[int(rows.category[i])]
             geometry = rows.geometry[i] if rows.geometry else None
@@ -174,6 +173,10 @@ class YoloWriter:
                 taken.add(class_and_box(row))
                 listed.append(row)
         return _Lines(key, tuple(listed), tuple(lost.told(key)), 0)
+
+    def _seen(self, rows: Rows) -> Rows:
+        """Rows of classes that have a number."""
+        return rows.take(~void_rows(rows, self.taxonomy))
 
     def _rings(self, rows: Rows, i: int, lost: _Lost) -> tuple[NDArray[np.float64], ...]:
         mask, own = rows.masks[i], int(rows.instance[i])
@@ -229,19 +232,6 @@ def class_numbers(taxonomy: Taxonomy) -> dict[int, int]:
 def _each(masks: Masks) -> Iterator[Masks]:
     for i in range(len(masks)):
         yield masks[i]
-
-
-def _boxes_only(rows: Rows) -> bool:
-    """Whether an image has boxes and nothing else: beside polygons readers take them for such."""
-    return len(rows) > 0 and bool(told_boxes(rows).all())
-
-
-def _box_row(rows: Rows, i: int, numbers: Mapping[int, int], size: tuple[int, ...]) -> YoloRow:
-    box = box_of(rows, i)
-    assert box is not None
-    low, high = np.array(box[:2]), np.array(box[2:])
-    values = fractions(np.stack([(low + high) / 2, high - low]), (size[0], size[1]))
-    return YoloRow(numbers[int(rows.category[i])], values)
 
 
 def _author_row(
