@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -53,3 +54,130 @@ def test_a_box_of_cvat_is_the_same_whichever_corners_are_named(tmp_path, turned)
             said = "".join(json.dumps(json.loads(text)) for text in texts)
             assert '"width": 20' in said
             assert '"height": 15' in said
+
+
+def coco(root, *boxes, sizes=((80, 100),)):
+    """A file of boxes of `car`, the n-th of image i as (i, box)."""
+    for i, size in enumerate(sizes):
+        picture(root / f"images/{i}.png", size)
+    data = {
+        "images": [
+            {"id": i, "file_name": f"{i}.png", "height": size[0], "width": size[1]}
+            for i, size in enumerate(sizes)
+        ],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [
+            {"id": 50 + n, "image_id": i, "category_id": 1, "iscrowd": 0, "segmentation": [],
+             "area": box[2] * box[3], "bbox": box}
+            for n, (i, box) in enumerate(boxes)
+        ],
+    }  # fmt: skip
+    (root / "instances.json").write_text(json.dumps(data))
+    return read_dataset(root)
+
+
+def test_yolo_boxes_beyond_the_image_are_refused_by_name_or_cut_off(tmp_path):
+    data = coco(
+        tmp_path / "in", (0, [90, 70, 30, 30]), (0, [150, 10, 20, 20]), (0, [80, 60, 30, 9])
+    )
+    done = convert(data, tmp_path / "o", "yolo")
+    assert not done.written
+    (lost,) = [loss for loss in done.losses if loss.refused]
+    assert [(one.image, one.object) for one in lost.first] == [("0", 50), ("0", 51)]
+    assert "90, 70, 120, 100" in lost.what
+    assert "100 × 80 px: cut off" in lost.what
+    assert "150, 10, 170, 30 in an image of 100 × 80 px: left out" in lost.what
+    done = convert(data, tmp_path / "o", "yolo", allow_loss=True)
+    assert done.written
+    lines = (tmp_path / "o/labels/0.txt").read_text().splitlines()
+    x, y, w, h = np.array([line.split()[1:] for line in lines], float).T * [
+        [100],
+        [80],
+        [100],
+        [80],
+    ]
+    places = np.stack([x - w / 2, y - h / 2, w, h], axis=1)
+    # The last reaches over the edge, which its line can say.
+    assert np.allclose(places, [[90, 70, 10, 10], [80, 60, 30, 9]])
+
+
+def labelme(root):
+    picture(root / "a.png")
+    shapes = [
+        {"label": label, "points": [[10 + x, 20], [40 + x, 60]], "shape_type": "rectangle",
+         "group_id": None, "flags": {}}
+        for label, x in (("cat", 0), ("__ignore__", 40))
+    ]  # fmt: skip
+    said = {"version": "5.0.1", "flags": {}, "shapes": shapes, "imagePath": "a.png",
+            "imageData": None, "imageHeight": 80, "imageWidth": 100}  # fmt: skip
+    (root / "a.json").write_text(json.dumps(said))
+    return read_dataset(root, "labelme", settings=["rectangles=box"])
+
+
+def test_yolo_a_box_of_a_void_class_is_refused_or_left_out(tmp_path):
+    data = labelme(tmp_path / "in")
+    done = convert(data, tmp_path / "o", "yolo")
+    assert told(done)["void"].objects == 1
+    assert not done.written
+    assert convert(data, tmp_path / "o", "yolo", allow_loss=True).written
+    assert (tmp_path / "o/labels/a.txt").read_text().split() == ["0", "0.25", "0.5", "0.3", "0.5"]
+
+
+def xml_objects(path):
+    root = ElementTree.parse(path).getroot()
+    return [
+        (one.findtext("name"), *(float(side.text) for side in one.find("bndbox")))
+        for one in root.iter("object")
+    ]
+
+
+def test_voc_a_box_of_a_void_class_is_refused_or_left_out_and_becomes_no_void_pixels(tmp_path):
+    data = labelme(tmp_path / "in")
+    done = convert(data, tmp_path / "o", "voc")
+    assert not done.written
+    assert "ignored" not in told(done)
+    lost = told(done)["drawings"]
+    assert lost.objects == 1
+    assert "__ignore__" in lost.what
+    assert lost.first[0].category == "__ignore__"
+    assert convert(data, tmp_path / "o", "voc", allow_loss=True).written
+    assert xml_objects(tmp_path / "o/Annotations/a.xml") == [("cat", 11, 21, 40, 60)]
+
+
+@pytest.mark.parametrize("box", [[20, 20, 0, 0], [1e-7, 0.1, 0.3, 1], [30, 30, 10, 0.5]])
+def test_voc_boxes_thinner_than_a_pixel_are_refused_by_name_or_left_out(tmp_path, box):
+    data = coco(tmp_path / "in", (0, [10, 20, 30, 40]), (0, box))
+    done = convert(data, tmp_path / "o", "voc")
+    assert not done.written
+    (lost,) = [loss for loss in done.losses if loss.refused]
+    assert [(one.image, one.object) for one in lost.first] == [("0", 51)]
+    assert "less than 1 px" in lost.what
+    assert convert(data, tmp_path / "o", "voc", allow_loss=True).written
+    assert xml_objects(tmp_path / "o/Annotations/0.xml") == [("car", 11, 21, 40, 60)]
+
+
+def test_voc_boxes_a_pixel_wide_are_kept(tmp_path):
+    data = coco(tmp_path / "in", (0, [0.1, 20, 1, 40]), (0, [99, 79, 1, 1]))
+    assert convert(data, tmp_path / "o", "voc").written
+    back = read_dataset(tmp_path / "o")
+    rows = back.labels_of(back.samples[0]).rows
+    assert np.allclose([own["bbox"] for own in rows.source], [[0.1, 20, 1, 40], [99, 79, 1, 1]])
+
+
+def test_voc_lists_any_number_of_boxes_and_numbers_objects_with_pixels_first(tmp_path):
+    boxes = [(0, [n % 60, n // 60, 20, 30]) for n in range(300)]
+    done = convert(coco(tmp_path / "in", *boxes), tmp_path / "o", "voc")
+    assert done.written, done.losses
+    assert len(xml_objects(tmp_path / "o/Annotations/0.xml")) == 300
+    file = tmp_path / "in/instances.json"
+    said = json.loads(file.read_text())
+    ring = [50, 50, 60, 50, 60, 60, 50, 60]
+    said["annotations"].append(
+        {"id": 999, "image_id": 0, "category_id": 1, "iscrowd": 0, "segmentation": [ring],
+         "area": 100, "bbox": [50, 50, 10, 10]}
+    )  # fmt: skip
+    file.write_text(json.dumps(said))
+    done = convert(read_dataset(tmp_path / "in"), tmp_path / "m", "voc")
+    assert done.written, done.losses
+    assert done.exact_objects == done.objects
+    assert xml_objects(tmp_path / "m/Annotations/0.xml")[0] == ("car", 51, 51, 60, 60)

@@ -88,9 +88,16 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     keys = [key for key in keys if key in class_files or key in parsed]
     names = [one.name for xml in parsed.values() for one in xml.objects]
     meaning = classes_of(root, side, names, maps=bool(class_files))
+    # Beside maps, images that have none are yet to be labelled.
+    told = side.get("unlabelled")
+    open_keys = set(keys if class_files else map(str, told if isinstance(told, list) else ()))
     files = {
         key: VocFiles(
-            class_files.get(key), object_files.get(key), xml_files.get(key), parsed.get(key)
+            class_files.get(key),
+            object_files.get(key),
+            xml_files.get(key),
+            parsed.get(key),
+            looked=key not in open_keys,
         )
         for key in keys
     }
@@ -220,7 +227,7 @@ FORMAT = Format(
     voc_write.writer,
     kept=Kept(
         ("voc",),
-        Facts(notes=("voc.head",), opened=("voc",), more=head_facts),
+        Facts(notes=("voc.head", "voc.maps"), opened=("voc",), more=head_facts),
         Facts(opened=("voc",)),
     ),
     names=xml_name,

@@ -31,12 +31,20 @@ _PALETTE_HINT = "save palette PNGs, or list the colour in labelmap.txt as name:r
 
 @dataclass(frozen=True, slots=True)
 class VocFiles:
-    """The files of one image; any may be absent."""
+    """The files of one image; any may be absent.
+
+    Args:
+        classes, objects, xml_path: where they lie.
+        xml: what the XML says.
+        looked: of an image without maps, whether its XML lists all that was looked for, so that
+            one without an object is an empty image.
+    """
 
     classes: Path | None = None
     objects: Path | None = None
     xml_path: Path | None = None
     xml: VocXml | None = None
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +211,7 @@ def _majority(
 
 
 def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
-    """Boxes of an image without maps; its pixels are not labelled."""
+    """Boxes of an image without maps; its pixels are not labelled but where there are none."""
     assert files.xml is not None
     size = files.xml.size or size_of(sample)
     if size is None:
@@ -217,8 +225,9 @@ def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
     listed = files.xml.objects
     entries = [_Entry(RowKind.BOX, meaning.position(o.name), 0.0, None, o) for o in listed]
     rows = _as_rows(Masks.empty(len(listed), size), entries)
-    said = {"voc": {"head": files.xml.head}}
-    return Labels(size, rows=rows, coverage=Coverage(nothing=True), extra=said)
+    said = {"voc": {"head": files.xml.head, "maps": False}}
+    coverage = FULL if files.looked and not listed else Coverage(nothing=True)
+    return Labels(size, rows=rows, coverage=coverage, extra=said)
 
 
 def _source(one: VocObject | None, number: int | None) -> dict[str, Any]:

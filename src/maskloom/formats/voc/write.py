@@ -21,14 +21,12 @@ from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.loss import MOST_NAMED, Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.boxes import losses_beside_boxes
-from maskloom.formats.shared.flat import flat_losses, flat_rows
+from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.maps import classes_to_values
-from maskloom.formats.shared.safe_xml import is_text
 from maskloom.formats.shared.slabs import cut, paint_slab, slabs
 from maskloom.formats.voc.classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
+from maskloom.formats.voc.listing import Listed, is_box, losses_of_lists, parted, voc_of
 from maskloom.formats.voc.match import FITS, box_iou
 from maskloom.formats.voc.xml import Box, VocObject, xml_text
 from maskloom.store.files import atomic_write_bytes, safe_join
@@ -37,8 +35,6 @@ from maskloom.store.png_rows import png_rows
 HOLDS = Holds(dense=True, instances=True, void=True, attributes=True, coverage=True)
 FOLDERS = ("SegmentationClass", "SegmentationObject", "Annotations", "JPEGImages")
 _CLASSES, _OBJECTS, _BOXES, _IMAGES = FOLDERS
-
-Listed = tuple[Rows, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +70,7 @@ class VocWriter:
         self.numbers = _numbers(taxonomy)
         self.mapped: list[str] = []
         self.boxed: list[str] = []
+        self.unlabelled: list[str] = []
 
     def has(self, key: str) -> bool:
         """Whether the class map is there, or the XML of an image without one."""
@@ -82,17 +79,12 @@ class VocWriter:
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What two maps of 8 bit and a list of boxes cannot hold."""
         image_labels_only(labels.size, self.target)
-        rows = labels.rows
-        if rows is None:
+        if labels.rows is None:
             found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
         else:
             holds = replace(HOLDS, fields="voc" in labels.extra)
             kept = ("bbox", "voc") if "voc" in labels.extra else ("bbox",)
-            found = losses_beside_boxes(
-                holds, sample.key, labels, self.taxonomy, _boxes(rows), kept
-            )
-            found += flat_losses(rows, self.taxonomy)
-            found += _unlisted(*self._parted(labels))
+            found = losses_of_lists(holds, sample.key, labels, self.taxonomy, kept)
         beyond = [i for i in self.taxonomy.scored if i not in self.numbers]
         if beyond and (pixels := _area(labels, self.taxonomy, beyond)):
             detail = f"{len(self.taxonomy.scored)} classes, at most {MAX_VALUE}: the rest is void"
@@ -105,10 +97,12 @@ class VocWriter:
         self.images.put(sample)
         layers = None
         if labels.rows is not None:
-            regions, listed = self._parted(labels)
+            regions, listed = parted(labels, self.taxonomy)
             self._put_xml(sample, labels, listed)
-            if labels.coverage.nothing and not len(regions) and all(map(_is_box, listed)):
+            if _is_unmapped(labels) and not len(regions) and all(map(is_box, listed)):
                 self.boxed.append(sample.key)
+                if labels.coverage.nothing and not listed:
+                    self.unlabelled.append(sample.key)
                 return
             layers = self._layers(regions, listed)
         self._put_maps(sample.key, labels, layers)
@@ -152,26 +146,10 @@ class VocWriter:
             names = dict(enumerate(NAMES, 1))
         atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names, self.tails).encode())
         fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
+        fields |= {"unlabelled": sorted(self.unlabelled)} if self.unlabelled else {}
         taxonomy = self.taxonomy.with_ids("voc", self.numbers)
         write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
-
-    def _parted(self, labels: Labels) -> tuple[Rows, list[Listed]]:
-        """Regions of classes; and what the XML lists: objects with pixels, boxes without."""
-        assert labels.rows is not None
-        flat = flat_rows(labels, self.taxonomy)
-        region = np.array([c.kind == "stuff" for c in self.taxonomy], np.bool_)[flat.category]
-        if "voc" in labels.extra:
-            told = [_voc(flat, i).get("object") == 0 for i in range(len(flat))]
-            region |= np.array(told, np.bool_)
-        boxes = labels.rows.take(_boxes(labels.rows))
-        place: dict[int, int] = {}
-        for i, instance in enumerate(labels.rows.instance.tolist()):
-            place.setdefault(instance, i)
-        things = flat.take(~region)
-        listed = [(rows, i) for rows in (things, boxes) for i in range(len(rows))]
-        listed.sort(key=lambda entry: place[int(entry[0].instance[entry[1]])])
-        return flat.take(region), listed
 
     def _layers(self, regions: Rows, listed: list[Listed]) -> _Layers:
         values = []
@@ -210,7 +188,7 @@ class VocWriter:
                 box = own
         name = self.taxonomy[int(rows.category[i])].name
         attributes = (rows.attributes[i] or {}) if rows.attributes else {}
-        return VocObject(name, box, attributes, _voc(rows, i).get("rest", ()) if kept else ())
+        return VocObject(name, box, attributes, voc_of(rows, i).get("rest", ()) if kept else ())
 
     def _path(self, folder: str, key: str, suffix: str) -> Path:
         return safe_join(self.target / folder, f"{key}.{suffix}")
@@ -219,6 +197,12 @@ class VocWriter:
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> VocWriter:
     """A writer into the folder `target`; `extra` is that of the source data set."""
     return VocWriter(target, taxonomy, options, extra or {})
+
+
+def _is_unmapped(labels: Labels) -> bool:
+    """Whether no pixel was said to be labelled, or the image came without maps and objects."""
+    bare = labels.extra.get("voc", {}).get("maps") is False
+    return labels.coverage.nothing or (bare and not len(labels.rows or ()))
 
 
 def _paint(layers: _Layers, pixels: NDArray[Any], y0: int) -> NDArray[np.uint8]:
@@ -239,45 +223,6 @@ def _area(labels: Labels, taxonomy: Taxonomy, positions: list[int]) -> int:
         int(class_areas(cut(labels, y0, y1), taxonomy)[positions].sum())
         for y0, y1 in slabs(labels.size)
     )
-
-
-def _unlisted(regions: Rows, listed: list[Listed]) -> list[Loss]:
-    """Objects beyond the values of a map, and attributes of regions, which no XML lists."""
-    found = []
-    if more := max(0, len(listed) - MAX_VALUE):
-        detail = f"{len(listed)} objects, at most {MAX_VALUE}: the rest keeps its class only"
-        named = tuple(int(rows.instance[i]) for rows, i in listed[MAX_VALUE:][:MOST_NAMED])
-        found.append(Loss("", "ids", more, detail=detail, instances=named))
-    if marked := sum(map(bool, regions.attributes)):
-        flag = np.array([bool(own) for own in regions.attributes], np.bool_)
-        detail, named = "regions of stuff have none", first_instances(regions, flag)
-        found.append(Loss("", "attributes", marked, 0, detail, instances=named))
-    return found + [loss for rows, i in listed for loss in _unnamed(rows, i)]
-
-
-def _unnamed(rows: Rows, i: int) -> list[Loss]:
-    """Attributes of whose names an element of XML would lose a part."""
-    own = (rows.attributes[i] or {}) if rows.attributes else {}
-    names = tuple(name for name in own if not is_text(name))
-    return [Loss("", "attributes", 1, 0, "", names, (int(rows.instance[i]),))] if names else []
-
-
-def _boxes(rows: Rows) -> NDArray[np.bool_]:
-    """(N,) boxes without pixels that a file told, and so can be told again."""
-    told: NDArray[np.bool_] = rows.kind == RowKind.BOX
-    for i in np.flatnonzero(told):
-        told[i] = bool(rows.source and (rows.source[i] or {}).get("bbox"))
-    return told
-
-
-def _is_box(entry: Listed) -> bool:
-    return bool(entry[0].kind[entry[1]] == RowKind.BOX)
-
-
-def _voc(rows: Rows, i: int) -> Mapping[str, Any]:
-    """What a VOC file said of a row: its value in the object map, elements not interpreted."""
-    own = (rows.source[i] or {}).get("voc") if rows.source else None
-    return own if isinstance(own, Mapping) else {}
 
 
 def _numbers(taxonomy: Taxonomy) -> dict[int, int]:

@@ -1,0 +1,106 @@
+"""Images without an object in sets of boxes: looked at, and empty, in every format of boxes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskloom.core.labels import FULL, Coverage, Labels
+from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.transfer import transfer
+
+SIZE = (40, 60)
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(path)
+
+
+def voc(root, **objects):
+    """An XML file per key with so many boxes, as labelImg writes it."""
+    for key, count in objects.items():
+        picture(root / f"JPEGImages/{key}.png")
+        (root / "Annotations").mkdir(exist_ok=True)
+        boxes = "".join(
+            f"<object><name>car</name><bndbox><xmin>{n + 3}</xmin><ymin>7</ymin><xmax>32</xmax>"
+            "<ymax>16</ymax></bndbox></object>"
+            for n in range(count)
+        )
+        (root / f"Annotations/{key}.xml").write_text(
+            f"<annotation><filename>{key}.png</filename><size><width>60</width><height>40</height>"
+            f"<depth>3</depth></size>{boxes}</annotation>"
+        )
+    return read_dataset(root)
+
+
+def coverages(data):
+    return {sample.key: data.labels_of(sample).coverage for sample in data.samples}
+
+
+def convert(data, folder, name, **options):
+    return transfer(data, folder, load_format(name), **options)
+
+
+@pytest.mark.parametrize(
+    "target", ["coco", "yolo", "cvat", "labelstudio", "labelme", "via", "datumaro", "voc"]
+)
+def test_an_xml_without_an_object_is_an_empty_image_of_its_set(tmp_path, target):
+    data = voc(tmp_path / "in", a=2, b=0)
+    assert coverages(data)["b"] is FULL
+    done = convert(data, tmp_path / "o", target)
+    assert done.written, done.losses
+    assert not done.changed_pixels
+    back = read_dataset(tmp_path / "o")
+    assert [len(back.labels_of(sample).rows) for sample in back.samples] == [2, 0]
+    assert coverages(back)["b"].full
+
+
+def test_voc_empty_images_of_a_set_of_boxes_get_no_maps(tmp_path):
+    done = convert(voc(tmp_path / "in", a=2, b=0), tmp_path / "o", "voc")
+    assert done.written
+    assert not (tmp_path / "o/SegmentationClass").exists()
+    assert {p.name for p in (tmp_path / "o/Annotations").iterdir()} == {"a.xml", "b.xml"}
+
+
+def test_beside_maps_an_xml_without_an_object_says_nothing_of_pixels(tmp_path):
+    voc(tmp_path, a=1, b=0, c=1)
+    (tmp_path / "SegmentationClass").mkdir()
+    (tmp_path / "SegmentationObject").mkdir()
+    for folder in ("SegmentationClass", "SegmentationObject"):
+        Image.fromarray(np.eye(*SIZE, dtype=np.uint8), "L").save(tmp_path / folder / "a.png")
+    data = read_dataset(tmp_path, "voc", settings=["boxes=true"])
+    found = coverages(data)
+    assert found["a"].full
+    assert found["b"].nothing
+    assert found["c"].nothing
+
+
+def test_voc_an_image_that_nobody_labelled_comes_back_as_such(tmp_path):
+    source = voc(tmp_path / "in", a=2, b=0)
+    nothing = Coverage(nothing=True)
+
+    def labels_of(sample):
+        labels = source.labels_of(sample)
+        return labels if len(labels.rows) else Labels(SIZE, rows=labels.rows, coverage=nothing)
+
+    done = convert(replace(source, labels_of=labels_of), tmp_path / "o", "voc")
+    assert done.written, done.losses
+    found = coverages(read_dataset(tmp_path / "o"))
+    assert found["b"].nothing
+    side = json.loads((tmp_path / "o/taxonomy.json").read_text())
+    assert side["unlabelled"] == ["b"]
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "cvat", "datumaro", "labelstudio"])
+def test_sets_of_boxes_with_empty_images_go_from_each_format_to_others(tmp_path, form):
+    assert convert(voc(tmp_path / "in", a=2, b=0), tmp_path / "mid", form).written
+    data = read_dataset(tmp_path / "mid")
+    for target in ("coco", "yolo", "voc"):
+        done = convert(data, tmp_path / target, target)
+        kinds = {loss.kind for loss in done.losses if loss.refused}
+        assert not kinds & {"coverage", "pixels"}, (target, done.losses)
