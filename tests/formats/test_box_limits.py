@@ -181,3 +181,35 @@ def test_voc_lists_any_number_of_boxes_and_numbers_objects_with_pixels_first(tmp
     assert done.written, done.losses
     assert done.exact_objects == done.objects
     assert xml_objects(tmp_path / "m/Annotations/0.xml")[0] == ("car", 51, 51, 60, 60)
+
+
+def test_lvis_holds_boxes_without_a_mask_as_coco_does(tmp_path):
+    boxes = [[10.5, 20, 30, 40], [50, 10, 20.25, 20]]
+    data = coco(tmp_path / "in", *((0, box) for box in boxes))
+    done = convert(data, tmp_path / "l.json", "lvis")
+    assert done.written, done.losses
+    done = convert(read_dataset(tmp_path / "l.json"), tmp_path / "m.json", "lvis")
+    assert done.written, done.losses
+    for name in ("l.json", "m.json"):
+        entries = json.loads((tmp_path / name).read_text())["annotations"]
+        assert [one["bbox"] for one in entries] == boxes
+        assert [one["segmentation"] for one in entries] == [[], []]
+        # The API looks for objects by their area.
+        assert [one["area"] for one in entries] == [1200, 405]
+    back = read_dataset(tmp_path / "m.json", "lvis")
+    assert back.labels_of(back.samples[0]).coverage.full
+
+
+def test_lvis_does_not_count_what_it_leaves_out_among_the_present(tmp_path):
+    data = labelme(tmp_path / "in")
+    file = tmp_path / "in/a.json"
+    said = json.loads(file.read_text())
+    said["shapes"][1] |= {"label": "way", "shape_type": "line"}
+    file.write_text(json.dumps(said))
+    data = read_dataset(tmp_path / "in", "labelme", settings=["rectangles=box"])
+    done = convert(data, tmp_path / "o.json", "lvis", allow_loss=True)
+    assert told(done)["drawings"].objects == 1
+    said = json.loads((tmp_path / "o.json").read_text())
+    names = {one["id"]: one["name"] for one in said["categories"]}
+    assert [names[one["category_id"]] for one in said["annotations"]] == ["cat"]
+    assert [names[n] for n in said["images"][0]["neg_category_ids"]] == ["way"]

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import FULL, Coverage, Labels
+from maskloom.core.labels import FULL, Coverage, Labels, RowKind, Rows
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
@@ -40,9 +41,9 @@ from maskloom.formats.coco.images import named_by_address
 from maskloom.formats.coco.read import dataset_of
 from maskloom.formats.coco.tops import category_ids
 from maskloom.formats.kept import Kept
-from maskloom.formats.loss import Holds, Loss, losses_of
-from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.loss import Holds, Loss
 from maskloom.formats.shared.class_names import some_name
+from maskloom.formats.shared.drawn import whole_objects
 from maskloom.formats.shared.flat import void_rows
 
 NEGATIVE, PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
@@ -179,7 +180,7 @@ class LvisWriter:
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What LVIS cannot hold: parts of images, among others."""
-        found = losses_of(self.coco.holds, sample.key, labels, self.taxonomy)
+        found = self.coco.losses(sample, labels)
         if labels.coverage.area is not None and not labels.coverage.nothing:
             detail = "only categories can be said to be labelled in part, not areas of images"
             found.append(Loss(sample.key, "coverage", detail=detail))
@@ -187,8 +188,9 @@ class LvisWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Keep the entries of one image and place the image."""
-        rows = joined_parts(instance_rows(labels))
-        rows = rows.take((rows.masks.areas > 0) & ~void_rows(rows, self.taxonomy))
+        rows = whole_objects(instance_rows(labels))
+        written = (rows.masks.areas > 0) | _boxes(rows)
+        rows = rows.take(written & ~void_rows(rows, self.taxonomy))
         # Crowds are plain objects in LVIS, and written as such.
         rows = replace(rows, crowd=np.zeros(len(rows), np.bool_))
         labels = labels.replace(rows=rows, class_map=None)
@@ -214,6 +216,14 @@ class LvisWriter:
             NEGATIVE: sorted(self.numbers[key] for key in covered - present),
             PARTIAL: sorted(self.numbers[key] for key in present - covered),
         }
+
+
+def _boxes(rows: Rows) -> NDArray[np.bool_]:
+    """(N,) boxes without a mask that COCO's writer writes; LVIS asks for `bbox` and `area`."""
+    told: NDArray[np.bool_] = rows.kind == int(RowKind.BOX)
+    for i in np.flatnonzero(told).tolist():
+        told[i] = "bbox" in ((rows.source[i] if rows.source else None) or {})
+    return told
 
 
 def _says(
