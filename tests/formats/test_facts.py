@@ -107,8 +107,7 @@ def test_regions_and_other_annotators_of_label_studio_are_told(tmp_path):
     done = transfer(data, tmp_path / "out", load_format("datumaro"), allow_loss=True)
     assert kinds(done)["drawings"].objects == 1
     assert kinds(done)["fields"].named == (
-        "of objects: bbox, others, result; "
-        "of images: completed_by, depot, other annotations, relations"
+        "of objects: others, result; of images: completed_by, depot, other annotations, relations"
     )
 
 

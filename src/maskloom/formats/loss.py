@@ -10,18 +10,18 @@ where the pixels are exact): it is told, never refused. Facts of whole images ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom import registry
 from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, nothing_but_drawn
 from maskloom.core.volumes import stacked
+from maskloom.formats.fields import beside_places, marked, names_in
+from maskloom.formats.relations import ordered, torn, touching, unlike_first
 from maskloom.formats.shared.slabs import cut, slabs
 
 KINDS = {
@@ -29,7 +29,7 @@ KINDS = {
     "dense": "areas of things, which no label tells apart, become one object each",
     "overlap": "pixels that several objects claim keep one of them",
     "covered": "objects that lie wholly under others vanish",
-    "parts": "several rows of one object become one",
+    "parts": "several rows of one object become one, or drawings of it objects of their own",
     "empty": "objects without a pixel vanish",
     "void": "void pixels or objects cannot be told from background",
     "background": "background becomes void",
@@ -191,21 +191,22 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
         "drawings": drawn,
         "crowd": rows.crowd,
         "score": ~np.isnan(rows.score),
-        "attributes": _marked(rows.attributes, len(rows)),
+        "attributes": marked(rows.attributes, len(rows)),
         "tracks": (rows.track >= 0) | (rows.parent >= 0) | (rows.amodal_of >= 0),
         "empty": (areas == 0) & ~drawn,
         "void": np.array([taxonomy[c].void for c in rows.category], bool),
-        "vertices": _marked(rows.geometry, len(rows)),
-        "fields": _marked(rows.source, len(rows)),
+        "vertices": marked(rows.geometry, len(rows)) & ~drawn,
+        "fields": marked(beside_places(rows), len(rows)),
     }
     for kind, flag in flags.items():
         if flag.any() and not getattr(holds, kind):
             found.append(_concerning(rows, kind, flag))
-    if not holds.z_order and len(ordered := _ordered(rows)):
-        named = first_instances(rows, ordered)
-        found.append(Loss("", "z_order", len(ordered), instances=named))
+    if not holds.z_order and len(deep := ordered(rows)):
+        named = first_instances(rows, deep)
+        found.append(Loss("", "z_order", len(deep), instances=named))
     solid = rows if not drawn.any() else rows.take(~drawn)
     found += _merged(holds, solid, taxonomy)
+    found += _torn(holds, rows)
     found += _overlaps(holds, solid)
     objects = len(set(solid.instance.tolist()))
     if holds.max_ids is not None and objects > holds.max_ids:
@@ -217,31 +218,9 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
     """The loss of flagged rows."""
     pixels = int(rows.masks.areas[flag].sum())
     who = first_instances(rows, flag)
-    told = {"attributes": rows.attributes, "fields": rows.source}.get(kind, ())
-    names = _names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
+    told = {"attributes": rows.attributes, "fields": beside_places(rows)}.get(kind, ())
+    names = names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
     return Loss("", kind, int(flag.sum()), pixels, detail, names, who)
-
-
-def _names_in(entries: Iterable[Mapping[str, Any] | None]) -> tuple[str, ...]:
-    """Names of what objects say; of what a format keeps under its own name, those below it."""
-    names: dict[str, None] = {}
-    for entry in entries:
-        for name, value in (entry or {}).items():
-            own = name in registry.FORMATS and isinstance(value, Mapping)
-            names |= dict.fromkeys(map(str, value) if own else (name,))
-    return tuple(names)
-
-
-def _ordered(rows: Rows) -> NDArray[np.int64]:
-    """The rows that share pixels with others before or behind them; the rest has no depth."""
-    if len(np.unique(rows.z_order)) < 2:
-        return np.zeros(0, np.int64)
-    a, b = rows.masks.overlapping(rows.masks)[:2]
-    return np.unique(a[(rows.z_order[a] != rows.z_order[b]) & (rows.plane[a] == rows.plane[b])])
-
-
-def _marked(column: tuple[object, ...], n: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.array([bool(value) for value in column] or [False] * n, bool)
 
 
 def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
@@ -271,30 +250,34 @@ def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
 
 def _unsaid_of_parts(holds: Holds, rows: Rows) -> list[Loss]:
     """What parts say otherwise than the first of their object, which speaks for the united one."""
-    _, first, object_of = np.unique(rows.instance, return_index=True, return_inverse=True)
-    speaker = first[object_of].tolist()
-    said: dict[str, list[Any]] = {
-        "attributes": [dict(value or {}) for value in rows.attributes],
-        "fields": [dict(value or {}) for value in rows.source],
-        "score": np.nan_to_num(rows.score, nan=-1.0).tolist(),
-        "crowd": rows.crowd.tolist(),
-    }
-    found = []
+    why = "parts say otherwise than the first of their object"
     # What is not held is told of every row.
-    for kind, own in {k: own for k, own in said.items() if own and getattr(holds, k)}.items():
-        flag = np.array([one != own[at] for one, at in zip(own, speaker, strict=True)], np.bool_)
-        if flag.any():
-            why = "parts say otherwise than the first of their object"
-            found.append(_concerning(rows, kind, flag, why))
-    return found
+    return [
+        _concerning(rows, kind, flag, why)
+        for kind, flag in unlike_first(rows).items()
+        if flag.any() and getattr(holds, kind)
+    ]
+
+
+def _torn(holds: Holds, rows: Rows) -> list[Loss]:
+    """Drawings of one object that become objects of their own, where they are written."""
+    apart = torn(rows)
+    if holds.parts or not holds.drawings or not len(apart):
+        return []
+    one, boxes = len(apart) == 1, bool((rows.kind[apart] == RowKind.BOX).all())
+    objects = len(np.unique(rows.instance[apart]))
+    whose = "one object" if objects == 1 else f"{objects} objects"
+    what = ("box" if one else "boxes") if boxes else ("drawing" if one else "drawings")
+    become = "becomes an object of its own" if one else "become objects of their own"
+    detail = f"{len(apart):,} {what} of {whose} {become}"
+    named = first_instances(rows, apart)
+    return [Loss("", "parts", len(apart), detail=detail, instances=named)]
 
 
 def _overlaps(holds: Holds, rows: Rows) -> list[Loss]:
     if holds.overlap or len(rows) < 2:
         return []
-    shared = int(rows.masks.areas.sum()) - int(rows.masks.merge().areas[0])
+    shared, who = touching(rows)
     if not shared:
         return []
-    touching = (rows.masks.intersections(rows.masks) > 0) & ~np.eye(len(rows), dtype=np.bool_)
-    flag = np.flatnonzero(touching.any(axis=1))
-    return [Loss("", "overlap", len(flag), shared, instances=first_instances(rows, flag))]
+    return [Loss("", "overlap", len(who), shared, instances=first_instances(rows, who))]

@@ -24,14 +24,11 @@ from maskloom.formats.shared.drawn import (
     Told,
     as_singles,
     attributes_of,
-    box_of,
-    geometry_of,
     kept_of,
-    points_of,
     polygon_of,
     says_fields,
-    source_of,
 )
+from maskloom.formats.shared.places import box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.shapes import Shape, checked_vertices
 
 UNLABELLED = "unlabelled"

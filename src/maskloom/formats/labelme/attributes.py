@@ -13,7 +13,8 @@ from typing import Any
 
 from maskloom.core.labels import RowKind, Rows
 from maskloom.errors import FormatError
-from maskloom.formats.shared.drawn import attributes_of, source_of
+from maskloom.formats.shared.drawn import attributes_of
+from maskloom.formats.shared.places import source_of
 
 FLAGS, ATTRIBUTES = "flags", "attributes"
 KEPT = "labelme"

@@ -34,7 +34,6 @@ from maskloom.formats.labelme.drawing import drawn, figure, is_said, outline
 from maskloom.formats.labelme.groups import GROUP, group_ids, lost_groups, mixed_rows
 from maskloom.formats.labelme.holes import with_holes
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import geometry_of
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
     ImagePlacer,
@@ -42,6 +41,7 @@ from maskloom.formats.shared.folders import (
     write_side_file,
 )
 from maskloom.formats.shared.json_files import json_text
+from maskloom.formats.shared.places import geometry_of
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
 from maskloom.formats.tags import NO, YES, fresh_tags
 from maskloom.store.files import atomic_write_bytes, safe_join

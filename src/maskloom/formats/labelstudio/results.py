@@ -27,16 +27,8 @@ from maskloom.formats.labelstudio.regions import (
 )
 from maskloom.formats.labelstudio.retold import Now, Result, retold
 from maskloom.formats.shared.brush_rle import encode_brush
-from maskloom.formats.shared.drawn import (
-    Told,
-    attributes_of,
-    box_of,
-    geometry_of,
-    kept_of,
-    points_of,
-    polygon_of,
-    says_fields,
-)
+from maskloom.formats.shared.drawn import Told, attributes_of, kept_of, polygon_of, says_fields
+from maskloom.formats.shared.places import box_of, geometry_of, points_of
 
 
 def results_of(

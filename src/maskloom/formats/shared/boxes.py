@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import box_of
+from maskloom.formats.shared.places import box_of
 
 
 def told_boxes(rows: Rows) -> NDArray[np.bool_]:
@@ -47,9 +47,6 @@ def losses_beside_boxes(
         return losses_of(holds, key, labels, taxonomy)
     boxes = told.tolist()
     columns = {name: getattr(rows, name) for name in Rows.__slots__}
-    columns["geometry"] = tuple(
-        None if box else own for box, own in zip(boxes, rows.geometry, strict=False)
-    )
     columns["source"] = tuple(
         _without(own, kept) if box else own for box, own in zip(boxes, rows.source, strict=False)
     )
@@ -63,4 +60,5 @@ def losses_beside_boxes(
 
 
 def _without(own: Mapping[str, Any] | None, kept: Sequence[str]) -> Mapping[str, Any] | None:
-    return {name: value for name, value in (own or {}).items() if name not in kept} or None
+    """The fields that are not written; where a box lies is none, and tells what it covers."""
+    return {n: v for n, v in (own or {}).items() if n == "bbox" or n not in kept} or None

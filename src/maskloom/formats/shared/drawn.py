@@ -14,27 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Geometry, Labels, RowKind, Rows
+from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import MaskError
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared import places
+from maskloom.formats.shared.places import geometry_of, source_of
 
-Box = tuple[float, float, float, float]
+box_of = places.box_of
 Vertices = NDArray[np.float64]
 Parts = tuple[Vertices, ...]
-
-
-def geometry_of(rows: Rows, i: int) -> Geometry | None:
-    """The author's vertices of a row, if it has any."""
-    return rows.geometry[i] if rows.geometry else None
-
-
-def source_of(rows: Rows, i: int) -> Mapping[str, Any]:
-    """What the file said of a row beyond its columns."""
-    return (rows.source[i] if rows.source else None) or {}
 
 
 def kept_of(
@@ -96,31 +88,6 @@ def as_singles(points: Vertices) -> Vertices:
     return points.astype(np.float32).round(2).astype(np.float64)
 
 
-def box_of(rows: Rows, i: int) -> Box | None:
-    """Edges x0, y0, x1, y1 of a box that was drawn, or that its file told."""
-    if rows.kind[i] != RowKind.BOX:
-        return None
-    geometry = geometry_of(rows, i)
-    if geometry is not None:
-        if geometry.rule != "box" or not len(geometry.parts):
-            return None
-        (x0, y0), (x1, y1) = geometry.parts[0][0].tolist(), geometry.parts[0][-1].tolist()
-        return x0, y0, x1, y1
-    told = source_of(rows, i).get("bbox")
-    if not isinstance(told, list) or len(told) != 4:
-        return None
-    x, y, width, height = map(float, told)
-    return x, y, x + width, y + height
-
-
-def points_of(rows: Rows, i: int, rule: str) -> NDArray[np.float64] | None:
-    """(n, 2) vertices of a drawing of this rule (`point`, `line`, `ellipse`) in one part."""
-    geometry = geometry_of(rows, i)
-    if geometry is None or geometry.rule != rule or len(geometry.parts) != 1:
-        return None
-    return geometry.parts[0] if rows.kind[i] != RowKind.MASK else None
-
-
 def whole_objects(rows: Rows) -> Rows:
     """Rows of which parts of one object are one mask; drawings come behind them."""
     solid = rows.kind == RowKind.MASK
@@ -176,11 +143,15 @@ def losses_of_told(
         # Regions of void classes are objects; pixels that are just void are none.
         return losses_of(replace(rest, void=False), key, labels, taxonomy)
     columns = {name: getattr(rows, name) for name in Rows.__slots__}
+    drawn = (rows.kind != int(RowKind.MASK)).tolist()
+    # Where drawings lie is no loss, but tells which of them lie over others.
     columns["geometry"] = tuple(
-        None if one.vertices else own for one, own in zip(told, rows.geometry, strict=False)
+        None if one.vertices and not keep else own
+        for one, own, keep in zip(told, rows.geometry, drawn, strict=False)
     )
     columns["source"] = tuple(
-        None if one.fields else own for one, own in zip(told, rows.source, strict=False)
+        _place_alone(own, drawn=keep) if one.fields else own
+        for one, own, keep in zip(told, rows.source, drawn, strict=False)
     )
     kept = np.array([one.row for one in told], np.bool_)
     found = losses_of(rest, key, labels.replace(rows=Rows(**columns).take(kept)), taxonomy)
@@ -188,6 +159,10 @@ def losses_of_told(
     if lost:
         found.append(Loss(key, "drawings", lost, instances=named))
     return found + (_unsaid(key, rows, told) if holds.attributes else [])
+
+
+def _place_alone(own: Mapping[str, Any] | None, *, drawn: bool) -> Mapping[str, Any] | None:
+    return {"bbox": own["bbox"]} if drawn and own and "bbox" in own else None
 
 
 def _unsaid(key: str, rows: Rows, told: Sequence[Told]) -> list[Loss]:

@@ -19,15 +19,10 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import (
-    attributes_of,
-    geometry_of,
-    kept_of,
-    source_of,
-    whole_objects,
-)
+from maskloom.formats.shared.drawn import attributes_of, kept_of, whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text, keys_of_names, placed_name, split_of
+from maskloom.formats.shared.places import geometry_of, source_of
 from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.tags import fresh_tags
 from maskloom.formats.via.classes import KEPT as CLASS

@@ -1,0 +1,49 @@
+"""What rows say in fields and attributes: which rows say any, and under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom import registry
+from maskloom.core.labels import RowKind, Rows
+
+_BOX = int(RowKind.BOX)
+_PLACE = "bbox"
+
+
+def marked(column: tuple[object, ...], n: int) -> NDArray[np.bool_]:
+    """(n,) which values of a column, which may be empty, say anything."""
+    return np.array([bool(value) for value in column] or [False] * n, bool)
+
+
+def beside_places(rows: Rows) -> tuple[Mapping[str, Any] | None, ...]:
+    """Fields of each row, but for a box's own place: that is the box, and is lost with it alone."""
+    return tuple(
+        _beside_place(own) if own and kind == _BOX else own
+        for own, kind in zip(rows.source, rows.kind.tolist(), strict=False)
+    )
+
+
+def _beside_place(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a box, and of what a format keeps under its own name, without its place."""
+    return {
+        name: {k: v for k, v in value.items() if k != _PLACE}
+        if name in registry.FORMATS and isinstance(value, Mapping)
+        else value
+        for name, value in own.items()
+        if name != _PLACE
+    }
+
+
+def names_in(entries: Iterable[Mapping[str, Any] | None]) -> tuple[str, ...]:
+    """Names of what objects say; of what a format keeps under its own name, those below it."""
+    names: dict[str, None] = {}
+    for entry in entries:
+        for name, value in (entry or {}).items():
+            own = name in registry.FORMATS and isinstance(value, Mapping)
+            names |= dict.fromkeys(map(str, value) if own else (name,))
+    return tuple(names)
