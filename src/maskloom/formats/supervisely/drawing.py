@@ -14,11 +14,12 @@ import numpy as np
 
 from maskloom.core.figures import FIGURES
 from maskloom.core.labels import RowKind, Rows
-from maskloom.formats.shared.drawn import box_of, geometry_of, points_of
+from maskloom.formats.shared.places import box_of, geometry_of, points_of
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
 from maskloom.formats.supervisely.objects import RULE, polygon_mask
 
 Drawn = tuple[str, Sequence[Any]]
+NEAR = 1e-6  # px; sides are differences of coordinates that were rounded
 
 
 def is_said(rows: Rows, i: int) -> bool:
@@ -44,12 +45,23 @@ def drawn(rows: Rows, i: int) -> Drawn | None:
         return _polygon(rows, i)
     if (box := box_of(rows, i)) is not None:
         x0, y0, x1, y1 = box
+        if is_thin(rows, i):
+            return None
         return "rectangle", [_numbers(np.array([[x0, y0], [x1 - 1, y1 - 1]]))]
     for kind, rule in ((RowKind.POINT, "point"), (RowKind.LINE, "line")):
         points = points_of(rows, i, rule) if rows.kind[i] == kind else None
         if points is not None and (rule == "line" or len(points) == 1):
             return rule, [_numbers(points)]
     return None
+
+
+def is_thin(rows: Rows, i: int) -> bool:
+    """Whether a row is a box that ends before a pixel from where it begins.
+
+    Both corners of a rectangle are pixels inside, so that the least one is a pixel wide and high.
+    """
+    box = box_of(rows, i)
+    return box is not None and min(box[2] - box[0], box[3] - box[1]) < 1 - NEAR
 
 
 def _polygon(rows: Rows, i: int) -> Drawn | None:

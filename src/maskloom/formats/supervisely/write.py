@@ -26,11 +26,12 @@ from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.coco.ids import kept_ids
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.drawn import attributes_of, geometry_of, kept_of, source_of
+from maskloom.formats.shared.drawn import attributes_of, kept_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text
+from maskloom.formats.shared.places import geometry_of, source_of
 from maskloom.formats.shared.suffixed import named_image
-from maskloom.formats.supervisely.drawing import drawn, geometry, is_said
+from maskloom.formats.supervisely.drawing import drawn, geometry, is_said, is_thin
 from maskloom.formats.supervisely.identity import identities
 from maskloom.formats.supervisely.objects import (
     OWN,
@@ -47,6 +48,7 @@ from maskloom.formats.tags import fresh_tags, plain_value
 from maskloom.store.files import atomic_write_bytes, safe_join
 
 PLAIN = "ds0"
+THIN = "boxes less than a pixel wide or high, which Supervisely's corners cannot say"
 HOLDS = Holds(
     instances=True,
     overlap=True,
@@ -104,7 +106,8 @@ class SuperviselyWriter:
         ):
             if lost:
                 who = first_instances(rows, lost)
-                found.append(Loss(sample.key, kind, len(lost), instances=who))
+                why = THIN if all(is_thin(rows, i) for i in lost) else ""
+                found.append(Loss(sample.key, kind, len(lost), detail=why, instances=who))
         solid = np.flatnonzero(masks & (rows.masks.areas > 0)).tolist()
         if redrawn := [i for i in solid if geometry_of(rows, i) and drawn(rows, i) is None]:
             found.append(Loss(sample.key, "vertices", len(redrawn)))
