@@ -6,7 +6,6 @@ key or name. This is a check of conversions, not a score: `metrics/` judges pred
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -25,13 +24,23 @@ from maskloom.core.views import (
     recode,
 )
 from maskloom.core.volumes import SAME_PLACE, displacement, stacked
+from maskloom.formats.compare_drawn import (
+    entries_of,
+    regrouped,
+    same_drawings,
+    settled,
+    unmatched,
+)
 from maskloom.formats.compare_facts import asked_of, changed_facts, same_facts
 from maskloom.formats.difference import Difference
 from maskloom.formats.loss import Holds
 from maskloom.formats.matched import matched
 from maskloom.formats.objects.write import joined_parts
+from maskloom.formats.shared.drawn import whole_objects
 from maskloom.store.rasters.placement import keeps_place
 from maskloom.work.progress import track
+
+_MASK = int(RowKind.MASK)
 
 
 class Counts:
@@ -47,8 +56,7 @@ class Counts:
             if labels.rows is None:
                 self.labelled_pixels += _labelled_pixels(labels, self.taxonomy)
             else:
-                solid = labels.rows.kind == RowKind.MASK
-                self.objects += len(np.unique(labels.rows.instance[solid]))
+                self.objects += len(np.unique(labels.rows.instance))
             yield sample, labels
 
 
@@ -132,40 +140,53 @@ def _compare_labels(
     if one.rows is None:
         changed = _changed_classes(one, two, taxonomies, targets)
         return Difference(0, 0, changed, labelled_pixels=_labelled_pixels(one, taxonomies[0]))
-    rows = joined_parts(one.rows)
-    others = joined_parts(instance_rows(two))
+    return _closely(one, two, taxonomies, targets, kinds if two.rows is not None else ())
+
+
+def _closely(
+    one: Labels,
+    two: Labels,
+    taxonomies: tuple[Taxonomy, Taxonomy],
+    targets: list[int | None],
+    kinds: tuple[str, ...],
+) -> Difference:
+    """Compare objects, whatever their order, with objects or with a class map."""
+    assert one.rows is not None
+    rows = whole_objects(one.rows)
+    others = whole_objects(instance_rows(two))
     hidden = _void_rows(rows, taxonomies[0])
     if hidden.any() and not _void_rows(others, taxonomies[1]).any():
         # The target says void as pixels, which are compared below, not as objects.
         rows = rows.take(~hidden)
-    ours = _entries(rows, list(range(len(taxonomies[0]))))
-    theirs = _entries(others, targets)
-    matched = Counter(theirs)
-    left = []
-    for i, entry in enumerate(ours):
-        if matched[entry] > 0:
-            matched[entry] -= 1
-        else:
-            left.append(i)
+    ours = entries_of(rows, list(range(len(taxonomies[0]))))
+    theirs = entries_of(others, targets)
+    theirs = settled(ours, theirs, np.flatnonzero(others.kind != _MASK).tolist())
+    left, gained = unmatched(ours, theirs), unmatched(theirs, ours)
+    mine, yours = (r.take(at) for r, at in ((rows, left), (others, gained)))
     changed = 0
-    if left or (two.rows is not None and sum(matched.values())):
+    if len(left) or (two.rows is not None and len(gained)):
         changed = (
             _changed_classes(one, two, taxonomies, targets)
             if two.rows is None
             else _changed_objects(
-                _joined_stuff(rows.take(np.array(left, np.int64)), taxonomies[0]),
-                others,
-                matched,
+                _joined_stuff(mine.take(mine.kind == _MASK), taxonomies[0]),
+                yours.take(yours.kind == _MASK),
                 targets,
             )
         )
     covered = (one.coverage.full and two.coverage.full) or nothing_but_drawn(one)
     if two.rows is not None and (hidden.any() or not covered):
         changed += _changed_void(one, two, taxonomies)
-    facts = changed_facts((rows, ours), (others, theirs), kinds if two.rows is not None else ())
+    facts = changed_facts((rows, ours), (others, theirs), kinds)
+    if count := max(int(np.count_nonzero(side.kind != _MASK)) for side in (mine, yours)):
+        facts["drawings"] = count
+    apart = regrouped((rows, ours), (others, theirs))
+    if apart:
+        facts["parts"] = len(apart)
     rescored = facts.pop("score", 0)
-    exact = len(rows) - len(left) - rescored
-    return Difference(len(rows), exact, changed, rescored, facts=facts)
+    objects = len(np.unique(rows.instance))
+    exact = objects - len(apart.union(mine.instance.tolist())) - rescored
+    return Difference(objects, max(0, exact), changed, rescored, facts=facts)
 
 
 def _labelled_pixels(labels: Labels, taxonomy: Taxonomy) -> int:
@@ -189,8 +210,7 @@ def _equal_objects(
         return None
     used, back = rows.category.tolist(), others.category.tolist()
     plain = (
-        one.coverage.full
-        and two.coverage.full
+        ((one.coverage.full and two.coverage.full) or nothing_but_drawn(one))
         and used == [targets[category] for category in back]
         and all(len(set(r.instance.tolist())) == len(r) for r in (rows, others))
         and not any(taxonomies[0][category].void for category in set(used))
@@ -202,31 +222,13 @@ def _equal_objects(
         and np.array_equal(rows.kind, others.kind)
         and np.array_equal(rows.score, others.score, equal_nan=True)
         and same_facts(rows, others, kinds)
+        and same_drawings(rows, others)
     )
-    return int(np.count_nonzero(rows.kind == RowKind.MASK)) if same else None
+    return len(rows) if same else None
 
 
-def _entries(rows: Rows, targets: list[int | None]) -> list[tuple[int | None, int, bytes]]:
-    """Hashable identity of each object: category, box and runs."""
-    return [
-        (targets[int(rows.category[i])], hash(rows.masks[i]), rows.masks.boxes[i].tobytes())
-        for i in range(len(rows))
-    ]
-
-
-def _changed_objects(
-    left: Rows,
-    back: Rows,
-    matched: Counter[tuple[int | None, int, bytes]],
-    targets: list[int | None],
-) -> int:
+def _changed_objects(left: Rows, rest: Rows, targets: list[int | None]) -> int:
     """Pixels in which objects differ from the most similar ones that are not taken."""
-    open_rows = []
-    for i, entry in enumerate(_entries(back, targets)):
-        if matched[entry] > 0:
-            matched[entry] -= 1
-            open_rows.append(i)
-    rest = back.take(np.array(open_rows, np.int64))
     if not len(left) or not len(rest):
         return int(left.masks.areas.sum() + rest.masks.areas.sum())
     shared = left.masks.intersections(rest.masks)
@@ -246,7 +248,9 @@ def _changed_objects(
 
 
 def _void_rows(rows: Rows, taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    return np.array([taxonomy[int(c)].void for c in rows.category], np.bool_)
+    """Which rows are masks of void classes; a drawing of one has no pixels that could say it."""
+    void = np.array([taxonomy[int(c)].void for c in rows.category], np.bool_)
+    return np.asarray(void & (rows.kind == _MASK))
 
 
 def _joined_stuff(rows: Rows, taxonomy: Taxonomy) -> Rows:

@@ -18,7 +18,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Rows
 from maskloom.formats.loss import Holds
 
-_ASKED = ("score", "crowd", "attributes", "tracks")
+_ASKED = ("score", "crowd", "attributes", "z_order", "tracks")
 NUMBERS = "numbers"
 """Numbers of objects as the file gave them: ids of an instance map, say."""
 
@@ -76,6 +76,7 @@ def _any(sides: Iterable[Rows], kind: str) -> bool:
         "score": lambda rows: not bool(np.isnan(rows.score).all()),
         "crowd": lambda rows: bool(rows.crowd.any()),
         "attributes": lambda rows: any(rows.attributes),
+        "z_order": lambda rows: bool(rows.z_order.any()),
         "tracks": lambda rows: bool(_links(rows).any()),
     }
     return any(len(rows) > 0 and asked[kind](rows) for rows in sides)
@@ -87,8 +88,8 @@ def _said(rows: Rows, kind: str) -> list[Any]:
         return [_text(own) for own in rows.attributes] or [""] * len(rows)
     if kind == NUMBERS:
         return list(rows.instance.tolist())
-    if kind == "crowd":
-        return list(rows.crowd.tolist())
+    if kind in ("crowd", "z_order"):
+        return list(getattr(rows, kind).tolist())
     if kind == "score":  # no score equals no score
         return [None if np.isnan(score) else score for score in rows.score.tolist()]
     return list(map(tuple, _links(rows).tolist()))
