@@ -40,8 +40,8 @@ class Transfer:
     Args:
         images: samples.
         objects: annotated objects of the source; class maps have none.
-        exact_objects: objects that came back with the same pixels and category, and the same
-            score where the target holds scores; None where nothing was written to come back.
+        exact_objects: objects that came back with the same pixels or place and category, and the
+            same score where the target holds scores; None where nothing was written.
         changed_pixels: pixels that came back otherwise; None likewise.
         labelled_pixels: pixels of the source's class maps that are not void.
         losses: per kind.
