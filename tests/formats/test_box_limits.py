@@ -123,6 +123,19 @@ def test_yolo_a_box_of_a_void_class_is_refused_or_left_out(tmp_path):
     assert (tmp_path / "o/labels/a.txt").read_text().split() == ["0", "0.25", "0.5", "0.3", "0.5"]
 
 
+def test_yolo_a_line_beside_boxes_takes_no_box_with_it(tmp_path):
+    labelme(tmp_path / "in")
+    file = tmp_path / "in/a.json"
+    said = json.loads(file.read_text())
+    said["shapes"][1] |= {"label": "way", "shape_type": "line"}
+    file.write_text(json.dumps(said))
+    data = read_dataset(tmp_path / "in", "labelme", settings=["rectangles=box"])
+    done = convert(data, tmp_path / "o", "yolo", allow_loss=True)
+    assert told(done)["drawings"].objects == 1
+    (line,) = (tmp_path / "o/labels/a.txt").read_text().splitlines()
+    assert line.split()[1:] == ["0.25", "0.5", "0.3", "0.5"]
+
+
 def xml_objects(path):
     root = ElementTree.parse(path).getroot()
     return [

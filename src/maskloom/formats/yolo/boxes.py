@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Rows
+from maskloom.core.labels import RowKind, Rows
 from maskloom.formats.loss import MOST_NAMED, Loss
 from maskloom.formats.shared.boxes import told_boxes
 from maskloom.formats.shared.drawn import box_of
@@ -37,8 +37,8 @@ class BoxLines:
 
 
 def boxes_only(rows: Rows) -> bool:
-    """Whether an image has boxes and nothing else: beside polygons readers take them for such."""
-    return len(rows) > 0 and bool(told_boxes(rows).all())
+    """Whether an image has boxes and no masks: beside polygons readers take them for such."""
+    return not (rows.kind == int(RowKind.MASK)).any() and bool(told_boxes(rows).any())
 
 
 def box_lines(key: str, rows: Rows, numbers: Mapping[int, int], size: tuple[int, int]) -> BoxLines:
@@ -46,7 +46,7 @@ def box_lines(key: str, rows: Rows, numbers: Mapping[int, int], size: tuple[int,
 
     Args:
         key: of the sample.
-        rows: boxes alone, none of a void class.
+        rows: boxes, and drawings that become no line; none of a void class.
         numbers: position in the taxonomy → class number.
         size: (H, W) of the image.
     """
@@ -54,7 +54,8 @@ def box_lines(key: str, rows: Rows, numbers: Mapping[int, int], size: tuple[int,
     told: dict[str, None] = {}
     for i, category in enumerate(rows.category.tolist()):
         box = box_of(rows, i)
-        assert box is not None
+        if box is None:
+            continue
         own = box if _fit(_values(box, size)) else _clipped(box, size)
         if own != box:
             changed.append(int(rows.instance[i]))
