@@ -204,7 +204,8 @@ def test_ultralytics_14858_authors_rows_of_one_class_and_box_are_told_apart(tmp_
     done = write(data, tmp_path / "y")
     assert any("1 lines equal others in class and box" in w for w in done.warnings)
     assert len(ultralytics(tmp_path / "y/labels/a.txt", SIZE)) == 2
-    assert write(read_dataset(tmp_path / "y"), tmp_path / "z").warnings == ()
+    again = write(read_dataset(tmp_path / "y"), tmp_path / "z").warnings
+    assert not any("equal others" in w for w in again)
 
 
 def test_boxes_beside_polygons_are_read_and_told(tmp_path):

@@ -38,6 +38,7 @@ from maskloom.formats.yolo.text import (
     line_text,
     seen_vertices,
 )
+from maskloom.formats.yolo.trained_on import train_and_val
 from maskloom.store.files import atomic_write_bytes, safe_join
 
 NAME = "yolo"
@@ -125,9 +126,8 @@ class YoloWriter:
             text = "".join(f"./images/{self.names[key]}\n" for key in sorted(keys))
             atomic_write_bytes(self.target / f"{name}.txt", text.encode())
             entries[name] = f"{name}.txt"
-        # Trainers ask for both.
-        first = next(iter(entries.values()), "images")
-        entries = {"train": first, "val": entries.get("train", first), **entries}
+        asked_for, note = train_and_val(entries)
+        entries = asked_for | entries
         names = {self.numbers[i]: self.taxonomy[i].name for i in self.numbers}
         entries |= {"nc": len(names), "names": dict(sorted(names.items()))}
         # YAML folds some signs that are not escaped as if they were blanks (U+0085).
@@ -137,7 +137,7 @@ class YoloWriter:
         atomic_write_bytes(self.target / "data.yaml", text.encode())
         taxonomy = self.taxonomy.with_ids(NAME, self.numbers)
         write_side_file(self.target, taxonomy, known, kind=NAME, sizes=self.sizes)
-        return (*self.images.warnings(), *self._notes())
+        return (*self.images.warnings(), *self._notes(), *([note] if note else []))
 
     def _notes(self) -> Iterator[str]:
         if self.equal:
