@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -104,3 +105,51 @@ def test_sets_of_boxes_with_empty_images_go_from_each_format_to_others(tmp_path,
         done = convert(data, tmp_path / target, target)
         kinds = {loss.kind for loss in done.losses if loss.refused}
         assert not kinds & {"coverage", "pixels"}, (target, done.losses)
+
+
+def yolo(root, **lines):
+    """A label file per key with these lines, as a detector's training set has them."""
+    for key, text in lines.items():
+        picture(root / f"images/{key}.png")
+        (root / "labels").mkdir(exist_ok=True)
+        (root / f"labels/{key}.txt").write_text(text)
+    (root / "data.yaml").write_text("train: images\nval: images\nnames: [car, van]\n")
+    return read_dataset(root)
+
+
+BOX = "0 0.5 0.5 0.3 0.4\n"
+POLYGON = "1 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6\n"
+
+
+def segmented(root):
+    return {
+        path.stem: ElementTree.parse(path).findtext("segmented")
+        for path in (root / "Annotations").iterdir()
+    }
+
+
+def test_boxes_of_yolo_become_no_maps_that_say_background(tmp_path):
+    done = convert(yolo(tmp_path / "in", a="", b=BOX, c=""), tmp_path / "o", "voc")
+    assert done.written
+    assert (done.objects, done.exact_objects, done.changed_pixels) == (1, 1, 0)
+    assert {p.name for p in (tmp_path / "o").iterdir()} & {"SegmentationClass"} == set()
+    assert segmented(tmp_path / "o") == {"a": "0", "b": "0", "c": "0"}
+    assert (tmp_path / "o/ImageSets/Main").is_dir()
+
+
+@pytest.mark.parametrize("order", ["abc", "cab", "bac"])
+def test_beside_masks_empty_images_have_maps_and_boxes_have_none(tmp_path, order):
+    said = dict(zip(order, ("", BOX, POLYGON), strict=True))
+    done = convert(yolo(tmp_path / "in", **said), tmp_path / "o", "voc")
+    assert done.written, done.losses
+    empty, box, mask = order
+    maps = {p.stem for p in (tmp_path / "o/SegmentationClass").iterdir()}
+    assert maps == {p.stem for p in (tmp_path / "o/SegmentationObject").iterdir()}
+    assert maps == {empty, mask}
+    assert segmented(tmp_path / "o") == {empty: "1", box: "0", mask: "1"}
+    assert not np.asarray(Image.open(tmp_path / f"o/SegmentationClass/{empty}.png")).any()
+    back = read_dataset(tmp_path / "o")
+    counts = {s.key: len(back.labels_of(s).rows) for s in back.samples}
+    assert counts == {empty: 0, box: 1, mask: 1}
+    assert convert(back, tmp_path / "again", "voc").written
+    assert segmented(tmp_path / "again") == segmented(tmp_path / "o")

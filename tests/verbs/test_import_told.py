@@ -41,9 +41,9 @@ def truth(tmp_path: Path) -> Path:
 def test_import_and_export_count_objects_alike(truth: Path, tmp_path: Path) -> None:
     taken = import_(truth, tmp_path / "p")
     given = export(tmp_path / "p", tmp_path / "out.json", to="coco")
-    assert taken.results["objects"] == given.results["objects"] == 2
+    assert taken.results["objects"] == given.results["objects"] == 3
     assert taken.results["without_mask"] == 1
-    assert "2 objects, 1 annotation without a mask" in taken.lines[0]
+    assert "3 objects, among them 1 without a mask" in taken.lines[0]
     written = json.loads((tmp_path / "out.json").read_text())["annotations"]
     assert len(written) == 3
 
@@ -95,3 +95,12 @@ def test_a_name_that_leads_out_is_told_once(tmp_path: Path) -> None:
     ):
         (told,) = [line for line in done.warnings if "missing" in line or "lead out" in line]
         assert told.startswith("file names that lead out of the data's folder are not followed: 1,")
+
+
+def test_check_and_list_count_the_same_objects(truth: Path, tmp_path: Path) -> None:
+    import_(truth, tmp_path / "p")
+    for path in (truth, tmp_path / "p"):
+        (row,) = check(path).results["classes"]
+        assert (row["objects"], row["images"]) == (3, 1)
+    (layer,) = list_("layers", tmp_path / "p").results["rows"]
+    assert layer["objects"] == 3

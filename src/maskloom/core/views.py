@@ -67,9 +67,10 @@ def instance_rows(labels: Labels) -> Rows:
 
 
 def nothing_but_drawn(labels: Labels) -> bool:
-    """Whether objects are boxes and lines alone, of which no pixel was said to be labelled."""
+    """Whether objects are boxes and lines alone, so that the labels speak of no pixel."""
     rows = labels.rows
-    if rows is None or not labels.coverage.nothing or not len(rows):
+    part = not (labels.coverage.nothing or labels.coverage.full)
+    if rows is None or part or not len(rows):
         return False
     return bool((rows.kind != int(RowKind.MASK)).all())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from maskloom.core.labels import Labels, RowKind, codes
+from maskloom.core.labels import Labels, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas
 from maskloom.quality.findings import Finding
@@ -41,10 +41,12 @@ class Census:
         else:
             self.with_rows = True
             assert labels.rows is not None
-            drawn = labels.rows.kind == RowKind.MASK
-            self.objects += np.bincount(labels.rows.category[drawn], minlength=len(self.taxonomy))
-            # A class of which there are boxes, or lines, alone is used, too.
-            present = np.bincount(labels.rows.category, minlength=len(self.taxonomy)) > 0
+            # Those of boxes and lines, too; parts of one object are one.
+            pairs = np.stack([labels.rows.category, labels.rows.instance], axis=1)
+            category = np.unique(pairs, axis=0)[:, 0].astype(np.intp)
+            found = np.bincount(category, minlength=len(self.taxonomy))
+            self.objects += found
+            present = found > 0
         self.pixels += areas
         self.images += present
         self.sizes[tuple(labels.size)] += 1

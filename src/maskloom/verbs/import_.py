@@ -216,7 +216,7 @@ def _outcome(
     what = counted(added.samples, "image")
     what += f", {counted(added.objects, 'object')}" if added.objects else ""
     if added.others:
-        what += f", {counted(added.others, 'annotation')} without a mask (boxes, points, lines)"
+        what += f", among them {added.others:,} without a mask (boxes, points, lines)"
     where = "without labels" if layer is None else f"as layer {layer}"
     line = f"{what} {where}: {project} is at sequence number {added.sequence}"
     return Outcome(

@@ -19,7 +19,7 @@ from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.core.views import class_areas, class_map
+from maskloom.core.views import class_areas, class_map, instance_rows, nothing_but_drawn
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
@@ -71,6 +71,8 @@ class VocWriter:
         self.mapped: list[str] = []
         self.boxed: list[str] = []
         self.unlabelled: list[str] = []
+        # Without an object, before it is known whether the set has maps.
+        self.empty: list[tuple[Sample, Labels]] = []
 
     def has(self, key: str) -> bool:
         """Whether the class map is there, or the XML of an image without one."""
@@ -95,18 +97,32 @@ class VocWriter:
         """Write maps and XML of one image, the class map last, and place the image."""
         image_labels_only(labels.size, self.target)
         self.images.put(sample)
-        layers = None
-        if labels.rows is not None:
-            regions, listed = parted(labels, self.taxonomy)
-            self._put_xml(sample, labels, listed)
-            if _is_unmapped(labels) and not len(regions) and all(map(is_box, listed)):
-                self.boxed.append(sample.key)
-                if labels.coverage.nothing and not listed:
-                    self.unlabelled.append(sample.key)
-                return
-            layers = self._layers(regions, listed)
-        self._put_maps(sample.key, labels, layers)
-        self.mapped.append(sample.key)
+        if labels.rows is None:
+            self._put_maps(sample.key, labels, None)
+            return
+        regions, listed = parted(labels, self.taxonomy)
+        if _is_unmapped(labels) and not len(regions) and all(map(is_box, listed)):
+            self._put_boxes(sample, labels, listed)
+        elif not len(labels.rows) and not self.mapped:
+            self.empty.append((sample, labels))
+        else:
+            self._put_empty()
+            self._put_xml(sample, labels, listed, mapped=True)
+            self._put_maps(sample.key, labels, self._layers(regions, listed))
+
+    def _put_boxes(self, sample: Sample, labels: Labels, listed: list[Listed]) -> None:
+        """An image without maps, which would say background where boxes are."""
+        self._put_xml(sample, labels, listed, mapped=False)
+        self.boxed.append(sample.key)
+        if labels.coverage.nothing and not listed:
+            self.unlabelled.append(sample.key)
+
+    def _put_empty(self) -> None:
+        """Those without an object have maps where the others have: in a set of boxes none has."""
+        for sample, labels in self.empty:
+            self._put_xml(sample, labels, [], mapped=True)
+            self._put_maps(sample.key, labels, self._layers(instance_rows(labels), []))
+        self.empty.clear()
 
     def _put_maps(self, key: str, labels: Labels, layers: _Layers | None) -> None:
         """Both maps, slab by slab; of labels that are a class map there is no object map."""
@@ -126,9 +142,15 @@ class VocWriter:
                     add_objects(_paint(layers, pixels, y0))
                 values = classes_to_values(pixels, ids, void=VOID_VALUE, background=0)
                 add_classes(values)
+        self.mapped.append(key)
 
     def finish(self, splits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Write lists, label map and side file."""
+        if self.boxed and not self.mapped:
+            for sample, labels in self.empty:
+                self._put_boxes(sample, labels, [])
+        else:
+            self._put_empty()
         for folder, keys in (("Segmentation", self.mapped), ("Main", self.boxed)):
             written = set(keys)
             parts = {n: [k for k in members if k in written] for n, members in splits.items()}
@@ -163,14 +185,16 @@ class VocWriter:
             np.array(values, np.int64),
         )
 
-    def _put_xml(self, sample: Sample, labels: Labels, listed: list[Listed]) -> None:
+    def _put_xml(
+        self, sample: Sample, labels: Labels, listed: list[Listed], *, mapped: bool
+    ) -> None:
         own = labels.extra.get("voc", {})
         path = sample.image.path
         head = own.get("head") or [
             ["filename", sample.key + (path.suffix if path is not None else ".jpg"), []],
             ["source", "", [["database", "Unknown", []]]],
             ["size", "", []],
-            ["segmented", str(int(not labels.coverage.nothing)), []],
+            ["segmented", str(int(mapped)), []],
         ]
         objects = [self._object(rows, i, kept="voc" in labels.extra) for rows, i in listed]
         text = xml_text((labels.size[0], labels.size[1]), objects, head)
@@ -200,9 +224,10 @@ def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) 
 
 
 def _is_unmapped(labels: Labels) -> bool:
-    """Whether no pixel was said to be labelled, or the image came without maps and objects."""
+    """Whether the labels speak of no pixel, or the image came without maps and objects."""
     bare = labels.extra.get("voc", {}).get("maps") is False
-    return labels.coverage.nothing or (bare and not len(labels.rows or ()))
+    nothing = labels.coverage.nothing or nothing_but_drawn(labels)
+    return nothing or (bare and not len(labels.rows or ()))
 
 
 def _paint(layers: _Layers, pixels: NDArray[Any], y0: int) -> NDArray[np.uint8]:

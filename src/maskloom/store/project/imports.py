@@ -50,7 +50,7 @@ class Added:
     Args:
         samples: how many the data set has.
         new_samples: how many of them the project did not have.
-        objects: with masks.
+        objects: those without a mask, too.
         sequence: number of the snapshot in the project.
         warnings: what was noticed and let pass.
         failures: images without labels that cannot be read and were left out.
@@ -244,9 +244,8 @@ def _stage(dataset: Dataset, ordered: Sequence[Sample], door: Door, snapshot: Sn
                 "some images have class maps and others objects", where=sample.key, seen=own
             )
         if labels.rows is not None:
-            solid = labels.rows.kind == RowKind.MASK
-            objects += len(np.unique(labels.rows.instance[solid]))
-            others += int((~solid).sum())
+            objects += len(np.unique(labels.rows.instance))
+            others += int((labels.rows.kind != RowKind.MASK).sum())
         found.append(_sized(taken, labels))
         said.append(snapshot.put(sample.key, labels))
     path = snapshot.finish()

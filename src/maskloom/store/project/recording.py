@@ -54,7 +54,7 @@ class Staged:
         path: of the Parquet file, relative to the project.
         rows: in that file.
         splits: name → keys.
-        objects: with masks; an object may have several rows.
+        objects: each of one row or several.
         others: rows without a mask.
     """
 
