@@ -113,3 +113,44 @@ def test_a_set_of_boxes_as_labelimg_writes_it_is_no_set_labelled_in_part(tmp_pat
     (file,) = (tmp_path / "coco").rglob("*.json")
     (one,) = json.loads(file.read_text())["annotations"]
     assert one["bbox"] == BOX
+
+
+ORDINARY = {"difficult": False, "truncated": 0, "occluded": False, "pose": "Unspecified"}
+
+
+@pytest.mark.parametrize("kind", ["box", "mask"])
+def test_what_tools_say_of_every_object_is_told_and_not_refused(coco, tmp_path, kind):
+    shape = {} if kind == "box" else {"segmentation": [[12, 6, 32, 6, 32, 16, 12, 16]]}
+    done = convert(coco(attributes={**ORDINARY, "rotation": 0.0}, **shape), tmp_path / "y", "yolo")
+    assert done.written, done.losses
+    assert told(done)["defaults"].objects == 1
+    assert "pose" in told(done)["defaults"].what
+    assert "attributes" not in told(done)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"difficult": True}, {"pose": "Left"}, {"rotation": 30}, {"checked": False}, {"grade": 0}],
+)
+def test_attributes_that_say_more_are_refused_by_name(coco, tmp_path, said):
+    done = convert(coco(attributes={**ORDINARY, **said}), tmp_path / "y", "yolo")
+    assert not done.written
+    (name,) = said
+    assert told(done)["attributes"].what.endswith(f"(of objects: {name})")
+    assert "defaults" not in told(done)
+
+
+def test_voc_of_labelimg_goes_to_yolo_without_a_word_of_allowing(tmp_path):
+    picture(tmp_path / "in/JPEGImages/a.png")
+    (tmp_path / "in/Annotations").mkdir()
+    (tmp_path / "in/Annotations/a.xml").write_text(
+        "<annotation><folder>in</folder><filename>a.png</filename><size><width>60</width>"
+        "<height>40</height><depth>3</depth></size><segmented>0</segmented><object>"
+        "<name>car</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>"
+        "<bndbox><xmin>13</xmin><ymin>7</ymin><xmax>32</xmax><ymax>16</ymax></bndbox></object>"
+        "</annotation>"
+    )
+    done = convert(read_dataset(tmp_path / "in"), tmp_path / "y", "yolo")
+    assert done.written, done.losses
+    values = np.array((tmp_path / "y/labels/a.txt").read_text().split()[1:], float)
+    assert np.allclose(values * (60, 40, 60, 40), [22, 11, 20, 10])

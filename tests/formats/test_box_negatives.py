@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 from maskloom.core.labels import FULL, Coverage, Labels
+from maskloom.errors import WriteError
 from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.shared.safe_xml import Bounds
 from maskloom.formats.transfer import transfer
+from maskloom.formats.voc import write as voc_write
 
 SIZE = (40, 60)
 
@@ -81,6 +84,33 @@ def test_beside_maps_an_xml_without_an_object_says_nothing_of_pixels(tmp_path):
     assert found["c"].nothing
 
 
+def test_voc_an_image_that_nobody_labelled_has_no_xml_which_would_call_it_empty(tmp_path):
+    box = {"from_name": "label", "to_name": "image", "type": "rectanglelabels",
+           "original_width": 60, "original_height": 40, "id": "r",
+           "value": {"x": 10, "y": 10, "width": 50, "height": 50, "rotation": 0,
+                     "rectanglelabels": ["car"]}}  # fmt: skip
+    said = {"a": [{"id": 1, "result": [box]}], "b": [{"id": 2, "result": []}], "c": []}
+    tasks = [
+        {"id": number, "data": {"image": f"{key}.png"}, "annotations": annotations}
+        for number, (key, annotations) in enumerate(said.items(), start=1)
+    ]
+    for key in said:
+        picture(tmp_path / f"in/{key}.png")
+    (tmp_path / "in/export.json").write_text(json.dumps(tasks))
+    data = read_dataset(tmp_path / "in")
+    done = convert(data, tmp_path / "o", "voc", options=voc_write.Write(images="none"))
+    assert done.written, done.losses
+    assert {p.stem for p in (tmp_path / "o/Annotations").iterdir()} == {"a", "b"}
+    assert (tmp_path / "o/ImageSets/Main/trainval.txt").read_text().split() == ["a", "b"]
+    back = read_dataset(tmp_path / "o")
+    found = coverages(back)
+    assert found["c"].nothing
+    assert found["b"].full
+    assert next(back.labels_of(s).size for s in back.samples if s.key == "c") == SIZE
+    (tmp_path / "o/taxonomy.json").unlink()
+    assert [s.key for s in read_dataset(tmp_path / "o").samples] == ["a", "b"]
+
+
 def test_voc_an_image_that_nobody_labelled_comes_back_as_such(tmp_path):
     source = voc(tmp_path / "in", a=2, b=0)
     nothing = Coverage(nothing=True)
@@ -94,7 +124,7 @@ def test_voc_an_image_that_nobody_labelled_comes_back_as_such(tmp_path):
     found = coverages(read_dataset(tmp_path / "o"))
     assert found["b"].nothing
     side = json.loads((tmp_path / "o/taxonomy.json").read_text())
-    assert side["unlabelled"] == ["b"]
+    assert side["unlabelled"] == {"b": [*SIZE]}
 
 
 @pytest.mark.parametrize("form", ["coco", "yolo", "cvat", "datumaro", "labelstudio"])
@@ -153,3 +183,10 @@ def test_beside_masks_empty_images_have_maps_and_boxes_have_none(tmp_path, order
     assert counts == {empty: 0, box: 1, mask: 1}
     assert convert(back, tmp_path / "again", "voc").written
     assert segmented(tmp_path / "again") == segmented(tmp_path / "o")
+
+
+def test_voc_more_objects_than_are_read_again_are_refused_before_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(voc_write, "BOUNDS", Bounds(1 << 20, elements=50))
+    with pytest.raises(WriteError, match=r"a: more objects than .* '9 objects'"):
+        convert(voc(tmp_path / "in", a=9), tmp_path / "o", "voc")
+    assert not list(tmp_path.glob("o*"))

@@ -9,6 +9,8 @@ from maskloom.formats.coco.write import HOLDS
 from maskloom.formats.compare import compare
 from maskloom.formats.cvat.write import HOLDS as CVAT
 from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.difference import Difference
+from maskloom.formats.tally import Tally
 from maskloom.formats.transfer import transfer
 
 from .drawn_sets import coco, cvat, shape
@@ -138,3 +140,17 @@ def test_a_writer_that_moves_a_box_is_refused(tmp_path, monkeypatch):
     done = transfer(coco(tmp_path / "in", BOXES), tmp_path / "out", load_format("via"))
     assert not done.written
     assert {loss.kind: loss.objects for loss in done.losses if loss.refused} == {"drawings": 4}
+
+
+def test_each_kind_names_the_first_image_that_differs_so_and_counts_them():
+    some = [Difference(1, 1, 0), Difference(1, 1, 0, facts={"numbers": 2}), Difference(1, 0, 9),
+            Difference(1, 0, 5, facts={"numbers": 1})]  # fmt: skip
+    total = sum((one.at(key) for one, key in zip(some, "abcd", strict=True)), Difference(0, 0, 0))
+    tally = Tally()
+    tally += total.losses()
+    found = {loss.kind: loss for loss in tally.totals()}
+    assert [(found[k].samples, found[k].example[0]) for k in ("numbers", "pixels")] == [
+        (2, "b"),
+        (2, "c"),
+    ]
+    assert (found["numbers"].objects, found["pixels"].pixels) == (3, 14)

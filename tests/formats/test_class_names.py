@@ -113,7 +113,7 @@ def test_names_of_classes_that_no_label_has_are_not_compared(tmp_path):
     other = Taxonomy((Category("lead", "Lead"), *more.categories[1:]))
     found = compare(source, replace(source, taxonomy=other))
     assert found.renamed == {("lead", "Lead")}
-    assert found.first == "a"
+    assert found.where == {"names": ("a", 1)}
 
 
 def cvat(path, *labels, declared):

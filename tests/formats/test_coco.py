@@ -356,7 +356,7 @@ def test_an_object_is_exact_only_with_its_score(tmp_path):
     ]
     found = compare(*sides, load_format("coco").holds)
     assert (found.objects, found.exact_objects, found.changed_scores) == (2, 1, 1)
-    assert (found.changed_pixels, found.first) == (0, "a")
+    assert (found.changed_pixels, found.where) == (0, {"score": ("a", 1)})
     assert compare(*sides).exact_objects == 2
 
 

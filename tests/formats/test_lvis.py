@@ -11,7 +11,8 @@ import pytest
 from maskloom.core.labels import Coverage, Labels
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
-from maskloom.formats.detect import detect_format, read_dataset
+from maskloom.formats.detect import detect_format, load_format, read_dataset
+from maskloom.formats.transfer import transfer
 from maskloom.verbs.evaluate import evaluate
 
 from . import tool_cases
@@ -152,6 +153,26 @@ def test_lists_follow_categories_that_are_renamed_or_numbered_anew(tmp_path):
     names = {c.key: c.name for c in back.taxonomy}
     found = [{names[k] for k in labels.coverage.categories} for _, labels in back]
     assert found == [{"aerosol_can", "zebra"}, {"aerosol_can", "bottle"}]
+
+
+@pytest.mark.parametrize("target", ["voc", "cityscapes", "bitmap", "coco-panoptic", "camvid"])
+def test_maps_drop_which_classes_were_not_there_and_are_refused_for_it(tmp_path, target):
+    """All that a map can say of the rest of an image is that nobody labelled it."""
+    data = read_dataset(put(tmp_path / "lvis_v1_val.json"))
+    done = transfer(data, tmp_path / "o", load_format(target))
+    (loss,) = [loss for loss in done.losses if loss.kind == "looked_for"]
+    assert loss.refused
+    assert loss.samples == 2
+    assert not done.written
+
+
+@pytest.mark.parametrize("target", ["coco", "yolo"])
+def test_formats_that_call_the_rest_background_are_refused_once(tmp_path, target):
+    data = read_dataset(put(tmp_path / "lvis_v1_val.json"))
+    done = transfer(data, tmp_path / "o", load_format(target))
+    kinds = [loss.kind for loss in done.losses if loss.refused]
+    assert "coverage" in kinds
+    assert "looked_for" not in kinds
 
 
 @pytest.mark.parametrize("how", ["polygon", "rle"])

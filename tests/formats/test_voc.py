@@ -11,7 +11,7 @@ from maskloom.errors import DataError, FormatError, WriteError
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
 from maskloom.formats.voc.classes import NAMES, PALETTE
-from maskloom.formats.voc.xml import MAX_BYTES, VocObject, read_xml, xml_text
+from maskloom.formats.voc.xml import BOUNDS, MAX_BYTES, VocObject, read_xml, xml_text
 from maskloom.quality.integrity import examine
 from maskloom.store.images import png_bytes, read_map, write_png
 
@@ -308,8 +308,8 @@ def test_bad_xml_is_one_error_that_names_the_file_and_can_be_skipped(tmp_path, t
 
 
 def test_xml_of_many_elements_is_refused(tmp_path):
-    put(tmp_path, xml="<annotation>" + "<a/>" * 100_001 + "</annotation>")
-    with pytest.raises(FormatError, match="more than 100000 elements"):
+    put(tmp_path, xml="<annotation>" + "<a/>" * (BOUNDS.elements + 1) + "</annotation>")
+    with pytest.raises(FormatError, match=f"more than {BOUNDS.elements} elements"):
         read_dataset(tmp_path)
 
 

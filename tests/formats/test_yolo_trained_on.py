@@ -16,41 +16,76 @@ from .conftest import write_photo
 @pytest.mark.parametrize(
     ("splits", "train", "val", "told"),
     [
-        ("", "images", "images", False),
-        ("train val", "train", "val", False),
-        ("train2017 val2017", "train2017", "val2017", False),
-        ("test2017 val2017 train2017", "train2017", "val2017", False),
-        ("Valid Training", "Training", "Valid", False),
-        ("val2 val train_b train", "train", "val", False),
-        ("train test", "train", "train", True),
-        ("test fold1", "fold1", "fold1", True),
-        ("test", "test", "test", True),
-        ("val", "val", "val", False),
-        ("valley trainer", "valley", "valley", True),
+        ("train val", "train", "val", ""),
+        ("train2017 val2017", "train2017", "val2017", ""),
+        ("test2017 val2017 train2017", "train2017", "val2017", ""),
+        ("Valid Training", "Training", "Valid", ""),
+        ("val2 val train_b train", "train", "val", ""),
+        ("trainA trainB valA", "trainA trainB", "valA", ""),
+        ("train1 train2 val", "train1 train2", "val", ""),
+        ("trainval test", "trainval", "trainval", "val"),
+        ("fold1 fold2 eval", "fold1", "eval", ""),
+        ("testdev val", "val", "val", "train"),
+        ("test-dev val", "val", "val", "train"),
+        ("valid test", "valid", "valid", "train"),
+        ("val2017", "val2017", "val2017", "train"),
+        ("train test", "train", "train", "val"),
+        ("test fold1", "fold1", "fold1", "train or val"),
+        ("test", "test", "test", "train or val"),
+        ("valley trainer", "valley", "valley", "train or val"),
     ],
 )
 def test_splits_stand_for_what_their_names_say(splits, train, val, told):
     lists = {name: f"{name}.txt" for name in splits.split()}
     entries, note = train_and_val(lists)
-    assert entries == {"train": lists.get(train, "images"), "val": lists.get(val, "images")}
-    assert bool(note) == told
-    assert not told or repr(train) in note
+    for use, names in (("train", train), ("val", val)):
+        found = [lists[name] for name in names.split()]
+        assert entries[use] == (found[0] if len(found) == 1 else found)
+    assert f"no split is for {told} by its name" in note if told else not note
+
+
+def test_without_splits_all_images_are_both():
+    assert train_and_val({}) == ({"train": "images", "val": "images"}, "")
+
+
+def test_several_lists_of_one_use_are_read_back_as_the_splits_they_were(tmp_path):
+    for split in ("train1", "train2", "val"):
+        coco(tmp_path / "coco", split)
+    assert convert(tmp_path / "coco", tmp_path / "yolo", to="yolo").results["written"]
+    said = yaml.safe_load((tmp_path / "yolo/data.yaml").read_text())
+    assert said["train"] == ["train1.txt", "train2.txt"]
+    assert convert(tmp_path / "yolo", tmp_path / "back", to="coco").results["written"]
+    names = {path.name for path in (tmp_path / "back/annotations").iterdir()}
+    assert names == {f"instances_{split}.json" for split in ("train1", "train2", "val")}
+
+
+def test_a_split_of_another_name_is_no_field_of_data_yaml(tmp_path):
+    for split in ("training", "validation"):
+        coco(tmp_path / "coco", split)
+    convert(tmp_path / "coco", tmp_path / "yolo", to="yolo")
+    done = convert(tmp_path / "yolo", tmp_path / "back", to="coco")
+    assert "fields" not in done.results["losses"]
+
+
+def coco(root, split):
+    """One image with one object, in the file of its split."""
+    write_photo(root / split / f"{split}.png", (40, 50))
+    said = {
+        "images": [{"id": 1, "file_name": f"{split}.png", "height": 40, "width": 50}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 100,
+             "bbox": [5, 5, 10, 10], "segmentation": [[5, 5, 15, 5, 15, 15, 5, 15]]}
+        ],
+        "categories": [{"id": 1, "name": "cell"}],
+    }  # fmt: skip
+    path = root / "annotations" / f"instances_{split}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(said))
 
 
 def test_coco_2017_is_validated_on_its_own_images(tmp_path):
-    for number, split in enumerate(("train2017", "val2017"), start=1):
-        write_photo(tmp_path / "coco" / split / f"{split}.png", (40, 50))
-        said = {
-            "images": [{"id": number, "file_name": f"{split}.png", "height": 40, "width": 50}],
-            "annotations": [
-                {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "area": 100,
-                 "bbox": [5, 5, 10, 10], "segmentation": [[5, 5, 15, 5, 15, 15, 5, 15]]}
-            ],
-            "categories": [{"id": 1, "name": "cell"}],
-        }  # fmt: skip
-        path = tmp_path / "coco" / "annotations" / f"instances_{split}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(said))
+    for split in ("train2017", "val2017"):
+        coco(tmp_path / "coco", split)
     done = convert(tmp_path / "coco", tmp_path / "yolo", to="yolo")
     assert not any("validation" in text for text in done.warnings)
     said = yaml.safe_load((tmp_path / "yolo/data.yaml").read_text())

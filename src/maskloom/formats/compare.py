@@ -89,7 +89,7 @@ def compare(source: Dataset, back: Dataset, holds: Holds | None = None) -> Diffe
             used = _used(one, source.taxonomy, renamed)
             pairs_of = frozenset((source.taxonomy[i].name, renamed[i]) for i in used)
             found = replace(found, renamed=pairs_of)
-        total += replace(found, first=sample.key) if found.differs else found
+        total += found.at(sample.key)
     return total
 
 

@@ -13,11 +13,25 @@ from maskloom.core.labels import RowKind, Rows
 
 _BOX = int(RowKind.BOX)
 _PLACE = "bbox"
+_DEFAULTS: Mapping[str, Any] = {
+    "difficult": False, "truncated": False, "occluded": False, "pose": "Unspecified", "rotation": 0
+}  # fmt: skip
+"""What labelImg, CVAT and Datumaro write of every object of which nobody said otherwise."""
 
 
 def marked(column: tuple[object, ...], n: int) -> NDArray[np.bool_]:
     """(n,) which values of a column, which may be empty, say anything."""
     return np.array([bool(value) for value in column] or [False] * n, bool)
+
+
+def beyond_defaults(
+    attributes: tuple[Mapping[str, Any] | None, ...],
+) -> tuple[Mapping[str, Any] | None, ...]:
+    """Attributes of each row without those that only say what tools say of every object."""
+    return tuple(
+        own and {k: v for k, v in own.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+        for own in attributes
+    )
 
 
 def beside_places(rows: Rows) -> tuple[Mapping[str, Any] | None, ...]:

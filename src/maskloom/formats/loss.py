@@ -20,41 +20,11 @@ from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, nothing_but_drawn
 from maskloom.core.volumes import stacked
-from maskloom.formats.fields import beside_places, marked, names_in
+from maskloom.formats.fields import beside_places, beyond_defaults, marked, names_in
+from maskloom.formats.loss_kinds import FACTS
 from maskloom.formats.relations import ordered, torn, touching, unlike_first
 from maskloom.formats.shared.slabs import cut, slabs
 
-KINDS = {
-    "instances": "objects merged into their class",
-    "dense": "areas of things, which no label tells apart, become one object each",
-    "overlap": "pixels that several objects claim keep one of them",
-    "covered": "objects that lie wholly under others vanish",
-    "parts": "several rows of one object become one, or drawings of it objects of their own",
-    "empty": "objects without a pixel vanish",
-    "void": "void pixels or objects cannot be told from background",
-    "background": "background becomes void",
-    "crowd": "crowd regions become plain objects",
-    "score": "scores are dropped",
-    "attributes": "attributes are dropped",
-    "z_order": "the order in depth is dropped",
-    "tracks": "links between objects (track, parent, amodal) are dropped",
-    "drawings": "boxes, points, lines, scribbles and shapes that are not read are dropped",
-    "tags": "tags of whole images are dropped",
-    "numbers": "objects get other numbers than the ids they had",
-    "splits": "images change or lose their split",
-    "ids": "objects beyond the ids of the format, or with ids that it has not, get others",
-    "classes": "more classes than the format has numbers",
-    "coverage": "what was labelled only in part looks labelled in full",
-    "affine": "where pixels or voxels lie in the world is changed or dropped",
-    "names": "classes come back under other names",
-    "pixels": "pixels came back otherwise than they were",
-    "ignored": "objects of void classes become void pixels",
-    "void_classes": "which void class a region is of is dropped, its pixels stay void",
-    "vertices": "the author's vertices are dropped, the pixels are exact",
-    "fields": "fields that maskloom does not interpret are dropped",
-    "confidence": "the confidence map is dropped",
-}
-FACTS = frozenset({"numbers", "splits", "void_classes", "vertices", "fields", "confidence"})
 MOST_NAMED = 100  # objects of one kind of loss
 
 
@@ -65,6 +35,8 @@ class Holds:
     Args:
         dense: class maps, one class per pixel; else a class map's areas are read as objects.
         instances: which pixels make one object.
+        coverage: which part of a frame was labelled, or that nothing was.
+        looked_for: of which classes alone all objects were sought.
         tags: what people say of whole images (`Sample.tags`), all or some of it.
         max_ids: how many objects one image may have; None is no limit.
     """
@@ -83,6 +55,7 @@ class Holds:
     tracks: bool = False
     drawings: bool = False
     coverage: bool = False
+    looked_for: bool = False
     vertices: bool = False
     fields: bool = False
     confidence: bool = False
@@ -96,12 +69,13 @@ class Loss:
 
     Args:
         key: the sample; "" of the data set as a whole.
-        kind: one of `KINDS`.
+        kind: one of `loss_kinds.KINDS`.
         objects, pixels: how many are concerned.
         detail: a clause for people.
         names: of facts (of the data set, of the image, or of its objects where some are
             concerned) or of classes, which tables show.
         instances: of the first objects that are concerned.
+        samples: how many say so, of which `key` is the first.
     """
 
     key: str
@@ -111,6 +85,7 @@ class Loss:
     detail: str = ""
     names: tuple[str, ...] = ()
     instances: tuple[int, ...] = ()
+    samples: int = 1
 
     @property
     def refused(self) -> bool:
@@ -137,6 +112,8 @@ def losses_of(holds: Holds, key: str, labels: Labels, taxonomy: Taxonomy) -> lis
         found.append(Loss(key, "background", pixels=count))
     if not (labels.coverage.full or holds.coverage or nothing_but_drawn(labels)):
         found.append(Loss(key, "coverage", detail="labelled in part"))
+    elif labels.coverage.categories is not None and not holds.looked_for:
+        found.append(Loss(key, "looked_for"))
     if labels.confidence is not None and not holds.confidence:
         found.append(Loss(key, "confidence"))
     return [replace(loss, key=key) for loss in found]
@@ -191,7 +168,7 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
         "drawings": drawn,
         "crowd": rows.crowd,
         "score": ~np.isnan(rows.score),
-        "attributes": marked(rows.attributes, len(rows)),
+        "attributes": marked(beyond_defaults(rows.attributes), len(rows)),
         "tracks": (rows.track >= 0) | (rows.parent >= 0) | (rows.amodal_of >= 0),
         "empty": (areas == 0) & ~drawn,
         "void": np.array([taxonomy[c].void for c in rows.category], bool),
@@ -201,6 +178,8 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     for kind, flag in flags.items():
         if flag.any() and not getattr(holds, kind):
             found.append(_concerning(rows, kind, flag))
+    if not holds.attributes:
+        found += _defaults(rows)
     if not holds.z_order and len(deep := ordered(rows)):
         named = first_instances(rows, deep)
         found.append(Loss("", "z_order", len(deep), instances=named))
@@ -218,9 +197,20 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
     """The loss of flagged rows."""
     pixels = int(rows.masks.areas[flag].sum())
     who = first_instances(rows, flag)
-    told = {"attributes": rows.attributes, "fields": beside_places(rows)}.get(kind, ())
+    told = {
+        "attributes": beyond_defaults(rows.attributes),
+        "defaults": rows.attributes,
+        "fields": beside_places(rows),
+    }.get(kind, ())
     names = names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
     return Loss("", kind, int(flag.sum()), pixels, detail, names, who)
+
+
+def _defaults(rows: Rows) -> list[Loss]:
+    """Of rows that say nothing but what tools say of every object."""
+    said = marked(beyond_defaults(rows.attributes), len(rows))
+    flag = marked(rows.attributes, len(rows)) & ~said
+    return [_concerning(rows, "defaults", flag)] if flag.any() else []
 
 
 def _merged(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:

@@ -48,7 +48,9 @@ from maskloom.formats.shared.flat import void_rows
 
 NEGATIVE, PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
 LOOKS_FOR = f'COCO-like JSON with "{NEGATIVE}", or a folder of such files'
-HOLDS = Holds(instances=True, overlap=True, attributes=True, fields=True, coverage=True)
+HOLDS = Holds(
+    instances=True, overlap=True, attributes=True, fields=True, coverage=True, looked_for=True
+)
 _DIALECT = coco_write.Dialect("lvis", frozenset({"iscrowd", "score"}), HOLDS, whole=True)
 _PLACES = ("annotations/*.json", "*.json")
 

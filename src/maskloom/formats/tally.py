@@ -9,7 +9,8 @@ from typing import Self
 from maskloom.core.labels import Labels
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.concerned import Concerned, concerned
-from maskloom.formats.loss import FACTS, KINDS, MOST_NAMED, Loss
+from maskloom.formats.loss import MOST_NAMED, Loss
+from maskloom.formats.loss_kinds import FACTS, KINDS
 
 _SHOWN, _MOST_NAMES = 8, 1000
 
@@ -85,7 +86,7 @@ class Tally:
                 example = f"{loss.key}: {told}" if loss.key else f"the data set: {told}"
             self._sums[kind] = LossTotal(
                 kind,
-                known.samples + new,
+                known.samples + new * loss.samples,
                 known.objects + loss.objects,
                 known.pixels + loss.pixels,
                 example,

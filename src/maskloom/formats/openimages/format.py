@@ -268,7 +268,15 @@ def _mask(
 FORMAT = Format(
     NAME,
     "Open Images: CSV tables of masks (PNG per object) and boxes (read only)",
-    Holds(instances=True, overlap=True, crowd=True, attributes=True, coverage=True, drawings=True),
+    Holds(
+        instances=True,
+        overlap=True,
+        crowd=True,
+        attributes=True,
+        coverage=True,
+        looked_for=True,
+        drawings=True,
+    ),
     LOOKS_FOR,
     Read,
     WriteOptions,

@@ -57,6 +57,7 @@ HOLDS = Holds(
     tracks=True,
     drawings=True,
     coverage=True,
+    looked_for=True,
     vertices=True,
     fields=True,
     confidence=True,

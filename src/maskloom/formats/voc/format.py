@@ -83,14 +83,15 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     object_files = list_files(root / OBJECTS, MAP_SUFFIXES)
     xml_files = list_files(root / BOXES, (".xml",))
     boxes = options.boxes or bool(side.get("boxes")) or not class_files
-    keys = sorted({*class_files, *xml_files}) if boxes else list(class_files)
+    # Images that nobody labelled, with their sizes.
+    bare = {str(key): size for key, size in (side.get("unlabelled") or {}).items()}
+    keys = sorted({*class_files, *bare, *(xml_files if boxes else ())})
     parsed, skipped = _parsed({k: xml_files[k] for k in keys if k in xml_files}, options)
-    keys = [key for key in keys if key in class_files or key in parsed]
+    keys = [key for key in keys if key in class_files or key in parsed or key in bare]
     names = [one.name for xml in parsed.values() for one in xml.objects]
     meaning = classes_of(root, side, names, maps=bool(class_files))
     # Beside maps, images that have none are yet to be labelled.
-    told = side.get("unlabelled")
-    open_keys = set(keys if class_files else map(str, told if isinstance(told, list) else ()))
+    open_keys = set(keys if class_files else bare)
     files = {
         key: VocFiles(
             class_files.get(key),
@@ -98,6 +99,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             xml_files.get(key),
             parsed.get(key),
             looked=key not in open_keys,
+            size=(bare[key][0], bare[key][1]) if key in bare else None,
         )
         for key in keys
     }

@@ -38,6 +38,7 @@ class VocFiles:
         xml: what the XML says.
         looked: of an image without maps, whether its XML lists all that was looked for, so that
             one without an object is an empty image.
+        size: (H, W) of an image that nobody labelled.
     """
 
     classes: Path | None = None
@@ -45,6 +46,7 @@ class VocFiles:
     xml_path: Path | None = None
     xml: VocXml | None = None
     looked: bool = False
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,10 @@ def _majority(
 
 def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
     """Boxes of an image without maps; its pixels are not labelled but where there are none."""
-    assert files.xml is not None
+    if files.xml is None:
+        assert files.size is not None
+        bare = _as_rows(Masks.empty(0, files.size), [])
+        return Labels(files.size, rows=bare, coverage=Coverage(nothing=True))
     size = files.xml.size or size_of(sample)
     if size is None:
         raise FormatError(

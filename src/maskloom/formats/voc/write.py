@@ -20,6 +20,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, instance_rows, nothing_but_drawn
+from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
@@ -28,7 +29,7 @@ from maskloom.formats.shared.slabs import cut, paint_slab, slabs
 from maskloom.formats.voc.classes import MAX_VALUE, NAMES, PALETTE, VOID_VALUE, label_map_text
 from maskloom.formats.voc.listing import Listed, is_box, losses_of_lists, parted, voc_of
 from maskloom.formats.voc.match import FITS, box_iou
-from maskloom.formats.voc.xml import Box, VocObject, xml_text
+from maskloom.formats.voc.xml import BOUNDS, Box, VocObject, xml_text
 from maskloom.store.files import atomic_write_bytes, safe_join
 from maskloom.store.png_rows import png_rows
 
@@ -70,7 +71,7 @@ class VocWriter:
         self.numbers = _numbers(taxonomy)
         self.mapped: list[str] = []
         self.boxed: list[str] = []
-        self.unlabelled: list[str] = []
+        self.unlabelled: dict[str, list[int]] = {}
         # Without an object, before it is known whether the set has maps.
         self.empty: list[tuple[Sample, Labels]] = []
 
@@ -112,10 +113,13 @@ class VocWriter:
 
     def _put_boxes(self, sample: Sample, labels: Labels, listed: list[Listed]) -> None:
         """An image without maps, which would say background where boxes are."""
+        if labels.coverage.nothing and not listed:
+            self.unlabelled[sample.key] = list(labels.size)
+            if "head" not in labels.extra.get("voc", {}):
+                # To other readers an XML without an object is an image that was looked at.
+                return
         self._put_xml(sample, labels, listed, mapped=False)
         self.boxed.append(sample.key)
-        if labels.coverage.nothing and not listed:
-            self.unlabelled.append(sample.key)
 
     def _put_empty(self) -> None:
         """Those without an object have maps where the others have: in a set of boxes none has."""
@@ -168,7 +172,10 @@ class VocWriter:
             names = dict(enumerate(NAMES, 1))
         atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names, self.tails).encode())
         fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
-        fields |= {"unlabelled": sorted(self.unlabelled)} if self.unlabelled else {}
+        fields |= {"unlabelled": dict(sorted(self.unlabelled.items()))} if self.unlabelled else {}
+        if not self.mapped:
+            # Where nothing is labelled, it is what the folder is known by.
+            (self.target / _BOXES).mkdir(parents=True, exist_ok=True)
         taxonomy = self.taxonomy.with_ids("voc", self.numbers)
         write_side_file(self.target, taxonomy, splits, **fields)
         return self.images.warnings()
@@ -198,6 +205,14 @@ class VocWriter:
         ]
         objects = [self._object(rows, i, kept="voc" in labels.extra) for rows, i in listed]
         text = xml_text((labels.size[0], labels.size[1]), objects, head)
+        # One element a line and less: what is written must be read again.
+        if text.count("\n") > BOUNDS.elements or len(text) > BOUNDS.size:
+            raise WriteError(
+                "more objects than an annotation of VOC may list",
+                where=sample.key,
+                seen=f"{len(objects):,} objects",
+                hint="write --to coco, say",
+            )
         atomic_write_bytes(self._path(_BOXES, sample.key, "xml"), text.encode())
 
     def _object(self, rows: Rows, i: int, *, kept: bool) -> VocObject:

@@ -26,8 +26,8 @@ from maskloom.formats.shared.safe_xml import (
     xml_lines,
 )
 
-MAX_BYTES = 1 << 24
-BOUNDS = Bounds(MAX_BYTES, elements=100_000)
+MAX_BYTES = 1 << 26
+BOUNDS = Bounds(MAX_BYTES, elements=400_000)
 FLAGS = ("truncated", "occluded", "difficult")
 _SWITCH = {"0": False, "1": True, "false": False, "true": True}
 

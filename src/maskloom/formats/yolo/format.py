@@ -31,6 +31,7 @@ from maskloom.formats.shared.documents import (
     with_names,
 )
 from maskloom.formats.shared.folders import SIDE_FILE, is_marked, read_side_file, side_splits
+from maskloom.formats.shared.json_files import SPLITS
 from maskloom.formats.yolo import write as yolo_write
 from maskloom.formats.yolo.endings import FORM, Endings
 from maskloom.formats.yolo.layout import (
@@ -121,7 +122,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     side = side if side.get("kind") == yolo_write.NAME else {}
     items, notes = items_of_config(config, root)
     used = {item.split for item in items}
-    fields = {name: lines for name, lines in config.fields.items() if name not in used}
+    fields = {n: lines for n, lines in config.fields.items() if SPLITS.get(n, n) not in used}
     config = replace(config, fields=fields)
     if side:
         # Images of no split stand in no list.

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from maskloom.formats.shared.json_files import SPLITS
 
 _ALL = "images"
+_USES = {**SPLITS, "trainval": "train", "eval": "val", "dev": "val", "testdev": "test"}
+# `train2017`, `val_2`, `trainA`; what goes on in small letters is another word.
+_NAME = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)(?:[-_]dev)?(?![a-z])")
+
+Lists = str | list[str]
 
 
-def train_and_val(lists: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """What data.yaml names as `train` and `val`, and a note where both are the same images.
+def train_and_val(lists: Mapping[str, str]) -> tuple[dict[str, Lists], str]:
+    """What data.yaml names as `train` and `val`, and a note where that is not what trains well.
 
     Args:
         lists: split → its list of images; without any, all images are trained on.
 
     Returns:
-        their entries. Splits such as `valid` or `train2017` stand for them; images of a test
-        are not trained on where there are others.
+        their entries. Splits such as `valid` or `train2017` stand for them, several where none
+        has the plain name; images of a test are trained on only where there are no others.
     """
-    val = _meant(lists, "val")
-    others = [name for name in lists if name != val]
-    tests = [name for name in others if _use(name) == "test"]
-    train = _meant(others, "train")
-    if train is None:
-        train = next((name for name in others if name not in tests), (*tests, val)[0])
-    entries = {use: lists.get(name or "", _ALL) for use, name in (("train", train), ("val", val))}
-    if val is not None or train is None:
+    if not lists:
+        return {"train": _ALL, "val": _ALL}, ""
+    meant = {use: _meant(lists, use) for use in ("train", "val", "test")}
+    others = [name for name in lists if name not in meant["val"] + meant["test"]]
+    train = meant["train"] or others[:1] or meant["val"] or meant["test"]
+    val = meant["val"] or train
+    entries = {use: _entry(lists, names) for use, names in (("train", train), ("val", val))}
+    missing = [use for use in ("train", "val") if not meant[use]]
+    # A first list of whatever name is trained on without a word where others validate.
+    if not missing or (missing == ["train"] and train != val):
         return entries, ""
-    return entries | {"val": entries["train"]}, (
-        f"data.yaml: no split is for validation by its name, so val lists those of {train!r}, too; "
-        "scores on what was trained on say nothing of new images"
+    return entries, (
+        f"data.yaml: no split is for {' or '.join(missing)} by its name, so both are the images of "
+        f"{', '.join(map(repr, train))}; scores on what was trained on say nothing of new images"
     )
 
 
-def _meant(names: Iterable[str], use: str) -> str | None:
-    """The first name that says what a split is for, the plainest first."""
+def _entry(lists: Mapping[str, str], names: list[str]) -> Lists:
+    found = [lists[name] for name in names]
+    return found[0] if len(found) == 1 else found
+
+
+def _meant(names: Iterable[str], use: str) -> list[str]:
+    """The names that say what a split is for: the plainest, or all such as `train2017`."""
     found = [name for name in names if _use(name) == use]
-    return min(found, key=lambda name: (name != use, name.lower() not in SPLITS), default=None)
+    for plain in ((use,), SPLITS):
+        if exact := [name for name in found if name.lower() in plain]:
+            return exact[:1]
+    return found
 
 
 def _use(name: str) -> str | None:
     """`train`, `val` or `test`, also of names as `train2017` and `val_2`."""
-    word = name.lower()
-    longest = sorted(SPLITS, key=len, reverse=True)
-    head = next((known for known in longest if word.startswith(known)), None)
-    # `tester` is no test: what follows is no letter.
-    return SPLITS[head] if head and not word[len(head) :][:1].isalpha() else None
+    head = _NAME.match(name)
+    return _USES.get(head[1].lower()) if head else None
