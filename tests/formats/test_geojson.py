@@ -18,6 +18,7 @@ from .test_geotiff import SIZE, UTM, dataset, first, grid, photo
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra geo")
 features = pytest.importorskip("rasterio.features", reason="needs the extra geo")
+pytest.importorskip("rasterio.warp", reason="needs the extra geo")
 GRIDS = {
     "utm": grid(),
     "degrees": rasterio.transform.Affine(1.3e-6, 0, -84.48, 0, -1.1e-6, 33.63),
@@ -270,6 +271,37 @@ def test_a_file_is_written_again_as_it_was_read(tmp_path):
     assert first(again).rows.instance.tolist() == [7, 1]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_area_without_a_class_gets_none(tmp_path, named):
+    given = [{"other": 3}, {"class": None}, {"class": "", "n": 1}, {}]
+    given += [{"class": "house"}] if named else []
+    areas = [polygon(square(5 * i, 1, 5 * i + 4, 9), **own) for i, own in enumerate(given)]
+    source = read_dataset(put(tmp_path / "src", collection(*areas)))
+    assert write(source, tmp_path / "one").written
+    found = json.loads((tmp_path / "one/labels/a.geojson").read_text())["features"]
+    assert [one["properties"] for one in found] == given
+    again = read_dataset(tmp_path / "one")
+    names = [again.taxonomy[c].name for c in first(again).rows.category]
+    assert names == ["object"] * 4 + ["house"] * named
+    assert write(again, tmp_path / "two").written
+    assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
+
+
+def test_an_area_that_got_a_class_since_or_would_be_read_as_another_says_its_own(tmp_path):
+    areas = [polygon(square(1, 1, 4, 9), label="x"), polygon(square(6, 1, 9, 9), n=1)]
+    away = polygon(square(100, 1, 104, 9), **{"class": "house"})  # names the property, and is gone
+    source = put(tmp_path / "src", collection(*areas, away))
+    assert write(read_dataset(source), tmp_path / "one").written
+    found = json.loads((tmp_path / "one/labels/a.geojson").read_text())["features"]
+    assert [one["properties"] for one in found] == [{"class": "object", "label": "x"}, {"n": 1}]
+    back = read_dataset(tmp_path / "one")
+    assert {back.taxonomy[c].name for c in first(back).rows.category} == {"object"}
+    called = read_dataset(source, settings=["from.name=tree"])
+    assert write(called, tmp_path / "two").written
+    found = json.loads((tmp_path / "two/labels/a.geojson").read_text())["features"]
+    assert [one["properties"]["class"] for one in found] == ["tree", "tree"]
+
+
 def test_vertices_of_other_formats_are_kept_where_gdal_fills_the_same_pixels(tmp_path):
     ring = np.array([[2.2, 2.3], [11.7, 3.1], [8.4, 12.9]])
     mask = Masks.from_polygons([[ring]], SIZE, rule="centre")
@@ -343,11 +375,65 @@ def test_one_file_serves_all_images_of_a_folder(tmp_path):
     assert len(read_dataset(tmp_path / "all.json")) == 2
 
 
+WAYS = {
+    "same": grid(),
+    "degrees": grid(),
+    "turned": grid() @ rasterio.transform.Affine.rotation(30),
+    "pixels": None,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_areas_in_none_of_several_images_are_counted_and_named(tmp_path, way):
+    transform = WAYS[way]
+    for i in range(2):
+        shift = rasterio.transform.Affine.translation(60 * i, 0)
+        there = grid() if transform is None else transform @ shift
+        photo(tmp_path / f"images/tile_{i}.tif", transform=there)
+    rng = np.random.default_rng(3)
+    corners = rng.uniform((-30, -20), (120, 45), (60, 2))
+    rings = [at(transform or grid(), (c + rng.uniform(0, 9, (4, 2))).tolist()) for c in corners]
+    listed = [{**polygon(ring, n=i), "id": f"f{i}"} for i, ring in enumerate(rings)]
+    settings = []
+    if way == "pixels":
+        settings = ["from.crs=pixel"]
+        listed = [
+            {**polygon((c + rng.uniform(0, 9, (4, 2))).tolist(), n=i), "id": f"f{i}"}
+            for i, c in enumerate(corners)
+        ]
+    if way == "degrees":
+        for one in listed:
+            warp = rasterio.warp.transform_geom(UTM, "EPSG:4326", one["geometry"])
+            one["geometry"] = json.loads(json.dumps(warp))
+    crs = UTM if way in ("same", "turned") else None
+    (tmp_path / "all.geojson").write_text(json.dumps(collection(*listed, crs=crs)))
+    data = read_dataset(tmp_path / "all.geojson", settings=settings)
+    seen = {a["n"] for _, labels in data for a in labels.rows.attributes}
+    lost = [i for i in range(60) if i not in seen]
+    assert len(seen) > 5
+    told = (
+        f"all.geojson: {len(lost)} of 60 areas lie outside all images and are left out, first "
+        f"features[{lost[0]}], id f{lost[0]}"
+    )
+    assert told in data.warnings
+
+
+def test_a_file_all_of_whose_areas_lie_in_some_image_is_not_warned_of(tmp_path):
+    for i in range(2):
+        photo(tmp_path / f"tile_{i}.tif", transform=grid(733601.0 + 16 * i))
+    data = collection(polygon(square(40, 2, 44, 8)), polygon(square(1, 1, 3, 3)))
+    (tmp_path / "all.geojson").write_text(json.dumps(data))
+    assert not any("outside" in w for w in read_dataset(tmp_path / "all.geojson").warnings)
+
+
 def test_areas_outside_are_told_and_all_outside_is_an_error(tmp_path):
     inside, outside = polygon(square(1, 1, 3, 3)), polygon(square(100, 100, 103, 103))
+    outside["id"] = 9
     labels = first(read_dataset(put(tmp_path / "some", collection(inside, outside))))
     assert len(labels.rows) == 1
-    assert labels.extra["notes"] == ["1 of 2 areas lie outside the image"]
+    assert labels.extra["notes"] == [
+        "1 of 2 areas lie outside the image and are left out, first features[1], id 9"
+    ]
     with pytest.raises(FormatError, match=r"none of 1 areas.*from\.crs"):
         first(read_dataset(put(tmp_path / "none", collection(outside))))
     far = polygon(square(-1e9, 1, 9, 9))
@@ -403,10 +489,11 @@ def test_files_that_are_none_are_one_error(tmp_path, text, message):
 
 
 def test_features_without_geometry_and_images_without_features(tmp_path):
-    nowhere = {"type": "Feature", "properties": {}, "geometry": None}
+    nowhere = {"type": "Feature", "id": "n", "properties": {}, "geometry": None}
     back = read_dataset(put(tmp_path, collection(nowhere)))
     assert len(first(back).rows) == 0
-    assert any("1 features without geometry" in warning for warning in back.warnings)
+    told = "a.geojson: 1 features without geometry are left out, first features[0], id n"
+    assert told in back.warnings
 
 
 def test_labels_without_images_carry_their_frame(tmp_path):

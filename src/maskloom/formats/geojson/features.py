@@ -31,7 +31,8 @@ class Feature:
     """One area.
 
     Args:
-        where: file and id, for messages.
+        where: file and name, for messages.
+        name: position in the file, and id if it has one.
         rings: (n, 2) vertices (x, y) of all rings of all parts, each without its last, which is
             its first; none is an area without extent.
         geometry: verbatim.
@@ -40,6 +41,7 @@ class Feature:
     """
 
     where: str
+    name: str
     rings: tuple[Ring, ...]
     geometry: Mapping[str, Any]
     properties: Mapping[str, Any]
@@ -54,14 +56,14 @@ class Collection:
         features: in order.
         crs: EPSG code, WKT or URN of the coordinates; "pixel" where they are pixel edges.
         members: others of the file than these.
-        unplaced: features without a geometry, which say nothing about pixels.
+        unplaced: names of features without a geometry, which say nothing about pixels.
         bad: messages of features that were left out.
     """
 
     features: tuple[Feature, ...]
     crs: str
     members: Mapping[str, Any]
-    unplaced: int = 0
+    unplaced: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
 
 
@@ -86,7 +88,7 @@ def read_collection(path: Path, *, skip_bad: bool = False) -> Collection:
         raise FormatError("not a FeatureCollection", where=path, seen=kind)
     found: list[Feature] = []
     bad: list[str] = []
-    unplaced = 0
+    unplaced: list[str] = []
     for i, one in enumerate(listed):
         try:
             feature = _feature(one, path, i)
@@ -95,11 +97,11 @@ def read_collection(path: Path, *, skip_bad: bool = False) -> Collection:
                 raise
             bad.append(error.message)
             continue
-        unplaced += feature is None
         found += [] if feature is None else [feature]
+        unplaced += [_name(one, i)] if feature is None else []
     own = data if kind == "FeatureCollection" else {}
     members = {k: v for k, v in own.items() if k not in ("type", "features", "crs")}
-    return Collection(tuple(found), _crs(data, path), members, unplaced, tuple(bad))
+    return Collection(tuple(found), _crs(data, path), members, tuple(unplaced), tuple(bad))
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -125,12 +127,10 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _feature(one: object, path: Path, number: int) -> Feature | None:
-    where = f"{path}: features[{number}]"
     if not isinstance(one, dict) or one.get("type") != "Feature":
-        raise FormatError("not a feature", where=where, seen=one)
-    name = one.get("id")
-    if isinstance(name, str | int):
-        where += f", id {name}"
+        raise FormatError("not a feature", where=f"{path}: features[{number}]", seen=one)
+    name = _name(one, number)
+    where = f"{path}: {name}"
     properties = one.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise FormatError("properties are an object", where=f"{where}, properties", seen=properties)
@@ -139,7 +139,12 @@ def _feature(one: object, path: Path, number: int) -> Feature | None:
         return None
     rings = tuple(rings_of(geometry, f"{where}, geometry"))
     members = {k: v for k, v in one.items() if k not in ("type", "geometry", "properties")}
-    return Feature(where, rings, geometry, properties or {}, members)
+    return Feature(where, name, rings, geometry, properties or {}, members)
+
+
+def _name(one: Mapping[str, Any], number: int) -> str:
+    own = one.get("id")
+    return f"features[{number}]" + (f", id {own}" if isinstance(own, str | int) else "")
 
 
 def part_sizes(geometry: Mapping[str, Any]) -> list[int]:

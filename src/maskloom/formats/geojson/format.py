@@ -6,7 +6,7 @@ One file an image (same name), or one file for all images of a folder. Files are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +20,9 @@ from maskloom.errors import FormatError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.geojson import write as geojson_write
 from maskloom.formats.geojson.features import MEMBER, Collection, read_collection
+from maskloom.formats.geojson.outside import in_none
 from maskloom.formats.geojson.place import Frame
-from maskloom.formats.geojson.rows import CATEGORY, Naming, labels_of_collection
+from maskloom.formats.geojson.rows import CATEGORY, UNNAMED, Naming, labels_of_collection, left_out
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.class_names import some_name
 from maskloom.formats.shared.documents import taxonomy_of_names, with_names
@@ -53,7 +54,7 @@ class Read(ReadOptions):
         default=None, metadata={"help": "property that names the category; found by itself"}
     )
     name: str = field(
-        default="object", metadata={"help": "category of areas that no property names"}
+        default=UNNAMED, metadata={"help": "category of areas that no property names"}
     )
     crs: str | None = field(
         default=None,
@@ -124,13 +125,16 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     taxonomy = _taxonomy(side, names, path, options)
     positions = positions_of(taxonomy)
     samples, placed = _samples(sources, frames)
+    for file in {s.file for s in sources.values() if s.shared}:  # one at most
+        found = collection(file)
+        warnings += _in_no_image(found, options.crs or found.crs, placed, file)
 
     def labels_of(sample: Sample) -> Labels:
         source = sources[sample.key]
         found = collection(source.file)
         crs = options.crs or found.crs
         return labels_of_collection(
-            found, crs, placed[sample.key](), naming, positions, shared=source.shared
+            found, crs, placed[sample.key], naming, positions, shared=source.shared
         )
 
     return Dataset(
@@ -229,8 +233,8 @@ def _own_frame(found: Collection, file: Path) -> Frame | None:
 
 def _samples(
     sources: Mapping[str, _Source], frames: Mapping[Path, Frame | None]
-) -> tuple[tuple[Sample, ...], dict[str, Callable[[], Frame]]]:
-    """Samples, and what gives the frame of each; the image decides, else the label file."""
+) -> tuple[tuple[Sample, ...], dict[str, Frame]]:
+    """Samples, and the frame of each; the image decides, else the label file."""
     from maskloom.store.rasters.placement import placement_of
 
     samples, placed = [], {}
@@ -254,21 +258,23 @@ def _samples(
         image = ImageRef(source.image, size=frame.size, affine=frame.affine, crs=frame.crs)
         name = source.image.name if source.image is not None else ""
         samples.append(Sample(key, image, file_name=name))
-        placed[key] = _always(frame)
+        placed[key] = frame
     return tuple(samples), placed
-
-
-def _always(frame: Frame) -> Callable[[], Frame]:
-    return lambda: frame
 
 
 def _notes(found: Collection, file: Path) -> list[str]:
     out = []
     if found.unplaced:
-        out.append(f"{file.name}: {found.unplaced} features without geometry are left out")
+        told = f"{len(found.unplaced)} features without geometry are left out"
+        out.append(f"{file.name}: {told}, first {found.unplaced[0]}")
     if found.bad:
         out.append(f"{file.name}: {len(found.bad)} bad features are left out, first {found.bad[0]}")
     return out
+
+
+def _in_no_image(found: Collection, crs: str, placed: Mapping[str, Frame], file: Path) -> list[str]:
+    outside = in_none(found.features, crs, list(placed.values()))
+    return [f"{file.name}: {left_out(outside, found, 'all images')}"] if outside else []
 
 
 FORMAT = Format(

@@ -77,12 +77,19 @@ class Frame:
         there = _clockwise(warped(ring, crs, self.crs))
         # What lies beyond all numbers comes out infinite and is refused as a ring.
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._unplaced(there)
+            return self.unplaced(there)
 
-    def _unplaced(self, there: Ring) -> Ring:
+    @property
+    def is_turned(self) -> bool:
+        """Whether rows or columns of the image run along no axis of the map."""
+        (_, b, _), (d, _, _) = (self.affine or _UNIT)[:2]
+        return b != 0 or d != 0
+
+    def unplaced(self, there: Ring) -> Ring:
+        """Coordinates in the image's own system as pixel edges."""
         (a, b, c), (d, e, f) = (self.affine or _UNIT)[:2]
         x, y = there.T
-        if b == 0 and d == 0:
+        if not self.is_turned:
             return np.stack(
                 [-c / a + x * (1 / a) + y * 0.0, -f / e + x * 0.0 + y * (1 / e)], axis=1
             )

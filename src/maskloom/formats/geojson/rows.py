@@ -22,6 +22,7 @@ from maskloom.formats.geojson.place import RULE, Frame, far
 from maskloom.formats.shared.shapes import Shape, rows_of
 
 CATEGORY = "category"
+UNNAMED = "object"
 SCORE = "score"
 NAMES = (CATEGORY, "class", "class_name", "classification", "label")
 _MAX_ID = 1 << 62
@@ -85,16 +86,18 @@ def labels_of_collection(
         )
     shapes: list[Shape] = []
     inside: list[Feature] = []
+    outside: list[Feature] = []
     for feature in found.features:
         rings = _placed(feature, frame, crs)
         if frame.touches(rings):
             joined = joined_parts(feature.geometry, rings, frame)
             shapes.append(_shape(feature, rings, naming, joined))
             inside.append(feature)
-    outside = len(found.features) - len(inside)
+        else:
+            outside.append(feature)
     if outside and not shapes and not shared:
         raise FormatError(
-            f"none of {outside} areas lies in the image",
+            f"none of {len(outside)} areas lies in the image",
             where=found.features[0].where,
             seen=f"coordinates {crs[:40]}, image {(frame.crs or 'without a system')[:40]}",
             hint="say the coordinates' system with --set from.crs=EPSG:CODE",
@@ -102,8 +105,20 @@ def labels_of_collection(
     rows = rows_of(shapes, frame.size, positions)
     extra: dict[str, Any] = {"geojson": {"crs": crs, "members": dict(found.members)}}
     if outside and not shared:
-        extra["notes"] = [f"{outside} of {len(found.features)} areas lie outside the image"]
+        extra["notes"] = [left_out(outside, found, "the image")]
     return Labels(frame.size, rows=_with_links(rows, inside), extra=extra)
+
+
+def left_out(outside: Sequence[Feature], found: Collection, where: str) -> str:
+    """Which areas no image shows.
+
+    Args:
+        outside: these areas.
+        found: of the file that has them.
+        where: the image or images.
+    """
+    told = f"{len(outside)} of {len(found.features)} areas lie outside {where}"
+    return f"{told} and are left out, first {outside[0].name}"
 
 
 def joined_parts(geometry: Mapping[str, Any], rings: Sequence[Ring], frame: Frame) -> Masks | None:
@@ -145,6 +160,8 @@ def _shape(
     if naming.property is not None and _text(properties.get(naming.property)):
         name = properties.pop(naming.property)
         named = {} if isinstance(name, str) else {"category": name}
+    else:
+        named = {"unnamed": True}
     score = float(properties.pop(SCORE)) if is_score(properties.get(SCORE)) else math.nan
     number = own.get("instance", feature.members.get("id"))
     number = number if type(number) is int and 0 < number < _MAX_ID else None
@@ -188,6 +205,18 @@ def _link(own: Mapping[str, Any], name: str, default: int) -> int:
     value = own.get(name)
     limit = 1 << 31 if name == "z_order" else _MAX_ID
     return value if type(value) is int and -limit <= value < limit else default
+
+
+def source_of(rows: Rows, i: int) -> Mapping[str, Any]:
+    """What the reader kept of the feature that a row came from."""
+    source = rows.source[i] if rows.source else None
+    own = source.get("geojson") if source else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def is_named(properties: Mapping[str, Any], also: str) -> bool:
+    """Whether a reader would take one of these properties, or the property `also`, for a name."""
+    return any(_text(properties.get(key)) for key in (*NAMES, also))
 
 
 def is_score(value: object) -> bool:

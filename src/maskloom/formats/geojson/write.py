@@ -1,12 +1,11 @@
 """Write one FeatureCollection per image: exact areas, in map coordinates where there is a map.
 
-What is written is read back by the reader's own arithmetic before it is taken: the source's
-coordinates verbatim, else the author's vertices, else pixel-edge rings.
+How coordinates are chosen is `geometry.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +13,22 @@ from typing import Any, Literal
 import numpy as np
 
 from maskloom.core.labels import Labels, Rows
-from maskloom.core.masks import Masks
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
-from maskloom.errors import FormatError, MaskError, WriteError
+from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
-from maskloom.formats.geojson.features import LON_LAT, MEMBER, PIXEL, Ring, rings_of
+from maskloom.formats.geojson.features import LON_LAT, MEMBER, PIXEL
+from maskloom.formats.geojson.geometry import geometry_of
 from maskloom.formats.geojson.place import Frame
-from maskloom.formats.geojson.rows import CATEGORY, SCORE, is_score
+from maskloom.formats.geojson.rows import (
+    CATEGORY,
+    SCORE,
+    UNNAMED,
+    is_named,
+    is_score,
+    source_of,
+)
 from maskloom.formats.loss import Holds, Loss, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_line
@@ -119,7 +125,7 @@ class GeoJsonWriter:
         digits = frame.digits(crs)
         features, dropped = [], 0
         for i in range(len(rows)):
-            geometry, kept = _geometry(rows, i, frame, (crs, own.get("crs")), digits)
+            geometry, kept = geometry_of(rows, i, frame, (crs, own.get("crs")), digits)
             dropped += not kept
             features.append(self._feature(rows, i, geometry))
         members = {k: v for k, v in dict(own.get("members", {})).items() if k != MEMBER}
@@ -143,11 +149,13 @@ class GeoJsonWriter:
         return str(own["crs"]) if asked == "auto" and own.get("crs") else frame.system
 
     def _feature(self, rows: Rows, i: int, geometry: Mapping[str, Any]) -> dict[str, Any]:
-        source = _source(rows, i)
+        source = source_of(rows, i)
         attributes = dict((rows.attributes[i] if rows.attributes else None) or {})
         name = self.taxonomy[int(rows.category[i])].name
         said = source.get("category")  # a number, as it was
         properties: dict[str, Any] = {self.category: said if str(said) == name else name}
+        if source.get("unnamed") and name == UNNAMED and not is_named(attributes, self.category):
+            properties = {}  # it came without a name, and is read so again
         if not np.isnan(rows.score[i]):
             properties[SCORE] = float(rows.score[i])
         # What would not be read as an attribute stands where only we look.
@@ -189,84 +197,6 @@ def _foreign(key: str, rows: Rows | None) -> list[Loss]:
     at = [i for i, own in enumerate(foreign) if own]
     names = tuple(dict.fromkeys(name for own in foreign for name in own))
     return [Loss(key, "fields", len(at), int(rows.masks.areas[at].sum()), names=names)] * bool(at)
-
-
-def _geometry(
-    rows: Rows, i: int, frame: Frame, systems: tuple[str, object], digits: int
-) -> tuple[Mapping[str, Any], bool]:
-    """A geometry that the reader fills with the row's pixels, and whether vertices are kept."""
-    crs, read = systems
-    mask = rows.masks[i]
-    verbatim = _source(rows, i).get("geometry")
-    if verbatim is not None and read == crs:
-        try:
-            if _reads_as(list(rings_of(verbatim, "geometry")), mask, frame, crs):
-                return verbatim, True
-        except FormatError:  # of another program's fields, which only look like ours
-            pass
-    drawn = rows.geometry[i] if rows.geometry else None
-    if drawn is not None:
-        geometry = _parts(drawn.parts, frame, crs, None)
-        if geometry is not None and _reads_as(_plain(geometry), mask, frame, crs):
-            return geometry, True
-    for places in (digits, None):
-        areas = _exact(mask, frame, crs, places)
-        exact = {"type": "MultiPolygon", "coordinates": areas}
-        if _reads_as(_plain(exact), mask, frame, crs):
-            break
-    if len(areas) == 1:
-        exact = {"type": "Polygon", "coordinates": areas[0]}
-    return exact, drawn is None
-
-
-def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:
-    """Polygons of pixel-edge rings: the outer one first, then its holes."""
-    parts, _ = mask.components(4)
-    out = []
-    for i in range(len(parts)):
-        # Pixels of one part that meet in a corner share a ring there, so that no ring touches
-        # itself: holes touch the outer ring instead, which is a valid polygon.
-        rings = [np.asarray(ring, np.float64) for ring in parts.rings(i, connectivity=8)]
-        out.append([_coordinates(ring, frame, crs, digits) for ring in rings])
-    return out
-
-
-def _parts(
-    parts: Sequence[Ring], frame: Frame, crs: str, digits: int | None
-) -> dict[str, Any] | None:
-    """The author's rings, which only together say what is inside, as one polygon."""
-    rings = [ring for ring in parts if ring.ndim == 2 and len(ring) >= 3]
-    if len(rings) != len(parts) or not rings:
-        return None
-    coordinates = [_coordinates(ring, frame, crs, digits) for ring in rings]
-    return {"type": "Polygon", "coordinates": coordinates}
-
-
-def _coordinates(ring: Ring, frame: Frame, crs: str, digits: int | None) -> list[Any]:
-    found = frame.to_map(ring, crs)
-    if digits is not None:
-        found = np.round(found, digits) + 0.0
-    whole = crs == PIXEL and (found % 1 == 0).all()
-    listed: list[Any] = (found.astype(np.int64) if whole else found).tolist()
-    return [*listed, listed[0]]
-
-
-def _plain(geometry: Mapping[str, Any]) -> list[Ring]:
-    return list(rings_of(geometry, "geometry"))
-
-
-def _reads_as(rings: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> bool:
-    """Whether the reader makes the same pixels of coordinates."""
-    try:
-        return frame.mask([frame.to_pixels(ring, crs) for ring in rings]) == mask
-    except (MaskError, FormatError):
-        return False
-
-
-def _source(rows: Rows, i: int) -> Mapping[str, Any]:
-    source = rows.source[i] if rows.source else None
-    own = source.get("geojson") if source else None
-    return own if isinstance(own, Mapping) else {}
 
 
 def _system(crs: str) -> dict[str, Any]:
