@@ -161,7 +161,7 @@ def test_conversions_keep_the_pixels_and_tell_what_is_lost(tmp_path):
     assert not flat.written
     told = {loss.kind: (loss.objects, loss.pixels) for loss in flat.refused}
     assert told == {
-        "instances": (4, 0), "overlap": (2, 2), "attributes": (4, 12), "tracks": (1, 2),
+        "instances": (4, 0), "overlap": (2, 2), "attributes": (1, 3), "tracks": (1, 2),
     }  # fmt: skip
     with pytest.raises(UsageError, match="ade20k is only read"):
         transfer(data, tmp_path / "c", load_format("ade20k"))

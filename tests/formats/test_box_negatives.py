@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from maskloom.core.labels import FULL, Coverage, Labels
-from maskloom.errors import WriteError
+from maskloom.errors import FormatError, WriteError
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.shared.safe_xml import Bounds
 from maskloom.formats.transfer import transfer
@@ -190,3 +190,13 @@ def test_voc_more_objects_than_are_read_again_are_refused_before_the_end(tmp_pat
     with pytest.raises(WriteError, match=r"a: more objects than .* '9 objects'"):
         convert(voc(tmp_path / "in", a=9), tmp_path / "o", "voc")
     assert not list(tmp_path.glob("o*"))
+
+
+@pytest.mark.parametrize("said", [["b"], {"b": 3}, {"b": ["x", 1]}, "b"])
+def test_voc_a_side_file_without_sizes_is_one_error(tmp_path, said):
+    voc(tmp_path / "in", a=1)
+    (tmp_path / "in/taxonomy.json").write_text(
+        json.dumps({"kind": "voc", "categories": [], "unlabelled": said})
+    )
+    with pytest.raises(FormatError, match=r"taxonomy\.json: no sizes of images"):
+        read_dataset(tmp_path / "in")

@@ -93,9 +93,9 @@ def test_options_that_make_no_sense_are_refused_and_leave_nothing(objects, tmp_p
 
 
 def test_differences_add_up_and_the_first_stays_the_first():
-    one, two = Difference(3, 2, 5, 1, ""), Difference(4, 4, 0, 0, "b")
-    assert one + two == Difference(7, 6, 5, 1, "b")
-    assert (Difference(0, 0, 1, 0, "a") + two).first == "a"
+    one, two = Difference(3, 2, 5, 1).at("a"), Difference(4, 4, 0, 2).at("b")
+    assert one + two == Difference(7, 6, 5, 3, {"pixels": ("a", 1), "score": ("a", 2)})
+    assert (two + one).where == {"pixels": ("a", 1), "score": ("b", 2)}
 
 
 def test_shares_are_data_sets_that_together_are_all(objects, tmp_path):

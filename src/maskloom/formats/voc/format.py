@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import Labels
@@ -22,6 +23,7 @@ from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.class_names import xml_name
 from maskloom.formats.shared.folders import (
     MAP_SUFFIXES,
+    SIDE_FILE,
     is_marked,
     list_files,
     read_side_file,
@@ -83,8 +85,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     object_files = list_files(root / OBJECTS, MAP_SUFFIXES)
     xml_files = list_files(root / BOXES, (".xml",))
     boxes = options.boxes or bool(side.get("boxes")) or not class_files
-    # Images that nobody labelled, with their sizes.
-    bare = {str(key): size for key, size in (side.get("unlabelled") or {}).items()}
+    bare = _unlabelled(side, root)
     keys = sorted({*class_files, *bare, *(xml_files if boxes else ())})
     parsed, skipped = _parsed({k: xml_files[k] for k in keys if k in xml_files}, options)
     keys = [key for key in keys if key in class_files or key in parsed or key in bare]
@@ -99,7 +100,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             xml_files.get(key),
             parsed.get(key),
             looked=key not in open_keys,
-            size=(bare[key][0], bare[key][1]) if key in bare else None,
+            size=bare.get(key),
         )
         for key in keys
     }
@@ -135,6 +136,25 @@ def _root(path: Path) -> Path:
         p for p in sorted(path.glob("VOC*")) if (p / CLASSES).is_dir() or (p / BOXES).is_dir()
     ]
     return inside[0] if len(inside) == 1 else path
+
+
+def _unlabelled(side: Mapping[str, Any], root: Path) -> dict[str, tuple[int, int]]:
+    """Images that nobody labelled, with their sizes.
+
+    Raises:
+        FormatError: the side file says something else.
+    """
+    said = side.get("unlabelled") or {}
+    try:
+        found = {str(key): (int(height), int(width)) for key, (height, width) in said.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise FormatError(
+            "no sizes of images that nobody labelled",
+            where=root / SIDE_FILE,
+            seen=said,
+            hint='write "unlabelled": {"KEY": [height, width]}',
+        ) from error
+    return {key: size for key, size in found.items() if min(size) > 0}
 
 
 def _sample(key: str, image: Path | None) -> Sample:
