@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
 import pytest
+import tifffile
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import VOID, Coverage, Labels, Rows
@@ -152,6 +154,57 @@ def test_no_data_is_void_whatever_its_value(tmp_path):
     np.testing.assert_array_equal(first(data).class_map, classes())
     with_value = read_dataset(root, settings=["from.nodata=value"])
     assert [c.name for c in with_value.taxonomy] == ["-9999", "0", "1", "2"]
+
+
+LEAST = float(np.finfo(np.float32).min)
+
+
+@pytest.mark.parametrize("nodata", [np.nan, -9999.0, LEAST, 1e-30])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_fractions_that_are_whole_are_ids_and_their_no_data_is_void(tmp_path, kind, nodata):
+    values = classes().astype(kind)
+    values[classes() == VOID] = nodata
+    values[5, 5] = np.nan  # of a calculator that did not ask what no data is
+    root = pair(tmp_path / "in", values, mask={"nodata": nodata, "compress": "deflate"})
+    with rasterio.open(root / "masks/a.tif") as file:
+        shown = file.read_masks(1) > 0
+    shown[5, 5] = False
+    wanted = np.where(shown, classes(), VOID)
+    data = read_dataset(root)
+    assert [c.name for c in data.taxonomy] == ["0", "1", "2"]
+    np.testing.assert_array_equal(first(data).class_map, wanted)
+    assert write(data, tmp_path / "out").written
+    with rasterio.open(tmp_path / "out/masks/a.tif") as file:
+        np.testing.assert_array_equal(file.read_masks(1) > 0, shown)
+        np.testing.assert_array_equal(file.read(1)[shown], classes()[shown])
+    with pytest.raises(FormatError, match=r"row 5, column 5|row 0, column 0"):
+        first(read_dataset(root, settings=["from.nodata=value"]))
+
+
+def test_object_ids_that_are_stored_as_fractions_stay_whole(tmp_path):
+    ids = np.zeros(SIZE, np.float64)
+    ids[2:5, 2:9], ids[9:12, 4:8], ids[20:, :] = 7, 2**31 - 1, np.nan
+    root = pair(tmp_path, ids, mask={"nodata": np.nan})
+    labels = first(read_dataset(root, settings=["from.kind=instance"]))
+    assert labels.rows.instance.tolist() == [7, 2**31 - 1]
+    assert labels.rows.masks.areas.tolist() == [21, 12]
+    assert int(labels.coverage.area.areas[0]) == 20 * SIZE[1]
+
+
+def test_a_band_of_fractions_and_a_turned_map_of_them_are_read(tmp_path):
+    bands = np.stack([np.full(SIZE, 0.5), classes() % 3]).astype(np.float32)
+    photo(tmp_path / "in/images/a.tif", SIZE)
+    put(tmp_path / "in/masks/a.tif", bands)
+    found = first(read_dataset(tmp_path / "in", "geotiff", settings=["from.band=2"])).class_map
+    np.testing.assert_array_equal(found, classes() % 3)
+    with pytest.raises(DataError, match="whole numbers"):
+        first(read_dataset(tmp_path / "in", "geotiff"))
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    (tmp_path / "turned/masks").mkdir(parents=True)
+    tags = [(274, 3, 1, 6, True)]  # a quarter turn
+    tifffile.imwrite(tmp_path / "turned/masks/a.tif", values, extratags=tags)
+    found = first(read_dataset(tmp_path / "turned", "geotiff")).class_map
+    np.testing.assert_array_equal(found, np.rot90(values, -1))
 
 
 def test_with_a_taxonomy_only_the_void_of_the_depth_is_void(tmp_path):
@@ -309,9 +362,13 @@ def test_damage_is_one_error_that_names_the_file(tmp_path):
 
 
 def test_fractions_and_ids_without_meaning_are_refused(tmp_path):
-    root = pair(tmp_path / "float", classes().astype(np.float32))
-    with pytest.raises(DataError, match="whole numbers"):
-        first(read_dataset(root, "geotiff"))
+    for value in (0.5, np.inf, 2.0**31, np.float32(1e30)):
+        values = classes().astype(np.float32)
+        values[7, 9], values[8, 1] = value, 0.25
+        root = pair(tmp_path / f"float{value}", values)
+        seen = re.escape(str(float(value)))
+        with pytest.raises(FormatError, match=rf"row 7, column 9.*whole numbers.*{seen}"):
+            first(read_dataset(root, "geotiff"))
     names = tmp_path / "names.json"
     names.write_text('{"categories": [{"id": 0, "name": "sky"}]}')
     root = pair(tmp_path / "ids", np.array([[0, 1]], np.uint8))

@@ -25,6 +25,7 @@ from maskloom.formats.bitmap.files import MapOptions, bare_maps, layout, pairs_o
 from maskloom.formats.bitmap.ids import Coding, coding_of, decode
 from maskloom.formats.geotiff import write as geotiff_write
 from maskloom.formats.geotiff.place import place_of, placed
+from maskloom.formats.geotiff.values import map_values
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -35,13 +36,10 @@ from maskloom.formats.shared.folders import (
     splits_of,
 )
 from maskloom.formats.shared.maps import check_size
-from maskloom.formats.shared.slabs import slabs
 from maskloom.store import tiff
-from maskloom.store.images import decoding, is_tiff, map_size, read_map
+from maskloom.store.images import decoding, is_tiff
 from maskloom.store.rasters.metadata import names_in
-from maskloom.store.rasters.opening import open_raster
 from maskloom.store.rasters.segments import page_georeference
-from maskloom.store.rasters.valid import data_mask
 from maskloom.work.progress import track
 
 LOOKS_FOR = "images + masks whose maps are TIFFs with a transform or coordinate system"
@@ -105,15 +103,15 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     }
     by_key = {p.key: p.labels for p in pairs}
     void = options.nodata == "void"
-    nodata = {p.labels: places[p.key].nodata for p in pairs if void}
-    masked = {p.labels for p in pairs if void and places[p.key].masked}
+    nodata = {p.labels: places[p.key].no_id for p in pairs if void}
+    by_file = {p.labels: places[p.key] for p in pairs}
     side = read_side_file(path) or read_side_file(pairs[0].labels.parent)
 
     def counted(file: Path) -> NDArray[Any]:
-        values = _stored(file, options.band)
+        values, valid = map_values(file, by_file[file], options.band, void=void)
         none = nodata.get(file)
-        if file in masked:
-            values = values[data_mask(file)][None]
+        if valid is not None:
+            values = values[valid][None]
         elif values.ndim == 2 and none is not None:
             values = values[np.not_equal(values, none)]
         return values
@@ -124,10 +122,10 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     def labels_of(sample: Sample) -> Labels:
         file, place = by_key[sample.key], places[sample.key]
         place.check()
-        values = _stored(file, options.band)
+        values, valid = map_values(file, place, options.band, void=void)
         check_size(file, values.shape[:2], place.size)
-        if file in masked:
-            return _shown(values, data_mask(file), coding, file)
+        if valid is not None:
+            return _shown(values, valid, coding, file)
         return decode(values, _without_data(coding, nodata.get(file)), where=file)
 
     return Dataset(
@@ -143,52 +141,6 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         ),
         extra={"geotiff": {"kind": coding.kind}},
     )
-
-
-def _stored(path: Path, band: int | None) -> NDArray[Any]:
-    """The values of a map, or of one band of it, whatever its codec.
-
-    Raises:
-        ImageError: the file is damaged, too large, or holds no whole numbers.
-        FormatError: it has no such band.
-    """
-    if band is not None:
-        return _one_band(path, band)
-    if not is_tiff(path):
-        return read_map(path)
-    height, width = map_size(path)
-    with open_raster(path, kind="map") as raster:
-        out = np.empty((height, width, raster.channels), raster.dtype)
-        for y, end in slabs((height, width)):
-            out[y:end] = raster.read(y, end, 0, width)
-    return out[:, :, 0] if out.shape[2] == 1 else out
-
-
-def _one_band(path: Path, band: int) -> NDArray[Any]:
-    from maskloom.store.rasters.gdal import GdalWindows
-
-    height, width = map_size(path)
-    windows = GdalWindows(path, "GTiff")
-    try:
-        file = windows.file
-        if not 1 <= band <= file.count:
-            raise FormatError(
-                "the map has no such band",
-                where=path,
-                seen=f"band {band} of {file.count}",
-                hint="correct --set from.band=",
-            )
-        kind = np.dtype(file.dtypes[band - 1])
-        if kind.kind not in "iu" or kind.itemsize > 4:
-            raise FormatError(
-                "a label map holds whole numbers of up to 32 bit", where=path, seen=kind
-            )
-        out = np.empty((height, width), kind)
-        for y, end in slabs((height, width)):
-            out[y:end] = windows.read(y, end, 0, width)[..., band - 1]
-        return out
-    finally:
-        windows.close()
 
 
 def _without_data(coding: Coding, nodata: int | None) -> Coding:

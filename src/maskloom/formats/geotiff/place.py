@@ -24,7 +24,7 @@ class Place:
 
     Args:
         affine, crs, size: of the image, else of the map.
-        nodata: the map's value of pixels without data.
+        nodata: the map's value of pixels without data, where no mask says it.
         masked: a mask of the map says which pixels have data.
         said: what the map's header says and the image's does not, as JSON can hold it.
         check: refuses a map that lies elsewhere than its image.
@@ -33,10 +33,16 @@ class Place:
     affine: tuple[tuple[float, ...], ...]
     crs: str | None
     size: tuple[int, int] | None
-    nodata: int | None
+    nodata: float | None
     masked: bool
     said: Mapping[str, Any]
     check: Callable[[], None]
+
+    @property
+    def no_id(self) -> int | None:
+        """The number that says no data among whole ones."""
+        value = self.nodata
+        return int(value) if value is not None and value.is_integer() else None
 
 
 def place_of(pair: Pair, band: int | None) -> Place:
@@ -55,7 +61,7 @@ def place_of(pair: Pair, band: int | None) -> Place:
         next((place.affine for place in known if place.affine), ()),
         next((place.crs for place in known if place.crs), None),
         size,
-        _whole(mask.nodata if mask is not None and not mask.masked else None),
+        mask.nodata if mask is not None and not mask.masked else None,
         mask is not None and mask.masked,
         _said(pair, mask, image, band or 1),
         check,
@@ -92,7 +98,3 @@ def _said(
 
 def _tags(path: Path | None) -> Any:
     return None if path is None or not is_tiff(path) else metadata_of(path).get("tags")
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and value.is_integer() else None
