@@ -232,7 +232,7 @@ def test_numbers_of_a_labelmap_keep_their_gaps_and_else_are_told(tmp_path):
     for number in (1, 7):
         assert int((volume == number).sum()) == int((pixels == number).sum())
     new, told = again(tmp_path / "in", tmp_path / "bits")
-    assert told == "of objects: SegmentNumber"
+    assert told == "of objects: SegmentNumber; of images: the description of number 0"
     assert [(s.SegmentNumber, s.TrackingID) for s in new.SegmentSequence] == [(1, "t1"), (2, "t7")]
     new, told = again(tmp_path / "bits", tmp_path / "again")
     assert told == ""
@@ -252,6 +252,56 @@ def test_a_segment_without_a_pixel_keeps_its_number_between_others(tmp_path):
     ]
     _, told = again(tmp_path / "in", tmp_path / "gone", ("none=a",))
     assert told == "of objects: SegmentNumber; of images: the empty segment none"
+
+
+def frames_and_sources(data):
+    """(segment, z) of each frame → the instances that it comes from."""
+    found = {}
+    for group in data.PerFrameFunctionalGroupsSequence:
+        own = group.get("SegmentIdentificationSequence")
+        number = own[0].ReferencedSegmentNumber if own else 0
+        place = float(group.PlanePositionSequence[0].ImagePositionPatient[2])
+        found[number, place] = [
+            str(image.ReferencedSOPInstanceUID)
+            for derived in group.get("DerivationImageSequence") or ()
+            for image in derived.SourceImageSequence
+        ]
+    return found
+
+
+def test_frames_and_sources_of_planes_without_a_pixel_stay(tmp_path):
+    (tmp_path / "in").mkdir()
+    pixels = two()
+    pixels[1, ..., 1] = 0
+    pixels[2, 2:4, 3:9, 1] = 1
+    made = segmentation(ct(), pixels, "BINARY", {1: "a", 2: "b"}, omit_empty_frames=False)
+    made.save_as(tmp_path / "in/s.dcm")
+    wanted = frames_and_sources(made)
+    assert len(wanted) == 10
+    assert all(wanted.values())
+    new, told = again(tmp_path / "in", tmp_path / "one")
+    assert (told, frames_and_sources(new)) == ("", wanted)
+    again(tmp_path / "one", tmp_path / "two")
+    assert (tmp_path / "one/s.dcm").read_bytes() == (tmp_path / "two/s.dcm").read_bytes()
+    new, told = again(tmp_path / "in", tmp_path / "map", type="labelmap")
+    planes = frames_and_sources(new)
+    assert planes == {(0, z): sources for (number, z), sources in wanted.items() if number == 1}
+    new, _ = again(tmp_path / "in", tmp_path / "renamed", ("a=b", "b=a"))
+    assert {z for _, z in frames_and_sources(new)} == {z for _, z in wanted}
+
+
+def test_planes_of_a_labelmap_without_a_pixel_stay_in_other_types(tmp_path):
+    (tmp_path / "in").mkdir()
+    pixels = np.zeros((5, 8, 10), np.uint8)
+    pixels[1, 2:5, 3:7] = 1
+    made = segmentation(ct(), pixels, "LABELMAP", {1: "liver"}, omit_empty_frames=False)
+    made.save_as(tmp_path / "in/s.dcm")
+    wanted = {z: sources for (_, z), sources in frames_and_sources(made).items()}
+    assert len(wanted) == 5
+    for kind in ("labelmap", "binary", "fractional"):
+        new, _ = again(tmp_path / "in", tmp_path / kind, type=kind)
+        assert {z: own for (_, z), own in frames_and_sources(new).items()} == wanted
+        assert int((new.pixel_array > 0).sum()) == 12
 
 
 def test_segments_that_overlap_by_now_are_not_said_to_be_apart(tmp_path):

@@ -22,7 +22,7 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import Format, ReadOptions
 from maskloom.formats.dicom_seg.fractions import declared, partial_pixels
 from maskloom.formats.dicom_seg.frames import SegFrames, frames_info, on_image
-from maskloom.formats.dicom_seg.kept import NOTES, WRITTEN, kept_of
+from maskloom.formats.dicom_seg.kept import EMPTY, NOTES, WRITTEN, kept_of
 from maskloom.formats.dicom_seg.rows import rows_of_frames
 from maskloom.formats.dicom_seg.write import HOLDS, NAME, Write, writer
 from maskloom.formats.kept import Facts, Kept
@@ -121,8 +121,11 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         positions = {n: by_name[name] for n, name in info.labels.items()}
         with interpreting(file):
             frames = frames_of(read_dicom(file, pixels=True), file)
-            rows = rows_of_frames(info, frames, positions, options.threshold or 1.0, file)
-        return Labels(info.size, rows=rows, extra={"notes": notes} if notes else {})
+            rows, empty = rows_of_frames(info, frames, positions, options.threshold or 1.0, file)
+        extra: dict[str, Any] = {"notes": notes} if notes else {}
+        if empty and len(info.size) == 3:
+            extra[NAME] = {EMPTY: empty}
+        return Labels(info.size, rows=rows, extra=extra)
 
     return Dataset(
         taxonomy,
@@ -243,7 +246,7 @@ FORMAT = Format(
     kept=Kept(
         tuple(f"dicom-seg.{name}" for name in WRITTEN),
         Facts(
-            notes=tuple(f"dicom-seg.{name}" for name in NOTES),
+            notes=tuple(f"dicom-seg.{name}" for name in (*NOTES, EMPTY)),
             opened=("dicom-seg", "dicom-seg.file", "dicom-seg.dropped"),
         ),
     ),

@@ -70,13 +70,6 @@ def background_item(own: Mapping[str, Any] | None) -> Any:
     return item
 
 
-def is_usual_background(own: Mapping[str, Any]) -> bool:
-    """Whether an item, as DICOM JSON, says no more than that number 0 is background."""
-    kinds = own.get("0062000F", {}).get("Value") or [{}]
-    said = (kinds[0].get("00080100", {}).get("Value") or [None])[0]
-    return bool(said == _BACKGROUND[0])
-
-
 def frame_groups(
     frames: Sequence[tuple[int, int]],
     positions: NDArray[np.float64],

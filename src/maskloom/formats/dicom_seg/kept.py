@@ -16,11 +16,13 @@ from maskloom.formats.dicom_seg.frames import SegFrames, label_of
 from maskloom.formats.dicom_seg.groups import encoded, place_name
 from maskloom.store.dicom_groups import FrameGroups
 
+EMPTY = "empty"
+"""Entry of labels: segment number, as text → planes of its frames that have no pixel."""
 WRITTEN = (
     "file", "blank", "segments", "background", "series", "sources", "own",
-    "SegmentationFractionalType", "SharedFunctionalGroups", "SliceThickness",
+    "SegmentationFractionalType", "SharedFunctionalGroups", "SliceThickness", EMPTY,
 )  # fmt: skip
-"""Entries of `kept_of` that a writer writes again, or tells by name where it does not."""
+"""Entries that a writer writes again, or tells by name where it does not."""
 NOTES = ("blank", "background", "own", "series")
 """Entries that other formats do not tell as dropped; `sources` speaks for `own`."""
 _ANEW = frozenset(

@@ -1,12 +1,13 @@
 """Pixels of a DICOM segmentation that is written: which frames there are, and their bytes in turn.
 
-The first and the last plane always have a frame: they say how deep the volume is.
+The first and the last plane always have a frame: they say how deep the volume is. So have planes
+and segments that had an empty one in the file that was read, which says what was looked at.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +38,29 @@ class Frames:
     parts: Callable[[], Iterator[bytes]]
 
 
+Places = Collection[tuple[int, int]]
+
+
+def empty_places(said: Mapping[str, list[int]], origin: Mapping[int, str], depth: int) -> Places:
+    """(segment number, plane) of frames without a pixel in the file that was read.
+
+    Args:
+        said: number of a segment there, as text → planes.
+        origin: number of a segment → that which it had there; of others only planes stay, under 0.
+        depth: D.
+    """
+    numbers = {own: number for number, own in origin.items()}
+    listed = [(numbers.get(own, 0), plane) for own, planes in said.items() for plane in planes]
+    return {(number, plane) for number, plane in listed if 0 <= plane < depth}
+
+
 def one_per_segment(
-    rows: Rows, numbers: NDArray[np.int64], size: tuple[int, ...], *, bits: int
+    rows: Rows,
+    numbers: NDArray[np.int64],
+    size: tuple[int, ...],
+    *,
+    bits: int,
+    empty: Places = (),
 ) -> Frames:
     """Frames of one segment and plane each, of bits or of 0 and 255; they may overlap.
 
@@ -47,20 +69,28 @@ def one_per_segment(
         numbers: segment of each.
         size: (D, H, W).
         bits: of a pixel, 1 or 8.
+        empty: frames that there are also without a pixel; number 0 is any segment's.
     """
     masks, of = _joined(rows.masks, numbers, rows.plane.astype(np.int64))
     columns = (masks.boxes, masks.counts, masks.offsets)
     digest = hashlib.sha256(b"".join(column.tobytes() for column in columns)).digest()
-    planes = {plane for _, plane in of}
-    empty = [(1, plane) for plane in sorted({0, size[0] - 1} - planes)]
     place = {one: i for i, one in enumerate(of)}
-    frames = sorted([*of, *empty])
+    listed = {*of, *(one for one in empty if one[0])}
+    wanted = {0, size[0] - 1} | {plane for _, plane in empty}
+    frames = sorted(listed | {(1, plane) for plane in wanted - {plane for _, plane in listed}})
     order = [place.get(one, -1) for one in frames]
     length = (len(frames) * size[1] * size[2] * bits + 7) // 8
     return Frames(frames, bits, length, digest, lambda: _bytes(masks, order, size[1:], bits))
 
 
-def label_map(rows: Rows, numbers: NDArray[np.int64], size: tuple[int, ...], most: int) -> Frames:
+def label_map(
+    rows: Rows,
+    numbers: NDArray[np.int64],
+    size: tuple[int, ...],
+    most: int,
+    *,
+    empty: Places = (),
+) -> Frames:
     """Frames of one plane each, of numbers of segments; what is in front is seen.
 
     Args:
@@ -68,11 +98,12 @@ def label_map(rows: Rows, numbers: NDArray[np.int64], size: tuple[int, ...], mos
         numbers: segment of each.
         size: (D, H, W).
         most: the highest number.
+        empty: frames that there are also without a pixel, of any segment.
     """
     volume = np.zeros(size, np.uint8 if most <= 255 else "<u2")
     order = front_order(rows)
     paint_planes(rows.masks[order], rows.plane[order], volume, numbers[order])
-    planes = sorted({0, size[0] - 1, *np.unique(rows.plane).tolist()})
+    planes = sorted({0, size[0] - 1, *rows.plane.tolist(), *(plane for _, plane in empty)})
     of = [(0, plane) for plane in planes]
     digest = hashlib.sha256(volume.data).digest()
     length = len(of) * volume[0].nbytes

@@ -21,8 +21,8 @@ def rows_of_frames(
     positions: Mapping[int, int],
     threshold: float,
     path: Path,
-) -> Rows:
-    """One row per segment and plane (or slide) in which it has pixels.
+) -> tuple[Rows, dict[str, list[int]]]:
+    """One row per segment and plane (or slide) in which it has pixels; and frames that have none.
 
     Args:
         info: of the file.
@@ -31,32 +31,42 @@ def rows_of_frames(
         threshold: from which share of the maximum a FRACTIONAL pixel is inside.
         path: to name.
 
+    Returns:
+        The rows, and segment number (0 of LABELMAP) → planes of its frames without a pixel.
+
     Raises:
         FormatError: a number that no segment has.
     """
     found: dict[tuple[int, int], list[Masks]] = {}
+    empty: dict[str, list[int]] = {}
     frame_size = info.size[-2:]
     for i, stored in enumerate(frames):
         row, column = info.corners[i].tolist()
         tile = stored[: frame_size[0] - row, : frame_size[1] - column]
+        seen = False
         for number, inside in _parts(info, tile, i, threshold, path):
             if inside.any():
+                seen = True
                 mask = Masks.from_dense(inside)
                 if inside.shape != frame_size:
                     mask = mask.place(column, row, frame_size)
                 found.setdefault((number, int(info.planes[i])), []).append(mask)
+        if not seen:
+            own = str(max(0, int(info.numbers[i])))
+            empty.setdefault(own, []).append(int(info.planes[i]))
     order = sorted(found)
     masks = [Masks.empty(0, frame_size)]
     masks += [
         one[0] if len(one) == 1 else Masks.concatenate(one).merge()
         for one in map(found.__getitem__, order)
     ]
-    return Rows.make(
+    rows = Rows.make(
         Masks.concatenate(masks),
         [positions[number] for number, _ in order],
         instance=[number for number, _ in order],
         plane=[plane for _, plane in order],
     )
+    return rows, empty
 
 
 def _parts(

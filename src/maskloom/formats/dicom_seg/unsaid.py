@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskloom.formats.dicom_seg.groups import is_usual_background
 from maskloom.formats.dicom_seg.segments import Segments
 from maskloom.formats.loss import MOST_NAMED, Loss
 
@@ -28,8 +27,7 @@ def unsaid(key: str, segments: Segments, kept: Mapping[str, Any], kind: str) -> 
         if objects
     ]
     names = [f"the empty segment {label}" for label in segments.gone]
-    background = kept.get("background")
-    if background and kind != "labelmap" and not is_usual_background(background):
+    if kept.get("background") and kind != "labelmap":
         names.append("the description of number 0")
     if kept.get("SegmentationFractionalType") and kind != "fractional":
         names.append("SegmentationFractionalType")

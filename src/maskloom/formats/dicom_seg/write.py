@@ -38,7 +38,8 @@ from maskloom.formats.dicom_seg.groups import (
     plane_positions,
     uid_element,
 )
-from maskloom.formats.dicom_seg.pixels import Frames, label_map, one_per_segment
+from maskloom.formats.dicom_seg.kept import EMPTY
+from maskloom.formats.dicom_seg.pixels import Frames, empty_places, label_map, one_per_segment
 from maskloom.formats.dicom_seg.segments import segments_of
 from maskloom.formats.dicom_seg.sources import Sources
 from maskloom.formats.dicom_seg.unsaid import unsaid
@@ -139,13 +140,15 @@ class DicomSegWriter:
         rows, mapped = _solid(labels), self.type == "labelmap"
         segments = segments_of(rows, self.taxonomy, kept, gaps=mapped)
         items = segments.items
+        said = labels.extra.get(NAME, {}).get(EMPTY, {})
+        empty = empty_places(said, segments.origin, labels.size[0])
         if mapped:
             most = int(items[-1].SegmentNumber)
-            frames = label_map(rows, segments.of_rows, labels.size, most)
+            frames = label_map(rows, segments.of_rows, labels.size, most, empty=empty)
             items = [background_item(kept.get("background")), *items]
         else:
             bits = _BITS[self.type]
-            frames = one_per_segment(rows, segments.of_rows, labels.size, bits=bits)
+            frames = one_per_segment(rows, segments.of_rows, labels.size, bits=bits, empty=empty)
         if frames.length > _MOST_BYTES:
             raise WriteError(
                 "a DICOM file holds 4 GiB of pixels",
