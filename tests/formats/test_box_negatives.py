@@ -124,7 +124,7 @@ def test_voc_an_image_that_nobody_labelled_comes_back_as_such(tmp_path):
     found = coverages(read_dataset(tmp_path / "o"))
     assert found["b"].nothing
     side = json.loads((tmp_path / "o/taxonomy.json").read_text())
-    assert side["unlabelled"] == {"b": [*SIZE]}
+    assert (side["unlabelled"], side["sizes"]) == (["b"], {"b": [*SIZE]})
 
 
 @pytest.mark.parametrize("form", ["coco", "yolo", "cvat", "datumaro", "labelstudio"])
@@ -192,11 +192,26 @@ def test_voc_more_objects_than_are_read_again_are_refused_before_the_end(tmp_pat
     assert not list(tmp_path.glob("o*"))
 
 
-@pytest.mark.parametrize("said", [["b"], {"b": 3}, {"b": ["x", 1]}, "b"])
-def test_voc_a_side_file_without_sizes_is_one_error(tmp_path, said):
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"unlabelled": {"b": [1, 2]}}, "unlabelled: no list of images"),
+        ({"unlabelled": ["b"], "sizes": {"b": [1e999, 3]}}, "no sizes of images"),
+        ({"unlabelled": ["b"], "sizes": {"b": [10**9, 10**9]}}, "sizes, b: an image of more than"),
+    ],
+)
+def test_voc_a_damaged_side_file_is_one_error(tmp_path, said, why):
     voc(tmp_path / "in", a=1)
-    (tmp_path / "in/taxonomy.json").write_text(
-        json.dumps({"kind": "voc", "categories": [], "unlabelled": said})
-    )
-    with pytest.raises(FormatError, match=r"taxonomy\.json: no sizes of images"):
+    text = json.dumps({"kind": "voc", "categories": [], **said})
+    (tmp_path / "in/taxonomy.json").write_text(text)
+    with pytest.raises(FormatError, match=rf"taxonomy\.json: {why}"):
         read_dataset(tmp_path / "in")
+
+
+def test_voc_a_list_of_unlabelled_images_needs_no_sizes(tmp_path):
+    voc(tmp_path / "in", a=1, b=0)
+    picture(tmp_path / "in/JPEGImages/c.png")
+    said = {"kind": "voc", "categories": [], "unlabelled": ["b", "c", "gone"]}
+    (tmp_path / "in/taxonomy.json").write_text(json.dumps(said))
+    found = coverages(read_dataset(tmp_path / "in"))
+    assert {key: one.nothing for key, one in found.items()} == {"a": True, "b": True, "c": True}

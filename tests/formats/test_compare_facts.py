@@ -55,7 +55,7 @@ def test_a_fact_that_came_back_otherwise_is_counted_where_it_is_held(kind, one, 
 
 def test_a_new_number_of_a_track_and_a_track_that_was_none_are_no_loss():
     one, two = ({"track": np.array([n, n + 1])} for n in (3, 70))
-    assert not difference(one, two).differs
+    assert not difference(one, two).losses()
     assert not difference({}, one).facts
 
 

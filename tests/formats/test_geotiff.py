@@ -181,6 +181,17 @@ def test_fractions_that_are_whole_are_ids_and_their_no_data_is_void(tmp_path, ki
         first(read_dataset(root, settings=["from.nodata=value"]))
 
 
+def test_fractions_up_to_32_bit_are_the_ids_that_whole_numbers_would_be(tmp_path):
+    ids = np.where(classes() == VOID, 7, 3_000_000_000)
+    found = []
+    for kind in (np.uint32, np.float64):
+        root = pair(tmp_path / kind.__name__, ids.astype(kind))
+        data = read_dataset(root, "geotiff")
+        found.append(([c.name for c in data.taxonomy], first(data).class_map.tolist()))
+    assert found[0] == found[1]
+    assert found[0][0] == ["7", "3000000000"]
+
+
 def test_object_ids_that_are_stored_as_fractions_stay_whole(tmp_path):
     ids = np.zeros(SIZE, np.float64)
     ids[2:5, 2:9], ids[9:12, 4:8], ids[20:, :] = 7, 2**31 - 1, np.nan
@@ -362,7 +373,7 @@ def test_damage_is_one_error_that_names_the_file(tmp_path):
 
 
 def test_fractions_and_ids_without_meaning_are_refused(tmp_path):
-    for value in (0.5, np.inf, 2.0**31, np.float32(1e30)):
+    for value in (0.5, np.inf, 2.0**32, np.float32(1e30)):
         values = classes().astype(np.float32)
         values[7, 9], values[8, 1] = value, 0.25
         root = pair(tmp_path / f"float{value}", values)

@@ -20,10 +20,11 @@ from .conftest import write_photo
         ("train2017 val2017", "train2017", "val2017", ""),
         ("test2017 val2017 train2017", "train2017", "val2017", ""),
         ("Valid Training", "Training", "Valid", ""),
-        ("val2 val train_b train", "train", "val", ""),
         ("trainA trainB valA", "trainA trainB", "valA", ""),
         ("train1 train2 val", "train1 train2", "val", ""),
         ("trainval test", "trainval", "trainval", "val"),
+        ("trainval train2017 val2017", "train2017", "val2017", ""),
+        ("valid validation train", "train", "valid validation", ""),
         ("fold1 fold2 eval", "fold1", "eval", ""),
         ("testdev val", "val", "val", "train"),
         ("test-dev val", "val", "val", "train"),
@@ -41,7 +42,20 @@ def test_splits_stand_for_what_their_names_say(splits, train, val, told):
     for use, names in (("train", train), ("val", val)):
         found = [lists[name] for name in names.split()]
         assert entries[use] == (found[0] if len(found) == 1 else found)
-    assert f"no split is for {told} by its name" in note if told else not note
+    assert f"no split is for {told} by its name" in note if told else "no split" not in note
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ("val2 val train_b train", "'val2', 'train_b' is neither trained on nor validated on"),
+        ("trainval val", "'trainval' holds the images of 'val', too"),
+        ("train2017 val2017 extra test2017", "'extra' is neither trained on nor validated on"),
+        ("trainval train2017 val2017", "'trainval' is neither trained on nor validated on"),
+    ],
+)
+def test_what_a_training_leaves_out_is_told(splits, told):
+    assert told in train_and_val({name: f"{name}.txt" for name in splits.split()})[1]
 
 
 def test_without_splits_all_images_are_both():

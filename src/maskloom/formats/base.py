@@ -96,9 +96,6 @@ class FieldWriter(Protocol):
 class Writer(Protocol):
     """Writes one data set, sample by sample, below one target."""
 
-    def has(self, key: str) -> bool:
-        """Whether this sample's labels are already at the target (a run that goes on)."""
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What the target cannot hold of these labels."""
 

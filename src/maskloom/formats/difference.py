@@ -56,12 +56,6 @@ class Difference:
             tuple(dict.fromkeys((*self.splits, *other.splits))),
         )
 
-    @property
-    def differs(self) -> bool:
-        """Whether anything came back otherwise."""
-        counts = self.changed_pixels + self.changed_scores + self.moved + self.changed_tags
-        return bool(counts or self.renamed or self.facts or self.splits)
-
     def losses(self) -> list[Loss]:
         """What came back otherwise although the target was thought to hold it."""
         found = self._sums()

@@ -29,28 +29,43 @@ def beyond_defaults(
 ) -> tuple[Mapping[str, Any] | None, ...]:
     """Attributes of each row without those that only say what tools say of every object."""
     return tuple(
-        own and {k: v for k, v in own.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
-        for own in attributes
+        own and {k: v for k, v in own.items() if not _is_default(k, v)} for own in attributes
     )
 
 
+def only_defaults(
+    attributes: tuple[Mapping[str, Any] | None, ...],
+) -> tuple[Mapping[str, Any] | None, ...]:
+    """The others."""
+    return tuple(own and {k: v for k, v in own.items() if _is_default(k, v)} for own in attributes)
+
+
+def _is_default(name: str, value: object) -> bool:
+    return name in _DEFAULTS and value == _DEFAULTS[name]
+
+
 def beside_places(rows: Rows) -> tuple[Mapping[str, Any] | None, ...]:
-    """Fields of each row, but for a box's own place: that is the box, and is lost with it alone."""
+    """Fields of each row, but for a box's own place: that is the box, and is lost with it alone.
+
+    Names that begin with `_` are a reader's own, and no fields.
+    """
     return tuple(
-        _beside_place(own) if own and kind == _BOX else own
+        _beside_place(own, box=kind == _BOX) if own else own
         for own, kind in zip(rows.source, rows.kind.tolist(), strict=False)
     )
 
 
-def _beside_place(own: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a box, and of what a format keeps under its own name, without its place."""
-    return {
-        name: {k: v for k, v in value.items() if k != _PLACE}
-        if name in registry.FORMATS and isinstance(value, Mapping)
-        else value
-        for name, value in own.items()
-        if name != _PLACE
-    }
+def _beside_place(own: Mapping[str, Any], *, box: bool) -> dict[str, Any]:
+    """The fields of a row, and of what a format keeps under its own name."""
+    found = {}
+    for name, value in own.items():
+        if name in registry.FORMATS and isinstance(value, Mapping):
+            said = {k: v for k, v in value.items() if k[:1] != "_" and not (box and k == _PLACE)}
+            if said:
+                found[name] = said
+        elif not (box and name == _PLACE):
+            found[name] = value
+    return found
 
 
 def names_in(entries: Iterable[Mapping[str, Any] | None]) -> tuple[str, ...]:

@@ -126,10 +126,6 @@ class KittiWriter:
         self.meaning = numbering(PACKING, self.taxonomy, numbers, UNLABELED)
         self.files = SplitFiles(target, _PATTERNS, options.images)
 
-    def has(self, key: str) -> bool:
-        """Whether the class map is there."""
-        return self.files.exists(KINDS[0], key)
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
         image_labels_only(labels.size, self.target)

@@ -20,7 +20,7 @@ from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, nothing_but_drawn
 from maskloom.core.volumes import stacked
-from maskloom.formats.fields import beside_places, beyond_defaults, marked, names_in
+from maskloom.formats.fields import beside_places, beyond_defaults, marked, names_in, only_defaults
 from maskloom.formats.loss_kinds import FACTS
 from maskloom.formats.relations import ordered, torn, touching, unlike_first
 from maskloom.formats.shared.slabs import cut, slabs
@@ -199,7 +199,7 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
     who = first_instances(rows, flag)
     told = {
         "attributes": beyond_defaults(rows.attributes),
-        "defaults": rows.attributes,
+        "defaults": only_defaults(rows.attributes),
         "fields": beside_places(rows),
     }.get(kind, ())
     names = names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
@@ -207,9 +207,8 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
 
 
 def _defaults(rows: Rows) -> list[Loss]:
-    """Of rows that say nothing but what tools say of every object."""
-    said = marked(beyond_defaults(rows.attributes), len(rows))
-    flag = marked(rows.attributes, len(rows)) & ~said
+    """What rows say that tools say of every object, beside more or alone."""
+    flag = marked(only_defaults(rows.attributes), len(rows))
     return [_concerning(rows, "defaults", flag)] if flag.any() else []
 
 

@@ -176,10 +176,6 @@ class LvisWriter:
         numbers = category_ids(taxonomy, listed)
         self.numbers = {taxonomy[i].key: number for i, number in numbers.items()}
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample."""
-        return self.coco.has(key)
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What LVIS cannot hold: parts of images, among others."""
         found = self.coco.losses(sample, labels)

@@ -6,6 +6,7 @@ What is found here is only which rows; whether it is a loss is for `loss.py` to 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,15 @@ def ordered(rows: Rows) -> NDArray[np.int64]:
     """
     if len(np.unique(rows.z_order)) < 2:
         return np.zeros(0, np.int64)
-    a, b = rows.masks.overlapping(rows.masks)[:2]
-    pairs = [(a, b), *_reaching(rows)]
-    found = [
-        i[(rows.z_order[i] != rows.z_order[j]) & (rows.plane[i] == rows.plane[j])] for i, j in pairs
-    ]
-    return np.unique(np.concatenate(found))
+    deep = np.zeros(len(rows), np.bool_)
+    for i, j in chain([rows.masks.overlapping(rows.masks)[:2]], _reaching(rows)):
+        apart = (rows.z_order[i] != rows.z_order[j]) & (rows.plane[i] == rows.plane[j])
+        deep[i[apart]] = deep[j[apart]] = True
+    return np.flatnonzero(deep)
 
 
 def _reaching(rows: Rows) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of a drawing and the rows that its box meets, both ways."""
+    """Pairs of a drawing and the rows that its box meets."""
     drawn = np.flatnonzero(rows.kind != _MASK)
     if not len(drawn):
         return
@@ -49,7 +49,6 @@ def _reaching(rows: Rows) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]
         others = np.flatnonzero(meets & there)
         own = np.full(len(others), i, np.int64)
         yield own, others
-        yield others, own
 
 
 def torn(rows: Rows) -> NDArray[np.int64]:

@@ -96,10 +96,6 @@ class BitmapWriter:
         self.ids, self.void, self.background = numbers_of(taxonomy)
         self.voids = void_numbers(taxonomy, self.ids, self.void, self.background)
 
-    def has(self, key: str) -> bool:
-        """Whether the map is there."""
-        return self._path(key).is_file() or self._deep_path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
         kind = self.kind_of(labels)

@@ -57,10 +57,6 @@ class CamvidWriter:
         self.images = ImagePlacer(target / "images", options.images)
         self.keys: dict[str, str] = {}
 
-    def has(self, key: str) -> bool:
-        """Whether the label map is there."""
-        return self._label(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a class map without background cannot hold."""
         image_labels_only(labels.size, self.target)

@@ -67,10 +67,6 @@ class CityscapesWriter:
         train = train_ids(self.taxonomy, self.numbers)
         self.train = np.array([train.get(n, IGNORED) for n in range(256)], np.uint8)
 
-    def has(self, key: str) -> bool:
-        """Whether the label map is there."""
-        return self.files.exists("labelIds.png", _city_place(key))
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
         image_labels_only(labels.size, self.target)

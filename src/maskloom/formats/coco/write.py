@@ -101,10 +101,6 @@ class CocoWriter:
             }
         )
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; a file is written only when whole."""
-        return key in self.entries.keys
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What COCO instances cannot hold."""
         if labels.rows is None:

@@ -70,10 +70,6 @@ class PanopticWriter:
         self.names: set[str] = set()
         self.numbers = category_ids(taxonomy, list(taxonomy.scored))
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; the JSON is written only when whole."""
-        return key in self.entries
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What one segment per pixel cannot hold; id 0 says nothing, so background is lost."""
         image_labels_only(labels.size, self.target)

@@ -98,10 +98,6 @@ class CvatWriter:
         self.attributes: dict[str, dict[str, str]] = {}
         self.tags: dict[str, bool] = {}
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; the file is written only when whole."""
-        return key in self.written
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What CVAT cannot hold; images have no tracks, videos no parts."""
         holds = replace(HOLDS, tracks=self.video, parts=not self.video, void=not self.single)

@@ -73,10 +73,6 @@ class DatumaroWriter:
         self.numbers = {position: number for number, position in enumerate(named)}
         self.named = {taxonomy[position].name: number for position, number in self.numbers.items()}
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; files are written only when whole."""
-        return key in self.items
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What Datumaro cannot hold; of links, it has tracks alone."""
         rows = labels.rows

@@ -88,10 +88,6 @@ class DicomSegWriter:
         self.type = options.type
         self.images = VolumePlacer(target / "images", options.images, ".nii.gz")
 
-    def has(self, key: str) -> bool:
-        """Whether the segmentation is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What segments cannot hold; DICOM has no sheared planes and needs a place."""
         overlap = self.type != "labelmap"

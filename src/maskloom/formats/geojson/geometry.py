@@ -32,7 +32,7 @@ def geometry_of(
     """
     crs, read = systems
     mask = rows.masks[i]
-    verbatim = source_of(rows, i).get("geometry")
+    verbatim = source_of(rows, i).get("_geometry")
     if verbatim is not None and read == crs:
         try:
             if _reads_as(list(rings_of(verbatim, "geometry")), mask, frame, crs):

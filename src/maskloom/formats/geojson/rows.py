@@ -161,11 +161,13 @@ def _shape(
         name = properties.pop(naming.property)
         named = {} if isinstance(name, str) else {"category": name}
     else:
-        named = {"unnamed": True}
+        named = {"_unnamed": True}
     score = float(properties.pop(SCORE)) if is_score(properties.get(SCORE)) else math.nan
     number = own.get("instance", feature.members.get("id"))
     number = number if type(number) is int and 0 < number < _MAX_ID else None
     more = own.get("attributes")
+    others = {k: v for k, v in feature.members.items() if k != MEMBER}
+    members = {"members": others} if others else {}
     return Shape(
         naming.of(feature),
         feature.where,
@@ -179,13 +181,7 @@ def _shape(
         z_order=_link(own, "z_order", 0),
         track=_link(own, "track", -1),
         attributes={**properties, **(more if isinstance(more, dict) else {})},
-        source={
-            "geojson": {
-                "geometry": feature.geometry,
-                "members": {k: v for k, v in feature.members.items() if k != MEMBER},
-                **named,
-            }
-        },
+        source={"geojson": {"_geometry": feature.geometry, **members, **named}},
     )
 
 

@@ -85,10 +85,6 @@ class GeoJsonWriter:
         self.images = ImagePlacer(target / "images", options.images)
         self._last: _Written | None = None
 
-    def has(self, key: str) -> bool:
-        """Whether the file is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What areas cannot say; vertices that fill otherwise under GDAL's rule are facts."""
         found = losses_of(HOLDS, sample.key, labels, self.taxonomy)
@@ -154,7 +150,7 @@ class GeoJsonWriter:
         name = self.taxonomy[int(rows.category[i])].name
         said = source.get("category")  # a number, as it was
         properties: dict[str, Any] = {self.category: said if str(said) == name else name}
-        if source.get("unnamed") and name == UNNAMED and not is_named(attributes, self.category):
+        if source.get("_unnamed") and name == UNNAMED and not is_named(attributes, self.category):
             properties = {}  # it came without a name, and is read so again
         if not np.isnan(rows.score[i]):
             properties[SCORE] = float(rows.score[i])

@@ -23,8 +23,6 @@ from maskloom.store.rasters.gdal import GdalWindows
 from maskloom.store.rasters.opening import open_raster
 from maskloom.store.rasters.valid import data_mask
 
-_LIMIT = 2.0**31
-
 
 def map_values(
     path: Path, place: Place, band: int | None, *, void: bool
@@ -65,12 +63,13 @@ def _with_data(
     return valid
 
 
-def _whole(values: NDArray[Any], valid: NDArray[np.bool_] | None, path: Path) -> NDArray[np.int32]:
-    """The same numbers as int32; 0 where there is no data."""
-    out = np.zeros(values.shape, np.int32)
+def _whole(values: NDArray[Any], valid: NDArray[np.bool_] | None, path: Path) -> NDArray[Any]:
+    """The same numbers as int32, or uint32 where none is negative; 0 where there is no data."""
+    out = np.zeros(values.shape, np.int32 if _has_negative(values, valid) else np.uint32)
+    span = np.iinfo(out.dtype)
     for y, end in slabs(values.shape):
         part = values[y:end]
-        good = (part >= -_LIMIT) & (part < _LIMIT) & (np.trunc(part) == part)
+        good = (part >= span.min) & (part < span.max + 1.0) & (np.trunc(part) == part)
         own = np.ones(part.shape, bool) if valid is None else valid[y:end]
         if (own & ~good).any():
             row, column = np.argwhere(own & ~good)[0].tolist()
@@ -80,8 +79,15 @@ def _whole(values: NDArray[Any], valid: NDArray[np.bool_] | None, path: Path) ->
                 seen=part[row, column].item(),
                 hint="if it is an image, leave it out; else round it to classes in a GIS",
             )
-        out[y:end][own] = part[own].astype(np.int32)
+        out[y:end][own] = part[own].astype(out.dtype)
     return out
+
+
+def _has_negative(values: NDArray[Any], valid: NDArray[np.bool_] | None) -> bool:
+    return any(
+        ((values[y:end] < 0) & (True if valid is None else valid[y:end])).any()
+        for y, end in slabs(values.shape)
+    )
 
 
 def _stored(path: Path, band: int | None) -> NDArray[Any]:

@@ -57,10 +57,6 @@ class GeoTiffWriter:
         self.taxonomy = taxonomy
         self.maps = BitmapWriter(target, taxonomy, options)
 
-    def has(self, key: str) -> bool:
-        """Whether the map is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
         kind = self.maps.kind_of(labels)

@@ -85,10 +85,6 @@ class LabelMeWriter:
         self.options = options
         self.images = ImagePlacer(target, options.images)
 
-    def has(self, key: str) -> bool:
-        """Whether the JSON file is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What shapes with labels, groups and flags cannot hold.
 

@@ -83,10 +83,6 @@ class LabelStudioWriter:
         self.images = ImagePlacer(target, "none" if self.single else options.images)
         self.tasks: dict[str, dict[str, Any]] = {}
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; the file is written only when whole."""
-        return key in self.tasks
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What Label Studio cannot hold; that nobody looked at an image it can."""
         rows = labels.rows

@@ -69,10 +69,6 @@ class MapillaryWriter:
             target, {**patterns, IMAGE: f"{{split}}/{IMAGES}/{{place}}"}, options.images
         )
 
-    def has(self, key: str) -> bool:
-        """Whether the label map is there."""
-        return self.files.exists(KINDS[0], key)
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of class and object cannot hold."""
         image_labels_only(labels.size, self.target)

@@ -80,11 +80,6 @@ class NnunetWriter:
         self.ids = {i: n for n, i in enumerate(_ordered(taxonomy), start=1)}
         self.ignore = len(self.ids) + 1
 
-    def has(self, key: str) -> bool:
-        """Whether the labels are there."""
-        folders = [self.target / f"labels{tail}" for tail in ("Tr", "Ts")]
-        return any(safe_join(f, _case(key) + self.ending).is_file() for f in folders)
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What classes or regions cannot hold; TIFF keeps the spacing of volumes alone."""
         found = losses_of(

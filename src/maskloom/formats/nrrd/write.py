@@ -46,10 +46,6 @@ class SegmentWriter:
         self.taxonomy = taxonomy
         self.images = VolumePlacer(target / "images", how, PLAIN)
 
-    def has(self, key: str) -> bool:
-        """Whether the segmentation is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What segments cannot hold; the side file says which of them are void."""
         holds = replace(HOLDS, void=labels.rows is not None)
@@ -86,10 +82,6 @@ class NrrdWriter:
                 target, taxonomy, kind, fmt="nrrd", suffix=PLAIN, put=put_numbers
             )
         self.kind = {"auto": "", "segments": "segments"}.get(options.kind, "numbers")
-
-    def has(self, key: str) -> bool:
-        """Whether the labels are there."""
-        return any(one.has(key) for one in self._kinds.values())
 
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What the chosen kind cannot hold."""

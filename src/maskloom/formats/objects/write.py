@@ -46,10 +46,6 @@ class ObjectsWriter:
         self.sizes: dict[str, list[int]] = {}
         self.ids: dict[str, list[int]] = {}
 
-    def has(self, key: str) -> bool:
-        """Whether the object folder is there."""
-        return self._folder(key).is_dir()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What binary masks in a folder cannot hold."""
         return losses_of(HOLDS, sample.key, labels, self.taxonomy)

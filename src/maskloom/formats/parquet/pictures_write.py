@@ -53,10 +53,6 @@ class PicturesWriter:
         self._numbers: dict[str, int] = {}
         self._seen = KeyColumn()
 
-    def has(self, key: str) -> bool:
-        """Whether this sample was written; tables of a killed run are begun again."""
-        return key in self._seen
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What a map of the chosen kind cannot hold."""
         return self._maps.losses(sample, labels)

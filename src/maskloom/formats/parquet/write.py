@@ -111,10 +111,6 @@ class ParquetWriter:
         self._batches = Spool(target / IMAGES)
         self._seen = KeyColumn()
 
-    def has(self, key: str) -> bool:
-        """Whether this sample was written; tables of a killed run are begun again."""
-        return key in self._seen
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """Nothing: whatever labels say has its place."""
         return losses_of(HOLDS, sample.key, labels, self.taxonomy)

@@ -75,10 +75,6 @@ class VolumeWriter:
             )
         self.ids, self.void, self.background = numbers_of(taxonomy, fmt)
 
-    def has(self, key: str) -> bool:
-        """Whether the label volume is there."""
-        return self._path(key).is_file()
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What numbers of the chosen kind cannot hold."""
         kind = self._kind(labels)

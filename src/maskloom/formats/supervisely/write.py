@@ -87,10 +87,6 @@ class SuperviselyWriter:
         self.sets: dict[str, set[bool]] = {}
         self.written: set[str] = set()
 
-    def has(self, key: str) -> bool:
-        """Whether this run has written the sample; meta.json tells of all of them."""
-        return key in self.written
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What objects with classes and tags cannot hold."""
         image_labels_only(labels.size, self.target, painted=False)

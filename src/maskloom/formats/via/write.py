@@ -81,10 +81,6 @@ class ViaWriter:
         self.attributes: dict[str, None] = {}
         self._last: tuple[Labels, Rows, list[Drawing]] | None = None
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample; a file is written only when whole."""
-        return key in self.entries
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What regions with one ring and attributes cannot hold."""
         image_labels_only(labels.size, self.target)

@@ -9,7 +9,7 @@ Source: VOC2012 development kit (Everingham, Winn).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from maskloom.work.progress import track
 CLASSES, OBJECTS, BOXES, IMAGES = voc_write.FOLDERS
 LOOKS_FOR = "SegmentationClass (and SegmentationObject) or Annotations/*.xml, beside JPEGImages"
 _SETS = ("Segmentation", "Main")
+_COLORS = {(int(r), int(g), int(b)): v for v, (r, g, b) in enumerate(PALETTE.tolist())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     object_files = list_files(root / OBJECTS, MAP_SUFFIXES)
     xml_files = list_files(root / BOXES, (".xml",))
     boxes = options.boxes or bool(side.get("boxes")) or not class_files
-    bare = _unlabelled(side, root)
+    pictures = list_files(images or root / IMAGES)
+    bare = _unlabelled(side, root, {**pictures, **xml_files})
     keys = sorted({*class_files, *bare, *(xml_files if boxes else ())})
     parsed, skipped = _parsed({k: xml_files[k] for k in keys if k in xml_files}, options)
     keys = [key for key in keys if key in class_files or key in parsed or key in bare]
@@ -93,6 +95,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     meaning = classes_of(root, side, names, maps=bool(class_files))
     # Beside maps, images that have none are yet to be labelled.
     open_keys = set(keys if class_files else bare)
+    sizes = {key: (height, width) for key, (height, width) in side.get("sizes", {}).items()}
     files = {
         key: VocFiles(
             class_files.get(key),
@@ -100,17 +103,15 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             xml_files.get(key),
             parsed.get(key),
             looked=key not in open_keys,
-            size=bare.get(key),
+            size=sizes.get(key),
         )
         for key in keys
     }
-    pictures = list_files(images or root / IMAGES)
     as_rows = bool(object_files) or not class_files
-    palette = {(int(r), int(g), int(b)): v for v, (r, g, b) in enumerate(PALETTE.tolist())}
 
     def labels_of(sample: Sample) -> Labels:
         own = files[sample.key]
-        return labels_of_files(own, meaning, sample, as_rows=as_rows, colors=palette)
+        return labels_of_files(own, meaning, sample, as_rows=as_rows, colors=_COLORS)
 
     splits = side_splits(side, keys) if side else _splits(root, keys)
     return Dataset(
@@ -138,23 +139,16 @@ def _root(path: Path) -> Path:
     return inside[0] if len(inside) == 1 else path
 
 
-def _unlabelled(side: Mapping[str, Any], root: Path) -> dict[str, tuple[int, int]]:
-    """Images that nobody labelled, with their sizes.
+def _unlabelled(side: Mapping[str, Any], root: Path, known: Container[str]) -> list[str]:
+    """Images that nobody labelled, and that are there or of a known size.
 
     Raises:
         FormatError: the side file says something else.
     """
-    said = side.get("unlabelled") or {}
-    try:
-        found = {str(key): (int(height), int(width)) for key, (height, width) in said.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise FormatError(
-            "no sizes of images that nobody labelled",
-            where=root / SIDE_FILE,
-            seen=said,
-            hint='write "unlabelled": {"KEY": [height, width]}',
-        ) from error
-    return {key: size for key, size in found.items() if min(size) > 0}
+    said = side.get("unlabelled", [])
+    if not isinstance(said, list) or not all(isinstance(key, str) for key in said):
+        raise FormatError("no list of images", where=f"{root / SIDE_FILE}: unlabelled", seen=said)
+    return [key for key in said if key in known or key in side.get("sizes", {})]
 
 
 def _sample(key: str, image: Path | None) -> Sample:

@@ -212,19 +212,25 @@ def _majority(
     return out
 
 
-def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
-    """Boxes of an image without maps; its pixels are not labelled but where there are none."""
-    if files.xml is None:
-        assert files.size is not None
-        bare = _as_rows(Masks.empty(0, files.size), [])
-        return Labels(files.size, rows=bare, coverage=Coverage(nothing=True))
-    size = files.xml.size or size_of(sample)
+def _known(size: tuple[int, int] | None, where: object) -> tuple[int, int]:
     if size is None:
         raise FormatError(
             "no size in the XML and no image: the size is not known",
-            where=files.xml_path,
+            where=where,
             hint="give the images with --images ROOT",
         )
+    return size
+
+
+def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
+    """Boxes of an image without maps; its pixels are not labelled but where there are none."""
+    if files.xml is None:
+        return Labels(
+            size := _known(files.size or size_of(sample), sample.key),
+            rows=_as_rows(Masks.empty(0, size), []),
+            coverage=Coverage(nothing=True),
+        )
+    size = _known(files.xml.size or size_of(sample), files.xml_path)
     if files.xml.size is not None and files.xml_path is not None:
         check_size_of(files.xml_path, size, sample)
     listed = files.xml.objects

@@ -75,10 +75,6 @@ class VocWriter:
         # Without an object, before it is known whether the set has maps.
         self.empty: list[tuple[Sample, Labels]] = []
 
-    def has(self, key: str) -> bool:
-        """Whether the class map is there, or the XML of an image without one."""
-        return self._path(_CLASSES, key, "png").is_file() or key in self.boxed
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What two maps of 8 bit and a list of boxes cannot hold."""
         image_labels_only(labels.size, self.target)
@@ -172,7 +168,8 @@ class VocWriter:
             names = dict(enumerate(NAMES, 1))
         atomic_write_bytes(self.target / "labelmap.txt", label_map_text(names, self.tails).encode())
         fields: dict[str, Any] = {"kind": "voc", **({"boxes": True} if self.boxed else {})}
-        fields |= {"unlabelled": dict(sorted(self.unlabelled.items()))} if self.unlabelled else {}
+        if self.unlabelled:
+            fields |= {"unlabelled": sorted(self.unlabelled), "sizes": self.unlabelled}
         if not self.mapped:
             # Where nothing is labelled, it is what the folder is known by.
             (self.target / _BOXES).mkdir(parents=True, exist_ok=True)
@@ -205,8 +202,9 @@ class VocWriter:
         ]
         objects = [self._object(rows, i, kept="voc" in labels.extra) for rows, i in listed]
         text = xml_text((labels.size[0], labels.size[1]), objects, head)
-        # One element a line and less: what is written must be read again.
-        if text.count("\n") > BOUNDS.elements or len(text) > BOUNDS.size:
+        # What is written must be read again.
+        elements, size = text.count("<") - text.count("</"), len(text.encode())
+        if elements > BOUNDS.elements or size > BOUNDS.size:
             raise WriteError(
                 "more objects than an annotation of VOC may list",
                 where=sample.key,

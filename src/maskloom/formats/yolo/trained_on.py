@@ -28,18 +28,32 @@ def train_and_val(lists: Mapping[str, str]) -> tuple[dict[str, Lists], str]:
     if not lists:
         return {"train": _ALL, "val": _ALL}, ""
     meant = {use: _meant(lists, use) for use in ("train", "val", "test")}
-    others = [name for name in lists if name not in meant["val"] + meant["test"]]
+    others = [name for name in lists if _use(name) is None]
     train = meant["train"] or others[:1] or meant["val"] or meant["test"]
     val = meant["val"] or train
     entries = {use: _entry(lists, names) for use, names in (("train", train), ("val", val))}
+    return entries, _note(lists, meant, train, val)
+
+
+def _note(
+    lists: Mapping[str, str], meant: Mapping[str, list[str]], train: list[str], val: list[str]
+) -> str:
+    """What a training on these lists would not be, as their names say it."""
     missing = [use for use in ("train", "val") if not meant[use]]
     # A first list of whatever name is trained on without a word where others validate.
-    if not missing or (missing == ["train"] and train != val):
-        return entries, ""
-    return entries, (
-        f"data.yaml: no split is for {' or '.join(missing)} by its name, so both are the images of "
-        f"{', '.join(map(repr, train))}; scores on what was trained on say nothing of new images"
-    )
+    if missing and train == val:
+        return (
+            f"data.yaml: no split is for {' or '.join(missing)} by its name, so both are the "
+            f"images of {_named(train)}; scores on what was trained on say nothing of new images"
+        )
+    if meant["val"] and any(name.lower() == "trainval" for name in train):
+        return f"data.yaml: by its name, {_named(train)} holds the images of {_named(val)}, too"
+    left = [name for name in lists if name not in train + val and _use(name) != "test"]
+    return f"data.yaml: {_named(left)} is neither trained on nor validated on" if left else ""
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _entry(lists: Mapping[str, str], names: list[str]) -> Lists:
@@ -48,12 +62,15 @@ def _entry(lists: Mapping[str, str], names: list[str]) -> Lists:
 
 
 def _meant(names: Iterable[str], use: str) -> list[str]:
-    """The names that say what a split is for: the plainest, or all such as `train2017`."""
+    """The names that say what a split is for: the plainest, or all such as `train2017`.
+
+    `trainval` holds what is validated on, so that it is trained on only where nothing else is.
+    """
     found = [name for name in names if _use(name) == use]
     for plain in ((use,), SPLITS):
         if exact := [name for name in found if name.lower() in plain]:
-            return exact[:1]
-    return found
+            return exact
+    return [name for name in found if name.lower() != "trainval"] or found
 
 
 def _use(name: str) -> str | None:

@@ -86,10 +86,6 @@ class YoloWriter:
         self.equal = 0
         self._last: _Lines | None = None
 
-    def has(self, key: str) -> bool:
-        """Whether this run has the sample."""
-        return key in self.names
-
     def losses(self, sample: Sample, labels: Labels) -> list[Loss]:
         """What lines of polygons cannot hold, and pixels that their readers would see changed."""
         if labels.rows is not None and boxes_only(self._seen(labels.rows)):
