@@ -36,6 +36,10 @@ print((status("VmHWM") - before) / 1024**2, engine.bytes_per_pixel)
 """
 
 
+# The plan is of maps; arenas of the allocator and pages of libraries that were away are a few MiB more.
+LEEWAY = 1.05
+
+
 class Branches(nn.Module):
     """Maps of 4 and 8 channels, both kept until they are added up with a third."""
 
@@ -133,7 +137,7 @@ def test_a_pass_takes_no_more_than_is_planned(
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         taken, planned = map(float, ran.stdout.split())
-        if taken <= planned:
+        if taken <= LEEWAY * planned:
             break
-    assert taken <= planned
+    assert taken <= LEEWAY * planned
     assert taken > planned / 3
