@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from maskloom.core.labels import Rows
+from maskloom.core.masks import Masks
 from maskloom.formats.coco.write import HOLDS
 from maskloom.formats.compare import compare
 from maskloom.formats.cvat.write import HOLDS as CVAT
 from maskloom.formats.detect import load_format, read_dataset
 from maskloom.formats.difference import Difference
+from maskloom.formats.fields import beside_places
 from maskloom.formats.tally import Tally
 from maskloom.formats.transfer import transfer
 
@@ -154,3 +157,14 @@ def test_each_kind_names_the_first_image_that_differs_so_and_counts_them():
         (2, "c"),
     ]
     assert (found["numbers"].objects, found["pixels"].pixels) == (3, 14)
+
+
+def test_fields_that_begin_with_a_line_are_fields():
+    """Mongo's `_id`, say; only what GeoJSON's reader notes for its writer is none."""
+    mask = Masks.from_dense(np.ones((2, 2), bool))
+    for source, kept in (
+        ({"labelme": {"_id": 1}, "_x": 2}, {"labelme": {"_id": 1}, "_x": 2}),
+        ({"geojson": {"_unnamed": True, "_geometry": {}}}, {}),
+    ):
+        rows = Rows.make(mask, np.zeros(1, np.int32), source=(source,))
+        assert beside_places(rows) == (kept,)

@@ -13,6 +13,7 @@ from maskloom.core.labels import RowKind, Rows
 
 _BOX = int(RowKind.BOX)
 _PLACE = "bbox"
+_NOTES: Mapping[str, tuple[str, ...]] = {"geojson": ("_geometry", "_unnamed")}
 _DEFAULTS: Mapping[str, Any] = {
     "difficult": False, "truncated": False, "occluded": False, "pose": "Unspecified", "rotation": 0
 }  # fmt: skip
@@ -47,7 +48,7 @@ def _is_default(name: str, value: object) -> bool:
 def beside_places(rows: Rows) -> tuple[Mapping[str, Any] | None, ...]:
     """Fields of each row, but for a box's own place: that is the box, and is lost with it alone.
 
-    Names that begin with `_` are a reader's own, and no fields.
+    What GeoJSON's reader notes for its writer is no field of the file.
     """
     return tuple(
         _beside_place(own, box=kind == _BOX) if own else own
@@ -60,7 +61,10 @@ def _beside_place(own: Mapping[str, Any], *, box: bool) -> dict[str, Any]:
     found = {}
     for name, value in own.items():
         if name in registry.FORMATS and isinstance(value, Mapping):
-            said = {k: v for k, v in value.items() if k[:1] != "_" and not (box and k == _PLACE)}
+            own_notes = _NOTES.get(name, ())
+            said = {
+                k: v for k, v in value.items() if k not in own_notes and not (box and k == _PLACE)
+            }
             if said:
                 found[name] = said
         elif not (box and name == _PLACE):

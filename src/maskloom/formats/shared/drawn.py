@@ -21,10 +21,8 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import MaskError
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.objects.write import joined_parts
-from maskloom.formats.shared import places
 from maskloom.formats.shared.places import geometry_of, source_of
 
-box_of = places.box_of
 Vertices = NDArray[np.float64]
 Parts = tuple[Vertices, ...]
 
