@@ -128,7 +128,7 @@ def _cross_ring(
             continue
         xa, ya, xb, yb = ring[j, 0], ring[j, 1], ring[n, 0], ring[n, 1]
         if rule == COCO:
-            _cross_coco((xa, ya, xb, yb), left, height, places[left - low : right + 1 - low], lines)
+            _cross_coco((xa, ya, xb, yb), (left, right, low), height, places, lines)
             continue
         if xa > xb:
             xa, ya, xb, yb = xb, yb, xa, ya
@@ -154,13 +154,18 @@ def _grid_row(xa: float, ya: float, xb: float, yb: float, column: int) -> int:
 
 @kernel
 def _cross_coco(
-    edge: tuple[float, float, float, float], left: int, height: int, places: Ints, lines: Rows
+    edge: tuple[float, float, float, float],
+    columns: tuple[int, int, int],
+    height: int,
+    places: Ints,
+    lines: Rows,
 ) -> None:
     """Crossings of one edge as rleFrPoly finds them, without its walk along the edge.
 
     Source: cocoapi common/maskApi.c, rleFrPoly: vertices and edges are rounded to a grid
     of 1/5 px; column c is sampled between grid columns 5c+2 and 5c+3.
     """
+    left, right, low = columns
     xs, ys = wide(5.0 * edge[0] + 0.5), wide(5.0 * edge[1] + 0.5)
     xe, ye = wide(5.0 * edge[2] + 0.5), wide(5.0 * edge[3] + 0.5)
     dx, dy = abs(xe - xs), abs(ye - ys)
@@ -172,7 +177,7 @@ def _cross_coco(
     # The higher of the two samples of a column; rounding keeps their order.
     t = 5 * left + 2 - xs + wide(slope < 0)
     u = 5.0 * left + 3.0
-    for c in range(places.size):
+    for c in range(left - low, right + 1 - low):
         if flat:
             v = wide(ys + slope * t + 0.5)
             t += 5

@@ -52,8 +52,17 @@ class ImageEntries(Mapping[ImageId, Entry]):
         self._blocks: dict[int, list[Entry]] = {}
         self._last = (-1, -1)  # an entry that was parsed alone, and its block
         self._alone: Entry = {}
+        self._asked: tuple[object, Entry] = (object(), {})
 
     def __getitem__(self, image: ImageId) -> Entry:
+        # A sample and its labels ask for the same, one behind the other; threads see both or none.
+        asked, entry = self._asked
+        if asked != image:
+            entry = self._found(image)
+            self._asked = image, entry
+        return entry
+
+    def _found(self, image: ImageId) -> Entry:
         position = self.ids.find(image)
         if position < 0:
             raise KeyError(image)
