@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from maskloom.core.labels import FULL, Coverage, Labels
@@ -213,5 +214,42 @@ def test_voc_a_list_of_unlabelled_images_needs_no_sizes(tmp_path):
     picture(tmp_path / "in/JPEGImages/c.png")
     said = {"kind": "voc", "categories": [], "unlabelled": ["b", "c", "gone"]}
     (tmp_path / "in/taxonomy.json").write_text(json.dumps(said))
-    found = coverages(read_dataset(tmp_path / "in"))
-    assert {key: one.nothing for key, one in found.items()} == {"a": True, "b": True, "c": True}
+    data = read_dataset(tmp_path / "in")
+    assert {key: one.nothing for key, one in coverages(data).items()} == dict.fromkeys("abc", True)
+    assert [line for line in data.warnings if "'gone'" in line and line.startswith("1 images")]
+
+
+@pytest.mark.parametrize("with_xml", [False, True])
+def test_voc_the_size_of_an_unlabelled_image_is_that_of_its_picture(tmp_path, with_xml):
+    voc(tmp_path / "in", a=1)
+    picture(tmp_path / "in/JPEGImages/b.png")
+    if with_xml:
+        (tmp_path / "in/Annotations/b.xml").write_text("<annotation></annotation>")
+    said = {"kind": "voc", "categories": [], "unlabelled": ["b"], "sizes": {"b": [5, 5]}}
+    (tmp_path / "in/taxonomy.json").write_text(json.dumps(said))
+    data = read_dataset(tmp_path / "in")
+    with pytest.raises(FormatError, match=r"taxonomy\.json: the mask is 5 × 5 px, its image"):
+        data.labels_of(data.samples[1])
+    (tmp_path / "in/JPEGImages/b.png").unlink()
+    data = read_dataset(tmp_path / "in")
+    assert data.labels_of(data.samples[1]).size == (5, 5)
+
+
+def test_voc_an_unlabelled_image_may_be_an_ome_tiff(tmp_path):
+    voc(tmp_path / "in", a=1)
+    tifffile.imwrite(tmp_path / "in/JPEGImages/b.ome.tif", np.zeros(SIZE, np.uint8), ome=True)
+    said = {"kind": "voc", "categories": [], "unlabelled": ["b"]}
+    (tmp_path / "in/taxonomy.json").write_text(json.dumps(said))
+    data = read_dataset(tmp_path / "in")
+    assert coverages(data)["b"].nothing
+    assert data.warnings == ()
+
+
+def test_voc_boxes_of_an_unlabelled_image_are_not_called_left_out(tmp_path):
+    done = convert(yolo(tmp_path / "in", a=POLYGON, b=BOX), tmp_path / "o", "voc")
+    assert done.written
+    said = json.loads((tmp_path / "o/taxonomy.json").read_text())
+    (tmp_path / "o/taxonomy.json").write_text(json.dumps(said | {"unlabelled": ["b"]}))
+    data = read_dataset(tmp_path / "o")
+    assert len(data.labels_of(next(s for s in data.samples if s.key == "b")).rows) == 1
+    assert not [line for line in data.warnings if "left out" in line]

@@ -73,8 +73,9 @@ def _whole(values: NDArray[Any], valid: NDArray[np.bool_] | None, path: Path) ->
         own = np.ones(part.shape, bool) if valid is None else valid[y:end]
         if (own & ~good).any():
             row, column = np.argwhere(own & ~good)[0].tolist()
+            sign = ", with sign where one is negative" if out.dtype == np.int32 else ""
             raise FormatError(
-                "a label map holds whole numbers of up to 32 bit",
+                f"a label map holds whole numbers of up to 32 bit{sign}",
                 where=f"{path}: row {y + row}, column {column}",
                 seen=part[row, column].item(),
                 hint="if it is an image, leave it out; else round it to classes in a GIS",

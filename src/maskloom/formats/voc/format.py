@@ -78,16 +78,14 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     Raises:
         FormatError: no maps and no annotations, or a damaged XML file or label map.
     """
-    root = _root(path) if path.is_dir() else path
-    if not ((root / CLASSES).is_dir() or (root / BOXES).is_dir()):
-        raise FormatError("no VOC data set", where=path, hint=LOOKS_FOR)
+    root = _opened(path)
     side = read_side_file(root)
     class_files = list_files(root / CLASSES, MAP_SUFFIXES)
     object_files = list_files(root / OBJECTS, MAP_SUFFIXES)
     xml_files = list_files(root / BOXES, (".xml",))
     boxes = options.boxes or bool(side.get("boxes")) or not class_files
     pictures = list_files(images or root / IMAGES)
-    bare = _unlabelled(side, root, {**pictures, **xml_files})
+    bare, unknown = _unlabelled(side, root, pictures, xml_files)
     keys = sorted({*class_files, *bare, *(xml_files if boxes else ())})
     parsed, skipped = _parsed({k: xml_files[k] for k in keys if k in xml_files}, options)
     keys = [key for key in keys if key in class_files or key in parsed or key in bare]
@@ -95,7 +93,7 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
     meaning = classes_of(root, side, names, maps=bool(class_files))
     # Beside maps, images that have none are yet to be labelled.
     open_keys = set(keys if class_files else bare)
-    sizes = {key: (height, width) for key, (height, width) in side.get("sizes", {}).items()}
+    sizes = side.get("sizes", {})
     files = {
         key: VocFiles(
             class_files.get(key),
@@ -103,15 +101,15 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
             xml_files.get(key),
             parsed.get(key),
             looked=key not in open_keys,
-            size=sizes.get(key),
+            size=tuple(sizes[key]) if key in sizes else None,
+            size_told=root / SIDE_FILE,
         )
         for key in keys
     }
     as_rows = bool(object_files) or not class_files
 
     def labels_of(sample: Sample) -> Labels:
-        own = files[sample.key]
-        return labels_of_files(own, meaning, sample, as_rows=as_rows, colors=_COLORS)
+        return labels_of_files(files[sample.key], meaning, sample, as_rows=as_rows, colors=_COLORS)
 
     splits = side_splits(side, keys) if side else _splits(root, keys)
     return Dataset(
@@ -122,11 +120,19 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         name=path.name,
         warnings=(
             *skipped,
-            *_notes(files, len(set(xml_files) - set(class_files)), boxes=boxes, as_rows=as_rows),
+            *_notes(files, set() if boxes else set(xml_files) - set(files), as_rows=as_rows),
+            *_unknown(unknown),
             *_absences(keys, pictures, images or root / IMAGES, named=images is not None),
         ),
         extra={"voc": {"parts:actions": tails}} if (tails := label_tails(root)) else {},
     )
+
+
+def _opened(path: Path) -> Path:
+    root = _root(path) if path.is_dir() else path
+    if not ((root / CLASSES).is_dir() or (root / BOXES).is_dir()):
+        raise FormatError("no VOC data set", where=path, hint=LOOKS_FOR)
+    return root
 
 
 def _root(path: Path) -> Path:
@@ -139,8 +145,10 @@ def _root(path: Path) -> Path:
     return inside[0] if len(inside) == 1 else path
 
 
-def _unlabelled(side: Mapping[str, Any], root: Path, known: Container[str]) -> list[str]:
-    """Images that nobody labelled, and that are there or of a known size.
+def _unlabelled(
+    side: Mapping[str, Any], root: Path, pictures: Mapping[str, Path], known: Container[str]
+) -> tuple[list[str], list[str]]:
+    """Images that nobody labelled: those that are there or of a known size, and the others.
 
     Raises:
         FormatError: the side file says something else.
@@ -148,7 +156,18 @@ def _unlabelled(side: Mapping[str, Any], root: Path, known: Container[str]) -> l
     said = side.get("unlabelled", [])
     if not isinstance(said, list) or not all(isinstance(key, str) for key in said):
         raise FormatError("no list of images", where=f"{root / SIDE_FILE}: unlabelled", seen=said)
-    return [key for key in said if key in known or key in side.get("sizes", {})]
+    found: tuple[list[str], list[str]] = ([], [])
+    for key in said:
+        there = key in known or key in side.get("sizes", {}) or image_of(pictures, key) is not None
+        found[not there].append(key)
+    return found
+
+
+def _unknown(keys: list[str]) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    said = f"{len(keys)} images without labels are neither there nor of a known size"
+    return (f"{said}, first {keys[0]!r}: left out",)
 
 
 def _sample(key: str, image: Path | None) -> Sample:
@@ -200,15 +219,11 @@ def _members(file: Path, present: set[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in listed if name in present))
 
 
-def _notes(
-    files: Mapping[str, VocFiles], unmapped: int, *, boxes: bool, as_rows: bool
-) -> tuple[str, ...]:
+def _notes(files: Mapping[str, VocFiles], unmapped: set[str], *, as_rows: bool) -> tuple[str, ...]:
     out = []
-    if unmapped and not boxes:
-        out.append(
-            f"{unmapped} annotations have no maps and are left out; --set from.boxes=true reads "
-            "their boxes"
-        )
+    if unmapped:
+        said = f"{len(unmapped)} annotations have no maps and are left out"
+        out.append(f"{said}; --set from.boxes=true reads their boxes")
     told = sum(bool(own.xml and own.xml.objects) for own in files.values())
     if told and not as_rows:
         out.append(f"the boxes of {told} images are not read: there are class maps only")

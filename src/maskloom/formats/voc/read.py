@@ -38,7 +38,7 @@ class VocFiles:
         xml: what the XML says.
         looked: of an image without maps, whether its XML lists all that was looked for, so that
             one without an object is an empty image.
-        size: (H, W) of an image that nobody labelled.
+        size, size_told: (H, W) of an image that nobody labelled, and the file that says so.
     """
 
     classes: Path | None = None
@@ -47,6 +47,7 @@ class VocFiles:
     xml: VocXml | None = None
     looked: bool = False
     size: tuple[int, int] | None = None
+    size_told: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,27 +213,28 @@ def _majority(
     return out
 
 
-def _known(size: tuple[int, int] | None, where: object) -> tuple[int, int]:
-    if size is None:
-        raise FormatError(
-            "no size in the XML and no image: the size is not known",
-            where=where,
-            hint="give the images with --images ROOT",
-        )
-    return size
+def _size_without_maps(files: VocFiles, sample: Sample) -> tuple[int, int]:
+    """As the XML says, else the side file; a picture that is there must be of this size."""
+    said = [] if files.xml is None else [(files.xml.size, files.xml_path)]
+    for size, path in (*said, (files.size, files.size_told)):
+        if size is not None and path is not None:
+            check_size_of(path, size, sample)
+            return size
+    if (size := size_of(sample)) is not None:
+        return size
+    raise FormatError(
+        "no size in the XML and no image: the size is not known",
+        where=files.xml_path or sample.key,
+        hint="give the images with --images ROOT",
+    )
 
 
 def _boxes_only(files: VocFiles, meaning: Classes, sample: Sample) -> Labels:
     """Boxes of an image without maps; its pixels are not labelled but where there are none."""
+    size = _size_without_maps(files, sample)
     if files.xml is None:
-        return Labels(
-            size := _known(files.size or size_of(sample), sample.key),
-            rows=_as_rows(Masks.empty(0, size), []),
-            coverage=Coverage(nothing=True),
-        )
-    size = _known(files.xml.size or size_of(sample), files.xml_path)
-    if files.xml.size is not None and files.xml_path is not None:
-        check_size_of(files.xml_path, size, sample)
+        rows = _as_rows(Masks.empty(0, size), [])
+        return Labels(size, rows=rows, coverage=Coverage(nothing=True))
     listed = files.xml.objects
     entries = [_Entry(RowKind.BOX, meaning.position(o.name), 0.0, None, o) for o in listed]
     rows = _as_rows(Masks.empty(len(listed), size), entries)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from maskloom.formats.shared.json_files import SPLITS
 
 _ALL = "images"
-_USES = {**SPLITS, "trainval": "train", "eval": "val", "dev": "val", "testdev": "test"}
+_USES = {**SPLITS, "eval": "val", "dev": "val", "testdev": "test"}
 # `train2017`, `val_2`, `trainA`; what goes on in small letters is another word.
 _NAME = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)(?:[-_]dev)?(?![a-z])")
 
@@ -39,17 +39,21 @@ def _note(
     lists: Mapping[str, str], meant: Mapping[str, list[str]], train: list[str], val: list[str]
 ) -> str:
     """What a training on these lists would not be, as their names say it."""
+    said = []
     missing = [use for use in ("train", "val") if not meant[use]]
+    both = [name for name in train if _is_both(name)]
     # A first list of whatever name is trained on without a word where others validate.
     if missing and train == val:
-        return (
-            f"data.yaml: no split is for {' or '.join(missing)} by its name, so both are the "
-            f"images of {_named(train)}; scores on what was trained on say nothing of new images"
+        said.append(
+            f"no split is for {' or '.join(missing)} by its name, so both are the images of "
+            f"{_named(train)}; scores on what was trained on say nothing of new images"
         )
-    if meant["val"] and any(name.lower() == "trainval" for name in train):
-        return f"data.yaml: by its name, {_named(train)} holds the images of {_named(val)}, too"
+    elif meant["val"] and both:
+        said.append(f"by its name, {_named(both)} holds the images of {_named(val)}, too")
     left = [name for name in lists if name not in train + val and _use(name) != "test"]
-    return f"data.yaml: {_named(left)} is neither trained on nor validated on" if left else ""
+    if left:
+        said.append(f"{_named(left)} is neither trained on nor validated on")
+    return f"data.yaml: {'; '.join(said)}" if said else ""
 
 
 def _named(names: list[str]) -> str:
@@ -70,10 +74,18 @@ def _meant(names: Iterable[str], use: str) -> list[str]:
     for plain in ((use,), SPLITS):
         if exact := [name for name in found if name.lower() in plain]:
             return exact
-    return [name for name in found if name.lower() != "trainval"] or found
+    return [name for name in found if not _is_both(name)] or found
+
+
+def _is_both(name: str) -> bool:
+    """Whether a name says that a list is of train and val: `trainval`, `train_val2017`."""
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    return letters.startswith("trainval")
 
 
 def _use(name: str) -> str | None:
     """`train`, `val` or `test`, also of names as `train2017` and `val_2`."""
+    if _is_both(name):
+        return "train"
     head = _NAME.match(name)
     return _USES.get(head[1].lower()) if head else None
