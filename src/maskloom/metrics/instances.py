@@ -6,9 +6,8 @@ from which averages, recalls and counts follow. Pixel scores are `pixels.py`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from maskloom.metrics.objects import (
     predicted_objects,
     truth_objects,
 )
+from maskloom.metrics.scores import Scores, mean
 
 LEVELS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -37,23 +37,6 @@ AREAS_PX = {
 }
 _AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
 INSTANCE_METRICS = (*_AVERAGED, "f1_50")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InstanceScores:
-    """Scores of a data set's objects.
-
-    Args:
-        metrics: name → fraction in [0, 1], or None where undefined.
-        reasons: why, for each None.
-        per_class: category key → name, kind, scores and object counts.
-        notes: what a reader must know of these numbers.
-    """
-
-    metrics: Mapping[str, Score]
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +129,7 @@ class InstanceMetrics:
         self.unscored += other.unscored
         self.capped += other.capped
 
-    def result(self) -> InstanceScores:
+    def result(self) -> Scores:
         """AP over everything matched so far.
 
         Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`, iouType segm: IoU
@@ -155,14 +138,14 @@ class InstanceMetrics:
         table = _sorted(self.columns)
         scores = {k: self._class_scores(table, k) for k in self.taxonomy.scored}
         metrics: dict[str, Score] = {
-            name: _mean([row[name] for row in scores.values()]) for name in _AVERAGED
+            name: mean([row[name] for row in scores.values()]) for name in _AVERAGED
         }
         objects = int(self.positives[0].sum())
         metrics["f1_50"] = _f1(table.hit, table.drop, objects)
         why = "the truth holds no such object" if objects else "the truth holds no object"
         reasons = {name: why for name, value in metrics.items() if value is None}
         per_class = {self.taxonomy[k].key: self._class_row(k, scores[k]) for k in scores}
-        return InstanceScores(metrics, reasons, per_class, self._notes())
+        return Scores(metrics, reasons, per_class, self._notes())
 
     def _class_scores(self, table: PredictionColumns, k: int) -> dict[str, Score]:
         first, last = np.searchsorted(table.category, [k, k + 1])
@@ -172,13 +155,13 @@ class InstanceMetrics:
         out: dict[str, Score] = {}
         for a, area in enumerate(AREAS_PX):
             curves = _curves(hit[:, a], drop[:, a], int(self.positives[a, k]))
-            out["ap" if area == "all" else f"ap_{area}"] = _mean([c[0] for c in curves])
+            out["ap" if area == "all" else f"ap_{area}"] = mean([c[0] for c in curves])
             if area == "all":
                 out["ap50"], out["ap75"] = curves[0][0], curves[5][0]
         for most in (1, 10, 100):
             near = rank < most
             curves = _curves(hit[near, 0], drop[near, 0], int(self.positives[0, k]))
-            out[f"ar{most}"] = _mean([c[1] for c in curves])
+            out[f"ar{most}"] = mean([c[1] for c in curves])
         out["f1_50"] = _f1(hit, drop, int(self.positives[0, k]))
         return out
 
@@ -251,8 +234,3 @@ def _f1(hit: NDArray[np.uint16], drop: NDArray[np.uint16], objects: int) -> Scor
     counts = (drop[:, 0] & 1) == 0
     total = int(counts.sum()) + objects
     return 2 * int((hit[counts, 0] & 1).sum()) / total if total else None
-
-
-def _mean(values: Sequence[Score]) -> Score:
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None

@@ -7,8 +7,7 @@ What a segment is, is `segments.py`; which ones match, `segment_matching.py`; pi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.contingency import shared_pixels
 from maskloom.metrics.objects import drawn_only
+from maskloom.metrics.scores import Scores
 from maskloom.metrics.segment_matching import (
     SegmentCounts,
     Shared,
@@ -36,23 +36,6 @@ from maskloom.metrics.segments import (
 
 _QUALITIES = ("pq", "sq", "rq")
 PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PanopticScores:
-    """Scores of a data set's segments.
-
-    Args:
-        metrics: name → fraction in [0, 1], or None where undefined.
-        reasons: why, for each None.
-        per_class: category key → name, kind, pq, sq, rq, tp, fp, fn.
-        notes: what a reader must know of these numbers.
-    """
-
-    metrics: Mapping[str, Score]
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 class PanopticMetrics:
@@ -123,7 +106,7 @@ class PanopticMetrics:
         self.crowded += other.crowded
         self.joined += other.joined
 
-    def result(self) -> PanopticScores:
+    def result(self) -> Scores:
         """PQ over everything matched so far.
 
         Source: Kirillov et al. 2019 ("Panoptic Segmentation"), section 4; panopticapi
@@ -144,7 +127,7 @@ class PanopticMetrics:
                 why = "has a segment on either side" if positions else "is in the taxonomy"
                 reasons |= dict.fromkeys(named, f"no {what} {why}")
         per_class = {self.taxonomy[k].key: self._class_row(k) for k in self.taxonomy.scored}
-        return PanopticScores(metrics, reasons, per_class, self._notes())
+        return Scores(metrics, reasons, per_class, self._notes())
 
     def _class_row(self, k: int) -> dict[str, Any]:
         category, found = self.taxonomy[k], self.counts.qualities(k)

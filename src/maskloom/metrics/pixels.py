@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,28 +17,13 @@ from numpy.typing import NDArray
 from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import ConfusionMatrix
+from maskloom.metrics.scores import Scores, mean, ratios
 
 PIXEL_METRICS = ("miou", "fwiou", "pixel_accuracy", "mean_accuracy", "dice", "dice_per_sample")
 
 _NOTHING = "no valid pixel: the truth is empty, void or unlabelled everywhere"
 _ABSENT = "no class occurs in the truth or the prediction"
 _NO_TRUTH = "no class occurs in the truth"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PixelScores:
-    """Scores of one confusion matrix.
-
-    Args:
-        metrics: name → fraction in [0, 1], or None where undefined.
-        reasons: why, for each None.
-        per_class: category key → name, kind, scores and pixel counts; void categories are
-            not in it.
-    """
-
-    metrics: Mapping[str, Score]
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class PixelMetrics:
@@ -71,7 +55,7 @@ class PixelMetrics:
         self.confusion.merge(other.confusion)
         self.sample_dice.extend(other.sample_dice)
 
-    def result(self) -> PixelScores:
+    def result(self) -> Scores:
         """Scores over everything counted so far."""
         scores = pixel_scores(self.confusion.counts, self.taxonomy)
         metrics, reasons = dict(scores.metrics), dict(scores.reasons)
@@ -79,14 +63,14 @@ class PixelMetrics:
         metrics["dice_per_sample"] = math.fsum(self.sample_dice) / n if n else None
         if not n:
             reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
-        return PixelScores(metrics, reasons, scores.per_class)
+        return Scores(metrics, reasons, scores.per_class)
 
     def table(self) -> Confusion:
         """The matrix with names, for a report: void categories are left out."""
         return named_confusion(self.confusion.counts, self.taxonomy)
 
 
-def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> PixelScores:
+def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
     """Scores of one confusion matrix.
 
     With tp_k the pixels of class k predicted as k, t_k its truth pixels (void predictions
@@ -114,19 +98,19 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> PixelScores:
     keep = np.array(taxonomy.scored, np.int64)
     hit, truth, predicted = _totals(counts, keep)
     iou, dice, recall, precision = (
-        _ratio(hit, truth + predicted - hit),
-        _ratio(2 * hit, truth + predicted),
-        _ratio(hit, truth),
-        _ratio(hit, predicted),
+        ratios(hit, truth + predicted - hit),
+        ratios(2 * hit, truth + predicted),
+        ratios(hit, truth),
+        ratios(hit, predicted),
     )
     valid, labelled = int(counts.sum()), int(truth.sum())
     weighted = [float(t) * i for t, i in zip(truth, iou, strict=True) if i is not None]
     metrics: dict[str, Score] = {
-        "miou": _mean(iou),
+        "miou": mean(iou),
         "fwiou": math.fsum(weighted) / labelled if labelled else None,
         "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
-        "mean_accuracy": _mean(recall),
-        "dice": _mean(dice),
+        "mean_accuracy": mean(recall),
+        "dice": mean(dice),
     }
     per_class = {
         taxonomy[int(k)].key: _class_row(
@@ -141,7 +125,7 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> PixelScores:
         )
         for i, k in enumerate(keep)
     }
-    return PixelScores(metrics, _reasons(metrics, valid), per_class)
+    return Scores(metrics, _reasons(metrics, valid), per_class)
 
 
 def sample_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, Score]:
@@ -149,8 +133,8 @@ def sample_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, Sc
     hit, truth, predicted = _totals(counts, np.array(taxonomy.scored, np.int64))
     valid = int(counts.sum())
     return {
-        "miou": _mean(_ratio(hit, truth + predicted - hit)),
-        "dice": _mean(_ratio(2 * hit, truth + predicted)),
+        "miou": mean(ratios(hit, truth + predicted - hit)),
+        "dice": mean(ratios(2 * hit, truth + predicted)),
         "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
     }
 
@@ -171,15 +155,6 @@ def _totals(
     counts: NDArray[np.int64], keep: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     return counts[keep, keep], counts.sum(axis=1)[keep], counts.sum(axis=0)[keep]
-
-
-def _ratio(above: NDArray[np.int64], below: NDArray[np.int64]) -> list[Score]:
-    return [int(a) / int(b) if b else None for a, b in zip(above, below, strict=True)]
-
-
-def _mean(values: list[Score]) -> Score:
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None
 
 
 def _reasons(metrics: Mapping[str, Score], valid: int) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""Values that each sample has for each class, kept as columns: distances, contours, shapes.
+
+A mean over samples, an interval or a slice needs no more than these. What the values are is for
+the family that adds them.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.report import Score
+from maskloom.metrics.scores import mean
+
+
+class SampleValues:
+    """Columns that grow by one row for each sample and class; rows come out in one order.
+
+    Args:
+        names: of the values of a row.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._orders = array.array("q")
+        self._categories = array.array("q")
+        self._values = array.array("d")
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def add(self, order: int, category: int, values: Mapping[str, Score]) -> None:
+        """A row: the place of the sample, the position of the class, and a value for each name."""
+        self._orders.append(order)
+        self._categories.append(category)
+        for name in self.names:
+            value = values[name]
+            self._values.append(np.nan if value is None else value)
+
+    def merge(self, other: SampleValues) -> None:
+        """Add the rows of another worker."""
+        self._orders.extend(other._orders)
+        self._categories.extend(other._categories)
+        self._values.extend(other._values)
+
+    def table(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Orders (N,), categories (N,) and values (N, names), NaN where undefined, by order."""
+        orders = np.array(self._orders, np.int64)
+        categories = np.array(self._categories, np.int64)
+        values = np.array(self._values, np.float64).reshape(-1, len(self.names))
+        by = np.lexsort((categories, orders))
+        return orders[by], categories[by], values[by]
+
+    def class_mean(self, name: str, category: int) -> Score:
+        """The mean over samples of one class where it is defined; infinite if a value is."""
+        _, categories, values = self.table()
+        column = values[categories == category, self.names.index(name)]
+        return mean([None if np.isnan(v) else v for v in column.tolist()])
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What is kept, as arrays."""
+        orders, categories, values = self.table()
+        return {"orders": orders, "categories": categories, "values": values}
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: arrays of another shape or kind.
+        """
+        n, kinds = len(state["orders"]), [state[k].dtype.kind for k in ("orders", "categories")]
+        if kinds != ["i", "i"] or state["values"].shape != (n, len(self.names)):
+            raise ValueError(f"values are {state['values'].dtype}{state['values'].shape}")
+        self._orders = array.array("q", state["orders"].astype(np.int64).tobytes())
+        self._categories = array.array("q", state["categories"].astype(np.int64).tobytes())
+        self._values = array.array("d", state["values"].astype(np.float64).tobytes())

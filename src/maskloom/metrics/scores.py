@@ -1,0 +1,43 @@
+"""What every family of metrics gives back, and how values are averaged where some are undefined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskloom.core.report import Score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Scores of a data set, of one family.
+
+    Args:
+        metrics: name → value, or None where undefined; fractions in [0, 1], distances in units
+            of spacing.
+        reasons: why, for each None.
+        per_class: category key → name, kind, scores and counts; void categories are not in it.
+        notes: what a reader must know of these numbers.
+    """
+
+    metrics: Mapping[str, Score]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def ratios(above: Iterable[int], below: Iterable[int]) -> list[Score]:
+    """Quotients of whole numbers; None where the divisor is 0."""
+    return [int(a) / int(b) if b else None for a, b in zip(above, below, strict=True)]
+
+
+def mean(values: Sequence[Score]) -> Score:
+    """The mean of the values that are defined, summed exactly; None where none is.
+
+    >>> mean([0.5, None, 1.0])
+    0.75
+    """
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None
