@@ -11,9 +11,9 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, TaxonomyError, UsageError
+from maskloom.metrics.conventions import CONVENTIONS
 from maskloom.metrics.judge import Terms, judge
 from maskloom.metrics.keep import keep_labels
-from maskloom.metrics.objects import COCO_RULES
 from maskloom.metrics.tables import report_tables
 
 AB = Taxonomy.from_names(["a", "b"])
@@ -176,7 +176,7 @@ def test_only_the_metrics_asked_for_are_reported():
 def test_file_areas_decide_sizes_only_under_the_coco_convention():
     truth = dataset({"x": boxes((0, 0, 4, 4), source=[{"area": 5000.0}])})
     maskloom = judge(truth, truth)
-    coco = judge(truth, truth, Terms(rules=COCO_RULES, convention="coco"))
+    coco = judge(truth, truth, Terms(convention=CONVENTIONS["coco"]))
     assert (maskloom.metrics["ap_small"], maskloom.metrics["ap_medium"]) == (1.0, None)
     assert (coco.metrics["ap_small"], coco.metrics["ap_medium"]) == (None, 1.0)
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, WriteError
-from maskloom.metrics.objects import MASKLOOM_RULES
 from maskloom.metrics.parts import PartFile, load_part
 from maskloom.metrics.spread import Waiting
+from maskloom.metrics.tally import Tally
 from maskloom.store.images import write_png
 from maskloom.verbs.evaluate import _waiting, evaluate
 from maskloom.work.shards import Share
@@ -141,9 +140,8 @@ def test_a_part_that_a_later_call_has_written_is_not_removed(tmp_path):
 
 
 def test_a_part_that_another_call_has_removed_is_not_called_damaged(tmp_path):
-    taxonomy = Taxonomy((Category("a", "a"),))
     with pytest.raises(FileNotFoundError):
-        load_part(tmp_path, Share(1, 2), "", taxonomy, MASKLOOM_RULES)
+        load_part(tmp_path, Share(1, 2), "", lambda: Tally({}))
 
 
 def test_a_call_that_another_has_outrun_says_so(tmp_path):

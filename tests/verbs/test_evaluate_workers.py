@@ -137,7 +137,8 @@ def test_a_damaged_part_is_named(sides, tmp_path):
 def with_confusion(part: bytes, counts) -> bytes:
     with np.load(io.BytesIO(part)) as file:
         arrays = dict(file)
-    arrays["0.confusion"] = counts
+    assert "0.pixels.confusion" in arrays
+    arrays["0.pixels.confusion"] = counts
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()

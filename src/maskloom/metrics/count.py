@@ -10,13 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from maskloom.core.labels import Coverage, Labels
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.align import Comparison, Pair
+from maskloom.metrics.families import families_of, make_families
+from maskloom.metrics.scene import Scene
 from maskloom.metrics.seals import SIDES, Seals
 from maskloom.metrics.tally import Tally
 from maskloom.work.progress import track
@@ -74,10 +73,16 @@ def count(
         pair = pair_up.pairs[i]
         name = slice_of(pair.truth, terms.by)
         if name not in counted.slices:
-            counted.slices[name] = Tally(pair_up.taxonomy, terms.rules)
+            counted.slices[name] = new_tally(pair_up.taxonomy, terms, task)
         row = _score(counted.slices[name], pair_up, pair, task)
         counted.rows[i] = {**row, "slice": name} if terms.by else row
     return counted
+
+
+def new_tally(taxonomy: Taxonomy, terms: Terms, task: str) -> Tally:
+    """A tally of what some terms ask for."""
+    names = families_of(task, terms.metrics)
+    return Tally(make_families(names, taxonomy, terms.convention))
 
 
 def slice_of(sample: Sample, by: str | None) -> str:
@@ -89,46 +94,12 @@ def slice_of(sample: Sample, by: str | None) -> str:
 
 
 def _score(tally: Tally, pair_up: Comparison, pair: Pair, task: str) -> dict[str, Any]:
-    key = pair.truth.key
-    truth, predicted = pair_up.labels(pair)
-    row: dict[str, Any] = {"key": key}
-    if task != "semantic" and len(truth.size) != 2:
+    scene = Scene(pair_up, pair)
+    if task != "semantic" and len(scene.size) != 2:
         raise DataError(
             "objects of volumes are not scored",
-            where=key,
-            seen=truth.size,
+            where=scene.key,
+            seen=scene.size,
             hint="score the classes with --task semantic",
         )
-    limits = blind_spots(truth.coverage, pair_up.taxonomy)
-    if task == "instance":
-        rows = pair_up.ours.rows(truth, key), pair_up.theirs.rows(predicted, key)
-        row |= tally.instances.update(*rows, order=pair.order, **limits)
-    elif task == "panoptic":
-        segments = pair_up.ours.segments(truth, key), pair_up.theirs.segments(predicted, key)
-        row |= tally.panoptic.update(*segments, where=key, **limits)
-    maps = (
-        pair_up.ours.class_map(truth, key),
-        pair_up.theirs.class_map(surest_on_top(predicted), key),
-    )
-    row |= tally.pixels.update(*maps)
-    tally.samples += 1
-    return row
-
-
-def surest_on_top(labels: Labels) -> Labels:
-    """Rows in rising score, so that where predictions overlap the surest is the pixel's class."""
-    if labels.rows is None or np.isnan(labels.rows.score).all():
-        return labels
-    score = np.nan_to_num(labels.rows.score, nan=1.0)
-    return labels.replace(rows=labels.rows.take(np.argsort(score, kind="stable")))
-
-
-def blind_spots(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Where and for which categories objects are not judged."""
-    listed = () if coverage.nothing else coverage.categories
-    return {
-        "ignore": None if coverage.area is None else coverage.area.complement(),
-        "unlabelled": ()
-        if listed is None
-        else tuple(i for i, key in enumerate(taxonomy.keys) if key not in listed),
-    }
+    return {"key": scene.key, **tally.update(scene)}

@@ -26,6 +26,7 @@ from maskloom.metrics.objects import (
     truth_objects,
 )
 from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.state import fill, numbers
 
 LEVELS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -37,6 +38,7 @@ AREAS_PX = {
 }
 _AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
 INSTANCE_METRICS = (*_AVERAGED, "f1_50")
+_NUMBERS = ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +131,36 @@ class InstanceMetrics:
         self.unscored += other.unscored
         self.capped += other.capped
 
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was matched, as arrays."""
+        whole = _joined(self.columns)
+        return {
+            **{f"column.{name}": getattr(whole, name) for name in whole.__slots__},
+            "positives": self.positives,
+            "predictions": self.predictions,
+            "numbers": np.array([getattr(self, name) for name in _NUMBERS], np.int64),
+        }
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: it is of another taxonomy, or columns differ in length.
+        """
+        fill(self.positives, state, "positives")
+        fill(self.predictions, state, "predictions")
+        for name, value in zip(_NUMBERS, numbers(state, "numbers", len(_NUMBERS)), strict=True):
+            setattr(self, name, value)
+        whole = _joined([])
+        columns = {}
+        for name in whole.__slots__:
+            found, kind = state[f"column.{name}"], getattr(whole, name)
+            n = len(state["column.order"])
+            if found.dtype != kind.dtype or found.shape != (n, *kind.shape[1:]):
+                raise ValueError(f"{name} is {found.dtype}{found.shape}")
+            columns[name] = found
+        self.columns = [PredictionColumns(**columns)]  # type: ignore[arg-type]
+
     def result(self) -> Scores:
         """AP over everything matched so far.
 
@@ -203,19 +235,24 @@ class InstanceMetrics:
         return tuple(notes)
 
 
+def _joined(parts: list[PredictionColumns]) -> PredictionColumns:
+    """All predictions in one table."""
+    none, bits = np.zeros(0, np.int64), np.zeros((0, len(AREAS_PX)), np.uint16)
+    parts = [
+        PredictionColumns(none, none.astype(np.int32), none, none.astype(np.float64), bits, bits),
+        *parts,
+    ]
+    return PredictionColumns(*(
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in PredictionColumns.__slots__
+    ))  # fmt: skip
+
+
 def _sorted(parts: list[PredictionColumns]) -> PredictionColumns:
     """All predictions by category, then falling score, sample order and rank."""
-    if not parts:
-        none, bits = np.zeros(0, np.int64), np.zeros((0, len(AREAS_PX)), np.uint16)
-        return PredictionColumns(
-            none, none.astype(np.int32), none, none.astype(np.float64), bits, bits
-        )
-    whole = [
-        np.concatenate([getattr(part, n) for part in parts]) for n in PredictionColumns.__slots__
-    ]
-    order, category, rank, score = whole[:4]
-    by = np.lexsort((rank, order, -score, category))
-    return PredictionColumns(*(column[by] for column in whole))
+    whole = _joined(parts)
+    by = np.lexsort((whole.rank, whole.order, -whole.score, whole.category))
+    return PredictionColumns(*(getattr(whole, name)[by] for name in whole.__slots__))
 
 
 def _curves(

@@ -18,30 +18,15 @@ from maskloom.core.report import Report
 from maskloom.errors import UsageError
 from maskloom.metrics.align import Comparison, Missing, compare
 from maskloom.metrics.contingency import columns_of, overlap_in
-from maskloom.metrics.count import NO_TAG, Counted, count, slice_of
-from maskloom.metrics.instances import INSTANCE_METRICS
-from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
-from maskloom.metrics.panoptic import PANOPTIC_METRICS
-from maskloom.metrics.pixels import PIXEL_METRICS
+from maskloom.metrics.conventions import MASKLOOM, Convention
+from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
+from maskloom.metrics.families import RANKED_BY, TASKS, metrics_of
+from maskloom.metrics.objects import MASKLOOM_RULES
 from maskloom.metrics.segments import segment_rows
-from maskloom.metrics.tally import Tally
 from maskloom.version import __version__
 
 Task = Literal["semantic", "instance", "auto"]
 JudgedTask = Literal["auto", "semantic", "instance", "panoptic"]
-Convention = Literal["maskloom", "coco", "panopticapi"]
-
-METRICS: dict[str, tuple[str, ...]] = {
-    "semantic": PIXEL_METRICS,
-    "instance": (*INSTANCE_METRICS, *PIXEL_METRICS),
-    "panoptic": (*PANOPTIC_METRICS, *PIXEL_METRICS),
-}
-RANKED_BY = {"semantic": "miou", "instance": "f1_50", "panoptic": "pq"}
-RULES: dict[str, InstanceRules] = {
-    "maskloom": MASKLOOM_RULES,
-    "coco": COCO_RULES,
-    "panopticapi": MASKLOOM_RULES,
-}
 _VOID_RULE = (
     "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
     "is a miss"
@@ -54,8 +39,7 @@ class Terms:
 
     Args:
         task: "auto" decides by the labels; see `chosen_task`.
-        rules: how objects are matched.
-        convention: the name that the rules go by.
+        convention: the rules of each family.
         missing: what becomes of samples without a prediction.
         by: slice by this tag, or by "group".
         renames: category of the prediction → category of the truth.
@@ -63,8 +47,7 @@ class Terms:
     """
 
     task: JudgedTask = "auto"
-    rules: InstanceRules = MASKLOOM_RULES
-    convention: str = "maskloom"
+    convention: Convention = MASKLOOM
     missing: Missing = "error"
     by: str | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
@@ -114,27 +97,27 @@ def check_terms(pair_up: Comparison, terms: Terms) -> str:
 def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) -> Report:
     """The report of everything that was counted; in which order, makes no difference."""
     chosen = terms.metrics
-    whole = Tally(pair_up.taxonomy, terms.rules)
+    whole = new_tally(pair_up.taxonomy, terms, task)
     per_slice = {}
     for name in sorted(counted.slices):
         tally = counted.slices[name]
         whole.merge(tally)
         if terms.by:
-            scores = tally.result(task)[0]
+            scores = tally.result().metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
-    metrics, reasons, per_class = whole.result(task)
+    found = whole.result()
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
         task=task,
-        metrics=_only(metrics, chosen),
-        reasons=_only(reasons, chosen),
-        per_class=per_class,
+        metrics=_only(found.metrics, chosen),
+        reasons=_only(found.reasons, chosen),
+        per_class=found.per_class,
         per_slice=per_slice,
         per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
-        confusion=whole.pixels.table(),
+        confusion=whole.confusion(),
         provenance=_provenance(terms, task, len(pair_up.pairs)),
-        notes=(*pair_up.notes, *whole.notes(task)),
+        notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],
         colors=dict(zip(pair_up.taxonomy.keys, pair_up.taxonomy.colors(), strict=True)),
     )
@@ -170,13 +153,13 @@ def chosen_task(pair_up: Comparison) -> Literal["semantic", "instance", "panopti
 
 def _chosen(metrics: tuple[str, ...], task: str) -> tuple[str, ...]:
     for name in metrics:
-        if name not in METRICS[task]:
-            other = next((t for t in METRICS if name in METRICS[t]), None)
+        if name not in metrics_of(task):
+            other = next((t for t in TASKS if name in metrics_of(t)), None)
             raise UsageError(
                 f"the task {task} has no such metric",
                 where="--metrics",
                 seen=name,
-                hint=f"say --task {other}" if other else f"known: {', '.join(METRICS[task])}",
+                hint=f"say --task {other}" if other else f"known: {', '.join(metrics_of(task))}",
             )
     return metrics
 
@@ -207,8 +190,9 @@ def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:
         "missing": terms.missing,
     }
     if task == "instance":
-        out["convention"] = "coco" if terms.convention == "coco" else "maskloom"
-        out["max_detections"] = terms.rules.max_detections
+        rules = terms.convention.objects
+        out["convention"] = (terms.convention if rules else MASKLOOM).name
+        out["max_detections"] = (rules or MASKLOOM_RULES).max_detections
     if task == "panoptic":
         out["convention"] = "panopticapi"
     if terms.renames:

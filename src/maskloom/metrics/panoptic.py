@@ -7,7 +7,7 @@ What a segment is, is `segments.py`; which ones match, `segment_matching.py`; pi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,12 @@ from maskloom.metrics.segments import (
     joined_stuff,
     segment_rows,
 )
+from maskloom.metrics.state import fill, numbers
 
 _QUALITIES = ("pq", "sq", "rq")
+_COUNTS = ("tp", "fp", "fn")
+_NUMBERS = ("truth_drawn", "predicted_drawn", "crowded", "joined")
+_HALF = 2**62
 PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
 
 
@@ -105,6 +109,31 @@ class PanopticMetrics:
         self.predicted_drawn += other.predicted_drawn
         self.crowded += other.crowded
         self.joined += other.joined
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was matched, as arrays; sums of IoU, which pass 64 bit, in two parts."""
+        counts = self.counts
+        return {
+            **{name: getattr(counts, name) for name in _COUNTS},
+            "iou": np.array([divmod(value, _HALF) for value in counts.iou], np.int64).reshape(
+                -1, 2
+            ),
+            "numbers": np.array([getattr(self, name) for name in _NUMBERS], np.int64),
+        }
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: it is of another taxonomy.
+        """
+        for name in _COUNTS:
+            fill(getattr(self.counts, name), state, name)
+        halves = np.zeros((len(self.counts.iou), 2), np.int64)
+        fill(halves, state, "iou")
+        self.counts.iou = [high * _HALF + low for high, low in halves.tolist()]
+        for name, value in zip(_NUMBERS, numbers(state, "numbers", len(_NUMBERS)), strict=True):
+            setattr(self, name, value)
 
     def result(self) -> Scores:
         """PQ over everything matched so far.

@@ -13,32 +13,25 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.align import Comparison
 from maskloom.metrics.count import Counted, slice_of
-from maskloom.metrics.instances import PredictionColumns
+from maskloom.metrics.families import families_of
 from maskloom.metrics.judge import Terms
-from maskloom.metrics.objects import InstanceRules
 from maskloom.metrics.seals import SIDES
 from maskloom.metrics.tally import Tally
 from maskloom.store.files import atomic_write_bytes
 from maskloom.version import __version__
 from maskloom.work.shards import Share
-
-_NUMBERS = {
-    "instances": ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn"),
-    "panoptic": ("truth_drawn", "predicted_drawn", "crowded", "joined"),
-}
-_COLUMNS = tuple(field.name for field in fields(PredictionColumns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +61,9 @@ def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
         for p in pair_up.pairs
     ]
     sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
-    rules = {f.name: getattr(terms.rules, f.name) for f in fields(terms.rules)}
-    said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules]
+    rules = asdict(terms.convention)
+    kinds = families_of(task, terms.metrics)
+    said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules, kinds]
     text = json.dumps([said, sides, pairs], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -83,14 +77,8 @@ def save_part(folder: Path, share: Share, counted: Counted, of: str) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     slices = []
     for n, (name, tally) in enumerate(sorted(counted.slices.items())):
-        arrays |= {f"{n}.{key}": value for key, value in _arrays(tally).items()}
-        numbers = {
-            kind: {key: int(getattr(getattr(tally, kind), key)) for key in names}
-            for kind, names in _NUMBERS.items()
-        }
-        # Sums of IoU pass 64 bits, which JSON does not mind.
-        iou = tally.panoptic.counts.iou
-        slices.append({"name": name, "samples": tally.samples, "iou": iou, **numbers})
+        arrays |= {f"{n}.{key}": value for key, value in tally.state().items()}
+        slices.append({"name": name, "samples": tally.samples})
     rows = sorted(counted.rows.items())
     head = {"of": of, "rows": rows, "seals": counted.seals, "slices": slices}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
@@ -100,7 +88,7 @@ def save_part(folder: Path, share: Share, counted: Counted, of: str) -> None:
 
 
 def load_part(
-    folder: Path, share: Share, of: str, taxonomy: Taxonomy, rules: InstanceRules
+    folder: Path, share: Share, of: str, empty: Callable[[], Tally]
 ) -> tuple[Counted, PartFile]:
     """Read a part back.
 
@@ -108,8 +96,7 @@ def load_part(
         folder: of the parts.
         share: whose part.
         of: what it must be of.
-        taxonomy: common to both sides.
-        rules: of the terms.
+        empty: makes a tally that has counted nothing.
 
     Raises:
         DataError: it is damaged, or of another evaluation.
@@ -132,12 +119,9 @@ def load_part(
         counted = Counted({int(i): dict(row) for i, row in head["rows"]})
         counted.seals = {side: dict(head["seals"][side]) for side in SIDES}
         for n, one in enumerate(head["slices"]):
-            tally = Tally(taxonomy, rules)
-            _fill(
-                tally,
-                one,
-                {k[len(f"{n}.") :]: v for k, v in arrays.items() if k.startswith(f"{n}.")},
-            )
+            tally, first = empty(), f"{n}."
+            own = {k[len(first) :]: v for k, v in arrays.items() if k.startswith(first)}
+            tally.load(own, int(one["samples"]))
             counted.slices[str(one["name"])] = tally
     except FileNotFoundError:
         raise
@@ -153,58 +137,3 @@ def waiting_parts(folder: Path, of: int) -> tuple[int, ...]:
 
 def _file(folder: Path, share: Share) -> Path:
     return folder / f"{share.number}-of-{share.of}.npz"
-
-
-def _arrays(tally: Tally) -> dict[str, NDArray[Any]]:
-    counts, instances = tally.panoptic.counts, tally.instances
-    columns = {
-        f"column.{name}": np.concatenate([getattr(part, name) for part in instances.columns])
-        for name in _COLUMNS
-        if instances.columns
-    }
-    return {
-        "confusion": tally.pixels.confusion.counts,
-        "sample_dice": np.array(tally.pixels.sample_dice, np.float64),
-        "positives": instances.positives,
-        "predictions": instances.predictions,
-        "tp": counts.tp,
-        "fp": counts.fp,
-        "fn": counts.fn,
-        **columns,
-    }
-
-
-def _fill(tally: Tally, numbers: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Put what was counted into an empty tally.
-
-    Raises:
-        ValueError: an array is of another shape or kind than the tally's.
-    """
-    counts, instances = tally.panoptic.counts, tally.instances
-    for name, target in (
-        ("confusion", tally.pixels.confusion.counts),
-        ("positives", instances.positives),
-        ("predictions", instances.predictions),
-        ("tp", counts.tp),
-        ("fp", counts.fp),
-        ("fn", counts.fn),
-    ):
-        if arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
-            raise ValueError(f"{name} is {arrays[name].dtype}{arrays[name].shape}")
-        target[...] = arrays[name]
-    tally.pixels.sample_dice = [float(v) for v in arrays["sample_dice"].reshape(-1)]
-    if any(f"column.{name}" in arrays for name in _COLUMNS):
-        columns = [arrays[f"column.{name}"] for name in _COLUMNS]
-        if len({len(column) for column in columns}) > 1 or any(
-            c.dtype.kind == "V" for c in columns
-        ):
-            raise ValueError("columns differ in length or are of no number")
-        instances.columns = [PredictionColumns(*columns)]
-    tally.samples = int(numbers["samples"])
-    iou = [int(value) for value in numbers["iou"]]
-    if len(iou) != len(counts.iou):
-        raise ValueError(f"{len(iou)} sums of IoU")
-    counts.iou = iou
-    for kind, names in _NUMBERS.items():
-        for name in names:
-            setattr(getattr(tally, kind), name, int(numbers[kind][name]))

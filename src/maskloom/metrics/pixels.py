@@ -18,6 +18,7 @@ from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import ConfusionMatrix
 from maskloom.metrics.scores import Scores, mean, ratios
+from maskloom.metrics.state import fill
 
 PIXEL_METRICS = ("miou", "fwiou", "pixel_accuracy", "mean_accuracy", "dice", "dice_per_sample")
 
@@ -64,6 +65,20 @@ class PixelMetrics:
         if not n:
             reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
         return Scores(metrics, reasons, scores.per_class)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was counted, as arrays."""
+        dice = np.array(self.sample_dice, np.float64)
+        return {"confusion": self.confusion.counts, "sample_dice": dice}
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: it is of another taxonomy.
+        """
+        fill(self.confusion.counts, state, "confusion")
+        self.sample_dice = [float(value) for value in state["sample_dice"].reshape(-1)]
 
     def table(self) -> Confusion:
         """The matrix with names, for a report: void categories are left out."""

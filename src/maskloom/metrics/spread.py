@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.report import Report
 from maskloom.errors import DataError, MaskloomError
 from maskloom.metrics.align import Comparison, compare
-from maskloom.metrics.count import Counted, count
+from maskloom.metrics.count import Counted, count, new_tally
 from maskloom.metrics.judge import Terms, check_terms, report_of
 from maskloom.metrics.parts import PartFile, fingerprint, load_part, save_part, waiting_parts
 from maskloom.metrics.seals import SIDES, Seals, Side, changed, sealing
+from maskloom.metrics.tally import Tally
 from maskloom.work import progress
 from maskloom.work.executors import Executor
 from maskloom.work.shards import Share, cut, key_hash
@@ -173,7 +175,8 @@ def judge_divided(
         if waiting := waiting_parts(folder, share.of):
             return Waiting(len(mine), () if share.number in waiting else waiting)
         try:
-            counted, parts = _loaded(folder, share.of, of, pair_up, terms)
+            empty = partial(new_tally, pair_up.taxonomy, terms, task)
+            counted, parts = _loaded(folder, share.of, of, empty)
         except FileNotFoundError:
             return Waiting(len(mine), ())
         _, hashed = _count(division.executor, work, keys, [], SIDES)
@@ -184,7 +187,7 @@ def judge_divided(
 
 
 def _loaded(
-    folder: Path, calls: int, of: str, pair_up: Comparison, terms: Terms
+    folder: Path, calls: int, of: str, empty: Callable[[], Tally]
 ) -> tuple[Counted, tuple[PartFile, ...]]:
     """What all calls have counted.
 
@@ -194,7 +197,7 @@ def _loaded(
     """
     counted, files = Counted(), []
     for number in range(1, calls + 1):
-        part, file = load_part(folder, Share(number, calls), of, pair_up.taxonomy, terms.rules)
+        part, file = load_part(folder, Share(number, calls), of, empty)
         counted.merge(part)
         files.append(file)
     return counted, tuple(files)

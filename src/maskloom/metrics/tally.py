@@ -1,52 +1,80 @@
-"""Everything that is counted over some samples, for any task; `judge.py` says what of it counts."""
+"""Everything that is counted over some samples; `families.py` says what there is to count."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from maskloom.core.report import Score
-from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.objects import InstanceRules
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.core.report import Confusion, Score
+from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
+from maskloom.metrics.scene import Scene
+from maskloom.metrics.scores import Scores
 
 
 class Tally:
-    """Everything counted over some samples: update → merge → result, in any order."""
+    """Families that count the same samples: update → merge → result, in any order.
 
-    def __init__(self, taxonomy: Taxonomy, rules: InstanceRules) -> None:
-        self.pixels = PixelMetrics(taxonomy)
-        self.instances = InstanceMetrics(taxonomy, rules)
-        self.panoptic = PanopticMetrics(taxonomy)
+    Args:
+        families: by name, in the order of reports.
+    """
+
+    def __init__(self, families: dict[str, Family]) -> None:
+        self.families = families
         self.samples = 0
+
+    def update(self, scene: Scene) -> dict[str, Score]:
+        """Count a sample; its own scores."""
+        row: dict[str, Score] = {}
+        for name, family in self.families.items():
+            row |= FAMILIES[name].feed(family, scene)
+        self.samples += 1
+        return row
 
     def merge(self, other: Tally) -> None:
         """Add what another worker or slice counted."""
-        self.pixels.merge(other.pixels)
-        self.instances.merge(other.instances)
-        self.panoptic.merge(other.panoptic)
+        for name, family in self.families.items():
+            family.merge(other.families[name])
         self.samples += other.samples
 
-    def result(self, task: str) -> tuple[dict[str, Score], dict[str, str], dict[str, Any]]:
-        """(metrics, reasons, per class) of a task; scores of objects come first."""
-        pixels = self.pixels.result()
-        if task == "semantic":
-            return dict(pixels.metrics), dict(pixels.reasons), dict(pixels.per_class)
-        objects = self.panoptic.result() if task == "panoptic" else self.instances.result()
-        per_class = {}
-        for key, row in objects.per_class.items():
-            both = {**row, **pixels.per_class[key]}
-            why = [r["reason"] for r in (row, pixels.per_class[key]) if "reason" in r]
-            per_class[key] = {**both, "reason": "; ".join(why)} if why else both
-        return (
-            {**objects.metrics, **pixels.metrics},
-            {**objects.reasons, **pixels.reasons},
-            per_class,
-        )
+    def result(self) -> Scores:
+        """The scores of all families; those of a class are in one row."""
+        metrics: dict[str, Score] = {}
+        reasons: dict[str, str] = {}
+        per_class: dict[str, dict[str, Any]] = {}
+        notes: dict[str, None] = {}
+        for family in self.families.values():
+            found = family.result()
+            metrics |= found.metrics
+            reasons |= found.reasons
+            notes |= dict.fromkeys(found.notes)
+            for key, row in found.per_class.items():
+                known = per_class.setdefault(key, {})
+                why = [r["reason"] for r in (known, row) if "reason" in r]
+                known |= row
+                if why:
+                    known["reason"] = "; ".join(dict.fromkeys(why))
+        return Scores(metrics, reasons, per_class, tuple(notes))
 
-    def notes(self, task: str) -> tuple[str, ...]:
-        """What a reader must know of the scores of a task."""
-        if task == "semantic":
-            return ()
-        return (self.panoptic if task == "panoptic" else self.instances).result().notes
+    def confusion(self) -> Confusion | None:
+        """Joint pixel counts, where pixels are counted."""
+        pixels = self.families.get("pixels")
+        return pixels.table() if isinstance(pixels, PixelMetrics) else None
+
+    def state(self) -> State:
+        """What all families counted, as arrays named FAMILY.ARRAY."""
+        return {
+            f"{name}.{key}": array
+            for name, family in self.families.items()
+            for key, array in family.state().items()
+        }
+
+    def load(self, state: State, samples: int) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError, KeyError: arrays of another shape or kind, or none.
+        """
+        for name, family in self.families.items():
+            first = f"{name}."
+            family.load({k[len(first) :]: v for k, v in state.items() if k.startswith(first)})
+        self.samples = samples

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels
 from maskloom.core.region import Region
 from maskloom.metrics.align import Comparison, Pair
-from maskloom.metrics.count import surest_on_top
 from maskloom.metrics.pictures import image_of
+from maskloom.metrics.scene import surest_on_top
 from maskloom.report.crops import (
     FAINT,
     FRAME,

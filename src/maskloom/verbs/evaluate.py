@@ -108,7 +108,8 @@ def evaluate(
         MaskloomError: data that cannot be read or do not belong together.
     """
     from maskloom.formats.mapping import parse_renames
-    from maskloom.metrics.judge import RULES, Terms
+    from maskloom.metrics.conventions import convention_of
+    from maskloom.metrics.judge import Terms
     from maskloom.metrics.spread import Waiting
     from maskloom.verbs.sides import Sides, both_called
 
@@ -119,10 +120,8 @@ def evaluate(
     sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
     (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
     options: MetricOptions = given["metric"]
-    rules = RULES[convention]
-    if options.max_detections:
-        rules = replace(rules, max_detections=options.max_detections)
-    terms = Terms(task, rules, convention, missing, by, parse_renames(map_), metrics)
+    chosen = convention_of(convention, max_detections=options.max_detections)
+    terms = Terms(task, chosen, missing, by, parse_renames(map_), metrics)
     opening = partial(_opened, sides, set_)
     found = _judged(opening, (ours, theirs), terms, (engine, workers), (share, parts))
     if isinstance(found, Waiting):

@@ -1,0 +1,80 @@
+"""One sample of both sides, in every form that a family of metrics asks for; each is made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.labels import Coverage, Labels, Rows
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.align import Comparison, Pair
+
+_BothMaps = tuple[NDArray[Any], NDArray[Any]]
+_BothRows = tuple[Rows, Rows]
+
+
+class Scene:
+    """A pair of a comparison, read.
+
+    Args:
+        pair_up: both sides.
+        pair: one of its pairs.
+    """
+
+    def __init__(self, pair_up: Comparison, pair: Pair) -> None:
+        self.key, self.order = pair.truth.key, pair.order
+        self.spacing = tuple(pair.truth.image.spacing)
+        self._pair_up = pair_up
+        self._truth, self._predicted = pair_up.labels(pair)
+        self.size = self._truth.size
+
+    @cached_property
+    def maps(self) -> _BothMaps:
+        """Class maps; where predictions overlap, the surest is the class of the pixel."""
+        ours, theirs = self._pair_up.ours, self._pair_up.theirs
+        predicted = surest_on_top(self._predicted)
+        return ours.class_map(self._truth, self.key), theirs.class_map(predicted, self.key)
+
+    @cached_property
+    def rows(self) -> _BothRows:
+        """Objects, as they are."""
+        ours, theirs = self._pair_up.ours, self._pair_up.theirs
+        return ours.rows(self._truth, self.key), theirs.rows(self._predicted, self.key)
+
+    @cached_property
+    def segments(self) -> _BothRows:
+        """What panoptic segments are made of."""
+        ours, theirs = self._pair_up.ours, self._pair_up.theirs
+        return ours.segments(self._truth, self.key), theirs.segments(self._predicted, self.key)
+
+    @cached_property
+    def limits(self) -> dict[str, Any]:
+        """Where and for which categories objects are not judged."""
+        return blind_spots(self._truth.coverage, self._pair_up.taxonomy)
+
+
+def surest_on_top(labels: Labels) -> Labels:
+    """Rows in rising score, so that where predictions overlap the surest is the pixel's class."""
+    if labels.rows is None or np.isnan(labels.rows.score).all():
+        return labels
+    score = np.nan_to_num(labels.rows.score, nan=1.0)
+    return labels.replace(rows=labels.rows.take(np.argsort(score, kind="stable")))
+
+
+def blind_spots(coverage: Coverage, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Where and for which categories objects are not judged.
+
+    Returns:
+        ignore: one row, the part of the frame that was not labelled, or None; unlabelled:
+        positions of the categories that were not looked for.
+    """
+    listed = () if coverage.nothing else coverage.categories
+    return {
+        "ignore": None if coverage.area is None else coverage.area.complement(),
+        "unlabelled": ()
+        if listed is None
+        else tuple(i for i, key in enumerate(taxonomy.keys) if key not in listed),
+    }
