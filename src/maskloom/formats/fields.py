@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from maskloom import registry
 from maskloom.core.labels import RowKind, Rows
+from maskloom.formats.geojson.noted import GEOMETRY, beyond_coordinates, has_positions
 
 _BOX = int(RowKind.BOX)
 _PLACE = "bbox"
-_NOTES: Mapping[str, tuple[str, ...]] = {"geojson": ("_geometry", "_unnamed")}
+_NOTES: Mapping[str, tuple[str, ...]] = {"geojson": (GEOMETRY, "_unnamed")}
 _DEFAULTS: Mapping[str, Any] = {
     "difficult": False, "truncated": False, "occluded": False, "pose": "Unspecified", "rotation": 0
 }  # fmt: skip
@@ -48,7 +49,8 @@ def _is_default(name: str, value: object) -> bool:
 def beside_places(rows: Rows) -> tuple[Mapping[str, Any] | None, ...]:
     """Fields of each row, but for a box's own place: that is the box, and is lost with it alone.
 
-    What GeoJSON's reader notes for its writer is no field of the file.
+    What GeoJSON's reader notes for its writer is no field of the file, but for what a geometry
+    says beside its coordinates, which are vertices.
     """
     return tuple(
         _beside_place(own, box=kind == _BOX) if own else own
@@ -65,11 +67,32 @@ def _beside_place(own: Mapping[str, Any], *, box: bool) -> dict[str, Any]:
             said = {
                 k: v for k, v in value.items() if k not in own_notes and not (box and k == _PLACE)
             }
+            if _NOTES.get(name):
+                beyond = beyond_coordinates(value.get(GEOMETRY))
+                said |= {f"geometry.{member}": one for member, one in beyond.items()}
             if said:
                 found[name] = said
         elif not (box and name == _PLACE):
             found[name] = value
     return found
+
+
+def noted_vertices(rows: Rows) -> NDArray[np.bool_]:
+    """(n,) of which rows the author's vertices stand in GeoJSON's notes alone.
+
+    Polygons of one area that overlap are a mask, of which vertices under a rule say nothing.
+    """
+    drawn = marked(rows.geometry, len(rows)).tolist()
+    sources = rows.source or (None,) * len(rows)
+    found = [
+        not there and has_positions(_note(own)) for there, own in zip(drawn, sources, strict=True)
+    ]
+    return np.array(found, np.bool_)
+
+
+def _note(own: Mapping[str, Any] | None) -> object:
+    kept = own.get("geojson") if own else None
+    return kept.get(GEOMETRY) if isinstance(kept, Mapping) else None
 
 
 def names_in(entries: Iterable[Mapping[str, Any] | None]) -> tuple[str, ...]:

@@ -20,7 +20,14 @@ from maskloom.core.labels import Labels, RowKind, Rows, codes
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_areas, class_map, nothing_but_drawn
 from maskloom.core.volumes import stacked
-from maskloom.formats.fields import beside_places, beyond_defaults, marked, names_in, only_defaults
+from maskloom.formats.fields import (
+    beside_places,
+    beyond_defaults,
+    marked,
+    names_in,
+    noted_vertices,
+    only_defaults,
+)
 from maskloom.formats.loss_kinds import FACTS
 from maskloom.formats.relations import ordered, torn, touching, unlike_first
 from maskloom.formats.shared.slabs import cut, slabs
@@ -178,6 +185,7 @@ def _row_losses(holds: Holds, rows: Rows, taxonomy: Taxonomy) -> list[Loss]:
     for kind, flag in flags.items():
         if flag.any() and not getattr(holds, kind):
             found.append(_concerning(rows, kind, flag))
+    found += _noted(holds, rows)
     if not holds.attributes:
         found += _defaults(rows)
     if not holds.z_order and len(deep := ordered(rows)):
@@ -204,6 +212,17 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
     }.get(kind, ())
     names = names_in(told[i] for i in np.flatnonzero(flag).tolist()) if told else ()
     return Loss("", kind, int(flag.sum()), pixels, detail, names, who)
+
+
+def _noted(holds: Holds, rows: Rows) -> list[Loss]:
+    """Vertices that stand in fields alone and go where these are dropped, or parts united."""
+    flag = noted_vertices(rows)
+    if holds.fields and holds.parts:
+        return []
+    if holds.fields:
+        _, first = np.unique(rows.instance, return_index=True)
+        flag[first] = False
+    return [_concerning(rows, "vertices", flag)] if flag.any() else []
 
 
 def _defaults(rows: Rows) -> list[Loss]:

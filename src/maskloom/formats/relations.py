@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
+from maskloom.formats.fields import beside_places
 from maskloom.formats.shared.places import reach_of
 
 _MASK = int(RowKind.MASK)
@@ -69,7 +70,7 @@ def unlike_first(rows: Rows) -> dict[str, NDArray[np.bool_]]:
     speaker = first[object_of].tolist()
     said: dict[str, list[Any]] = {
         "attributes": [dict(value or {}) for value in rows.attributes],
-        "fields": [dict(value or {}) for value in rows.source],
+        "fields": [dict(value or {}) for value in beside_places(rows)],
         "score": np.nan_to_num(rows.score, nan=-1.0).tolist(),
         "crowd": rows.crowd.tolist(),
     }

@@ -1,11 +1,13 @@
 """Coordinates of areas that are written: read back by the reader's own arithmetic before taken.
 
-The source's coordinates verbatim, else the author's vertices, else rings along pixel edges.
+The source's coordinates verbatim, or in another system, else the author's vertices, else rings
+along pixel edges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,32 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.geojson.features import PIXEL, Ring, rings_of
-from maskloom.formats.geojson.place import Frame
-from maskloom.formats.geojson.rows import source_of
+from maskloom.formats.geojson.nesting import directed, polygons_of
+from maskloom.formats.geojson.noted import GEOMETRY, has_positions, names_beyond
+from maskloom.formats.geojson.place import Frame, warped
+from maskloom.formats.geojson.rows import burnt, source_of
+
+_PLACED = frozenset({"bbox", "crs"})
+"""Members that say coordinates, and would be wrong in another system."""
 
 
-def geometry_of(
-    rows: Rows, i: int, frame: Frame, systems: tuple[str, object], digits: int
-) -> tuple[Mapping[str, Any], bool]:
-    """A geometry that the reader fills with the row's pixels, and whether vertices are kept.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is written of an area.
+
+    Args:
+        geometry: that the reader fills with the row's pixels.
+        vertices: whether it has its author's, or there are none.
+        unsaid: names of what the source's geometry says beside its coordinates and this does not.
+    """
+
+    geometry: Mapping[str, Any]
+    vertices: bool
+    unsaid: tuple[str, ...] = ()
+
+
+def geometry_of(rows: Rows, i: int, frame: Frame, systems: tuple[str, object], digits: int) -> Said:
+    """What is written of a row.
 
     Args:
         rows: of an image.
@@ -30,28 +50,59 @@ def geometry_of(
         systems: the one that is written, and the one that was read.
         digits: decimals of coordinates of pixel edges.
     """
-    crs, read = systems
-    mask = rows.masks[i]
-    verbatim = source_of(rows, i).get("_geometry")
-    if verbatim is not None and read == crs:
-        try:
-            if _reads_as(list(rings_of(verbatim, "geometry")), mask, frame, crs):
-                return verbatim, True
-        except FormatError:  # of another program's fields, which only look like ours
-            pass
+    crs, mask = systems[0], rows.masks[i]
+    noted = source_of(rows, i).get(GEOMETRY)
+    names = names_beyond(noted)
+    own = _as_noted(noted, frame, systems)
+    if own is not None and _reads_as(own, mask, frame, crs):
+        said = names_beyond(own)
+        return Said(own, vertices=True, unsaid=tuple(n for n in names if n not in said))
     drawn = rows.geometry[i] if rows.geometry else None
     if drawn is not None:
-        geometry = _parts(drawn.parts, frame, crs, None)
-        if geometry is not None and _reads_as(_plain(geometry), mask, frame, crs):
-            return geometry, True
+        geometry = _parts(drawn.parts, mask, frame, crs)
+        if geometry is not None and _reads_as(geometry, mask, frame, crs):
+            return Said(geometry, vertices=True, unsaid=names)
     for places in (digits, None):
         areas = _exact(mask, frame, crs, places)
         exact = {"type": "MultiPolygon", "coordinates": areas}
-        if _reads_as(_plain(exact), mask, frame, crs):
+        if _reads_as(exact, mask, frame, crs):
             break
     if len(areas) == 1:
         exact = {"type": "Polygon", "coordinates": areas[0]}
-    return exact, drawn is None
+    none = drawn is None and not has_positions(noted)
+    return Said(exact, vertices=none, unsaid=names)
+
+
+def _as_noted(noted: object, frame: Frame, systems: tuple[str, object]) -> Mapping[str, Any] | None:
+    """The source's geometry in the system that is written; None where there is none."""
+    crs, read = systems
+    if not isinstance(noted, Mapping) or not isinstance(read, str):
+        return None
+    try:
+        list(rings_of(noted, "geometry"))
+        return noted if read == crs else _moved(noted, frame, read, crs)
+    except FormatError:  # of another program's fields, which only look like ours, or far away
+        return None
+
+
+def _moved(geometry: Mapping[str, Any], frame: Frame, read: str, crs: str) -> dict[str, Any]:
+    """A geometry in another system: heights and members stay, but for those that say a place."""
+    out = {name: value for name, value in geometry.items() if name not in _PLACED}
+    if geometry["type"] == "GeometryCollection":
+        return {**out, "geometries": [_moved(g, frame, read, crs) for g in geometry["geometries"]]}
+
+    def moved(ring: list[Any]) -> list[Any]:
+        flat = np.array([position[:2] for position in ring], np.float64)
+        if read != PIXEL:
+            flat = frame.unplaced(warped(flat, read, frame.crs))
+        listed = _listed(frame.to_map(flat, crs), crs)
+        listed[-1] = listed[0]
+        return [[*xy, *position[2:]] for xy, position in zip(listed, ring, strict=True)]
+
+    many = geometry["type"] == "MultiPolygon"
+    parts = geometry["coordinates"] if many else [geometry["coordinates"]]
+    found = [[moved(ring) for ring in part] for part in parts]
+    return {**out, "coordinates": found if many else found[0]}
 
 
 def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:
@@ -61,38 +112,50 @@ def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]
     for i in range(len(parts)):
         # Pixels of one part that meet in a corner share a ring there, so that no ring touches
         # itself: holes touch the outer ring instead, which is a valid polygon.
-        rings = [np.asarray(ring, np.float64) for ring in parts.rings(i, connectivity=8)]
-        out.append([_coordinates(ring, frame, crs, digits) for ring in rings])
+        found = [
+            frame.to_map(np.asarray(ring, np.float64), crs)
+            for ring in parts.rings(i, connectivity=8)
+        ]
+        if digits is not None:
+            found = [np.round(ring, digits) + 0.0 for ring in found]
+        out.append([_closed(directed(ring, left=n == 0), crs) for n, ring in enumerate(found)])
     return out
 
 
-def _parts(
-    parts: Sequence[Ring], frame: Frame, crs: str, digits: int | None
-) -> dict[str, Any] | None:
-    """The author's rings, which only together say what is inside, as one polygon."""
-    rings = [ring for ring in parts if ring.ndim == 2 and len(ring) >= 3]
-    if len(rings) != len(parts) or not rings:
+def _parts(parts: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> dict[str, Any] | None:
+    """The author's rings, which only together say what is inside, as valid polygons, if any."""
+    if not parts or any(ring.ndim != 2 for ring in parts):
         return None
-    coordinates = [_coordinates(ring, frame, crs, digits) for ring in rings]
-    return {"type": "Polygon", "coordinates": coordinates}
+    try:
+        placed = [frame.to_map(ring, crs) for ring in parts]
+        # Most rings of another rule fill other pixels, which is sooner seen than how they nest.
+        same = frame.mask([frame.to_pixels(ring, crs) for ring in placed]) == mask
+    except (MaskError, FormatError):
+        return None
+    areas = polygons_of(placed) if same else None
+    if areas is None:
+        return None
+    found = [[_closed(ring, crs) for ring in area] for area in areas]
+    if len(found) == 1:
+        return {"type": "Polygon", "coordinates": found[0]}
+    return {"type": "MultiPolygon", "coordinates": found}
 
 
-def _coordinates(ring: Ring, frame: Frame, crs: str, digits: int | None) -> list[Any]:
-    found = frame.to_map(ring, crs)
-    if digits is not None:
-        found = np.round(found, digits) + 0.0
-    whole = crs == PIXEL and (found % 1 == 0).all()
-    listed: list[Any] = (found.astype(np.int64) if whole else found).tolist()
+def _closed(ring: Ring, crs: str) -> list[Any]:
+    listed = _listed(ring, crs)
     return [*listed, listed[0]]
 
 
-def _plain(geometry: Mapping[str, Any]) -> list[Ring]:
-    return list(rings_of(geometry, "geometry"))
+def _listed(found: Ring, crs: str) -> list[Any]:
+    whole = crs == PIXEL and (found % 1 == 0).all()
+    listed: list[Any] = (found.astype(np.int64) if whole else found).tolist()
+    return listed
 
 
-def _reads_as(rings: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> bool:
+def _reads_as(geometry: Mapping[str, Any], mask: Masks, frame: Frame, crs: str) -> bool:
     """Whether the reader makes the same pixels of coordinates."""
     try:
-        return frame.mask([frame.to_pixels(ring, crs) for ring in rings]) == mask
+        rings = [frame.to_pixels(ring, crs) for ring in rings_of(geometry, "geometry")]
+        return frame.touches(rings) and burnt(geometry, rings, frame) == mask
     except (MaskError, FormatError):
         return False

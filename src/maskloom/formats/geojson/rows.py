@@ -18,6 +18,7 @@ from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError
 from maskloom.formats.geojson.features import MEMBER, PIXEL, Collection, Feature, Ring, part_sizes
+from maskloom.formats.geojson.noted import GEOMETRY
 from maskloom.formats.geojson.place import RULE, Frame, far
 from maskloom.formats.shared.shapes import Shape, rows_of
 
@@ -126,13 +127,26 @@ def joined_parts(geometry: Mapping[str, Any], rings: Sequence[Ring], frame: Fram
 
     By the parity of all rings, which `frame.mask` goes by, pixels of two polygons would be lost.
     """
+    if sum(n > 0 for n in part_sizes(geometry)) < 2:
+        return None
+    union = burnt(geometry, rings, frame)
+    return None if union == frame.mask(rings) else union
+
+
+def burnt(geometry: Mapping[str, Any], rings: Sequence[Ring], frame: Frame) -> Masks:
+    """One row: the pixels of a geometry, of which each polygon is filled by itself.
+
+    Args:
+        geometry: what it says.
+        rings: all of its rings as `frame.to_pixels` gives them.
+        frame: the image.
+    """
     sizes = [n for n in part_sizes(geometry) if n]
     if len(sizes) < 2:
-        return None
+        return frame.mask(rings)
     ends = np.cumsum(sizes).tolist()
     parts = [list(rings[end - n : end]) for n, end in zip(sizes, ends, strict=True)]
-    union = Masks.from_polygons(parts, frame.size, rule=RULE).merge()
-    return None if union == frame.mask(rings) else union
+    return Masks.from_polygons(parts, frame.size, rule=RULE).merge()
 
 
 def _placed(feature: Feature, frame: Frame, crs: str) -> tuple[Ring, ...]:
@@ -181,7 +195,7 @@ def _shape(
         z_order=_link(own, "z_order", 0),
         track=_link(own, "track", -1),
         attributes={**properties, **(more if isinstance(more, dict) else {})},
-        source={"geojson": {"_geometry": feature.geometry, **members, **named}},
+        source={"geojson": {GEOMETRY: feature.geometry, **members, **named}},
     )
 
 

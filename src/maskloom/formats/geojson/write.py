@@ -19,7 +19,7 @@ from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
 from maskloom.formats.geojson.features import LON_LAT, MEMBER, PIXEL
-from maskloom.formats.geojson.geometry import geometry_of
+from maskloom.formats.geojson.geometry import Said, geometry_of
 from maskloom.formats.geojson.place import Frame
 from maskloom.formats.geojson.rows import (
     CATEGORY,
@@ -29,11 +29,12 @@ from maskloom.formats.geojson.rows import (
     is_score,
     source_of,
 )
-from maskloom.formats.loss import Holds, Loss, losses_of
+from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_line
 from maskloom.store.files import atomic_write_bytes, safe_join
 
+BOUNDS = "bbox"  # in the coordinates of the file, so that it is wrong in others
 HOLDS = Holds(
     instances=True,
     overlap=True,
@@ -62,11 +63,11 @@ class Write(WriteOptions):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Written:
-    """What one image becomes."""
+    """What one image becomes, and what that does not say."""
 
     labels: Labels
     text: str
-    dropped: int
+    losses: tuple[Loss, ...]
 
 
 class GeoJsonWriter:
@@ -91,8 +92,7 @@ class GeoJsonWriter:
         found += _foreign(sample.key, labels.rows)
         if any(loss.refused for loss in found):
             return found
-        dropped = self._made(sample, labels).dropped
-        return [*found, Loss(sample.key, "vertices", dropped)] if dropped else found
+        return [*found, *self._made(sample, labels).losses]
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write the areas of one image."""
@@ -119,16 +119,18 @@ class GeoJsonWriter:
         crs = self._crs(frame, own)
         rows = instance_rows(labels)
         digits = frame.digits(crs)
-        features, dropped = [], 0
-        for i in range(len(rows)):
-            geometry, kept = geometry_of(rows, i, frame, (crs, own.get("crs")), digits)
-            dropped += not kept
-            features.append(self._feature(rows, i, geometry))
+        systems = (crs, own.get("crs"))
+        said = [geometry_of(rows, i, frame, systems, digits) for i in range(len(rows))]
+        moved = systems[0] != systems[1]
+        losses = _unsaid(sample.key, rows, said, moved=moved)
+        features = [self._feature(rows, i, one, moved=moved) for i, one in enumerate(said)]
         members = {k: v for k, v in dict(own.get("members", {})).items() if k != MEMBER}
+        if moved and members.pop(BOUNDS, None) is not None:
+            losses.append(Loss(sample.key, "fields", names=(BOUNDS,)))
         head = {"type": "FeatureCollection", **_system(crs), MEMBER: _frame(frame, crs), **members}
         text = _json(head)[:-1] + ',"features":['
         text += ",".join("\n" + _json(feature) for feature in features) + "\n]}\n"
-        return _Written(labels, text, dropped)
+        return _Written(labels, text, tuple(losses))
 
     def _crs(self, frame: Frame, own: Mapping[str, Any]) -> str:
         asked = self.options.crs
@@ -144,7 +146,7 @@ class GeoJsonWriter:
             return LON_LAT
         return str(own["crs"]) if asked == "auto" and own.get("crs") else frame.system
 
-    def _feature(self, rows: Rows, i: int, geometry: Mapping[str, Any]) -> dict[str, Any]:
+    def _feature(self, rows: Rows, i: int, said_of: Said, *, moved: bool) -> dict[str, Any]:
         source = source_of(rows, i)
         attributes = dict((rows.attributes[i] if rows.attributes else None) or {})
         name = self.taxonomy[int(rows.category[i])].name
@@ -165,13 +167,14 @@ class GeoJsonWriter:
                 own[name] = value
         if taken:
             own["attributes"] = taken
-        members = {k: v for k, v in dict(source.get("members", {})).items() if k != MEMBER}
+        left = {MEMBER, BOUNDS} if moved else {MEMBER}
+        members = {k: v for k, v in dict(source.get("members", {})).items() if k not in left}
         return {
             "type": "Feature",
             **members,
             MEMBER: own,
             "properties": {**properties, **attributes},
-            "geometry": geometry,
+            "geometry": said_of.geometry,
         }
 
     def _path(self, key: str) -> Path:
@@ -183,6 +186,26 @@ def writer(
 ) -> GeoJsonWriter:
     """A writer into the folder `target`; `extra` names the property of categories."""
     return GeoJsonWriter(target, taxonomy, replace(options), extra)
+
+
+def _unsaid(key: str, rows: Rows, said: list[Said], *, moved: bool) -> list[Loss]:
+    """Vertices and fields of the source's own geometries that are not written."""
+    found = []
+    if redrawn := [i for i, one in enumerate(said) if not one.vertices]:
+        who = first_instances(rows, redrawn)
+        found.append(Loss(key, "vertices", len(redrawn), instances=who))
+    names = [one.unsaid for one in said]
+    if moved:
+        members = [dict(source_of(rows, i).get("members", {})) for i in range(len(rows))]
+        names = [
+            (*own, BOUNDS) if BOUNDS in has else own
+            for own, has in zip(names, members, strict=True)
+        ]
+    if lost := [i for i, own in enumerate(names) if own]:
+        told = tuple(dict.fromkeys(name for own in names for name in own))
+        pixels, who = int(rows.masks.areas[lost].sum()), first_instances(rows, lost)
+        found.append(Loss(key, "fields", len(lost), pixels, names=told, instances=who))
+    return found
 
 
 def _foreign(key: str, rows: Rows | None) -> list[Loss]:

@@ -1,0 +1,184 @@
+"""Rings that only together say what is inside, as polygons of a shell and its holes.
+
+Source: RFC 7946, 3.1.6, and OGC 06-103r4, 6.1.11, for which polygons are valid. Rings may meet in
+points; stricter than there, two of them in one point at most.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.formats.geojson.features import Ring
+
+_ROUNDING = 4e-16  # Shewchuk's bound for the turn of three points, 3.34e-16 of its two products
+_PAIRS = 1 << 20
+_Points = NDArray[np.float64]
+_Touch = tuple[float, float]
+
+
+def polygons_of(rings: Sequence[Ring]) -> list[list[Ring]] | None:
+    """Polygons whose inside is that of all rings by parity.
+
+    Args:
+        rings: (n, 2) vertices each, without a last one that is the first.
+
+    Returns:
+        A shell, counter-clockwise, and then its holes, clockwise, of each; None where these
+        rings make no valid ones, as they cross, overlap, or cut an inside in two.
+    """
+    plain = [_without_repeats(np.asarray(ring, np.float64)) for ring in rings]
+    if any(len(ring) < 3 for ring in plain):
+        return None
+    touches = _touches(plain)
+    if touches is None:
+        return None
+    around = _around(plain, touches)
+    members: dict[int, list[int]] = {i: [i] for i in range(len(plain)) if len(around[i]) % 2 == 0}
+    for i, outer in enumerate(around):
+        if len(outer) % 2:
+            members[max(outer, key=lambda j: len(around[j]))].append(i)
+    if any(_cut_in_two(own, touches) for own in members.values()):
+        return None
+    return [
+        [_turned(rings[i], plain[i], left=i == shell) for i in own]
+        for shell, own in members.items()
+    ]
+
+
+def directed(ring: Ring, *, left: bool) -> Ring:
+    """A simple ring, counter-clockwise or not, from the same vertex on."""
+    return _turned(ring, _without_repeats(ring), left=left)
+
+
+def _without_repeats(ring: _Points) -> _Points:
+    kept: _Points = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)]
+    return kept
+
+
+def _turned(ring: Ring, plain: _Points, *, left: bool) -> Ring:
+    if len(plain) < 3:
+        return ring
+    # A ring turns at its leftmost vertex as it does on the whole.
+    at = int(np.lexsort((plain[:, 1], plain[:, 0]))[0])
+    near = (plain[at - 1], plain[at], plain[(at + 1) % len(plain)])
+    turn = int(_turns(*(one[None] for one in near))[0])
+    return ring if (turn > 0) == left else np.concatenate([ring[:1], ring[:0:-1]])
+
+
+def _turns(a: _Points, b: _Points, c: _Points) -> NDArray[np.int8]:
+    """(n,) 1 where c lies left of the way from a to b, -1 right of it, 0 on it; exact."""
+    one = (a[:, 0] - c[:, 0]) * (b[:, 1] - c[:, 1])
+    other = (a[:, 1] - c[:, 1]) * (b[:, 0] - c[:, 0])
+    found = np.sign(one - other).astype(np.int8)
+    unsure = np.abs(one - other) < _ROUNDING * (np.abs(one) + np.abs(other))
+    for i in np.flatnonzero(unsure).tolist():
+        (ax, ay), (bx, by), (cx, cy) = (map(Fraction, p[i].tolist()) for p in (a, b, c))
+        exact = (ax - cx) * (by - cy) - (ay - cy) * (bx - cx)
+        found[i] = (exact > 0) - (exact < 0)
+    return found
+
+
+def _touches(rings: Sequence[_Points]) -> dict[tuple[int, int], _Touch] | None:
+    """The point in which two rings meet; None where a ring is not simple or two meet in more."""
+    sizes = [len(ring) for ring in rings]
+    start = np.concatenate(rings)
+    end = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+    whose = np.repeat(np.arange(len(rings)), sizes)
+    after = np.concatenate([np.roll(np.arange(n), -1) for n in sizes])
+    after += np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)  # the next side of the same ring
+    met: dict[tuple[int, int], _Touch] = {}
+    if _has_spike(start, end, after):
+        return None
+    for i, j in _near(start, end):
+        a, b, c, d = start[i], end[i], start[j], end[j]
+        ends = (_turns(a, b, c), _turns(a, b, d), _turns(c, d, a), _turns(c, d, b))
+        meets = (ends[0] * ends[1] <= 0) & (ends[2] * ends[3] <= 0)
+        meets &= (after[i] != j) & (after[j] != i)
+        for k in np.flatnonzero(meets).tolist():
+            pair = (int(whose[i[k]]), int(whose[j[k]]))
+            at = _point([p[k] for p in (c, d, a, b)], [int(turn[k]) for turn in ends])
+            if pair[0] == pair[1] or at is None:
+                return None
+            if met.setdefault((min(pair), max(pair)), at) != at:
+                return None
+    return met
+
+
+def _has_spike(start: _Points, end: _Points, after: NDArray[np.int64]) -> bool:
+    """Whether a ring turns back on itself."""
+    straight = _turns(start, end, end[after]) == 0
+    return bool((straight & (((end - start) * (end[after] - end)).sum(axis=1) < 0)).any())
+
+
+def _point(points: list[_Points], turns: list[int]) -> _Touch | None:
+    """Where two sides whose boxes meet do; None where they cross or share more than a point."""
+    on = [point for point, turn in zip(points, turns, strict=True) if turn == 0]
+    if len(on) == 4:
+        first, second = np.sort(points[:2], axis=0), np.sort(points[2:], axis=0)
+        low, high = np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
+        on = [low] if (low == high).all() else []
+    return (float(on[0][0]), float(on[0][1])) if on else None
+
+
+def _near(start: _Points, end: _Points) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pairs of sides whose boxes meet, each once."""
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    order = np.argsort(low[:, 0], kind="stable")
+    stop = np.searchsorted(low[order, 0], high[order, 0], side="right")
+    counts = stop - np.arange(len(order)) - 1
+    bounds = np.searchsorted(np.cumsum(counts), np.arange(0, counts.sum() + _PAIRS, _PAIRS))
+    for first, last in pairwise([*np.unique(bounds).tolist(), len(order)]):
+        own = counts[first:last]
+        one = np.repeat(np.arange(first, last), own)
+        other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(own) - own, own)
+        i, j = order[one], order[other]
+        meet = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
+        yield i[meet], j[meet]
+
+
+def _around(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) -> list[list[int]]:
+    """Of each ring, those in which it lies."""
+    low = np.array([ring.min(axis=0) for ring in rings])
+    high = np.array([ring.max(axis=0) for ring in rings])
+    out = []
+    for i, ring in enumerate(rings):
+        bounds = ((low <= low[i]) & (high >= high[i])).all(axis=1)
+        found = []
+        for j in np.flatnonzero(bounds).tolist():
+            touch = touches.get((min(i, j), max(i, j)))
+            free = ring[0] if touch is None or tuple(ring[0].tolist()) != touch else ring[1]
+            if i != j and _holds(rings[j], free):
+                found.append(j)
+        out.append(found)
+    return out
+
+
+def _holds(ring: _Points, point: _Points) -> bool:
+    """Whether a point that is not on a ring lies in it."""
+    end = np.roll(ring, -1, axis=0)
+    up = end[:, 1] > point[1]
+    passes = (ring[:, 1] > point[1]) != up
+    a, b, up = ring[passes], end[passes], up[passes]
+    turns = _turns(a, b, np.broadcast_to(point, a.shape))
+    return bool(np.count_nonzero((turns > 0) == up) % 2)
+
+
+def _cut_in_two(own: Sequence[int], touches: dict[tuple[int, int], _Touch]) -> bool:
+    """Whether rings of one polygon meet in a circle, so that its inside falls apart."""
+    meets: dict[_Touch, set[int]] = defaultdict(set)
+    group = {i: i for i in own}
+    for (i, j), at in touches.items():
+        if group.keys() >= {i, j}:
+            meets[at] |= {i, j}
+    for rings in meets.values():
+        known = {group[i] for i in rings}
+        if len(known) < len(rings):
+            return True
+        group = {i: min(known) if g in known else g for i, g in group.items()}
+    return False
