@@ -23,6 +23,7 @@ from maskloom.metrics.pixels import PIXEL_METRICS, PixelMetrics
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
 
+Ints = NDArray[np.int64]
 State = Mapping[str, NDArray[np.generic]]
 
 
@@ -34,6 +35,14 @@ class Family(Protocol):
 
     def result(self) -> Scores:
         """Scores over everything counted so far."""
+
+    def resampled(self, weights: Ints, orders: Ints) -> dict[str, NDArray[np.float64]]:
+        """Scores where samples are taken several times or not at all: (B,) each, NaN undefined.
+
+        Args:
+            weights: (B, S) how often each sample is taken.
+            orders: (S,) of the samples, rising.
+        """
 
     def state(self) -> State:
         """All of it as arrays."""
@@ -79,11 +88,11 @@ def _feed_instances(family: InstanceMetrics, scene: Scene) -> dict[str, Score]:
 
 
 def _feed_panoptic(family: PanopticMetrics, scene: Scene) -> dict[str, Score]:
-    return family.update(*scene.segments, where=scene.key, **scene.limits)
+    return family.update(*scene.segments, where=scene.key, order=scene.order, **scene.limits)
 
 
 def _feed_pixels(family: PixelMetrics, scene: Scene) -> dict[str, Score]:
-    return family.update(*scene.maps)
+    return family.update(*scene.maps, order=scene.order)
 
 
 _ALL = ("semantic", "instance", "panoptic")

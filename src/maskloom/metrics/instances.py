@@ -7,7 +7,6 @@ from which averages, recalls and counts follow. Pixel scores are `pixels.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from maskloom.core.masks import Masks
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics import matching
+from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, RECALLS, PredictionColumns
+from maskloom.metrics.instance_resamples import instance_resamples
 from maskloom.metrics.objects import (
     MASKLOOM_RULES,
     InstanceRules,
@@ -25,32 +26,13 @@ from maskloom.metrics.objects import (
     predicted_objects,
     truth_objects,
 )
+from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean
 from maskloom.metrics.state import fill, numbers
 
-LEVELS = np.linspace(0.5, 0.95, 10)
-RECALLS = np.linspace(0.0, 1.0, 101)
-AREAS_PX = {
-    "all": (0.0, 1e10),
-    "small": (0.0, 32.0**2),
-    "medium": (32.0**2, 96.0**2),
-    "large": (96.0**2, 1e10),
-}
 _AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
 INSTANCE_METRICS = (*_AVERAGED, "f1_50")
 _NUMBERS = ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PredictionColumns:
-    """Every prediction kept, one value each; bits are IoU levels, rows of `hit` area ranges."""
-
-    order: NDArray[np.int64]
-    category: NDArray[np.int32]
-    rank: NDArray[np.int64]
-    score: NDArray[np.float64]
-    hit: NDArray[np.uint16]
-    drop: NDArray[np.uint16]
 
 
 class InstanceMetrics:
@@ -65,6 +47,7 @@ class InstanceMetrics:
         self.taxonomy, self.rules = taxonomy, rules
         self.columns: list[PredictionColumns] = []
         self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
+        self.each = SampleValues(tuple(AREAS_PX))
         self.predictions = np.zeros(len(taxonomy), np.int64)
         self.samples = self.unscored = self.capped = 0
         self.truth_drawn = self.predicted_drawn = 0
@@ -101,11 +84,14 @@ class InstanceMetrics:
         outside = (p.area < low) | (p.area > high)
         pairs = matching.candidates(p.columns(), t.columns(), t.crowd)
         hit, drop = matching.match(pairs, t.crowd, ignored, outside, LEVELS)
-        place = np.full(len(p), self.samples if order is None else order, np.int64)
+        order = self.samples if order is None else order
+        place = np.full(len(p), order, np.int64)
         self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit.T, drop.T))
         k = len(self.taxonomy)
-        for a in range(len(AREAS_PX)):
-            self.positives[a] += np.bincount(t.category[~ignored[a]], minlength=k)
+        positives = np.stack([np.bincount(t.category[~one], minlength=k) for one in ignored])
+        self.positives += positives
+        there = np.flatnonzero(positives.any(axis=0))
+        self.each.extend(order, there, positives[:, there].T)
         objects = np.bincount(t.category[~t.crowd], minlength=k)
         most = self.rules.max_detections
         self.capped += int(most is not None and objects.max(initial=0) > most)
@@ -124,6 +110,7 @@ class InstanceMetrics:
         """Add what another worker matched; each sample needs its own `order`."""
         self.columns.extend(other.columns)
         self.positives += other.positives
+        self.each.merge(other.each)
         self.predictions += other.predictions
         self.truth_drawn += other.truth_drawn
         self.predicted_drawn += other.predicted_drawn
@@ -133,12 +120,13 @@ class InstanceMetrics:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was matched, as arrays."""
-        whole = _joined(self.columns)
+        whole = PredictionColumns.join(self.columns)
         return {
             **{f"column.{name}": getattr(whole, name) for name in whole.__slots__},
             "positives": self.positives,
             "predictions": self.predictions,
             "numbers": np.array([getattr(self, name) for name in _NUMBERS], np.int64),
+            **{f"each.{name}": array for name, array in self.each.state().items()},
         }
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -151,7 +139,8 @@ class InstanceMetrics:
         fill(self.predictions, state, "predictions")
         for name, value in zip(_NUMBERS, numbers(state, "numbers", len(_NUMBERS)), strict=True):
             setattr(self, name, value)
-        whole = _joined([])
+        self.each.load({name: state[f"each.{name}"] for name in self.each.state()})
+        whole = PredictionColumns.join([])
         columns = {}
         for name in whole.__slots__:
             found, kind = state[f"column.{name}"], getattr(whole, name)
@@ -161,13 +150,21 @@ class InstanceMetrics:
             columns[name] = found
         self.columns = [PredictionColumns(**columns)]  # type: ignore[arg-type]
 
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        positives = self.each.totals(weights, orders, len(self.taxonomy))
+        table = PredictionColumns.join(self.columns).ranked()
+        return instance_resamples(table, positives, weights, orders, self.taxonomy.scored)
+
     def result(self) -> Scores:
         """AP over everything matched so far.
 
         Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`, iouType segm: IoU
         levels 0.50:0.05:0.95, 101 recalls, classes without an object left out of the mean.
         """
-        table = _sorted(self.columns)
+        table = PredictionColumns.join(self.columns).ranked()
         scores = {k: self._class_scores(table, k) for k in self.taxonomy.scored}
         metrics: dict[str, Score] = {
             name: mean([row[name] for row in scores.values()]) for name in _AVERAGED
@@ -233,26 +230,6 @@ class InstanceMetrics:
                 "the order of rows decides, so AP is that of one operating point"
             )
         return tuple(notes)
-
-
-def _joined(parts: list[PredictionColumns]) -> PredictionColumns:
-    """All predictions in one table."""
-    none, bits = np.zeros(0, np.int64), np.zeros((0, len(AREAS_PX)), np.uint16)
-    parts = [
-        PredictionColumns(none, none.astype(np.int32), none, none.astype(np.float64), bits, bits),
-        *parts,
-    ]
-    return PredictionColumns(*(
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in PredictionColumns.__slots__
-    ))  # fmt: skip
-
-
-def _sorted(parts: list[PredictionColumns]) -> PredictionColumns:
-    """All predictions by category, then falling score, sample order and rank."""
-    whole = _joined(parts)
-    by = np.lexsort((whole.rank, whole.order, -whole.score, whole.category))
-    return PredictionColumns(*(getattr(whole, name)[by] for name in whole.__slots__))
 
 
 def _curves(

@@ -20,6 +20,8 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.contingency import shared_pixels
 from maskloom.metrics.objects import drawn_only
+from maskloom.metrics.resampled import segment_resamples
+from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.segment_matching import (
     SegmentCounts,
@@ -37,7 +39,7 @@ from maskloom.metrics.state import fill, numbers
 
 _QUALITIES = ("pq", "sq", "rq")
 _COUNTS = ("tp", "fp", "fn")
-_NUMBERS = ("truth_drawn", "predicted_drawn", "crowded", "joined")
+_NUMBERS = ("samples", "truth_drawn", "predicted_drawn", "crowded", "joined")
 _HALF = 2**62
 PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
 
@@ -52,7 +54,8 @@ class PanopticMetrics:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self.counts = SegmentCounts.zero(len(taxonomy))
-        self.truth_drawn = self.predicted_drawn = self.crowded = self.joined = 0
+        self.each = SampleValues((*_COUNTS, "iou"))
+        self.samples = self.truth_drawn = self.predicted_drawn = self.crowded = self.joined = 0
 
     def update(
         self,
@@ -62,6 +65,7 @@ class PanopticMetrics:
         ignore: Masks | None = None,
         unlabelled: Collection[int] = (),
         where: str = "",
+        order: int | None = None,
     ) -> dict[str, Score]:
         """Match one sample.
 
@@ -72,6 +76,7 @@ class PanopticMetrics:
             unlabelled: positions of categories that the truth does not list exhaustively here;
                 such segments are not counted, and unclaimed pixels are void.
             where: the sample, for errors.
+            order: place of the sample; by default the order of updates.
 
         Returns:
             pq, sq, rq (None where there is no segment), tp, fp, fn: of this sample alone.
@@ -93,6 +98,8 @@ class PanopticMetrics:
             blind = _unlabelled_pixels(ignore, t.masks, p.masks)
         counts = match_segments(t, p, shared, blind, n_categories=len(self.taxonomy))
         self.counts.add(counts)
+        self.each.extend(self.samples if order is None else order, *counts.rows())
+        self.samples += 1
         crowds = t.crowd & (t.category != VOID_SEGMENT)
         self.crowded += int(crowds.sum() > len(last_crowds(t)))
         self.joined += sum(joined_stuff(rows, self.taxonomy) for rows in (truth, predicted))
@@ -105,6 +112,8 @@ class PanopticMetrics:
     def merge(self, other: PanopticMetrics) -> None:
         """Add what another worker matched under the same taxonomy."""
         self.counts.add(other.counts)
+        self.each.merge(other.each)
+        self.samples += other.samples
         self.truth_drawn += other.truth_drawn
         self.predicted_drawn += other.predicted_drawn
         self.crowded += other.crowded
@@ -119,6 +128,7 @@ class PanopticMetrics:
                 -1, 2
             ),
             "numbers": np.array([getattr(self, name) for name in _NUMBERS], np.int64),
+            **{f"each.{name}": array for name, array in self.each.state().items()},
         }
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -134,6 +144,14 @@ class PanopticMetrics:
         self.counts.iou = [high * _HALF + low for high, low in halves.tolist()]
         for name, value in zip(_NUMBERS, numbers(state, "numbers", len(_NUMBERS)), strict=True):
             setattr(self, name, value)
+        self.each.load({name: state[f"each.{name}"] for name in self.each.state()})
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        totals = self.each.totals(weights, orders, len(self.taxonomy))
+        return segment_resamples(totals, self._kinds())
 
     def result(self) -> Scores:
         """PQ over everything matched so far.
@@ -141,14 +159,9 @@ class PanopticMetrics:
         Source: Kirillov et al. 2019 ("Panoptic Segmentation"), section 4; panopticapi
         `pq_compute_single_core`.
         """
-        kinds = {
-            "": self.taxonomy.scored,
-            "_things": [k for k in self.taxonomy.scored if self.taxonomy[k].kind == "thing"],
-            "_stuff": [k for k in self.taxonomy.scored if self.taxonomy[k].kind == "stuff"],
-        }
         metrics: dict[str, Score] = {}
         reasons: dict[str, str] = {}
-        for of, positions in kinds.items():
+        for of, positions in self._kinds().items():
             named = [f"{q}{of}" for q in _QUALITIES]
             metrics |= dict(zip(named, self.counts.means(positions), strict=True))
             if metrics[named[0]] is None:
@@ -157,6 +170,15 @@ class PanopticMetrics:
                 reasons |= dict.fromkeys(named, f"no {what} {why}")
         per_class = {self.taxonomy[k].key: self._class_row(k) for k in self.taxonomy.scored}
         return Scores(metrics, reasons, per_class, self._notes())
+
+    def _kinds(self) -> dict[str, list[int]]:
+        """What is appended to a score's name → the categories that it is of."""
+        scored = list(self.taxonomy.scored)
+        return {
+            "": scored,
+            "_things": [k for k in scored if self.taxonomy[k].kind == "thing"],
+            "_stuff": [k for k in scored if self.taxonomy[k].kind == "stuff"],
+        }
 
     def _class_row(self, k: int) -> dict[str, Any]:
         category, found = self.taxonomy[k], self.counts.qualities(k)

@@ -17,10 +17,22 @@ from numpy.typing import NDArray
 from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import ConfusionMatrix
+from maskloom.metrics.resampled import pixel_resamples
+from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean, ratios
-from maskloom.metrics.state import fill
+from maskloom.metrics.state import fill, numbers
 
-PIXEL_METRICS = ("miou", "fwiou", "pixel_accuracy", "mean_accuracy", "dice", "dice_per_sample")
+PIXEL_METRICS = (
+    "miou",
+    "fwiou",
+    "weighted_iou",
+    "pixel_accuracy",
+    "mean_accuracy",
+    "dice",
+    "dice_per_sample",
+)
+
+_TOTALS = ("hit", "truth", "predicted")
 
 _NOTHING = "no valid pixel: the truth is empty, void or unlabelled everywhere"
 _ABSENT = "no class occurs in the truth or the prediction"
@@ -31,15 +43,30 @@ class PixelMetrics:
     """Pixel scores of a data set: update with each sample, merge workers, ask for the result.
 
     The result does not depend on the order of samples or workers, to the last bit.
+
+    Args:
+        taxonomy: of the class maps.
+        keep_samples: keep each sample's totals of the classes in it, 40 bytes each, which
+            intervals need; a stream without end does not.
     """
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
-        self.taxonomy = taxonomy
+    def __init__(self, taxonomy: Taxonomy, *, keep_samples: bool = True) -> None:
+        self.taxonomy, self.keep_samples = taxonomy, keep_samples
         self.confusion = ConfusionMatrix(len(taxonomy))
         self.sample_dice: list[float] = []
+        # A row of category K is of all valid pixels: those that are right, all, and all again.
+        self.totals = SampleValues(_TOTALS)
+        self.samples = 0
 
-    def update(self, truth: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Score]:
+    def update(
+        self, truth: NDArray[Any], predicted: NDArray[Any], *, order: int | None = None
+    ) -> dict[str, Score]:
         """Count one pair of class maps of one shape (see `ConfusionMatrix.update`).
+
+        Args:
+            truth: (H, W), or any shape, uint8 or uint16 of positions, void and background codes.
+            predicted: the same shape.
+            order: place of the sample; by default the order of updates.
 
         Returns:
             This sample's own miou, dice and pixel_accuracy, over the classes present in it;
@@ -49,12 +76,29 @@ class PixelMetrics:
         scores = sample_scores(counts, self.taxonomy)
         if scores["dice"] is not None:
             self.sample_dice.append(scores["dice"])
+        if self.keep_samples:
+            self._keep(counts, self.samples if order is None else order)
+        self.samples += 1
         return scores
+
+    def _keep(self, counts: NDArray[np.int64], order: int) -> None:
+        scored = np.array(self.taxonomy.scored, np.int64)
+        columns = np.stack(_totals(counts, scored), axis=1)
+        there = columns.any(axis=1)
+        valid = int(counts.sum())
+        whole = np.array([[int(np.trace(counts)), valid, valid]])
+        self.totals.extend(
+            order,
+            np.append(scored[there], len(self.taxonomy)),
+            np.concatenate([columns[there], whole]),
+        )
 
     def merge(self, other: PixelMetrics) -> None:
         """Add what another worker counted under the same taxonomy."""
         self.confusion.merge(other.confusion)
         self.sample_dice.extend(other.sample_dice)
+        self.totals.merge(other.totals)
+        self.samples += other.samples
 
     def result(self) -> Scores:
         """Scores over everything counted so far."""
@@ -68,8 +112,13 @@ class PixelMetrics:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was counted, as arrays."""
-        dice = np.array(self.sample_dice, np.float64)
-        return {"confusion": self.confusion.counts, "sample_dice": dice}
+        totals = {f"totals.{name}": array for name, array in self.totals.state().items()}
+        return {
+            "confusion": self.confusion.counts,
+            "sample_dice": np.array(self.sample_dice, np.float64),
+            "samples": np.array([self.samples], np.int64),
+            **totals,
+        }
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take up what `state` gave.
@@ -79,6 +128,15 @@ class PixelMetrics:
         """
         fill(self.confusion.counts, state, "confusion")
         self.sample_dice = [float(value) for value in state["sample_dice"].reshape(-1)]
+        self.samples = numbers(state, "samples", 1)[0]
+        self.totals.load({name: state[f"totals.{name}"] for name in self.totals.state()})
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        totals = self.totals.totals(weights, orders, len(self.taxonomy) + 1)
+        return pixel_resamples(totals, self.taxonomy.scored)
 
     def table(self) -> Confusion:
         """The matrix with names, for a report: void categories are left out."""
@@ -92,7 +150,8 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
     included) and p_k the valid pixels predicted as k: IoU = tp / (t + p - tp),
     Dice = 2 tp / (t + p), accuracy (recall) = tp / t, precision = tp / p. `miou`, `dice` and
     `mean_accuracy` are plain means over the classes where the score is defined; `fwiou` weights
-    each IoU by t_k; `pixel_accuracy` is the share of valid pixels, background included, that
+    each IoU by t_k, `weighted_iou` by 1 / t_k over the classes that the truth has, so that rare
+    classes decide; `pixel_accuracy` is the share of valid pixels, background included, that
     got their own label.
 
     A class absent from both sides is left out of the means. Background (covered pixels that no
@@ -104,7 +163,8 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
         taxonomy: of K categories.
 
     Source: Cityscapes (Cordts et al. 2016) for void; Long, Shelhamer, Darrell 2015, section 5,
-    for the four means; mmsegmentation IoUMetric for classes left out (its nanmean).
+    for the four means; mmsegmentation IoUMetric for classes left out (its nanmean). Weights by
+    inverse frequency have no reference.
 
     >>> tiny = np.array([[3, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
     >>> pixel_scores(tiny, Taxonomy.from_names(["a", "b"])).metrics["miou"]
@@ -123,6 +183,7 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
     metrics: dict[str, Score] = {
         "miou": mean(iou),
         "fwiou": math.fsum(weighted) / labelled if labelled else None,
+        "weighted_iou": _inversely(iou, truth),
         "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
         "mean_accuracy": mean(recall),
         "dice": mean(dice),
@@ -172,11 +233,19 @@ def _totals(
     return counts[keep, keep], counts.sum(axis=1)[keep], counts.sum(axis=0)[keep]
 
 
+def _inversely(iou: list[Score], truth: NDArray[np.int64]) -> Score:
+    """The mean of IoU weighted by the inverse of each class's frequency in the truth."""
+    known = [(i, 1 / int(t)) for i, t in zip(iou, truth, strict=True) if t and i is not None]
+    if not known:
+        return None
+    return math.fsum(i * w for i, w in known) / math.fsum(w for _, w in known)
+
+
 def _reasons(metrics: Mapping[str, Score], valid: int) -> dict[str, str]:
     def why(name: str) -> str:
         if not valid:
             return _NOTHING
-        return _NO_TRUTH if name in ("fwiou", "mean_accuracy") else _ABSENT
+        return _NO_TRUTH if name in ("fwiou", "weighted_iou", "mean_accuracy") else _ABSENT
 
     return {name: why(name) for name, value in metrics.items() if value is None}
 

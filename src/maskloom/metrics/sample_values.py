@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from maskloom.core.report import Score
 from maskloom.metrics.scores import mean
@@ -40,6 +41,14 @@ class SampleValues:
             value = values[name]
             self._values.append(np.nan if value is None else value)
 
+    def extend(
+        self, order: int, categories: NDArray[np.int64], values: NDArray[np.generic]
+    ) -> None:
+        """Rows of one sample: positions of classes (N,) and their values (N, names)."""
+        self._orders.extend([order] * len(categories))
+        self._categories.frombytes(np.ascontiguousarray(categories, np.int64).tobytes())
+        self._values.frombytes(np.ascontiguousarray(values, np.float64).tobytes())
+
     def merge(self, other: SampleValues) -> None:
         """Add the rows of another worker."""
         self._orders.extend(other._orders)
@@ -53,6 +62,27 @@ class SampleValues:
         values = np.array(self._values, np.float64).reshape(-1, len(self.names))
         by = np.lexsort((categories, orders))
         return orders[by], categories[by], values[by]
+
+    def totals(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64], n_categories: int
+    ) -> NDArray[np.float64]:
+        """Sums over samples, each taken as often as its weight says; undefined values add nothing.
+
+        Args:
+            weights: (B, S), B times how often each sample is taken.
+            orders: (S,) of the samples, rising.
+            n_categories: K.
+
+        Returns:
+            (B, K, names)
+        """
+        own, categories, values = self.table()
+        n = len(self.names)
+        cells = (categories[:, None] * n + np.arange(n)).reshape(-1)
+        rows = np.repeat(np.searchsorted(orders, own), n)
+        shape = (len(orders), n_categories * n)
+        each = sparse.csr_array((np.nan_to_num(values).reshape(-1), (rows, cells)), shape=shape)
+        return np.asarray(weights @ each).reshape(len(weights), n_categories, n)
 
     def class_mean(self, name: str, category: int) -> Score:
         """The mean over samples of one class where it is defined; infinite if a value is."""

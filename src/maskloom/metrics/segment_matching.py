@@ -70,6 +70,12 @@ class SegmentCounts:
         self.fn += other.fn
         self.iou = [one + more for one, more in zip(self.iou, other.iou, strict=True)]
 
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The categories that occur, and their tp, fp, fn and sum of IoU."""
+        there = np.flatnonzero(self.tp + self.fp + self.fn)
+        fit = np.array([self.iou[k] / _UNIT for k in there.tolist()], np.float64)
+        return there, np.stack([self.tp[there], self.fp[there], self.fn[there], fit], axis=1)
+
     def qualities(self, k: int) -> tuple[float, float, float] | None:
         """(pq, sq, rq) of a category; None where neither side has a segment of it.
 

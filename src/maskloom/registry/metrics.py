@@ -14,6 +14,7 @@ _ONE, _SEGMENTS = ("instance",), ("panoptic",)
 METRICS: dict[str, Entry] = {
     "miou": Entry(_PIXELS, "intersection over union, mean over classes", _ALL),
     "fwiou": Entry(_PIXELS, "intersection over union, weighted by pixels per class", _ALL),
+    "weighted_iou": Entry(_PIXELS, "intersection over union, weighted by 1 / pixels", _ALL),
     "pixel_accuracy": Entry(_PIXELS, "share of valid pixels with the right class", _ALL),
     "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _ALL),
     "dice": Entry(_PIXELS, "Dice, mean over classes", _ALL),

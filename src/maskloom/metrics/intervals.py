@@ -1,0 +1,100 @@
+"""Bootstrap intervals: how far a score would move with other samples of the same kind.
+
+Samples are drawn again, or groups of them (a patient, a scene, a slide) where samples of one are
+alike; never pixels, which are not independent. Two models are compared on the same draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.metrics.families import Family
+
+_AT_ONCE = 128
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Between which values a share of all resamples lies.
+
+    Args:
+        low, high: bounds.
+        undefined: share of the resamples in which the score is undefined, e.g. because none of
+            them has an object of the class.
+    """
+
+    low: float
+    high: float
+    undefined: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Resamples of the samples of a data set.
+
+    Args:
+        orders: (S,) places of the samples, rising.
+        groups: (S,) number of the group that each is of, from 0.
+        resamples: B.
+        seed: of the draws; the same numbers give the same draws on every machine.
+    """
+
+    orders: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    resamples: int
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls, orders: Sequence[int], names: Sequence[str], resamples: int, *, seed: int = 0
+    ) -> Draws:
+        """Draws of the groups that samples name; a sample alone is a group of one."""
+        by = np.argsort(np.array(orders, np.int64), kind="stable")
+        _, groups = np.unique(np.array(names, object)[by].astype(str), return_inverse=True)
+        return cls(np.array(orders, np.int64)[by], groups.reshape(-1), resamples, seed)
+
+    @property
+    def n_groups(self) -> int:
+        """How many are drawn from, and as many are drawn."""
+        return int(self.groups.max(initial=-1)) + 1
+
+    def weights(self, first: int, count: int) -> NDArray[np.int64]:
+        """(count, S) how often resamples from `first` on take each sample."""
+        rows = []
+        for number in range(first, first + count):
+            # A generator each: a resample is the same however many are made at once.
+            rng = np.random.default_rng((self.seed, number))
+            drawn = rng.integers(0, self.n_groups, self.n_groups)
+            rows.append(np.bincount(drawn, minlength=self.n_groups)[self.groups])
+        return np.stack(rows).astype(np.int64)
+
+    def scores(self, families: Mapping[str, Family]) -> dict[str, NDArray[np.float64]]:
+        """Every score of every resample: (B,) each, NaN where undefined."""
+        found: dict[str, list[NDArray[np.float64]]] = {}
+        for first in range(0, self.resamples, _AT_ONCE):
+            weights = self.weights(first, min(_AT_ONCE, self.resamples - first))
+            for family in families.values():
+                for name, values in family.resampled(weights, self.orders).items():
+                    found.setdefault(name, []).append(values)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def intervals(
+    scores: Mapping[str, NDArray[np.float64]], *, level: float = LEVEL
+) -> dict[str, Interval]:
+    """Percentile intervals of resampled scores; none of a score that is never defined.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
+    """
+    out = {}
+    for name, values in scores.items():
+        there = values[~np.isnan(values)]
+        if len(there):
+            low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
+            out[name] = Interval(float(low), float(high), 1 - len(there) / len(values))
+    return out
