@@ -20,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.uint32]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Points = NDArray[np.float64]
 Rows = NDArray[np.int32]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.calibration import CALIBRATION_METRICS, Calibration
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.instances import INSTANCE_METRICS, InstanceMetrics
-from maskloom.metrics.objects import MASKLOOM_RULES
 from maskloom.metrics.panoptic import PANOPTIC_METRICS, PanopticMetrics
 from maskloom.metrics.pixels import PIXEL_METRICS, PixelMetrics
 from maskloom.metrics.scene import Scene
@@ -72,7 +72,7 @@ class Kind(Generic[F]):
 
 
 def _instances(taxonomy: Taxonomy, convention: Convention) -> InstanceMetrics:
-    return InstanceMetrics(taxonomy, convention.objects or MASKLOOM_RULES)
+    return InstanceMetrics(taxonomy, convention.rules("objects"))
 
 
 def _panoptic(taxonomy: Taxonomy, _convention: Convention) -> PanopticMetrics:
@@ -81,6 +81,10 @@ def _panoptic(taxonomy: Taxonomy, _convention: Convention) -> PanopticMetrics:
 
 def _pixels(taxonomy: Taxonomy, _convention: Convention) -> PixelMetrics:
     return PixelMetrics(taxonomy)
+
+
+def _calibration(_taxonomy: Taxonomy, convention: Convention) -> Calibration:
+    return Calibration(convention.rules("calibration"))
 
 
 def _feed_instances(family: InstanceMetrics, scene: Scene) -> dict[str, Score]:
@@ -95,12 +99,19 @@ def _feed_pixels(family: PixelMetrics, scene: Scene) -> dict[str, Score]:
     return family.update(*scene.maps, order=scene.order)
 
 
+def _feed_calibration(family: Calibration, scene: Scene) -> dict[str, Score]:
+    if scene.confidence is None:
+        return {}
+    return family.update(*scene.maps, scene.confidence, order=scene.order)
+
+
 _ALL = ("semantic", "instance", "panoptic")
 
 FAMILIES: dict[str, Kind[Any]] = {
     "instances": Kind(INSTANCE_METRICS, ("instance",), _instances, _feed_instances),
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), _panoptic, _feed_panoptic),
     "pixels": Kind(PIXEL_METRICS, _ALL, _pixels, _feed_pixels),
+    "calibration": Kind(CALIBRATION_METRICS, ("semantic",), _calibration, _feed_calibration),
 }
 """In the order of reports: scores of objects come before those of pixels."""
 

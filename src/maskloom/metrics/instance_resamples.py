@@ -52,7 +52,7 @@ def instance_resamples(
         hits = hits + taken @ (table.hit[own, 0][there] & 1).astype(np.int64)
     out = {name: mean_over(np.stack(values, axis=1)) for name, values in per_class.items()}
     objects = positives[:, list(scored), 0].sum(axis=1)
-    return {**out, "f1_50": quotient(2.0 * hits, counted + objects)}
+    return {**out, "f1_50": quotient((2 * hits).astype(np.float64), counted + objects)}
 
 
 def _class_resamples(

@@ -21,7 +21,6 @@ from maskloom.metrics.contingency import columns_of, overlap_in
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
 from maskloom.metrics.families import RANKED_BY, TASKS, metrics_of
-from maskloom.metrics.objects import MASKLOOM_RULES
 from maskloom.metrics.segments import segment_rows
 from maskloom.version import __version__
 
@@ -116,6 +115,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         per_slice=per_slice,
         per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
         confusion=whole.confusion(),
+        curves=found.curves,
         provenance=_provenance(terms, task, len(pair_up.pairs)),
         notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],
@@ -190,9 +190,8 @@ def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:
         "missing": terms.missing,
     }
     if task == "instance":
-        rules = terms.convention.objects
-        out["convention"] = (terms.convention if rules else MASKLOOM).name
-        out["max_detections"] = (rules or MASKLOOM_RULES).max_detections
+        out["convention"] = (terms.convention if terms.convention.objects else MASKLOOM).name
+        out["max_detections"] = terms.convention.rules("objects").max_detections
     if task == "panoptic":
         out["convention"] = "panopticapi"
     if terms.renames:

@@ -51,6 +51,11 @@ class Scene:
         return ours.segments(self._truth, self.key), theirs.segments(self._predicted, self.key)
 
     @cached_property
+    def confidence(self) -> NDArray[Any] | None:
+        """(H, W) probability of each predicted class × 255, where the author gives one."""
+        return self._predicted.confidence
+
+    @cached_property
     def limits(self) -> dict[str, Any]:
         """Where and for which categories objects are not judged."""
         return blind_spots(self._truth.coverage, self._pair_up.taxonomy)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskloom.core.report import Score
+from maskloom.core.report import Curve, Score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +20,14 @@ class Scores:
         reasons: why, for each None.
         per_class: category key → name, kind, scores and counts; void categories are not in it.
         notes: what a reader must know of these numbers.
+        curves: what can be drawn beside them.
     """
 
     metrics: Mapping[str, Score]
     reasons: Mapping[str, str] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
 
 def ratios(above: Iterable[int], below: Iterable[int]) -> list[Score]:

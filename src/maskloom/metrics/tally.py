@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskloom.core.report import Confusion, Score
+from maskloom.core.report import Confusion, Curve, Score
 from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.metrics.scene import Scene
@@ -42,18 +42,20 @@ class Tally:
         reasons: dict[str, str] = {}
         per_class: dict[str, dict[str, Any]] = {}
         notes: dict[str, None] = {}
+        curves: list[Curve] = []
         for family in self.families.values():
             found = family.result()
             metrics |= found.metrics
             reasons |= found.reasons
             notes |= dict.fromkeys(found.notes)
+            curves += found.curves
             for key, row in found.per_class.items():
                 known = per_class.setdefault(key, {})
                 why = [r["reason"] for r in (known, row) if "reason" in r]
                 known |= row
                 if why:
                     known["reason"] = "; ".join(dict.fromkeys(why))
-        return Scores(metrics, reasons, per_class, tuple(notes))
+        return Scores(metrics, reasons, per_class, tuple(notes), tuple(curves))
 
     def confusion(self) -> Confusion | None:
         """Joint pixel counts, where pixels are counted."""

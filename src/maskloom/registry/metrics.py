@@ -19,6 +19,11 @@ METRICS: dict[str, Entry] = {
     "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _ALL),
     "dice": Entry(_PIXELS, "Dice, mean over classes", _ALL),
     "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _ALL),
+    "ece": Entry(
+        "maskloom.metrics.calibration:Calibration",
+        "expected calibration error of the confidence of classes, in 15 bins",
+        ("semantic",),
+    ),
     "ap": Entry(_INSTANCES, "average precision, mean over IoU 0.50 to 0.95 and classes", _ONE),
     "ap50": Entry(_INSTANCES, "average precision at IoU 0.50", _ONE),
     "ap75": Entry(_INSTANCES, "average precision at IoU 0.75", _ONE),
