@@ -1,0 +1,1 @@
+"""Scores of shapes from one table of shared pixels: objects, clusters, thin structures, counts."""
