@@ -62,6 +62,9 @@ class Report:
         notes: sentences that a reader must know.
         ranked_by: the per-sample score that orders `worst`.
         colors: category key → RGB, for drawing; no part of the machine form.
+        intervals: name of a score → bounds and the share of resamples where it is undefined.
+        resamples: name → the score of each resample, to compare reports; no part of the
+            machine form.
     """
 
     title: str
@@ -77,6 +80,8 @@ class Report:
     notes: tuple[str, ...] = ()
     ranked_by: str = "miou"
     colors: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    resamples: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def worst(self, n: int) -> list[Mapping[str, Any]]:
         """The n samples with the lowest score, worst first; undefined scores come last."""
@@ -107,6 +112,12 @@ class Report:
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
         }
+        if self.intervals:
+            names = ("low", "high", "undefined")
+            out["intervals"] = {
+                name: dict(zip(names, bounds, strict=True))
+                for name, bounds in self.intervals.items()
+            }
         if self.confusion is not None:
             out["confusion"] = {
                 "matrix": self.confusion.matrix.tolist(),

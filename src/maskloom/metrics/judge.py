@@ -8,10 +8,11 @@ here. Counting is `count.py`, on several workers `spread.py`; scores are in `pix
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.dataset import Dataset
 from maskloom.core.report import Report
@@ -21,7 +22,9 @@ from maskloom.metrics.contingency import columns_of, overlap_in
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
 from maskloom.metrics.families import RANKED_BY, TASKS, metrics_of
+from maskloom.metrics.intervals import Draws, intervals
 from maskloom.metrics.segments import segment_rows
+from maskloom.metrics.tally import Tally
 from maskloom.version import __version__
 
 Task = Literal["semantic", "instance", "auto"]
@@ -43,6 +46,7 @@ class Terms:
         by: slice by this tag, or by "group".
         renames: category of the prediction → category of the truth.
         metrics: names to report; empty reports all.
+        resamples: draws of samples from which intervals are made; 0 makes none.
     """
 
     task: JudgedTask = "auto"
@@ -51,6 +55,7 @@ class Terms:
     by: str | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    resamples: int = 0
 
 
 def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
@@ -105,6 +110,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
             scores = tally.result().metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
     found = whole.result()
+    drawn, unit = _resampled(pair_up, terms, whole)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
@@ -116,11 +122,33 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
         confusion=whole.confusion(),
         curves=found.curves,
-        provenance=_provenance(terms, task, len(pair_up.pairs)),
+        provenance={**_provenance(terms, task, len(pair_up.pairs)), **unit},
         notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],
+        intervals={k: astuple(v) for k, v in intervals(drawn).items()},
+        resamples=drawn,
         colors=dict(zip(pair_up.taxonomy.keys, pair_up.taxonomy.colors(), strict=True)),
     )
+
+
+def groups_of(pair_up: Comparison) -> dict[str, str]:
+    """Key of a sample → what is drawn with it: its group where all have one, else itself."""
+    samples = [pair.truth for pair in pair_up.pairs]
+    grouped = all(sample.group for sample in samples)
+    return {sample.key: str(sample.group) if grouped else sample.key for sample in samples}
+
+
+def _resampled(
+    pair_up: Comparison, terms: Terms, whole: Tally
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
+    """Chosen scores of resamples, and what was drawn; none where there is one sample or group."""
+    groups = groups_of(pair_up)
+    draws = Draws.of([pair.order for pair in pair_up.pairs], list(groups.values()), terms.resamples)
+    if not terms.resamples or draws.n_groups < 2:
+        return {}, {}
+    unit = "samples" if draws.n_groups == len(groups) else "groups of samples"
+    said = f"95 % of {draws.resamples} resamples of {draws.n_groups} {unit}"
+    return _only(draws.scores(whole.families), terms.metrics), {"intervals": said}
 
 
 def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:
