@@ -14,7 +14,8 @@ from maskloom.metrics.parts import PartFile, load_part
 from maskloom.metrics.spread import Waiting
 from maskloom.metrics.tally import Tally
 from maskloom.store.images import write_png
-from maskloom.verbs.evaluate import _waiting, evaluate
+from maskloom.verbs.evaluate import evaluate
+from maskloom.verbs.shares import waiting_outcome
 from maskloom.work.shards import Share
 
 
@@ -145,7 +146,7 @@ def test_a_part_that_another_call_has_removed_is_not_called_damaged(tmp_path):
 
 
 def test_a_call_that_another_has_outrun_says_so(tmp_path):
-    found = _waiting(Waiting(7, ()), "1/2", tmp_path)
+    found = waiting_outcome(Waiting(7, ()), "1/2", tmp_path)
     assert found.results["waiting"] == []
     assert found.lines == (
         "shard 1/2 is counted, 7 images; another call has found all parts and reports",

@@ -53,7 +53,7 @@ class PixelMetrics:
     def __init__(self, taxonomy: Taxonomy, *, keep_samples: bool = True) -> None:
         self.taxonomy, self.keep_samples = taxonomy, keep_samples
         self.confusion = ConfusionMatrix(len(taxonomy))
-        self.sample_dice: list[float] = []
+        self.dice = SampleValues(("dice",))
         # A row of category K is of all valid pixels: those that are right, all, and all again.
         self.totals = SampleValues(_TOTALS)
         self.samples = 0
@@ -74,10 +74,10 @@ class PixelMetrics:
         """
         counts = self.confusion.update(truth, predicted)
         scores = sample_scores(counts, self.taxonomy)
-        if scores["dice"] is not None:
-            self.sample_dice.append(scores["dice"])
+        order = self.samples if order is None else order
+        self.dice.add(order, 0, scores)
         if self.keep_samples:
-            self._keep(counts, self.samples if order is None else order)
+            self._keep(counts, order)
         self.samples += 1
         return scores
 
@@ -96,7 +96,7 @@ class PixelMetrics:
     def merge(self, other: PixelMetrics) -> None:
         """Add what another worker counted under the same taxonomy."""
         self.confusion.merge(other.confusion)
-        self.sample_dice.extend(other.sample_dice)
+        self.dice.merge(other.dice)
         self.totals.merge(other.totals)
         self.samples += other.samples
 
@@ -104,9 +104,8 @@ class PixelMetrics:
         """Scores over everything counted so far."""
         scores = pixel_scores(self.confusion.counts, self.taxonomy)
         metrics, reasons = dict(scores.metrics), dict(scores.reasons)
-        n = len(self.sample_dice)
-        metrics["dice_per_sample"] = math.fsum(self.sample_dice) / n if n else None
-        if not n:
+        metrics["dice_per_sample"] = self.dice.class_mean("dice", 0)
+        if metrics["dice_per_sample"] is None:
             reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
         return Scores(metrics, reasons, scores.per_class)
 
@@ -115,8 +114,8 @@ class PixelMetrics:
         totals = {f"totals.{name}": array for name, array in self.totals.state().items()}
         return {
             "confusion": self.confusion.counts,
-            "sample_dice": np.array(self.sample_dice, np.float64),
             "samples": np.array([self.samples], np.int64),
+            **{f"dice.{name}": array for name, array in self.dice.state().items()},
             **totals,
         }
 
@@ -127,8 +126,8 @@ class PixelMetrics:
             ValueError: it is of another taxonomy.
         """
         fill(self.confusion.counts, state, "confusion")
-        self.sample_dice = [float(value) for value in state["sample_dice"].reshape(-1)]
         self.samples = numbers(state, "samples", 1)[0]
+        self.dice.load({name: state[f"dice.{name}"] for name in self.dice.state()})
         self.totals.load({name: state[f"totals.{name}"] for name in self.totals.state()})
 
     def resampled(
@@ -136,7 +135,8 @@ class PixelMetrics:
     ) -> dict[str, NDArray[np.float64]]:
         """Scores of resamples; see `SampleValues.totals`."""
         totals = self.totals.totals(weights, orders, len(self.taxonomy) + 1)
-        return pixel_resamples(totals, self.taxonomy.scored)
+        found = pixel_resamples(totals, self.taxonomy.scored)
+        return {**found, "dice_per_sample": self.dice.means(weights, orders, 1)[:, 0, 0]}
 
     def table(self) -> Confusion:
         """The matrix with names, for a report: void categories are left out."""

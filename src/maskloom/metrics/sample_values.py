@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from maskloom.core.report import Score
+from maskloom.metrics.resampled import quotient
 from maskloom.metrics.scores import mean
 
 
@@ -76,7 +77,25 @@ class SampleValues:
         Returns:
             (B, K, names)
         """
-        own, categories, values = self.table()
+        return self._sums(self.table()[2], weights, orders, n_categories)
+
+    def means(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64], n_categories: int
+    ) -> NDArray[np.float64]:
+        """Means over samples taken as `totals` takes them, NaN where no value is defined."""
+        values = self.table()[2]
+        there = (~np.isnan(values)).astype(np.float64)
+        counts = self._sums(there, weights, orders, n_categories)
+        return quotient(self._sums(values, weights, orders, n_categories), counts)
+
+    def _sums(
+        self,
+        values: NDArray[np.float64],
+        weights: NDArray[np.int64],
+        orders: NDArray[np.int64],
+        n_categories: int,
+    ) -> NDArray[np.float64]:
+        own, categories, _ = self.table()
         n = len(self.names)
         cells = (categories[:, None] * n + np.arange(n)).reshape(-1)
         rows = np.repeat(np.searchsorted(orders, own), n)

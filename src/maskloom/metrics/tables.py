@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maskloom.core.outcome import Table
+from maskloom.core.outcome import Cell, Table, counted
 from maskloom.core.report import Report
 
 _CLASS_COLUMNS = {
@@ -27,13 +27,13 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         worst: at most so many samples.
     """
     n = len(report.per_sample)
-    scores = [(name, _rounded(value)) for name, value in report.metrics.items()]
+    scores = [_score_row(report, name) for name in report.metrics]
     classes = _classes(report)
     absent = len(report.per_class) - len(classes)
     kinds = "class is" if absent == 1 else "classes are"
     note = f"{absent} {kinds} on neither side" if absent else ""
     tables = [
-        Table(report.title, ("metric", "value"), scores, f"{n} sample{'' if n == 1 else 's'}"),
+        Table(report.title, _score_head(report), scores, _score_note(report)),
         replace(_table("per class", "class", classes, _CLASS_COLUMNS[report.task]), note=note),
     ]
     if report.per_slice:
@@ -46,6 +46,24 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         cut = any(key.startswith("…") for key, _ in low)
         tables.append(replace(shown, note="whole names are in --json" if cut else ""))
     return tuple(tables)
+
+
+def _score_head(report: Report) -> tuple[str, ...]:
+    return ("metric", "value", "low", "high") if report.intervals else ("metric", "value")
+
+
+def _score_row(report: Report, name: str) -> tuple[Cell, ...]:
+    value = _rounded(report.metrics[name])
+    if not report.intervals:
+        return name, value
+    low, high = report.intervals.get(name, (None, None))[:2]
+    return name, value, _rounded(low), _rounded(high)
+
+
+def _score_note(report: Report) -> str:
+    n = len(report.per_sample)
+    said = report.provenance.get("intervals")
+    return counted(n, "sample") + (f"; low and high: {said}" if said else "")
 
 
 def _classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maskloom.core.report import Report
     from maskloom.metrics.judge import Terms
     from maskloom.metrics.spread import Complete, Opening, Waiting
+    from maskloom.verbs.rivals import Rivalry
     from maskloom.verbs.sides import Sides
     from maskloom.work.executors import Engine
     from maskloom.work.shards import Share
@@ -50,6 +51,8 @@ def evaluate(
     missing: Literal["error", "empty", "skip"] = "error",
     by: str | None = None,
     metrics: tuple[str, ...] = (),
+    resamples: int = 1000,
+    against: Path | None = None,
     convention: Literal["maskloom", "coco", "panopticapi"] = "maskloom",
     split: str | None = None,
     images: Path | None = None,
@@ -83,6 +86,10 @@ def evaluate(
             empty, or skip them.
         by: also score each value of this tag, or each group.
         metrics: names to report; all that apply if left out.
+        resamples: draws of samples (of groups, where every sample has one) that 95 % intervals
+            come from; 0 makes none.
+        against: another prediction of the same samples, in the format of the first: how much
+            better it is, with an interval and tests on samples.
         convention: how objects are matched; coco keeps 100 predictions per image and class.
             Panoptic segments are always matched as panopticapi does.
         split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt, which
@@ -111,26 +118,52 @@ def evaluate(
     from maskloom.metrics.conventions import convention_of
     from maskloom.metrics.judge import Terms
     from maskloom.metrics.spread import Waiting
+    from maskloom.verbs.shares import share_of, waiting_outcome
     from maskloom.verbs.sides import Sides, both_called
 
-    share = _share(shard, parts)
-    paths, formats = (truth, predicted), (from_, predicted_from)
-    if task == "panoptic":
-        formats = _panoptic_formats(paths, formats)
+    share, spread = share_of(shard, parts, against), (engine, workers)
+    paths = (truth, predicted)
+    formats = _formats(task, paths, (from_, predicted_from))
     sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
     (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
-    options: MetricOptions = given["metric"]
-    chosen = convention_of(convention, max_detections=options.max_detections)
-    terms = Terms(task, chosen, missing, by, parse_renames(map_), metrics)
+    chosen = convention_of(convention, max_detections=given["metric"].max_detections)
+    terms = Terms(task, chosen, missing, by, parse_renames(map_), metrics, resamples)
     opening = partial(_opened, sides, set_)
-    found = _judged(opening, (ours, theirs), terms, (engine, workers), (share, parts))
+    found = _judged(opening, (ours, theirs), terms, spread, (share, parts))
     if isinstance(found, Waiting):
-        return _waiting(found, str(share), parts)
+        return waiting_outcome(found, str(share), parts)
     ours, theirs = both_called(paths, (ours, theirs))
     judged = _completed(found.report, (ours, theirs), predicted, terms)
-    _write_report(judged, report, ours, theirs, terms)
+    rival = _rival(judged, (sides, against, set_), terms, spread)
+    _write_report(judged, report, (ours, theirs), terms, rival)
     found.clear()
-    return _outcome(judged, (ours, theirs), report)
+    return _outcome(judged, (ours, theirs), report, rival)
+
+
+def _rival(
+    judged: Report,
+    opened: tuple[Sides, Path | None, tuple[str, ...]],
+    terms: Terms,
+    spread: tuple[Engine, int],
+) -> Rivalry | None:
+    """The other prediction, if there is one, judged on the same terms and compared."""
+    sides, path, settings = opened
+    if path is None:
+        return None
+    from maskloom.metrics.align import compare
+    from maskloom.metrics.judge import groups_of
+    from maskloom.metrics.spread import Waiting
+    from maskloom.verbs.rivals import rivalry
+    from maskloom.work.progress import step
+
+    step(f"scoring {path}")
+    sides = replace(sides, paths=(sides.paths[0], path))
+    both = _opened(sides, settings)
+    found = _judged(partial(_opened, sides, settings), both, terms, spread, (None, None))
+    if isinstance(found, Waiting):
+        raise TypeError("a judgement of all pairs has nothing to wait for")
+    groups = groups_of(compare(*both, missing=terms.missing, renames=terms.renames))
+    return rivalry(judged, found.report, path, groups)
 
 
 def _judged(
@@ -156,41 +189,6 @@ def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
     return sides.read(settings, {"metric": MetricOptions})[0]
 
 
-def _share(shard: str | None, parts: Path | None) -> Share | None:
-    from maskloom.errors import UsageError
-    from maskloom.work.shards import Share
-
-    if (shard is None) != (parts is None):
-        raise UsageError(
-            "--shard and --parts belong together",
-            seen=f"--shard {shard}" if parts is None else f"--parts {parts}",
-            hint="say --shard i/N --parts FOLDER, with one folder for all N calls",
-        )
-    return None if shard is None else Share.parse(shard)
-
-
-def _waiting(found: Waiting, shard: str, parts: Path | None) -> Outcome:
-    """What a call says that is not the last."""
-    from maskloom.core.outcome import Outcome, counted
-
-    of = shard.partition("/")[2]
-    done = f"shard {shard} is counted, {counted(found.samples, 'image')}"
-    rest = ", ".join(f"{number}/{of}" for number in found.numbers[:8])
-    more = f" and {len(found.numbers) - 8} more" if len(found.numbers) > 8 else ""
-    line = (
-        f"{done}; still to come: --shard {rest}{more} with --parts {parts}; the last one reports"
-        if rest
-        else f"{done}; another call has found all parts and reports"
-    )
-    results = {
-        "shard": shard,
-        "samples": found.samples,
-        "waiting": [f"{number}/{of}" for number in found.numbers],
-        "parts": parts,
-    }
-    return Outcome(results, lines=(line,))
-
-
 def _completed(
     judged: Report, sides: tuple[Dataset, Dataset], predicted: Path, terms: Terms
 ) -> Report:
@@ -212,17 +210,23 @@ def _completed(
     )
 
 
-def _panoptic_formats(
-    paths: tuple[Path, Path], given: tuple[str | None, str | None]
+def _formats(
+    task: str, paths: tuple[Path, Path], given: tuple[str | None, str | None]
 ) -> tuple[str | None, str | None]:
-    """The formats as given, else the panoptic one of folders that hold its files."""
+    """The formats as given; for panoptic segments else that of folders that hold its files."""
+    if task != "panoptic":
+        return given
     from maskloom.formats.detect import panoptic_format
 
     return given[0] or panoptic_format(paths[0]), given[1] or panoptic_format(paths[1])
 
 
 def _write_report(
-    judged: Report, path: Path | None, truth: Dataset, predicted: Dataset, terms: Terms
+    judged: Report,
+    path: Path | None,
+    sides: tuple[Dataset, Dataset],
+    terms: Terms,
+    rival: Rivalry | None,
 ) -> None:
     """The HTML file, if one was asked for."""
     if path is None:
@@ -233,15 +237,20 @@ def _write_report(
     from maskloom.work.progress import step
 
     step(f"writing {path}")
+    truth, predicted = sides
     facts = {
         "Truth": f"{truth.name}, {counted(len(judged.per_sample), 'image')}",
         "Prediction": predicted.name,
         "Task": judged.task,
     }
-    write_html(judged, path, panels=error_panels(judged, truth, predicted, terms), facts=facts)
+    panels = error_panels(judged, truth, predicted, terms)
+    tables = () if rival is None else rival.tables()
+    write_html(judged, path, panels=panels, facts=facts, tables=tables)
 
 
-def _outcome(judged: Report, sides: tuple[Dataset, Dataset], report: Path | None) -> Outcome:
+def _outcome(
+    judged: Report, sides: tuple[Dataset, Dataset], report: Path | None, rival: Rivalry | None
+) -> Outcome:
     from maskloom.core.outcome import Outcome
     from maskloom.metrics.tables import report_tables
     from maskloom.verbs.sides import side_warnings
@@ -249,9 +258,11 @@ def _outcome(judged: Report, sides: tuple[Dataset, Dataset], report: Path | None
     results = judged.to_json()
     if report is not None:
         results["report"] = report
+    if rival is not None:
+        results["against"] = rival.results()
     return Outcome(
         results=results,
-        tables=report_tables(judged),
+        tables=(*report_tables(judged), *(() if rival is None else rival.tables())),
         lines=(f"report: {report}",) if report is not None else (),
         warnings=(*side_warnings(sides, pictures=report is not None), *judged.notes),
     )

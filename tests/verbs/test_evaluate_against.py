@@ -1,0 +1,83 @@
+"""Intervals of `evaluate`, and one prediction against another."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskloom.errors import UsageError
+from maskloom.faces.cli import main
+from maskloom.verbs.evaluate import evaluate
+
+
+@pytest.fixture
+def maps(tmp_path):
+    """Ten class maps; `good` is right in nine of ten pixels, `bad` in seven."""
+    rng = np.random.default_rng(0)
+    for n in range(10):
+        truth = np.kron(rng.integers(0, 3, (6, 8)), np.ones((8, 8), int)).astype(np.uint8)
+        for name, wrong in (("truth", 0.0), ("good", 0.1), ("bad", 0.3)):
+            noise = rng.integers(0, 3, truth.shape).astype(np.uint8)
+            out = np.where(rng.random(truth.shape) < wrong * 1.5, noise, truth)
+            path = tmp_path / name / f"{n}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(out).save(path)
+    return tmp_path
+
+
+def test_every_score_of_a_data_set_has_an_interval_around_it(maps):
+    found = evaluate(maps / "truth", maps / "good").results
+    assert set(found["intervals"]) == set(found["metrics"])
+    for name, bounds in found["intervals"].items():
+        assert bounds["low"] <= found["metrics"][name] <= bounds["high"]
+        assert bounds["high"] - bounds["low"] < 0.05
+        assert bounds["undefined"] == 0
+    assert found["provenance"]["intervals"] == "95 % of 1000 resamples of 10 samples"
+    assert evaluate(maps / "truth", maps / "good").results["intervals"] == found["intervals"]
+    none = evaluate(maps / "truth", maps / "good", resamples=0).results
+    assert "intervals" not in none
+    assert none["metrics"] == found["metrics"]
+
+
+def test_workers_make_the_same_intervals(maps):
+    one = evaluate(maps / "truth", maps / "good", resamples=50).results
+    two = evaluate(maps / "truth", maps / "good", resamples=50, workers=2).results
+    assert two["intervals"] == one["intervals"]
+
+
+def test_the_better_of_two_predictions_is_found(maps, capsys):
+    code = main(
+        ["evaluate", str(maps / "truth"), str(maps / "good"), "--against", str(maps / "bad")]
+        + ["--json", str(maps / "out.json"), "--report", str(maps / "out.html")]
+    )
+    assert code == 0
+    said = capsys.readouterr().out
+    assert "against" in said
+    found = json.loads((maps / "out.json").read_text())["results"]
+    other = evaluate(maps / "truth", maps / "bad").results
+    assert found["against"]["metrics"] == other["metrics"]
+    for name, gap in found["against"]["difference"].items():
+        assert gap == pytest.approx(found["metrics"][name] - other["metrics"][name])
+        bounds = found["against"]["intervals"][name]
+        assert 0 < bounds["low"] < gap < bounds["high"]
+    for test in found["against"]["tests"]:
+        assert test["pairs"] == 10
+        assert test["permutation"] == 2 / 2**10
+        assert test["holm"] == pytest.approx(len(found["against"]["tests"]) * 2 / 2**10)
+    assert "sample by sample" in (maps / "out.html").read_text()
+
+
+def test_a_prediction_is_as_good_as_itself(maps):
+    found = evaluate(maps / "truth", maps / "good", against=maps / "good").results["against"]
+    assert set(found["difference"].values()) == {0.0}
+    assert all(test["permutation"] == 1.0 for test in found["tests"])
+
+
+def test_shards_are_not_compared(maps):
+    with pytest.raises(UsageError, match="--against is not divided"):
+        evaluate(
+            maps / "truth", maps / "good", against=maps / "bad", shard="1/2", parts=maps / "parts"
+        )
