@@ -49,10 +49,9 @@ def test_workers_make_the_same_intervals(maps):
 
 
 def test_the_better_of_two_predictions_is_found(maps, capsys):
-    code = main(
-        ["evaluate", str(maps / "truth"), str(maps / "good"), "--against", str(maps / "bad")]
-        + ["--json", str(maps / "out.json"), "--report", str(maps / "out.html")]
-    )
+    files = ["--json", str(maps / "out.json"), "--report", str(maps / "out.html")]
+    sides = [str(maps / "truth"), str(maps / "good"), "--against", str(maps / "bad")]
+    code = main(["evaluate", *sides, *files])
     assert code == 0
     said = capsys.readouterr().out
     assert "against" in said
