@@ -54,7 +54,7 @@ def test_the_better_of_two_predictions_is_found(maps, capsys):
     code = main(["evaluate", *sides, *files])
     assert code == 0
     said = capsys.readouterr().out
-    assert "against" in said
+    assert "Against bad" in said
     found = json.loads((maps / "out.json").read_text())["results"]
     other = evaluate(maps / "truth", maps / "bad").results
     assert found["against"]["metrics"] == other["metrics"]
@@ -66,7 +66,7 @@ def test_the_better_of_two_predictions_is_found(maps, capsys):
         assert test["pairs"] == 10
         assert test["permutation"] == 2 / 2**10
         assert test["holm"] == pytest.approx(len(found["against"]["tests"]) * 2 / 2**10)
-    assert "sample by sample" in (maps / "out.html").read_text()
+    assert "Sample by sample" in (maps / "out.html").read_text()
 
 
 def test_a_prediction_is_as_good_as_itself(maps):

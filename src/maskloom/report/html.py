@@ -107,6 +107,7 @@ def render(
         samples=pagedata.named_table((str(row["key"]), row) for row in report.per_sample),
         heat=None if report.confusion is None else heat(report.confusion),
         charts=charts(report.curves),
+        intervals=report.provenance.get("intervals", ""),
         tables=[_page_table(table) for table in tables],
         groups=[_group(name, list(part)) for name, part in groupby(panels, lambda p: p.group)],
         legend=legend,

@@ -79,13 +79,14 @@ class PageTable:
 
 @dataclass(frozen=True, slots=True)
 class PageScore:
-    """One score with what it means."""
+    """One score with what it means, and its interval as text."""
 
     label: str
     text: str
     sentence: str
     name: str
     share: float | None = None
+    interval: str = ""
 
 
 def scores(report: Report) -> tuple[list[PageScore], list[PageScore]]:
@@ -222,7 +223,10 @@ def _score(report: Report, name: str) -> PageScore:
     sentence = (
         f"{about.sentence} Undefined: {reason}".strip() if shown.text == "–" else about.sentence
     )
-    return PageScore(about.label, shown.text, sentence, name, shown.share)
+    interval = ""
+    if name in report.intervals:
+        interval = " – ".join(cell(v, about).text for v in report.intervals[name][:2])
+    return PageScore(about.label, shown.text, sentence, name, shown.share, interval)
 
 
 # Recalls at few guesses say little of images with many objects, and widen the table.

@@ -40,7 +40,9 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "iou": Meaning("IoU", "Shared area over joint area of truth and prediction."),
     "fwiou": Meaning("Weighted IoU", "IoU averaged over the classes by how many pixels each has."),
-    "weighted_iou": Meaning("Weighted IoU", "IoU averaged with the weights of the convention."),
+    "weighted_iou": Meaning(
+        "IoU of rare classes", "IoU averaged over the classes by one over how many pixels each has."
+    ),
     "pixel_accuracy": Meaning(
         "Pixel accuracy",
         "Share of the counted pixels with the right class; large classes dominate it.",

@@ -56,7 +56,7 @@ class Rivalry:
             values = (self.ours.metrics[name], self.theirs.metrics[name], self._gap(name), *bounds)
             rows.append([name, *(None if v is None else round(v, 4) for v in values)])
         head = ("metric", "this", "other", "difference", "low", "high")
-        title = f"against {self.path}"
+        title = f"Against {self.path.name}"
         tests: list[list[Cell]] = [
             [t.name, t.pairs, round(t.difference, 4), *map(_short, (t.permutation, t.holm))]
             for t in self.tests
@@ -65,7 +65,7 @@ class Rivalry:
         note = "p of as large a difference, were the two alike"
         return (
             Table(title, head, rows, "low and high: 95 % interval of the difference"),
-            *([Table("sample by sample", columns, tests, note)] if tests else []),
+            *([Table("Sample by sample", columns, tests, note)] if tests else []),
         )
 
     def _both(self) -> list[str]:
