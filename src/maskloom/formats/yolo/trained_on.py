@@ -12,6 +12,8 @@ _USES = {**SPLITS, "eval": "val", "dev": "val", "testdev": "test"}
 # `train2017`, `val_2`, `trainA`; what goes on in small letters is another word.
 _NAME = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)(?:[-_]dev)?(?![a-z])")
 
+_BOTH = re.compile(r"train[^a-z]*val(id|idation)?(?![^\W\d_])", re.IGNORECASE)
+
 Lists = str | list[str]
 
 
@@ -50,7 +52,9 @@ def _note(
         )
     elif meant["val"] and both:
         said.append(f"by its name, {_named(both)} holds the images of {_named(val)}, too")
-    left = [name for name in lists if name not in train + val and _use(name) != "test"]
+    # A list of both has the images of the others.
+    known = [name for name in lists if _is_both(name) and not missing]
+    left = [n for n in lists if n not in (*train, *val, *known) and _use(n) != "test"]
     if left:
         said.append(f"{_named(left)} is neither trained on nor validated on")
     return f"data.yaml: {'; '.join(said)}" if said else ""
@@ -79,8 +83,7 @@ def _meant(names: Iterable[str], use: str) -> list[str]:
 
 def _is_both(name: str) -> bool:
     """Whether a name says that a list is of train and val: `trainval`, `train_val2017`."""
-    letters = re.sub(r"[^a-z]", "", name.lower())
-    return letters.startswith("trainval")
+    return _BOTH.match(name) is not None
 
 
 def _use(name: str) -> str | None:
