@@ -1,0 +1,188 @@
+"""J and F of video objects: how well the masks of numbered objects fit, frame by frame.
+
+An object keeps its number through a sequence; which predicted object is which is not asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.outcome import counted
+from maskloom.core.report import Score
+from maskloom.errors import DataError
+from maskloom.metrics.boundary.bits import (
+    as_pixels,
+    count_bits,
+    count_common,
+    mask_plane,
+    value_plane,
+)
+from maskloom.metrics.boundary.contours import plane_counts
+from maskloom.metrics.boundary.planes import disk, gap_for
+from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
+from maskloom.metrics.boundary.video_values import FRAME, ObjectFrames, Statistics, statistics
+from maskloom.metrics.scores import Scores, mean
+
+_OF_EACH = ("mean", "recall", "decay")
+VIDEO_METRICS = ("j_and_f", "j", "j_recall", "j_decay", "f", "f_recall", "f_decay")
+
+
+class VideoObjectMetrics:
+    """J and F of a data set: update with each frame, merge workers, ask for the result.
+
+    Args:
+        rules: of a convention; see `VIDEO_RULES`.
+    """
+
+    def __init__(self, rules: VideoRules = VIDEO_RULES["maskloom"]) -> None:
+        self.rules = rules
+        self.rows = ObjectFrames()
+        self.frames = 0
+
+    def update(
+        self,
+        truth: NDArray[Any],
+        predicted: NDArray[Any],
+        *,
+        sequence: str = "",
+        order: int | None = None,
+        void: NDArray[Any] | None = None,
+    ) -> dict[str, Score]:
+        """Measure one frame.
+
+        Args:
+            truth: (H, W) bool or whole numbers: 0 is background, n is object n.
+            predicted: likewise, with the numbers of the truth.
+            sequence: the name of the sequence that the frame is of.
+            order: place of the frame; by default the number of updates so far. Frames of a
+                sequence are in this order.
+            void: (H, W) pixels that are not judged, where not 0.
+
+        Returns:
+            j, f and j_and_f of this frame: means over the objects that the truth shows in it.
+
+        Raises:
+            DataError: arrays are no maps of objects, or differ in size.
+
+        Source: Perazzi et al. 2016; davis2017-evaluation `db_eval_iou` and `f_measure`. A void
+        pixel is of no object there; for J also here, for F as `ContourRules.void` says.
+        """
+        place = self.frames if order is None else order
+        maps = [as_pixels(truth, what="truth"), as_pixels(predicted, what="prediction")]
+        for given, what in ((truth, "truth"), (predicted, "prediction")):
+            if given.dtype.kind == "i" and given.size and given.min() < 0:
+                raise DataError(f"objects of the {what} are numbered from 1", seen=given.min())
+        if void is not None:
+            maps.append(as_pixels(void, what="void area"))
+        if len({one.shape for one in maps}) > 1:
+            raise DataError(
+                "truth, prediction and void area differ in size",
+                seen=" and ".join(str(one.shape) for one in maps),
+            )
+        shown = _numbers(maps[0], "truth")
+        own: list[tuple[Score, Score]] = []
+        self.rows.add(sequence, place, number=FRAME, shown=False, values=(None, None))
+        for number in sorted(shown | _numbers(maps[1], "prediction")):
+            j, f = self._measure(maps, number)
+            self.rows.add(sequence, place, number=number, shown=number in shown, values=(j, f))
+            if number in shown:
+                own.append((j, f))
+        self.frames += 1
+        j, f = (mean([values[i] for values in own]) for i in (0, 1))
+        return {"j": j, "f": f, "j_and_f": _both(j, f)}
+
+    def _measure(self, maps: list[NDArray[Any]], number: int) -> tuple[Score, Score]:
+        height, width = maps[0].shape
+        contour = self.rules.contour
+        halves = disk(contour.reach_squared(height, width), height, width)
+        gap = gap_for(halves.size)
+        # A prediction of a narrower type cannot hold the number, nor need its plane be asked.
+        t, p = (
+            value_plane(one, number, gap)
+            if number <= np.iinfo(one.dtype).max
+            else value_plane(np.zeros_like(one), 1, gap)
+            for one in maps[:2]
+        )
+        void = mask_plane(maps[2], gap) if len(maps) > 2 else None
+        judged = (t, p) if void is None else (t & ~void, p & ~void)
+        shared = int(count_common(*judged))
+        union = int(count_bits(judged[0])) + int(count_bits(judged[1])) - shared
+        j = shared / union if union else self.rules.both_empty
+        return j, plane_counts(t, p, void, width, halves, contour).f1(contour.both_empty)
+
+    def merge(self, other: VideoObjectMetrics) -> None:
+        """Add what another worker measured; each frame needs its own `order`."""
+        self.rows.merge(other.rows)
+        self.frames += other.frames
+
+    def objects(self) -> dict[tuple[str, int], tuple[Statistics, Statistics]]:
+        """J and F statistics of each object by (sequence, number)."""
+        above = self.rules.recall_above
+        return {
+            (name, number): (statistics(j, above), statistics(f, above))
+            for name, number, (j, f) in self.rows.objects(self.rules)
+        }
+
+    def result(self) -> Scores:
+        """Means over objects, however many frames each has; j_and_f is the mean of j and f.
+
+        Source: Pont-Tuset et al. 2017 (DAVIS 2017), section 4.
+        """
+        found = list(self.objects().values())
+        metrics: dict[str, Score] = {}
+        for i, name in enumerate("jf"):
+            for of in _OF_EACH:
+                value = mean([getattr(both[i], of) for both in found])
+                metrics[name if of == "mean" else f"{name}_{of}"] = value
+        metrics = {"j_and_f": _both(metrics["j"], metrics["f"]), **metrics}
+        why = "no frame has a value" if found else "the truth shows no object"
+        reasons = {name: why for name, value in metrics.items() if value is None}
+        return Scores(metrics, reasons, {}, self._notes(len(found)))
+
+    def _notes(self, found: int) -> tuple[str, ...]:
+        notes = [
+            f"j and f: means over {counted(found, 'object')} of {len(self.rows.names)} sequences"
+        ]
+        unknown = self.rows.unknown(self.rules)
+        if unknown:
+            notes.append(
+                f"{counted(unknown, 'predicted object')} with a number that the truth does not "
+                "ask for: not scored; davis2017-evaluation refuses these"
+            )
+        return tuple(notes)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What is kept, as arrays."""
+        return {**self.rows.state(), "frames": np.array([self.frames], np.int64)}
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: arrays are missing, or of another shape or kind.
+        """
+        frames = state.get("frames", np.zeros(0, np.int64))
+        if frames.shape != (1,) or frames.dtype.kind != "i":
+            raise ValueError(f"frames are {frames.dtype}{frames.shape}")
+        self.rows.load({name: one for name, one in state.items() if name != "frames"})
+        self.frames = int(frames.astype(np.int64)[0])
+
+
+def _numbers(values: NDArray[Any], what: str) -> set[int]:
+    """The objects of a map."""
+    if values.dtype.itemsize == 1:
+        found = np.flatnonzero(np.bincount(values.reshape(-1), minlength=1))
+    else:
+        found = np.unique(values)
+    numbers = set(found.tolist()) - {0}
+    if max(numbers, default=0) >= 2**63:
+        raise DataError(f"numbers of objects of the {what} end at 2**63 - 1", seen=max(numbers))
+    return numbers
+
+
+def _both(j: Score, f: Score) -> Score:
+    return None if j is None or f is None else (j + f) / 2
