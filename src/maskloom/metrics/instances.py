@@ -17,6 +17,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics import matching
+from maskloom.metrics.coco.curves import curves
 from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, RECALLS, PredictionColumns
 from maskloom.metrics.instance_resamples import instance_resamples
 from maskloom.metrics.objects import (
@@ -32,6 +33,8 @@ from maskloom.metrics.state import fill, numbers
 
 _AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
 INSTANCE_METRICS = (*_AVERAGED, "f1_50")
+_LIMITS = np.array([1, 10, 100, 2**31 - 1])
+"""Most predictions an image for recalls; the last keeps all, for average precision."""
 _NUMBERS = ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn")
 
 
@@ -181,16 +184,22 @@ class InstanceMetrics:
         hit, drop, rank = table.hit[first:last], table.drop[first:last], table.rank[first:last]
         if not self.positives[0, k]:
             return dict.fromkeys(INSTANCE_METRICS)
+        precision, recall, _ = curves(
+            (hit.T, drop.T, rank.astype(np.int32), table.score[first:last]),
+            np.ascontiguousarray(self.positives[:, k]),
+            _LIMITS,
+            RECALLS,
+            levels=len(LEVELS),
+            epsilon=0.0,
+        )
         out: dict[str, Score] = {}
         for a, area in enumerate(AREAS_PX):
-            curves = _curves(hit[:, a], drop[:, a], int(self.positives[a, k]))
-            out["ap" if area == "all" else f"ap_{area}"] = mean([c[0] for c in curves])
+            found = precision[:, :, a, -1].mean(axis=1).tolist() if self.positives[a, k] else []
+            out["ap" if area == "all" else f"ap_{area}"] = mean(found)
             if area == "all":
-                out["ap50"], out["ap75"] = curves[0][0], curves[5][0]
-        for most in (1, 10, 100):
-            near = rank < most
-            curves = _curves(hit[near, 0], drop[near, 0], int(self.positives[0, k]))
-            out[f"ar{most}"] = mean([c[1] for c in curves])
+                out["ap50"], out["ap75"] = found[0], found[5]
+        for m, most in enumerate(_LIMITS[:-1].tolist()):
+            out[f"ar{most}"] = mean(recall[:, 0, m].tolist())
         out["f1_50"] = _f1(hit, drop, int(self.positives[0, k]))
         return out
 
@@ -230,17 +239,6 @@ class InstanceMetrics:
                 "the order of rows decides, so AP is that of one operating point"
             )
         return tuple(notes)
-
-
-def _curves(
-    hit: NDArray[np.uint16], drop: NDArray[np.uint16], positives: int
-) -> list[tuple[float, float]]:
-    """(average precision, recall) at each IoU level; none without an object to find."""
-    if not positives:
-        return []
-    bits = [np.uint16(1 << level) for level in range(len(LEVELS))]
-    kept = [(hit[drop & bit == 0] & bit) != 0 for bit in bits]
-    return [matching.average_precision(flags, positives, RECALLS) for flags in kept]
 
 
 def _f1(hit: NDArray[np.uint16], drop: NDArray[np.uint16], objects: int) -> Score:

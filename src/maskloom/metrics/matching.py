@@ -1,10 +1,12 @@
-"""Which prediction is which object: COCO's greedy matching, and its precision-recall curve.
+"""Which prediction is which object: COCO's greedy matching.
 
-Kernels over one sample's objects as columns; nothing is decoded to pixels. What is counted
-over a data set, and what the counts mean, is `instances.py`.
+Kernels over objects as columns; nothing is decoded to pixels. What is counted over a data set,
+and what the counts mean, is `instances.py`; curves of precision are `coco/curves.py`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,66 +96,127 @@ def match(
     Source: pycocotools 2.0.11 `COCOeval.evaluateImg`. Deviation: there a match with an
     annotation whose id is 0 counts as none.
     """
-    offsets, index, value = pairs
-    # ~ignored is formed once: the loops below are the hot ones.
-    counting = ~ignored
-    ranges, n = outside.shape
-    hit = np.zeros((ranges, n), np.uint16)
-    drop = np.zeros((ranges, n), np.uint16)
-    for a in range(ranges):
-        for t in range(levels.size):
-            bit = np.uint16(1 << t)
-            taken = np.zeros(crowd.size, np.bool_)
-            for d in range(n):
-                near = index[offsets[d] : offsets[d + 1]]
-                ious = value[offsets[d] : offsets[d + 1]]
-                best = _best(near, ious, taken, ignored[a], levels[t])
-                if best < 0:
-                    best = _best(near, ious, taken, counting[a], levels[t])
-                if best >= 0:
-                    taken[best] = not crowd[best]
-                    hit[a, d] |= bit
-                if ignored[a, best] if best >= 0 else outside[a, d]:
-                    drop[a, d] |= bit
+    hit, drop = np.zeros(outside.shape, np.uint16), np.zeros(outside.shape, np.uint16)
+    unseen = (np.zeros(crowd.size, np.bool_), np.zeros(outside.shape[1], np.bool_))
+    nobody = np.zeros((0, 0, 0), np.int32)
+    match_into(pairs, (crowd, ignored), outside, levels, unseen, (hit, drop), nobody)
     return hit, drop
 
 
 @kernel
-def _best(near: Ints, ious: Floats, taken: Flags, barred: Flags, level: float) -> int:
-    """The last of the free candidates with the highest IoU from `level` up, or -1."""
-    best, level = -1, min(level, 1 - 1e-10)
-    for c in range(near.size):
-        if not taken[near[c]] and not barred[near[c]] and ious[c] >= level:
-            level, best = ious[c], near[c]
-    return best
+def match_into(
+    pairs: tuple[Ints, Ints, Floats],
+    truth: tuple[Flags, Flags],
+    outside: Flags,
+    levels: Floats,
+    unseen: tuple[Flags, Flags],
+    out: tuple[Bits, Bits],
+    partner: NDArray[np.int32],
+) -> None:
+    """`match`, written into arrays, with what pycocotools makes of ids that are not positive.
+
+    Args:
+        pairs: as there.
+        truth: crowd and ignored, as there.
+        outside: as there.
+        levels: as there.
+        unseen: (G,) objects whose match counts as none; (D,) predictions that leave the object
+            that they take free.
+        out: hit and drop (A, D), zeros.
+        partner: (A, T, D), set to the object that was taken; or empty.
+    """
+    offsets, index, value = pairs
+    hit, drop = out
+    every = np.uint16((1 << levels.size) - 1)
+    near = (index, value, _reached(value, levels))
+    state = (truth[0], truth[1], unseen[0], np.zeros(truth[1].shape, np.uint16))
+    for d in range(outside.shape[1]):
+        first, last = offsets[d], offsets[d + 1]
+        for a in range(outside.shape[0]):
+            if first < last:
+                keeps = not unseen[1][d]
+                own = _take(near, (first, last), state, (a, d), every, keeps, partner)
+                hit[a, d], drop[a, d] = own
+            if outside[a, d]:
+                drop[a, d] |= every & ~hit[a, d]
 
 
 @kernel
-def average_precision(hit: Flags, positives: int, recalls: Floats) -> tuple[float, float]:
-    """Mean interpolated precision at given recalls, and the recall reached.
+def _take(
+    near: tuple[Ints, Floats, Bits],
+    span: tuple[int, int],
+    state: tuple[Flags, Flags, Flags, Bits],
+    at: tuple[int, int],
+    every: Any,
+    keeps: bool,  # noqa: FBT001
+    partner: NDArray[np.int32],
+) -> tuple[Any, Any]:
+    """Let one prediction take objects in one area range; levels of a match, and ignored ones.
 
     Args:
-        hit: one flag for each prediction that counts, in falling score.
-        positives: objects that count, at least one.
-        recalls: rising, e.g. 0, 0.01, ... 1 in COCO.
-
-    Source: pycocotools 2.0.11 `COCOeval.accumulate`. Deviation: precision is tp / (tp + fp)
-    without its 2e-16 in the denominator.
+        near: objects of all pairs, their IoU, and the levels that this reaches.
+        span: the prediction's own pairs.
+        state: crowd (G,), ignored (A, G), objects whose match counts as none (G,), and the levels
+            at which each object is taken (A, G), to which those of this prediction are added.
+        at: area range and prediction.
+        every: all levels.
+        keeps: what is taken is not free any more.
+        partner: (A, T, D) the object taken, or empty.
     """
-    n = hit.size
-    precision, recall = np.empty(n, np.float64), np.empty(n, np.float64)
-    found = 0
-    for i in range(n):
-        found += hit[i]
-        precision[i] = found / (i + 1)
-        recall[i] = found / positives
-    for i in range(n - 1, 0, -1):
-        precision[i - 1] = max(precision[i - 1], precision[i])
-    total, i = 0.0, 0
-    for wanted in recalls:
-        while i < n and recall[i] < wanted:
-            i += 1
-        if i == n:
+    index, _, reach = near
+    crowd, ignored, unseen, taken = state
+    a, d = at
+    done = hit = drop = np.uint16(0)
+    while done != every:
+        best = _best(near, span, ignored, taken, a, done)
+        if best < 0:
             break
-        total += precision[i]
-    return total / recalls.size, recall[n - 1] if n else 0.0
+        g = index[best]
+        bits = np.uint16(reach[best] & ~taken[a, g] & ~done)
+        done |= bits
+        if keeps and not crowd[g]:
+            taken[a, g] |= bits
+        if not unseen[g]:
+            hit |= bits
+        if ignored[a, g]:
+            drop |= bits
+        if partner.size:
+            for t in range(partner.shape[1]):
+                if bits >> t & 1:
+                    partner[a, t, d] = g
+    return hit, drop
+
+
+@kernel
+def _reached(ious: Floats, levels: Floats) -> Bits:
+    """The levels that each IoU reaches, as bits."""
+    reach = np.zeros(ious.size, np.uint16)
+    for c in range(ious.size):
+        for t in range(levels.size):
+            if ious[c] >= min(levels[t], 1 - 1e-10):
+                reach[c] |= np.uint16(1 << t)
+    return reach
+
+
+@kernel
+def _best(
+    near: tuple[Ints, Floats, Bits],
+    span: tuple[int, int],
+    ignored: Flags,
+    taken: Bits,
+    a: int,
+    done: Any,
+) -> int:
+    """The candidate to be taken next: those that count first, then by IoU, the last of equals.
+
+    It is free at a level that it reaches and at which nothing is taken yet; -1 if there is none.
+    """
+    index, ious, reach = near
+    best, level, counts = -1, -np.inf, False
+    for c in range(span[0], span[1]):
+        g = index[c]
+        if not reach[c] & ~taken[a, g] & ~done or (counts and ignored[a, g]):
+            continue
+        if ious[c] >= level or counts == ignored[a, g]:
+            best, level, counts = c, ious[c], not ignored[a, g]
+    return best

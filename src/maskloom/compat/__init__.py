@@ -1,0 +1,1 @@
+"""Other libraries' interfaces over maskloom, for code that was written for them."""

@@ -1,0 +1,70 @@
+"""COCO's arrays of precision, recall and scores over all categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.metrics.coco.curves import EPSILON, Curves, fill_curves
+from maskloom.metrics.coco.matched import BITS, Matched
+from maskloom.metrics.matching import Flags, Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Averages:
+    """What `COCOeval.accumulate` gives.
+
+    Args:
+        precision, scores: (T, R, K, A, M).
+        recall: (T, K, A, M).
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def accumulate(
+    matched: Matched,
+    recalls: Floats,
+    limits: Sequence[int],
+    *,
+    levels: int,
+    images: Flags | None = None,
+    epsilon: float = EPSILON,
+) -> Averages:
+    """Curves of all categories.
+
+    Args:
+        matched: detections of a data set.
+        recalls: (R,) at which precision is told.
+        limits: (M,) most detections an image and category.
+        levels: T, how many were matched at.
+        images: (I,) those that are counted; all by default.
+        epsilon: added to the denominator of precision.
+    """
+    k, areas = len(matched.categories) - 1, len(matched.ignored)
+    shape = (levels, len(recalls), k, areas, len(limits))
+    precision, scores = np.full(shape, -1.0), np.full(shape, -1.0)
+    recall = np.full((levels, *shape[2:]), -1.0)
+    most = np.array(limits, np.int64)
+    counted = ~matched.ignored
+    for c in range(k):
+        by = matched.by_score[matched.categories[c] : matched.categories[c + 1]]
+        own = matched.truth_category == c
+        if images is not None:
+            by = by[images[matched.image[by]]]
+            own &= images[matched.truth_image]
+        positives = counted[:, own].sum(axis=1)
+        if not positives.any():
+            continue
+        rank, score = matched.rank[by], matched.score[by]
+        for part in range(len(matched.hit)):
+            at = slice(part * BITS, (part + 1) * BITS)
+            out: Curves = precision[at, :, c], recall[at, c], scores[at, :, c]
+            bits = (matched.hit[part][:, by], matched.drop[part][:, by], rank, score)
+            fill_curves(bits, positives, most, recalls, epsilon, out)
+    return Averages(precision, recall, scores)

@@ -1,0 +1,99 @@
+"""Sets of pixels as words of 64 bits, and how many of them a line of runs meets.
+
+A frame is one line of pixels, column after column, so that no run is cut at the end of a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numba
+import numpy as np
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from maskloom.core.kernel import Rows, kernel, wide
+
+Words = NDArray[np.uint64]
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def _count_bits(_context: Any, word: Any) -> Any:  # noqa: ARG001
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return numba.types.uint64(numba.types.uint64), generate
+
+
+count_bits = cast("Callable[[Any], Any]", intrinsic(_count_bits))
+"""How many bits of a uint64 are set."""
+
+
+@kernel
+def fill_bits(ends: Rows, words: Words, before: Words) -> tuple[int, int]:
+    """Set the pixels of one mask, and count those before each word.
+
+    Args:
+        ends: where its runs end, background first; at least one run inside.
+        words: the pixels, from the word of the first one on; written.
+        before: pixels before each word; written.
+
+    Returns:
+        the first pixel and the one after the last.
+    """
+    inside = ends.size >> 1
+    low, high = wide(ends[0]), wide(ends[2 * inside - 1])
+    base = low >> 6
+    n = (high >> 6) - base + 1
+    words[:n] = 0
+    for r in range(inside):
+        start, end = wide(ends[2 * r]), wide(ends[2 * r + 1])
+        if start == end:
+            continue
+        first, last = (start >> 6) - base, ((end - 1) >> 6) - base
+        left = ALL << np.uint64(start & 63)
+        right = ALL >> np.uint64(63 - ((end - 1) & 63))
+        if first == last:
+            words[first] |= left & right
+            continue
+        words[first] |= left
+        for w in range(first + 1, last):
+            words[w] = ALL
+        words[last] |= right
+    total = np.uint64(0)
+    for w in range(n):
+        before[w] = total
+        total += count_bits(words[w])
+    return low, high
+
+
+@kernel
+def _rank(place: int, words: Words, before: Words) -> Any:
+    """How many pixels of the set are before a place, which counts from the first word."""
+    w = np.uint64(place) >> np.uint64(6)
+    part = words[w] & ((np.uint64(1) << (np.uint64(place) & np.uint64(63))) - np.uint64(1))
+    return before[w] + count_bits(part)
+
+
+@kernel
+def shared_pixels(ends: Rows, low: int, high: int, words: Words, before: Words) -> int:
+    """Pixels of a line of runs that are in the set of `fill_bits`, which spans low to high."""
+    inside = ends.size >> 1
+    first, last = 0, inside
+    while first < last:
+        middle = (first + last) >> 1
+        if ends[2 * middle + 1] > low:
+            last = middle
+        else:
+            first = middle + 1
+    base = low & ~63
+    total = np.uint64(0)
+    runs = ends[2 * first :]
+    for r in range(runs.size >> 1):
+        start, end = wide(runs[2 * r]), wide(runs[2 * r + 1])
+        if start >= high:
+            break
+        total += _rank(min(end, high) - base, words, before)
+        total -= _rank(max(start, low) - base, words, before)
+    return wide(total)
