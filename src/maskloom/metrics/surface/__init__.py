@@ -1,0 +1,1 @@
+"""Distances between surfaces of masks and volumes: ASD, ASSD, HD, percentiles of it, NSD."""
