@@ -8,6 +8,7 @@ of workers give the same bits.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -103,7 +104,7 @@ def joint_counts(
     n = n_categories
     width = n + 3
     # Unsigned and premultiplied: the kernels index without a sign test and a product.
-    lut_t, lut_p = _lookup(truth.dtype, n) * np.uint32(width), _lookup(predicted.dtype, n)
+    lut_t, lut_p = _lookup(truth.dtype.str, n, width), _lookup(predicted.dtype.str, n, 1)
     t = np.ascontiguousarray(truth).reshape(-1)
     p = np.ascontiguousarray(predicted).reshape(-1)
     tables = np.zeros((_TABLES if n <= _SMALL else 1, width * width), np.int64)
@@ -125,14 +126,16 @@ def joint_counts(
     return np.ascontiguousarray(full[: n + 1, : n + 2])
 
 
-def _lookup(dtype: np.dtype[Any], n: int) -> NDArray[np.uint32]:
+@lru_cache(maxsize=32)
+def _lookup(kind: str, n: int, step: int) -> NDArray[np.uint32]:
     """Pixel value → table index: categories, background n, void n + 1, anything else n + 2."""
+    dtype = np.dtype(kind)
     void, background = codes(dtype)
     lut = np.full(np.iinfo(dtype).max + 1, n + 2, np.uint32)
     lut[:n] = np.arange(n)
     lut[background] = n
     lut[void] = n + 1
-    return lut
+    return lut * np.uint32(step)
 
 
 @numba.njit(cache=True, nogil=True)
