@@ -1,0 +1,106 @@
+"""Frames as columns: what the family of tracks keeps, merges and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.errors import UsageError
+from maskloom.metrics.tracks.sequences import Frame, TrackSequence, track_sequence
+
+State = dict[str, NDArray[np.generic]]
+_Key = tuple[int, int, int]
+_NONE = np.zeros(0, np.int64)
+
+
+class KeptFrames:
+    """Frames of many sequences and classes, each with its pairs of an IoU above 0.
+
+    Args:
+        n_categories: positions of classes are below it.
+    """
+
+    def __init__(self, n_categories: int) -> None:
+        self.n_categories = n_categories
+        self._keys: list[_Key] = []
+        self._frames: list[Frame] = []
+
+    def add(self, category: int, sequence: int, order: int, frame: Frame) -> None:
+        """A class of a frame: position of the class, number of the sequence, place in time."""
+        self._keys.append((category, sequence, order))
+        self._frames.append(frame)
+
+    def merge(self, other: KeptFrames) -> None:
+        """Add the frames of another worker."""
+        self._keys.extend(other._keys)
+        self._frames.extend(other._frames)
+
+    def sequences(self) -> Iterator[tuple[int, int, TrackSequence]]:
+        """(category, sequence, frames in the order of time), in rising order of both.
+
+        Raises:
+            UsageError: a frame of a sequence was added twice.
+        """
+        order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
+        own: list[Frame] = []
+        for i, place in enumerate(order):
+            key = self._keys[place]
+            own.append(self._frames[place])
+            following = self._keys[order[i + 1]] if i + 1 < len(order) else (-1, -1, -1)
+            if following == key:
+                raise UsageError(
+                    "a frame was given twice",
+                    where=f"sequence {key[1]}",
+                    seen=key[2],
+                    hint="give each frame of a sequence an order of its own",
+                )
+            if following[:2] != key[:2]:
+                yield key[0], key[1], track_sequence(own)
+                own = []
+
+    def state(self) -> State:
+        """Everything kept, as arrays."""
+        rows = [
+            (*key, *frame.iou.shape) for key, frame in zip(self._keys, self._frames, strict=True)
+        ]
+        flat = [frame.iou.reshape(-1) for frame in self._frames]
+        return {
+            "frames": np.array(rows, np.int64).reshape(-1, 5),
+            "truth": np.concatenate([_NONE, *(frame.truth for frame in self._frames)]),
+            "predicted": np.concatenate([_NONE, *(frame.predicted for frame in self._frames)]),
+            "iou": np.concatenate([np.zeros(0), *flat]),
+        }
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: arrays that are missing, of another shape or kind, or do not fit together.
+        """
+        missing = {"frames", "truth", "predicted", "iou"} - set(state)
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))} missing from the state")
+        rows, truth, predicted, iou = (state[n] for n in ("frames", "truth", "predicted", "iou"))
+        kinds = "".join(column.dtype.kind for column in (rows, truth, predicted, iou))
+        if kinds != "iiif" or rows.shape != (len(rows), 5):
+            raise ValueError(f"frames are {rows.dtype}{rows.shape}, iou {iou.dtype}")
+        category, sizes = rows[:, 0].astype(np.int64), rows[:, 3:].astype(np.int64)
+        lengths = (*sizes.sum(axis=0), sizes.prod(axis=1).sum())
+        if (sizes < 0).any() or lengths != (truth.size, predicted.size, iou.size):
+            raise ValueError(f"{truth.size}, {predicted.size} and {iou.size} values for {lengths}")
+        if len(rows) and not 0 <= int(category.min()) <= int(category.max()) < self.n_categories:
+            raise ValueError(f"a category beyond the {self.n_categories} of the taxonomy")
+        ends = np.cumsum(np.column_stack([sizes, sizes.prod(axis=1)]), axis=0)[:-1].T
+        parts = [
+            np.split(column, cuts)
+            for column, cuts in zip((truth, predicted, iou), ends, strict=True)
+        ]
+        self._keys = [(int(k), int(s), int(o)) for k, s, o in rows[:, :3].tolist()]
+        self._frames = [
+            Frame(
+                t.astype(np.int64), p.astype(np.int64), v.astype(np.float64).reshape(len(t), len(p))
+            )
+            for t, p, v in list(zip(*parts, strict=True))[: len(rows)]
+        ]
