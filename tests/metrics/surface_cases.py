@@ -98,9 +98,9 @@ def said(value):
 
 
 def same(mine, theirs, *, rel=1e-9):
-    """Both undefined, both infinite, or close; a whole number is met to the last bit."""
+    """Both undefined, both infinite, or close; by 1e-9 whole numbers are met to the last bit."""
     if mine is None or theirs is None:
         return mine is theirs
-    if rel <= 1e-9 and (theirs == np.inf or float(theirs).is_integer()):
+    if rel == 1e-9 and (theirs == np.inf or float(theirs).is_integer()):
         return mine == theirs
     return mine == theirs or abs(mine - theirs) <= rel * abs(theirs)
