@@ -63,12 +63,14 @@ class Kind(Generic[F]):
         tasks: where it applies.
         make: taxonomy and convention → a family that has counted nothing.
         feed: counts a sample and gives its own scores.
+        rules: the rules of a convention that it follows.
     """
 
     metrics: tuple[str, ...]
     tasks: tuple[str, ...]
     make: Callable[[Taxonomy, Convention], F]
     feed: Callable[[F, Scene], dict[str, Score]]
+    rules: tuple[str, ...] = ()
 
 
 def _instances(taxonomy: Taxonomy, convention: Convention) -> InstanceMetrics:
@@ -108,10 +110,12 @@ def _feed_calibration(family: Calibration, scene: Scene) -> dict[str, Score]:
 _ALL = ("semantic", "instance", "panoptic")
 
 FAMILIES: dict[str, Kind[Any]] = {
-    "instances": Kind(INSTANCE_METRICS, ("instance",), _instances, _feed_instances),
+    "instances": Kind(INSTANCE_METRICS, ("instance",), _instances, _feed_instances, ("objects",)),
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), _panoptic, _feed_panoptic),
     "pixels": Kind(PIXEL_METRICS, _ALL, _pixels, _feed_pixels),
-    "calibration": Kind(CALIBRATION_METRICS, ("semantic",), _calibration, _feed_calibration),
+    "calibration": Kind(
+        CALIBRATION_METRICS, ("semantic",), _calibration, _feed_calibration, ("calibration",)
+    ),
 }
 """In the order of reports: scores of objects come before those of pixels."""
 

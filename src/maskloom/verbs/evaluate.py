@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maskloom.core.report import Report
     from maskloom.metrics.judge import Terms
     from maskloom.metrics.spread import Complete, Opening, Waiting
+    from maskloom.verbs.moves import Moves
     from maskloom.verbs.rivals import Rivalry
     from maskloom.verbs.sides import Sides
     from maskloom.work.executors import Engine
@@ -53,6 +54,7 @@ def evaluate(
     metrics: tuple[str, ...] = (),
     resamples: int = 1000,
     against: Path | None = None,
+    explain_conventions: bool = False,
     convention: Literal["maskloom", "coco", "panopticapi"] = "maskloom",
     split: str | None = None,
     images: Path | None = None,
@@ -90,6 +92,8 @@ def evaluate(
             come from; 0 makes none.
         against: another prediction of the same samples, in the format of the first: how much
             better it is, with an interval and tests on samples.
+        explain_conventions: also score under every other convention, and say which of its rules
+            differ.
         convention: how objects are matched; coco keeps 100 predictions per image and class.
             Panoptic segments are always matched as panopticapi does.
         split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt, which
@@ -132,12 +136,45 @@ def evaluate(
     found = _judged(opening, (ours, theirs), terms, spread, (share, parts))
     if isinstance(found, Waiting):
         return waiting_outcome(found, str(share), parts)
-    ours, theirs = both_called(paths, (ours, theirs))
-    judged = _completed(found.report, (ours, theirs), predicted, terms)
-    rival = _rival(judged, (sides, against, set_), terms, spread)
-    _write_report(judged, report, (ours, theirs), terms, rival)
+    asked = _Asked(report, against, explain_conventions)
+    return _reported(found, both_called(paths, (ours, theirs)), terms, asked, (sides, set_, spread))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is wanted beside the scores."""
+
+    report: Path | None
+    against: Path | None
+    conventions: bool
+
+
+def _reported(
+    found: Complete,
+    both: tuple[Dataset, Dataset],
+    terms: Terms,
+    asked: _Asked,
+    opened: tuple[Sides, tuple[str, ...], tuple[Engine, int]],
+) -> Outcome:
+    """What the verb says, once the report file is written."""
+    from maskloom.verbs.scored import completed, outcome_of, write_report
+
+    sides, settings, spread = opened
+    judged = completed(found.report, both, sides.paths[1], terms)
+    more = (
+        _rival(judged, (sides, asked.against, settings), terms, spread),
+        _moves(both, terms) if asked.conventions else None,
+    )
+    write_report(judged, asked.report, both, terms, more)
     found.clear()
-    return _outcome(judged, (ours, theirs), report, rival)
+    return outcome_of(judged, both, asked.report, more)
+
+
+def _moves(sides: tuple[Dataset, Dataset], terms: Terms) -> Moves:
+    from maskloom.metrics.explain import explain
+    from maskloom.verbs.moves import Moves
+
+    return Moves(explain(*sides, terms))
 
 
 def _rival(
@@ -189,27 +226,6 @@ def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
     return sides.read(settings, {"metric": MetricOptions})[0]
 
 
-def _completed(
-    judged: Report, sides: tuple[Dataset, Dataset], predicted: Path, terms: Terms
-) -> Report:
-    """The report with what only the verb knows: names, hashes, and what a model was trained on."""
-    from maskloom.metrics.align import compare
-    from maskloom.verbs.sides import trained_on_note
-    from maskloom.work.progress import step
-
-    hashes: dict[str, str] = {}
-    if "truth_hash" not in judged.provenance:
-        step("hashing both sides")
-        hashes = compare(*sides, missing=terms.missing, renames=terms.renames).hashes()
-    seen = trained_on_note(predicted, [str(row["key"]) for row in judged.per_sample])
-    return replace(
-        judged,
-        title=f"{sides[1].name or 'prediction'} against {sides[0].name or 'truth'}",
-        provenance={**judged.provenance, **hashes},
-        notes=(*judged.notes, *([seen] if seen else [])),
-    )
-
-
 def _formats(
     task: str, paths: tuple[Path, Path], given: tuple[str | None, str | None]
 ) -> tuple[str | None, str | None]:
@@ -219,50 +235,3 @@ def _formats(
     from maskloom.formats.detect import panoptic_format
 
     return given[0] or panoptic_format(paths[0]), given[1] or panoptic_format(paths[1])
-
-
-def _write_report(
-    judged: Report,
-    path: Path | None,
-    sides: tuple[Dataset, Dataset],
-    terms: Terms,
-    rival: Rivalry | None,
-) -> None:
-    """The HTML file, if one was asked for."""
-    if path is None:
-        return
-    from maskloom.core.outcome import counted
-    from maskloom.metrics.pictures import error_panels
-    from maskloom.report.html import write_html
-    from maskloom.work.progress import step
-
-    step(f"writing {path}")
-    truth, predicted = sides
-    facts = {
-        "Truth": f"{truth.name}, {counted(len(judged.per_sample), 'image')}",
-        "Prediction": predicted.name,
-        "Task": judged.task,
-    }
-    panels = error_panels(judged, truth, predicted, terms)
-    tables = () if rival is None else rival.tables()
-    write_html(judged, path, panels=panels, facts=facts, tables=tables)
-
-
-def _outcome(
-    judged: Report, sides: tuple[Dataset, Dataset], report: Path | None, rival: Rivalry | None
-) -> Outcome:
-    from maskloom.core.outcome import Outcome
-    from maskloom.metrics.tables import report_tables
-    from maskloom.verbs.sides import side_warnings
-
-    results = judged.to_json()
-    if report is not None:
-        results["report"] = report
-    if rival is not None:
-        results["against"] = rival.results()
-    return Outcome(
-        results=results,
-        tables=(*report_tables(judged), *(() if rival is None else rival.tables())),
-        lines=(f"report: {report}",) if report is not None else (),
-        warnings=(*side_warnings(sides, pictures=report is not None), *judged.notes),
-    )

@@ -35,6 +35,11 @@ class Rivalry:
     gaps: dict[str, Interval]
     tests: tuple[PairedTest, ...]
 
+    @property
+    def name(self) -> str:
+        """Its key in the results."""
+        return "against"
+
     def results(self) -> dict[str, Any]:
         """The machine form."""
         return {

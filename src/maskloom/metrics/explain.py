@@ -1,0 +1,117 @@
+"""The same data under every convention: how each number moves, and which rules move it.
+
+Two tools that give different numbers for the same masks follow different rules; here both are
+named. Samples are read once for all conventions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from maskloom.core.dataset import Dataset
+from maskloom.core.report import Score
+from maskloom.metrics.align import compare
+from maskloom.metrics.conventions import CONVENTIONS, MASKLOOM, Convention
+from maskloom.metrics.families import FAMILIES, families_of, make_families
+from maskloom.metrics.judge import Terms, check_terms
+from maskloom.metrics.scene import Scene
+from maskloom.metrics.tally import Tally
+from maskloom.work.progress import track
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One score under one convention.
+
+    Args:
+        metric: its name.
+        convention: whose rules.
+        value: None where it is undefined.
+        difference: from `maskloom`, None where one of both is undefined.
+        because: the rules that differ, as `rule: theirs (maskloom: ours)`.
+    """
+
+    metric: str
+    convention: str
+    value: Score
+    difference: Score
+    because: tuple[str, ...]
+
+
+def explain(truth: Dataset, predicted: Dataset, terms: Terms) -> tuple[Move, ...]:
+    """Score the data under each convention that has rules for a family of the task.
+
+    Args:
+        truth: as for `judge`.
+        predicted: likewise.
+        terms: likewise; its own convention makes no difference.
+
+    Returns:
+        the scores metric by metric, `maskloom` first.
+    """
+    pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
+    task = check_terms(pair_up, terms)
+    names = families_of(task, terms.metrics)
+    tallies: dict[str, Tally] = {}
+    for convention in CONVENTIONS.values():
+        own = tuple(name for name in names if _governs(convention, name))
+        if own:
+            tallies[convention.name] = Tally(make_families(own, pair_up.taxonomy, convention))
+    for pair in track(pair_up.pairs, "scoring", unit="images"):
+        scene = Scene(pair_up, pair)
+        for tally in tallies.values():
+            tally.update(scene)
+    found = {name: tally.result().metrics for name, tally in tallies.items()}
+    wanted = [m for m in found[MASKLOOM.name] if not terms.metrics or m in terms.metrics]
+    return tuple(
+        _move(metric, CONVENTIONS[name], scores[metric], found[MASKLOOM.name][metric])
+        for metric in wanted
+        for name, scores in found.items()
+        if metric in scores and sum(metric in other for other in found.values()) > 1
+    )
+
+
+def differences(convention: Convention, family: str) -> tuple[str, ...]:
+    """The rules of a family in which a convention is not `maskloom`."""
+    out = []
+    for name in FAMILIES[family].rules:
+        ours, theirs = (_plain(one.rules(name)) for one in (MASKLOOM, convention))
+        out += [
+            f"{rule}: {theirs[rule]} (maskloom: {ours[rule]})"
+            for rule in theirs
+            if theirs[rule] != ours[rule]
+        ]
+    return tuple(out)
+
+
+def _governs(convention: Convention, family: str) -> bool:
+    if convention is MASKLOOM:
+        return bool(FAMILIES[family].rules)
+    return any(getattr(convention, name) is not None for name in FAMILIES[family].rules)
+
+
+def _move(metric: str, convention: Convention, value: Score, ours: Score) -> Move:
+    family = next(name for name, kind in FAMILIES.items() if metric in kind.metrics)
+    gap = None if value is None or ours is None else value - ours
+    return Move(metric, convention.name, value, gap, differences(convention, family))
+
+
+def _plain(rules: Any) -> dict[str, str]:
+    """Rule → value as people read it; rules within rules have dotted names."""
+    out: dict[str, str] = {}
+    for name, value in asdict(rules).items():
+        if isinstance(value, Mapping):
+            out |= {f"{name}.{k}": _said(v) for k, v in value.items()}
+        else:
+            out[name] = _said(value)
+    return out
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

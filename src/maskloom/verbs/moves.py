@@ -1,0 +1,60 @@
+"""`evaluate --explain-conventions`: how each number moves between conventions, and why.
+
+No verb: it makes the results and tables that `evaluate` adds. The scores are of
+`metrics/explain.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskloom.core.outcome import Cell, Table
+    from maskloom.metrics.explain import Move
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Scores under all conventions.
+
+    Args:
+        found: metric by metric, `maskloom` first.
+    """
+
+    found: tuple[Move, ...]
+
+    @property
+    def name(self) -> str:
+        """Its key in the results."""
+        return "conventions"
+
+    def results(self) -> list[dict[str, Any]]:
+        """The machine form."""
+        return [asdict(move) for move in self.found]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Numbers first, then the rules that differ."""
+        from maskloom.core.outcome import Table
+
+        rows: list[list[Cell]] = [
+            [
+                m.metric,
+                m.convention,
+                *(None if v is None else round(v, 4) for v in (m.value, m.difference)),
+            ]
+            for m in self.found
+        ]
+        why: list[list[Cell]] = []
+        for move in self.found:
+            line: list[Cell] = [move.convention, "; ".join(move.because)]
+            if move.because and line not in why:
+                why.append(line)
+        if not rows:
+            note = "no other convention has rules for these scores"
+            return (Table("Conventions", ("metric", "convention"), (), note),)
+        head = ("metric", "convention", "value", "difference")
+        return (
+            Table("Conventions", head, rows, "difference: from maskloom"),
+            Table("Rules that differ", ("convention", "rules"), why),
+        )
