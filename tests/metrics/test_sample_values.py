@@ -52,3 +52,20 @@ def test_what_is_kept_travels_as_arrays():
 def test_means_and_ratios_leave_out_what_is_undefined():
     assert ratios([1, 2], [2, 0]) == [0.5, None]
     assert mean([None, None]) is None
+
+
+def test_weighted_means_leave_out_what_is_undefined_and_keep_infinity():
+    values = filled(ROWS)
+    values.add(3, 1, {"hd": math.inf, "nsd": 0.5})
+    weights = np.array([[1, 1, 1, 1], [2, 0, 0, 0], [0, 0, 3, 0]])
+    found = values.means(weights, np.arange(4), 3)
+    assert found.shape == (3, 3, 2)
+    np.testing.assert_allclose(found[0, 0], [0.6, 0.65])
+    assert found[0, 1, 0] == math.inf
+    assert found[1, 0].tolist() == [0.1, 0.3]
+    assert np.isnan(found[1, 1, 0])
+    assert found[1, 1, 1] == 0.0
+    assert found[2, 0].tolist() == [1.5, 1.0]
+    assert np.isnan(found[:, 2]).all()
+    totals = values.totals(weights, np.arange(4), 3)
+    np.testing.assert_allclose(totals[2, 0], [4.5, 3.0])

@@ -31,6 +31,19 @@ class SampleValues:
         self._categories = array.array("q")
         self._values = array.array("d")
 
+    @classmethod
+    def of(
+        cls,
+        names: tuple[str, ...],
+        orders: NDArray[np.int64],
+        categories: NDArray[np.int64],
+        values: NDArray[np.float64],
+    ) -> SampleValues:
+        """Rows that were made of others: orders (N,), categories (N,), values (N, names)."""
+        made = cls(names)
+        made.load({"orders": orders, "categories": categories, "values": values})
+        return made
+
     def __len__(self) -> int:
         return len(self._orders)
 
@@ -82,11 +95,19 @@ class SampleValues:
     def means(
         self, weights: NDArray[np.int64], orders: NDArray[np.int64], n_categories: int
     ) -> NDArray[np.float64]:
-        """Means over samples taken as `totals` takes them, NaN where no value is defined."""
+        """Means over samples taken as `totals` takes them.
+
+        Returns:
+            (B, K, names), NaN where no value is defined, infinite where one is.
+        """
         values = self.table()[2]
-        there = (~np.isnan(values)).astype(np.float64)
-        counts = self._sums(there, weights, orders, n_categories)
-        return quotient(self._sums(values, weights, orders, n_categories), counts)
+        finite = np.where(np.isfinite(values), values, 0.0)
+        there, infinite = ~np.isnan(values), np.isinf(values)
+        sums, counts, endless = (
+            self._sums(one.astype(np.float64), weights, orders, n_categories)
+            for one in (finite, there, infinite)
+        )
+        return np.where(endless > 0, np.inf, quotient(sums, counts))
 
     def _sums(
         self,
