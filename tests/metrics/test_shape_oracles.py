@@ -253,3 +253,10 @@ def test_hover_net_takes_the_first_object_for_background_where_there_is_none():
 def test_hover_net_fails_where_nothing_is_predicted():
     with pytest.raises(ValueError, match="empty sequence"):
         hover_net_aji(np.array([[0, 1]]), np.array([[0, 0]]))
+
+
+def test_cellpose_aji_changes_with_the_numbers_of_objects_where_ious_are_equal():
+    """Both predictions have IoU 1/3, with one and with two pixels: the first is taken."""
+    true, pred = np.array([[1, 1, 1, 0, 0, 0]]), np.array([[1, 2, 2, 2, 2, 2]])
+    assert cellpose_aji(true, pred) == 1 / 6
+    assert cellpose_aji(true, 3 - pred) == 2 / 6

@@ -57,10 +57,14 @@ def _add_block(
     """Count the stretches that end in a block; where the open one begins, and the new pairs."""
     begin, start, stop = span
     new = 0
-    for word in range(0, stop - start, 8):
-        changes = np.uint64(load_word(flags, word))
+    for place in range(0, stop - start, 64):
+        changes = np.uint64(0)
+        for word in range(8):
+            # The product moves the lowest bits of eight bytes side by side into the highest.
+            bits = np.uint64(load_word(flags, place + 8 * word)) * np.uint64(0x0102040810204080)
+            changes |= (bits >> np.uint64(56)) << np.uint64(8 * word)
         while changes != 0:
-            end = start + word + (first_bit(changes) >> 3)
+            end = start + place + first_bit(changes)
             new += _count(ids, pixels, one[end - 1], two[end - 1], end - begin)
             begin = end
             changes &= changes - np.uint64(1)
@@ -69,12 +73,12 @@ def _add_block(
 
 @kernel
 def _mark_changes(one: NDArray[Any], two: NDArray[Any], flags: Bytes) -> None:
-    """Which pixels differ from the one before them, as bytes 0 or 1; 0 for the rest of a word."""
+    """Which pixels differ from the one before them, as bytes 0 or 1; 0 for the rest of a block."""
     n = one.size - 1
     a, b, c, d = one[1:], two[1:], one[:n], two[:n]
     for i in range(n):
         flags[i] = ((a[i] ^ c[i]) | (b[i] ^ d[i])) != 0
-    flags[n : (n + 7) // 8 * 8] = 0
+    flags[n:] = 0
 
 
 @kernel

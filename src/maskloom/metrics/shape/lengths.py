@@ -37,10 +37,7 @@ def skeleton_of(mask: NDArray[Any]) -> NDArray[np.bool_]:
     inside = np.asarray(mask, np.bool_)
     out = np.zeros(inside.shape, np.bool_)
     if inside.any():
-        # One voxel of margin: scikit-image takes a box one voxel thick for an image.
-        box = tuple(
-            slice(max(int(at.min()) - 1, 0), int(at.max()) + 2) for at in np.nonzero(inside)
-        )
+        box = _box_round(inside)
         out[box] = skeletonize(inside[box])  # type: ignore[no-untyped-call]
     return out
 
@@ -86,6 +83,16 @@ def checked_spacing(spacing: Sequence[float] | None, n_axes: int) -> tuple[float
             "spacing is one distance above 0 for each axis", seen=f"{spacing} for {n_axes} axes"
         )
     return steps
+
+
+def _box_round(inside: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The box of a mask with a margin of one voxel, without which scikit-image thins otherwise.
+
+    It takes a box one voxel thick for an image.
+    """
+    axes = range(inside.ndim)
+    lines = (np.flatnonzero(inside.any(axis=tuple({*axes} - {axis}))) for axis in axes)
+    return tuple(slice(max(int(at[0]) - 1, 0), int(at[-1]) + 2) for at in lines)
 
 
 _OFFSETS = cast(

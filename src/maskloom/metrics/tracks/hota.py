@@ -103,12 +103,11 @@ def hota_counts(sequence: TrackSequence) -> HotaCounts:
             aligned[np.ix_(frame.truth, frame.predicted)] * frame.iou, maximize=True
         )
         iou = frame.iou[rows, columns]
-        for a, alpha in enumerate(ALPHAS):
-            hit = iou >= alpha - SLACK
-            tp = int(hit.sum())
-            out.counts[:, a] += (tp, n - tp, m - tp)
-            out.sums[0, a] += iou[hit].sum()
-            matched[a, frame.truth[rows[hit]], frame.predicted[columns[hit]]] += 1
+        hit = iou[None, :] >= ALPHAS[:, None] - SLACK
+        tp = hit.sum(axis=1)
+        out.counts += tp, n - tp, m - tp
+        out.sums[0] += (hit * iou).sum(axis=1)
+        matched[:, frame.truth[rows], frame.predicted[columns]] += hit
     true, predicted = sequence.truth_lengths[:, None], sequence.predicted_lengths[None, :]
     for a, c in enumerate(matched):
         for row, whole in ((1, lengths - c), (2, true), (3, predicted)):
