@@ -102,8 +102,12 @@ def test_a_void_category_is_no_class():
 def test_missed_and_spurious_classes_are_counted_and_said():
     pairs = [(stripe(1, 4), stripe(1, 4, value=1)), (stripe(1, 4), stripe(1, 4))]
     scores = measured(pairs).result()
-    assert scores.per_class["a"] | {"missed": 1, "spurious": 0, "samples": 2} == scores.per_class["a"]
-    assert scores.per_class["b"] | {"missed": 0, "spurious": 1, "samples": 1} == scores.per_class["b"]
+    assert (
+        scores.per_class["a"] | {"missed": 1, "spurious": 0, "samples": 2} == scores.per_class["a"]
+    )
+    assert (
+        scores.per_class["b"] | {"missed": 0, "spurious": 1, "samples": 1} == scores.per_class["b"]
+    )
     assert scores.metrics["hd"] == 0
     assert scores.metrics["nsd"] == pytest.approx((0.5 + 0) / 2)
     assert scores.per_class["b"]["hd"] is None

@@ -44,8 +44,9 @@ class SurfaceRules:
         percentile: `linear` between the two nearest in order, or the first distance that is
             `reached` by a share of the area (of the points, where they have no area).
         assd: the mean of all distances `pooled`, or of the means of the two `directions`.
-        within: how a distance is compared with the tolerance: as `double`, as `single` (both
-            rounded to float32), or `nearly` (one part in 10^9 more counts as within).
+        compare: a distance with the tolerance, and a share of the area with the percentile: as
+            `double`, distances as `single` (rounded to float32, and the tolerance too), or
+            `nearly`, where one part in 10^9 makes no difference.
         one_empty, both_empty: scores where a surface is missing.
         average: mean over `classes` of the means over samples, or over `samples` of the means
             over classes.
@@ -56,7 +57,7 @@ class SurfaceRules:
     percentile_of: Literal["directions", "pooled"] = "directions"
     percentile: Literal["linear", "reached"] = "linear"
     assd: Literal["pooled", "directions"] = "pooled"
-    within: Literal["double", "single", "nearly"] = "double"
+    compare: Literal["double", "single", "nearly"] = "double"
     one_empty: EmptyScores = EmptyScores()
     both_empty: EmptyScores = EmptyScores()
     average: Literal["classes", "samples"] = "classes"
@@ -66,11 +67,11 @@ SURFACE_RULES: dict[str, SurfaceRules] = {
     "maskloom": SurfaceRules(
         surface="corners",
         percentile="reached",
-        within="nearly",
+        compare="nearly",
         one_empty=EmptyScores(nsd=0.0),
     ),
     "monai": SurfaceRules(
-        within="single",
+        compare="single",
         one_empty=EmptyScores(_INFINITE, _INFINITE, _INFINITE, None, 0.0),
         average="samples",
     ),

@@ -17,7 +17,7 @@ from maskloom.metrics.surface.pair import Side, grid, packed, sides
 from maskloom.metrics.surface.rules import SURFACE_RULES, EmptyScores, SurfaceRules
 
 NEARLY = 1e-9
-"""By this share a distance may exceed the tolerance where it need only be within `nearly`."""
+"""By this share numbers may differ where they are compared `nearly`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +159,10 @@ def _moment(side: Side) -> tuple[float, float]:
 
 def _within(side: Side, rules: SurfaceRules, tolerance: float) -> float:
     """The weight of the surface that is within the tolerance."""
-    if rules.within == "single":
+    if rules.compare == "single":
         within = side.distances.astype(np.float32) <= np.float32(tolerance)
     else:
-        within = side.distances <= tolerance * (1 + NEARLY * (rules.within == "nearly"))
+        within = side.distances <= tolerance * (1 + NEARLY * (rules.compare == "nearly"))
     if side.kinds is None or side.areas is None:
         return int(np.count_nonzero(within))
     return float(side.areas[side.kinds[within]].sum())
@@ -171,10 +171,10 @@ def _within(side: Side, rules: SurfaceRules, tolerance: float) -> float:
 def _percentile(side: Side, rules: SurfaceRules, percentile: float) -> float:
     if rules.percentile == "linear":
         return float(np.percentile(side.distances, percentile))
+    share = percentile / 100 * (1 - NEARLY * (rules.compare == "nearly"))
     if side.kinds is None or side.areas is None:
-        alike = np.zeros(side.distances.size, np.uint8)
-        return reached(side.distances, alike, np.ones(1), percentile / 100)
-    return reached(side.distances, side.kinds, side.areas, percentile / 100)
+        return reached(side.distances, np.zeros(side.distances.size, np.uint8), np.ones(1), share)
+    return reached(side.distances, side.kinds, side.areas, share)
 
 
 def reached(distances: Floats, kinds: Bytes, weights: Floats, share: float) -> float:
