@@ -93,6 +93,17 @@ def test_no_masks_and_empty_masks_have_no_band():
     assert boundary_iou_pairs(two, two, [0, 1], [1, 1]).tolist() == [0.0, 0.0]
 
 
+def test_bands_that_are_not_wanted_are_empty():
+    masks = Masks.from_dense(np.ones((3, 6, 6), bool))
+    bands = boundary_bands(masks, 1, wanted=[False, True, False])
+    assert bands.areas.tolist() == [0, 20, 0]
+    assert np.diff(bands.offsets).tolist() == [0, 6, 0]
+    assert boundary_intersections(bands, bands, [1, 1, 0], [1, 0, 0]).tolist() == [20, 0, 0]
+    for wanted in ([1, 0, 1], [True], True):
+        with pytest.raises(DataError, match="wanted bands"):
+            boundary_bands(masks, 1, wanted=wanted)
+
+
 def test_what_makes_no_band_is_refused():
     masks = Masks.empty(2, (5, 5))
     for width in (0, 1.5, [1, 0]):

@@ -63,6 +63,18 @@ def test_precision_and_recall_are_of_the_prediction_and_the_truth():
     assert boundary_f1(a, b, PIXELS.within(1)) == 2 / 3
 
 
+def test_tolerances_follow_the_frame():
+    """A frame of 300 x 400 has a diagonal of 500 px, one of 30 x 40 of 50."""
+    found = [CONTOUR_RULES[n].reach_squared(300, 400) for n in ("maskloom", "davis", "bsds")]
+    assert found == [16.0, 16.0, 3.75**2]
+    found = [CONTOUR_RULES[n].reach_squared(30, 40) for n in ("maskloom", "davis", "bsds")]
+    assert found == [1.0, 1.0, 0.375**2]
+    assert (
+        OURS.within(0.5).reach_squared(300, 400) == PIXELS.within(0.5).reach_squared(9, 9) == 0.25
+    )
+    assert [OURS.reach_squared(360, 480), DAVIS.reach_squared(360, 480)] == [4.8**2, 25]
+
+
 def test_contours_between_pixels_stand_to_the_upper_left():
     mask = np.zeros((4, 4), bool)
     mask[2, 2] = True
@@ -165,6 +177,24 @@ def test_the_tolerance_is_exact_euclidean(seed):
             *close.shape, int(close.any(axis=1).sum()), int(close.any(axis=0).sum())
         )
         assert contour_counts(truth, predicted, PIXELS.within(reach)) == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lone_pixels_at_edges_and_corners_are_met_exactly(seed):
+    """What helps a lone pixel to its reach leaves the frame on the way, and comes back."""
+    rng = np.random.default_rng(70 + seed)
+    for _ in range(FUZZ // 3):
+        shape = random_side(rng), random_side(rng)
+        masks = np.zeros((2, *shape), bool)
+        for mask in masks:
+            for _ in range(int(rng.integers(1, 5))):
+                y, x = (rng.choice([0, n - 1, rng.integers(n)]) for n in shape)
+                mask[y, x] = True
+        reach = float(rng.choice([2, 5, 19, 31, 32, 64, 129, rng.uniform(0, 150)]))
+        close, _ = edges_within(*masks, reach)
+        counts = contour_counts(*masks, ContourRules(reach, "px", contour="given"))
+        assert counts.truth_met == int(close.any(axis=1).sum())
+        assert counts.predicted_met == int(close.any(axis=0).sum())
 
 
 def test_a_pixel_may_meet_one_other_only():

@@ -51,7 +51,7 @@ def boundary_iou(
     >>> a, b = np.zeros((2, 40, 40), bool)
     >>> a[5:25, 5:25] = b[6:26, 5:25] = True
     >>> round(boundary_iou(a, b), 3)
-    0.569
+    0.333
     """
     arrays = [as_pixels(truth, what="truth"), as_pixels(predicted, what="prediction")]
     if void is not None:

@@ -43,7 +43,7 @@ def spread(plane: Words, reached: int, radius: int) -> Words:
     p = reached
     while p < radius:
         step = min(2 * p + 1, radius - p, 63)
-        _spread_rows(now.reshape(-1), then.reshape(-1), stride, step)
+        _spread_rows(now.reshape(-1), then.reshape(-1), step)
         now, then, spare = then, spare, then
         p += step
     p = reached
@@ -61,13 +61,12 @@ def spread(plane: Words, reached: int, radius: int) -> Words:
 
 
 @kernel
-def _spread_rows(now: Words, then: Words, stride: int, step: int) -> None:
+def _spread_rows(now: Words, then: Words, step: int) -> None:
     s, t = np.uint64(step), np.uint64(64 - step)
-    # Slices of one length and indexes from 0: the compiler can see that it may take eight at once.
-    n = now.size - 2 * stride
-    before, middle, after = now[stride - 1 :], now[stride:], now[stride + 1 :]
-    out = then[stride:]
-    for i in range(n):
+    # Indexes from 0 into slices: the compiler sees that it may take eight words at once. The row
+    # above the frame takes part, for its gap is what lies left of the first row.
+    before, middle, after, out = now, now[1:], now[2:], then[1:]
+    for i in range(after.size):
         word = middle[i]
         out[i] = word | (word << s) | (before[i] >> t) | (word >> s) | (after[i] << t)
 
@@ -80,7 +79,7 @@ def shrink(plane: Words, radius: int) -> Words:
     p = 0
     while p < radius:
         step = min(2 * p + 1, radius - p, 63)
-        _shrink_rows(now.reshape(-1), then.reshape(-1), stride, step)
+        _shrink_rows(now.reshape(-1), then.reshape(-1), step)
         now, then = then, now
         p += step
     p = 0
@@ -97,12 +96,10 @@ def shrink(plane: Words, radius: int) -> Words:
 
 
 @kernel
-def _shrink_rows(now: Words, then: Words, stride: int, step: int) -> None:
+def _shrink_rows(now: Words, then: Words, step: int) -> None:
     s, t = np.uint64(step), np.uint64(64 - step)
-    n = now.size - 2 * stride
-    before, middle, after = now[stride - 1 :], now[stride:], now[stride + 1 :]
-    out = then[stride:]
-    for i in range(n):
+    before, middle, after, out = now, now[1:], now[2:], then[1:]
+    for i in range(after.size):
         word = middle[i]
         out[i] = word & ((word << s) | (before[i] >> t)) & ((word >> s) | (after[i] << t))
 

@@ -6,7 +6,7 @@ No function asks for the name of a convention: it asks for a field.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from maskloom.core.report import Score
@@ -67,6 +67,7 @@ class ContourRules:
         tolerance: greatest distance, Euclidean from pixel to pixel, at which they meet.
         unit: of `tolerance`: a share of the frame's diagonal, or pixels.
         round_up: the tolerance is the next whole number of pixels.
+        least_px: the tolerance is no less than this.
         one_to_one: a pixel meets one other alone, and as many meet as can.
         contour: "inner": pixels of the mask with an outside neighbour at an edge; "between":
             pixels that differ from the one right, below or right below; "given": the mask is
@@ -81,6 +82,7 @@ class ContourRules:
     tolerance: float = 0.008
     unit: Unit = "diagonal"
     round_up: bool = False
+    least_px: float = 0.0
     one_to_one: bool = False
     contour: Literal["inner", "between", "given"] = "inner"
     frame_edge: bool = False
@@ -90,6 +92,7 @@ class ContourRules:
 
     def __post_init__(self) -> None:
         _refuse_length(self.tolerance, "tolerance", lowest=0.0)
+        _refuse_length(self.least_px, "least tolerance", lowest=0.0)
 
     def reach_squared(self, height: int, width: int) -> float:
         """Square of the tolerance in a frame, in px²."""
@@ -97,12 +100,12 @@ class ContourRules:
             reach = self.tolerance
         else:
             reach = self.tolerance * math.sqrt(height * height + width * width)
-        reach = math.ceil(reach) if self.round_up else reach
+        reach = max(math.ceil(reach) if self.round_up else reach, self.least_px)
         return reach * reach
 
     def within(self, tolerance_px: float) -> ContourRules:
         """The same with another tolerance, in pixels."""
-        return replace(self, tolerance=tolerance_px, unit="px")
+        return replace(self, tolerance=tolerance_px, unit="px", least_px=0.0)
 
 
 BOUNDARY_RULES: dict[str, BoundaryRules] = {
@@ -121,7 +124,7 @@ BOUNDARY_RULES: dict[str, BoundaryRules] = {
 """
 
 CONTOUR_RULES: dict[str, ContourRules] = {
-    "maskloom": ContourRules(),
+    "maskloom": ContourRules(least_px=1.0),
     "davis": ContourRules(0.008, round_up=True, contour="between", void="removed", both_empty=1.0),
     "bsds": ContourRules(
         0.0075, one_to_one=True, contour="between", void="removed", both_empty=0.0, pooled=True
@@ -131,8 +134,9 @@ CONTOUR_RULES: dict[str, ContourRules] = {
 """Named rules of contours.
 
 - `maskloom`: contours that a flip of the image leaves where they are, which "between" does not;
-  the tolerance of DAVIS as it is, not rounded up, which would triple it on small images; no
-  contour along void and at the frame's edge, where nobody drew one; nothing to find is no score.
+  the tolerance of DAVIS not rounded up, which up to doubles it, but at least the pixel that
+  labels are made of; no contour along void and at the frame's edge, where nobody drew one;
+  nothing to find is no score.
 - `davis`: Perazzi et al. 2016, davis2017-evaluation `f_measure`.
 - `bsds`: Martin, Fowlkes, Malik 2004 and BSDS500 `correspondPixels`; the pairs are the most that
   there can be (`pairing.py` says where the original differs), no thinning.
@@ -154,7 +158,7 @@ class VideoRules:
         recall_above: a frame counts for recall where its value is above.
     """
 
-    contour: ContourRules = field(default_factory=ContourRules)
+    contour: ContourRules = CONTOUR_RULES["maskloom"]
     drop_first: bool = False
     drop_last: bool = False
     first_names: bool = False
