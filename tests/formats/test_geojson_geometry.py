@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from maskloom.formats.loss import Holds, losses_of
 from maskloom.formats.transfer import transfer
 
 from .conftest import NUCLEUS
-from .test_geojson import at, burnt, collection, dataset, first, grid, put, write
+from .test_geojson import SIZE, UTM, at, burnt, collection, dataset, first, grid, put, write
 
 pytest.importorskip("rasterio", reason="needs the extra geo")
 shapely = pytest.importorskip("shapely", reason="an oracle that the extra dev brings")
@@ -227,3 +228,97 @@ def test_rings_along_pixel_edges_turn_as_the_specification_says(tmp_path):
         shape = shapely.geometry.shape(written(tmp_path / crs)[0])
         assert shape.exterior.is_ccw
         assert [hole.is_ccw for hole in shape.interiors] == [False, False]
+
+
+def corners(*rings):
+    closed = [at(grid(), [*one, one[0]]) for one in rings]
+    return [[list(corner) for corner in one] for one in closed]
+
+
+def test_a_ring_that_meets_a_side_stays_valid_in_another_system(tmp_path):
+    shell = ((5.2, 5.2), (5.2, 20.7), (20.7, 20.7), (20.7, 5.2))
+    hole = ((5.2, 10.1), (8.3, 7.4), (8.3, 13.4))
+    other = ((20.7, 8.4), (24.2, 6.1), (24.2, 9.3))
+    areas = [
+        {"type": "Polygon", "coordinates": corners(shell, hole)},
+        {"type": "MultiPolygon", "coordinates": [corners(shell), corners(other)]},
+        {"type": "GeometryCollection", "geometries": [
+            {"type": "Polygon", "coordinates": corners(shell, hole)}
+        ]},
+        {"type": "MultiPolygon", "coordinates": [corners(shell, hole), corners(shell)]},
+    ]  # fmt: skip
+    for area in areas[:3]:
+        assert shapely.geometry.shape(area).is_valid
+    data = source(tmp_path / "in", *areas)
+    assert losses(write(data, tmp_path / "out", crs="lonlat")) == {"vertices": (4, "")}
+    assert all(shapely.geometry.shape(area).is_valid for area in written(tmp_path / "out"))
+    assert first(read_dataset(tmp_path / "out")).rows.masks == first(data).rows.masks
+
+
+def test_rings_that_were_invalid_before_are_moved_as_they_are(tmp_path):
+    bow = {
+        "type": "Polygon",
+        "coordinates": corners(((2.1, 2.3), (9.2, 9.7), (9.4, 2.6), (2.2, 9.1))),
+    }
+    data = source(tmp_path / "in", bow, {"type": "MultiPolygon", "coordinates": []})
+    assert write(data, tmp_path / "out", crs="lonlat").losses == ()
+    assert len(written(tmp_path / "out")[0]["coordinates"][0]) == 5
+
+
+def turns(shape):
+    parts = getattr(shape, "geoms", [shape])
+    holes = [hole for part in parts for hole in part.interiors]
+    return {part.exterior.is_ccw for part in parts}, {hole.is_ccw for hole in holes}
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("clockwise", [False, True])
+def test_rings_turn_in_another_system_as_they_did(tmp_path, many, clockwise):
+    step = -1 if clockwise else 1
+    rings = [[[x, y, z] for x, y, z in ring[::step]] for ring in (
+        [[5, 5, 1], [15, 5, 2], [15, 15, 3], [5, 15, 4], [5, 5, 1]],
+        [[8, 8, 5], [8, 10, 6], [10, 10, 7], [10, 8, 8], [8, 8, 5]],
+    )]  # fmt: skip
+    area = {"type": "Polygon", "coordinates": rings}
+    if many:
+        area = {"type": "MultiPolygon", "coordinates": [rings]}
+    data = source(tmp_path / "in", area, crs=None, maskloom={"crs": "pixel", "size": [24, 32]})
+    for crs in ("image", "lonlat"):
+        assert write(data, tmp_path / crs, crs=crs).losses == ()
+        (moved,) = written(tmp_path / crs)
+        assert turns(shapely.geometry.shape(moved)) == ({not clockwise}, {clockwise})
+        back = read_dataset(tmp_path / crs)
+        assert write(back, tmp_path / f"{crs}-back", crs="pixel").losses == ()
+        (again,) = written(tmp_path / f"{crs}-back")
+        np.testing.assert_allclose(again["coordinates"], area["coordinates"], atol=1e-3)
+
+
+@pytest.mark.parametrize("crs", [UTM, None])
+def test_a_transform_alone_keeps_the_system_of_the_source(tmp_path, crs):
+    area = {"type": "Polygon", "coordinates": [ring(2.3, 2.2, 5.4)], "bbox": [1, 2, 3, 4]}
+    data = read_dataset(put(tmp_path / "in", collection(feature(area), crs=crs), crs=None))
+    assert write(data, tmp_path / "out").losses == ()
+    assert written(tmp_path / "out") == [area]
+    text = (tmp_path / "out/labels/a.geojson").read_text()
+    assert ("EPSG::32616" in text, '"pixel"' in text) == (crs is not None, False)
+    assert first(read_dataset(tmp_path / "out")).rows.masks == first(data).rows.masks
+
+
+def test_areas_without_noted_coordinates_are_placed_by_a_transform_alone(tmp_path):
+    area = {"type": "Polygon", "coordinates": [ring(2.3, 2.2, 5.4)]}
+    data = read_dataset(put(tmp_path / "in", collection(feature(area)), crs=None))
+    rows = first(data).rows
+    drawn = Labels(SIZE, rows=Rows.make(rows.masks, rows.category), extra=first(data).extra)
+    replaced = replace(data, labels_of=lambda sample: drawn)
+    assert write(replaced, tmp_path / "out").losses == ()
+    (found,) = written(tmp_path / "out")
+    np.testing.assert_array_equal(burnt(found, grid()), rows.masks.dense(0))
+    assert first(read_dataset(tmp_path / "out")).rows.masks == rows.masks
+
+
+def test_a_system_that_pixel_coordinates_drop_is_told(tmp_path):
+    area = {"type": "Polygon", "coordinates": [ring(2.3, 2.2, 5.4)]}
+    data = read_dataset(put(tmp_path / "in", collection(feature(area)), crs=None))
+    assert losses(write(data, tmp_path / "out", crs="pixel")) == {"fields": (0, "of images: crs")}
+    placed = source(tmp_path / "placed", area)
+    assert write(placed, tmp_path / "too", crs="pixel").losses == ()

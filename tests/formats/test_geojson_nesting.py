@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from itertools import chain
+from time import process_time
+
 import numpy as np
 import pytest
 
@@ -66,11 +69,11 @@ def test_an_inside_that_holes_cut_in_two_makes_no_polygon():
     right = np.array([[5, 8], [5, 2], [10, 10]], float)
     shell = np.array([[-1, -1], [12, -1], [12, 12], [-1, 12]], float)
     assert polygons_of([shell, left, right]) is None
-    chain = [np.array(c, float) for c in (
+    row = [np.array(c, float) for c in (
         [[0, 5], [3, 3], [5, 5]], [[5, 5], [7, 3], [10, 5]]
     )]  # fmt: skip
-    assert polygons_of([square(0, 0, 10), *chain]) is None
-    one = polygons_of([square(0, 0, 10), chain[0]])
+    assert polygons_of([square(0, 0, 10), *row]) is None
+    one = polygons_of([square(0, 0, 10), row[0]])
     assert shape_of(one).is_valid
 
 
@@ -110,3 +113,33 @@ def test_a_long_ring_with_many_holes_is_nested():
     (area,) = polygons_of([*holes, shell])
     assert len(area) == 401
     assert shape_of([area]).is_valid
+
+
+def test_rings_around_one_another_are_not_compared_each_with_each():
+    rings = [square(-i, -i, 2 * i) for i in range(1, 2001)]
+    began = process_time()
+    found = polygons_of(rings)
+    assert process_time() - began < 20  # one by one takes a minute
+    assert [len(area) for area in found] == [2] * 1000
+    assert shape_of(found).is_valid
+
+
+def test_many_holes_that_meet_the_shell_cut_nothing_in_two():
+    teeth = [[[2 * i, 0], [2 * i + 1, 2], [2 * i - 0.5, 1]] for i in range(1, 2001)]
+    holes = [np.array(tooth, float) for tooth in teeth]
+    (area,) = polygons_of([*holes, square(0, 0, 8000)])
+    assert len(area) == 2001
+    assert shape_of([area]).is_valid
+    closing = np.array([[5, 2], [7, 2], [6, 4]], float)
+    assert polygons_of([*holes, square(0, 0, 8000), closing]) is None
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_sides_of_a_comb_are_compared_across_its_teeth(step):
+    n = 20_000
+    teeth = [[[1, 2 * i], [100, 2 * i], [100, 2 * i + 1], [1, 2 * i + 1]] for i in range(n)]
+    ring = np.array([*chain.from_iterable(teeth), [0, 2 * n - 1], [0, 0]], float)[:, ::step]
+    began = process_time()
+    ((shell,),) = polygons_of([ring])
+    assert process_time() - began < 10  # along the teeth it takes a minute
+    assert shapely.Polygon(shell).is_valid

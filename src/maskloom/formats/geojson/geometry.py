@@ -15,10 +15,10 @@ import numpy as np
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
-from maskloom.formats.geojson.features import PIXEL, Ring, rings_of
+from maskloom.formats.geojson.features import PIXEL, Ring, part_sizes, rings_of
 from maskloom.formats.geojson.nesting import directed, polygons_of
 from maskloom.formats.geojson.noted import GEOMETRY, has_positions, names_beyond
-from maskloom.formats.geojson.place import Frame, warped
+from maskloom.formats.geojson.place import Frame, mirrors, warped
 from maskloom.formats.geojson.rows import burnt, source_of
 
 _PLACED = frozenset({"bbox", "crs"})
@@ -54,7 +54,7 @@ def geometry_of(rows: Rows, i: int, frame: Frame, systems: tuple[str, object], d
     noted = source_of(rows, i).get(GEOMETRY)
     names = names_beyond(noted)
     own = _as_noted(noted, frame, systems)
-    if own is not None and _reads_as(own, mask, frame, crs):
+    if own is not None and _reads_as(own, mask, frame, crs) and not _is_spoilt(own, noted):
         said = names_beyond(own)
         return Said(own, vertices=True, unsaid=tuple(n for n in names if n not in said))
     drawn = rows.geometry[i] if rows.geometry else None
@@ -86,10 +86,14 @@ def _as_noted(noted: object, frame: Frame, systems: tuple[str, object]) -> Mappi
 
 
 def _moved(geometry: Mapping[str, Any], frame: Frame, read: str, crs: str) -> dict[str, Any]:
-    """A geometry in another system: heights and members stay, but for those that say a place."""
+    """A geometry in another system: heights and members stay, but for those that say a place.
+
+    Rings turn the way they did in the source's coordinates (RFC 7946, 3.1.6).
+    """
     out = {name: value for name, value in geometry.items() if name not in _PLACED}
     if geometry["type"] == "GeometryCollection":
         return {**out, "geometries": [_moved(g, frame, read, crs) for g in geometry["geometries"]]}
+    step = -1 if mirrors(frame, read, crs) else 1
 
     def moved(ring: list[Any]) -> list[Any]:
         flat = np.array([position[:2] for position in ring], np.float64)
@@ -97,12 +101,32 @@ def _moved(geometry: Mapping[str, Any], frame: Frame, read: str, crs: str) -> di
             flat = frame.unplaced(warped(flat, read, frame.crs))
         listed = _listed(frame.to_map(flat, crs), crs)
         listed[-1] = listed[0]
-        return [[*xy, *position[2:]] for xy, position in zip(listed, ring, strict=True)]
+        return [[*xy, *position[2:]] for xy, position in zip(listed, ring, strict=True)][::step]
 
     many = geometry["type"] == "MultiPolygon"
     parts = geometry["coordinates"] if many else [geometry["coordinates"]]
     found = [[moved(ring) for ring in part] for part in parts]
     return {**out, "coordinates": found if many else found[0]}
+
+
+def _is_spoilt(own: Mapping[str, Any], noted: Any) -> bool:
+    """Whether valid polygons of the source are no longer valid in another system.
+
+    A vertex of one ring that lay on a side of another may have come to lie beyond it.
+    """
+    if own is noted:
+        return False
+    if own["type"] == "GeometryCollection":
+        return any(map(_is_spoilt, own["geometries"], noted["geometries"]))
+    there, before = (list(rings_of(one, "geometry")) for one in (own, noted))
+    ends = np.cumsum([0, *part_sizes(own)]).tolist()
+    # Polygons of one area that overlap are none together, but each by itself.
+    for one in (slice(None), *map(slice, ends[:-1], ends[1:])):
+        if not there[one]:
+            continue
+        if polygons_of(there[one]) is None and polygons_of(before[one]) is not None:
+            return True
+    return False
 
 
 def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:

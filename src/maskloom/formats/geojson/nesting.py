@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
@@ -38,12 +39,11 @@ def polygons_of(rings: Sequence[Ring]) -> list[list[Ring]] | None:
     touches = _touches(plain)
     if touches is None:
         return None
-    around = _around(plain, touches)
-    members: dict[int, list[int]] = {i: [i] for i in range(len(plain)) if len(around[i]) % 2 == 0}
-    for i, outer in enumerate(around):
-        if len(outer) % 2:
-            members[max(outer, key=lambda j: len(around[j]))].append(i)
-    if any(_cut_in_two(own, touches) for own in members.values()):
+    members: dict[int, list[int]] = {}
+    shell_of = _shells(plain, touches)
+    for i, shell in sorted(enumerate(shell_of), key=lambda one: one[0] != one[1]):
+        members.setdefault(shell, []).append(i)
+    if _cut_in_two(shell_of, touches):
         return None
     return [
         [_turned(rings[i], plain[i], left=i == shell) for i in own]
@@ -87,9 +87,8 @@ def _turns(a: _Points, b: _Points, c: _Points) -> NDArray[np.int8]:
 def _touches(rings: Sequence[_Points]) -> dict[tuple[int, int], _Touch] | None:
     """The point in which two rings meet; None where a ring is not simple or two meet in more."""
     sizes = [len(ring) for ring in rings]
-    start = np.concatenate(rings)
-    end = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
-    whose = np.repeat(np.arange(len(rings)), sizes)
+    sides = _Sides.of(rings)
+    start, end, whose = sides.start, sides.end, sides.whose
     after = np.concatenate([np.roll(np.arange(n), -1) for n in sizes])
     after += np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)  # the next side of the same ring
     met: dict[tuple[int, int], _Touch] = {}
@@ -129,56 +128,102 @@ def _point(points: list[_Points], turns: list[int]) -> _Touch | None:
 def _near(start: _Points, end: _Points) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pairs of sides whose boxes meet, each once."""
     low, high = np.minimum(start, end), np.maximum(start, end)
-    order = np.argsort(low[:, 0], kind="stable")
-    stop = np.searchsorted(low[order, 0], high[order, 0], side="right")
-    counts = stop - np.arange(len(order)) - 1
+    axis, (order, counts) = min(
+        ((axis, _along(low[:, axis], high[:, axis])) for axis in (0, 1)),
+        key=lambda one: int(one[1][1].sum()),
+    )
+    low, high = low[:, 1 - axis], high[:, 1 - axis]
     bounds = np.searchsorted(np.cumsum(counts), np.arange(0, counts.sum() + _PAIRS, _PAIRS))
     for first, last in pairwise([*np.unique(bounds).tolist(), len(order)]):
         own = counts[first:last]
         one = np.repeat(np.arange(first, last), own)
         other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(own) - own, own)
         i, j = order[one], order[other]
-        meet = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
+        meet = (low[i] <= high[j]) & (low[j] <= high[i])
         yield i[meet], j[meet]
 
 
-def _around(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) -> list[list[int]]:
-    """Of each ring, those in which it lies."""
+def _along(
+    low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order in which intervals begin, and how many begin within each after it."""
+    order = np.argsort(low, kind="stable")
+    stop = np.searchsorted(low[order], high[order], side="right")
+    return order, stop - np.arange(len(order)) - 1
+
+
+def _shells(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) -> list[int]:
+    """Of each ring, the shell to whose polygon it belongs, which may be itself."""
+    met: list[dict[int, _Touch]] = [{} for _ in rings]
+    for (i, j), at in touches.items():
+        met[i][j] = met[j][i] = at
     low = np.array([ring.min(axis=0) for ring in rings])
     high = np.array([ring.max(axis=0) for ring in rings])
-    out = []
-    for i, ring in enumerate(rings):
-        bounds = ((low <= low[i]) & (high >= high[i])).all(axis=1)
-        found = []
-        for j in np.flatnonzero(bounds).tolist():
-            touch = touches.get((min(i, j), max(i, j)))
-            free = ring[0] if touch is None or tuple(ring[0].tolist()) != touch else ring[1]
-            if i != j and _holds(rings[j], free):
-                found.append(j)
-        out.append(found)
-    return out
+    sides = _Sides.of(rings)
+    depth = np.zeros(len(rings), np.int64)
+    shells = list(range(len(rings)))
+    # No ring comes before one in which it lies: their boxes lie in each other, too.
+    for i in np.lexsort((-high[:, 1], -high[:, 0], low[:, 1], low[:, 0])).tolist():
+        outer = ((low <= low[i]) & (high >= high[i])).all(axis=1)
+        outer[i] = False
+        if not outer.any():
+            continue
+        first, second = rings[i][:2]
+        # Two rings meet in one point at most, so that one of two vertices is not on the other.
+        on = [j for j, at in met[i].items() if outer[j] and at == tuple(first.tolist())]
+        outer[on] = False
+        found = sides.around(first, outer)
+        if on:
+            outer[:] = False
+            outer[on] = True
+            found = np.concatenate([found, sides.around(second, outer)])
+        depth[i] = len(found)
+        if len(found) % 2:
+            shells[i] = int(found[np.argmax(depth[found])])
+    return shells
 
 
-def _holds(ring: _Points, point: _Points) -> bool:
-    """Whether a point that is not on a ring lies in it."""
-    end = np.roll(ring, -1, axis=0)
-    up = end[:, 1] > point[1]
-    passes = (ring[:, 1] > point[1]) != up
-    a, b, up = ring[passes], end[passes], up[passes]
-    turns = _turns(a, b, np.broadcast_to(point, a.shape))
-    return bool(np.count_nonzero((turns > 0) == up) % 2)
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """All sides of all rings: (n, 2) where they start and end, and (n,) of which ring."""
+
+    start: _Points
+    end: _Points
+    whose: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rings: Sequence[_Points]) -> _Sides:
+        end = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+        whose = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+        return cls(np.concatenate(rings), end, whose)
+
+    def around(self, point: _Points, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Which of some rings, on none of which a point lies, have it inside."""
+        passes = np.flatnonzero((self.start[:, 1] > point[1]) != (self.end[:, 1] > point[1]))
+        passes = passes[among[self.whose[passes]]]
+        a, b = self.start[passes], self.end[passes]
+        left = _turns(a, b, np.broadcast_to(point, a.shape)) > 0
+        crossed = self.whose[passes[left == (b[:, 1] > point[1])]]
+        return np.flatnonzero(np.bincount(crossed, minlength=len(among)) % 2)
 
 
-def _cut_in_two(own: Sequence[int], touches: dict[tuple[int, int], _Touch]) -> bool:
+def _cut_in_two(shell_of: Sequence[int], touches: dict[tuple[int, int], _Touch]) -> bool:
     """Whether rings of one polygon meet in a circle, so that its inside falls apart."""
-    meets: dict[_Touch, set[int]] = defaultdict(set)
-    group = {i: i for i in own}
+    meets: dict[tuple[int, _Touch], set[int]] = defaultdict(set)
     for (i, j), at in touches.items():
-        if group.keys() >= {i, j}:
-            meets[at] |= {i, j}
+        if shell_of[i] == shell_of[j]:
+            meets[shell_of[i], at] |= {i, j}
+    group = list(range(len(shell_of)))
+
+    def known(i: int) -> int:
+        while group[i] != i:
+            group[i] = i = group[group[i]]
+        return i
+
     for rings in meets.values():
-        known = {group[i] for i in rings}
-        if len(known) < len(rings):
+        found = {known(i) for i in rings}
+        if len(found) < len(rings):
             return True
-        group = {i: min(known) if g in known else g for i, g in group.items()}
+        for i in found:
+            group[i] = min(found)
     return False

@@ -124,6 +124,24 @@ class Frame:
         return min(15, max(0, math.ceil(-math.log10(max(float(pixel.min()), 1e-12) / 1000))))
 
 
+@lru_cache(maxsize=16)
+def mirrors(frame: Frame, one: str, other: str) -> bool:
+    """Whether what turns left in one system turns right in another, where the image lies.
+
+    Raises:
+        FormatError: a system is unknown, or has no such place.
+    """
+    height, width = frame.size
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    corners += (width / 2, height / 2)
+    left = []
+    for crs in (one, other):
+        middle, right, down = frame.to_map(corners, crs)
+        (a, b), (c, d) = right - middle, down - middle
+        left.append(a * d > b * c)
+    return bool(left[0] != left[1])
+
+
 def warped(points: Ring, crs: str | None, to: str | None) -> Ring:
     """Coordinates of one system in another, x (or lon) before y (or lat) in both.
 

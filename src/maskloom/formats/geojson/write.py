@@ -125,8 +125,11 @@ class GeoJsonWriter:
         losses = _unsaid(sample.key, rows, said, moved=moved)
         features = [self._feature(rows, i, one, moved=moved) for i, one in enumerate(said)]
         members = {k: v for k, v in dict(own.get("members", {})).items() if k != MEMBER}
-        if moved and members.pop(BOUNDS, None) is not None:
-            losses.append(Loss(sample.key, "fields", names=(BOUNDS,)))
+        gone: tuple[str, ...] = (BOUNDS,) if moved and members.pop(BOUNDS, None) is not None else ()
+        if crs == PIXEL and (own.get("crs") or PIXEL) != PIXEL and not frame.crs:
+            gone += ("crs",)  # the image does not say it either
+        if gone:
+            losses.append(Loss(sample.key, "fields", names=gone))
         head = {"type": "FeatureCollection", **_system(crs), MEMBER: _frame(frame, crs), **members}
         text = _json(head)[:-1] + ',"features":['
         text += ",".join("\n" + _json(feature) for feature in features) + "\n]}\n"
@@ -140,11 +143,13 @@ class GeoJsonWriter:
                 where=self.target,
                 hint="georeference it, or leave out --set to.crs=",
             )
-        if frame.system == PIXEL or asked == "pixel":
+        if asked == "pixel":
             return PIXEL
         if asked == "lonlat":
             return LON_LAT
-        return str(own["crs"]) if asked == "auto" and own.get("crs") else frame.system
+        # A transform alone, as of a world file, places what the source's own system names.
+        known = asked == "auto" and frame.affine and own.get("crs")
+        return str(own["crs"]) if known else frame.system
 
     def _feature(self, rows: Rows, i: int, said_of: Said, *, moved: bool) -> dict[str, Any]:
         source = source_of(rows, i)
