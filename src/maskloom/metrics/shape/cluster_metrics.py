@@ -134,6 +134,13 @@ class ClusterMetrics:
         """Add what another worker scored; each sample needs its own `order`."""
         self.kept.merge(other.kept)
 
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        own = self.kept.values.means(weights, orders, 1)[:, 0]
+        return dict(zip(CLUSTER_METRICS, own.T, strict=True))
+
     def state(self) -> State:
         """Everything kept, as arrays."""
         return self.kept.state()

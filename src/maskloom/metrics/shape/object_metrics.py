@@ -19,7 +19,8 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.metrics.objects import drawn_only
-from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.sample_values import SampleValues
+from maskloom.metrics.scores import Scores, mean, mean_over
 from maskloom.metrics.shape.aji import aggregated_jaccard
 from maskloom.metrics.shape.counts import errors_of
 from maskloom.metrics.shape.joint import joint_ids
@@ -165,6 +166,24 @@ class ObjectShapeMetrics:
     def merge(self, other: ObjectShapeMetrics) -> None:
         """Add what another worker matched by the same rules; each sample needs its own `order`."""
         self.kept.merge(other.kept)
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        own, categories, values = self.kept.values.table()
+        named = dict(zip(self.kept.values.names, values.T, strict=True))
+        off = named["predicted_objects"] - named["truth_objects"]
+        columns = {
+            "aji": named["aji"],
+            "aji_plus": named["aji_plus"],
+            "count_error": np.abs(off),
+            "count_bias": off,
+        }
+        stacked = np.stack(list(columns.values()), axis=1)
+        each = SampleValues.of(tuple(columns), own, categories, stacked)
+        found = mean_over(each.means(weights, orders, len(self.taxonomy)), axis=1)
+        return dict(zip(columns, found.T, strict=True))
 
     def state(self) -> State:
         """Everything kept, as arrays."""

@@ -39,7 +39,8 @@ class ObjectRules:
             is also the one of matched counts.
         by_image: scores of a data set are means over images; otherwise tp, fp and fn are summed
             first.
-        undefined: the value of a ratio whose divisor is 0; None leaves it out and says why.
+        undefined: the value of a ratio whose divisor is 0; None leaves it out and says why. With a
+            number, an id map without an object on either side counts as a sample, too.
         single_precision: IoUs and thresholds are compared as float32.
         aji: which index `aji` is.
         aji_plus: which index `aji_plus` is.

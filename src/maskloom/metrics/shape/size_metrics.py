@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import joint_counts
-from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.sample_values import SampleValues
+from maskloom.metrics.scores import Scores, mean, mean_over, quotient
 from maskloom.metrics.shape.counts import errors_of, relative_errors
 from maskloom.metrics.shape.kept import Kept, State, named_row
 from maskloom.metrics.shape.lengths import checked_spacing
@@ -76,6 +77,17 @@ class SizeMetrics:
     def merge(self, other: SizeMetrics) -> None:
         """Add what another worker measured; each sample needs its own `order`."""
         self.kept.merge(other.kept)
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        own, categories, values = self.kept.values.table()
+        off = np.abs(values[:, 1] - values[:, 0])
+        columns = np.stack([off, quotient(off, values[:, 0])], axis=1)
+        each = SampleValues.of(("area_error", "area_error_relative"), own, categories, columns)
+        found = mean_over(each.means(weights, orders, len(self.taxonomy)), axis=1)
+        return dict(zip(each.names, found.T, strict=True))
 
     def state(self) -> State:
         """Everything kept, as arrays."""

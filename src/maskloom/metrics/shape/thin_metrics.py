@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from maskloom.core.labels import codes
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.errors import DataError
-from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.confusion import joint_counts
+from maskloom.metrics.sample_values import SampleValues
+from maskloom.metrics.scores import Scores, mean, mean_over
 from maskloom.metrics.shape.counts import errors_of
 from maskloom.metrics.shape.kept import Kept, State, named_row
 from maskloom.metrics.shape.lengths import checked_spacing, skeleton_length
@@ -72,22 +73,17 @@ class ThinMetrics:
             cldice and length_error of this sample: means over its classes.
 
         Raises:
-            DataError: shapes differ, a type is wrong, or spacing does not fit.
+            DataError: shapes differ, a type or a value is wrong, or spacing does not fit.
         """
-        if truth.shape != predicted.shape:
-            raise DataError(
-                "truth and prediction differ in size", seen=f"{truth.shape} and {predicted.shape}"
-            )
+        counts = joint_counts(truth, predicted, len(self.taxonomy))
         steps = checked_spacing(spacing, truth.ndim)
-        codes(predicted.dtype)
         judged = truth != codes(truth.dtype)[0]
         place = self.kept.begin(order)
         self.kept.counters["unspaced"] += not spacing
         found = []
         for k in self.categories:
-            here, there = truth == k, predicted == k
-            if here.any() or (there & judged).any():
-                lines = lines_of(here, there, judged)
+            if counts[k].any() or counts[:, k].any():
+                lines = lines_of(truth == k, predicted == k, judged)
                 lengths = [
                     skeleton_length(side, steps)
                     for side in (lines.truth_skeleton, lines.predicted_skeleton)
@@ -104,6 +100,17 @@ class ThinMetrics:
     def merge(self, other: ThinMetrics) -> None:
         """Add what another worker compared; each sample needs its own `order`."""
         self.kept.merge(other.kept)
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        own, categories, values = self.kept.values.table()
+        off = np.abs(values[:, 4] - values[:, 3])
+        columns = np.stack([values[:, 0], off], axis=1)
+        each = SampleValues.of(("cldice", "length_error"), own, categories, columns)
+        found = mean_over(each.means(weights, orders, len(self.taxonomy)), axis=1)
+        return dict(zip(each.names, found.T, strict=True))
 
     def state(self) -> State:
         """Everything kept, as arrays."""
