@@ -71,7 +71,9 @@ def test_polygons_of_one_area_are_written_again_as_they_were(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", PIECES)
-@pytest.mark.parametrize("target", ["voc", "cvat", "yolo", "bitmap", "datumaro", "labelstudio"])
+@pytest.mark.parametrize(
+    "target", ["voc", "cvat", "yolo", "bitmap", "datumaro", "labelstudio", "via"]
+)
 def test_coordinates_of_overlapping_polygons_are_told_where_they_go(tmp_path, kind, target):
     done = transfer(
         source(tmp_path / "in", multi(PIECES[kind])), tmp_path / "out", load_format(target)
@@ -121,7 +123,7 @@ def test_bounds_are_kept_in_their_own_system_and_told_in_another(tmp_path):
     assert '"bbox"' not in (tmp_path / "moved/labels/a.geojson").read_text()
 
 
-@pytest.mark.parametrize("target", ["voc", "cvat", "bitmap"])
+@pytest.mark.parametrize("target", ["voc", "cvat", "bitmap", "via"])
 def test_heights_and_members_of_a_geometry_are_told_by_name(tmp_path, target):
     areas = [
         {"type": "Polygon", "coordinates": [ring(2, 2, 5, 77.5)]},

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from itertools import chain
-from time import process_time
 
 import numpy as np
 import pytest
@@ -117,9 +116,7 @@ def test_a_long_ring_with_many_holes_is_nested():
 
 def test_rings_around_one_another_are_not_compared_each_with_each():
     rings = [square(-i, -i, 2 * i) for i in range(1, 2001)]
-    began = process_time()
     found = polygons_of(rings)
-    assert process_time() - began < 20  # one by one takes a minute
     assert [len(area) for area in found] == [2] * 1000
     assert shape_of(found).is_valid
 
@@ -139,7 +136,5 @@ def test_sides_of_a_comb_are_compared_across_its_teeth(step):
     n = 20_000
     teeth = [[[1, 2 * i], [100, 2 * i], [100, 2 * i + 1], [1, 2 * i + 1]] for i in range(n)]
     ring = np.array([*chain.from_iterable(teeth), [0, 2 * n - 1], [0, 0]], float)[:, ::step]
-    began = process_time()
     ((shell,),) = polygons_of([ring])
-    assert process_time() - began < 10  # along the teeth it takes a minute
     assert shapely.Polygon(shell).is_valid

@@ -43,6 +43,7 @@ class Holds:
         dense: class maps, one class per pixel; else a class map's areas are read as objects.
         instances: which pixels make one object.
         coverage: which part of a frame was labelled, or that nothing was.
+        foreign: fields of other formats, too, where it has any.
         looked_for: of which classes alone all objects were sought.
         tags: what people say of whole images (`Sample.tags`), all or some of it.
         max_ids: how many objects one image may have; None is no limit.
@@ -65,6 +66,7 @@ class Holds:
     looked_for: bool = False
     vertices: bool = False
     fields: bool = False
+    foreign: bool = True
     confidence: bool = False
     tags: bool = False
     max_ids: int | None = None
@@ -217,9 +219,10 @@ def _concerning(rows: Rows, kind: str, flag: NDArray[np.bool_], detail: str = ""
 def _noted(holds: Holds, rows: Rows) -> list[Loss]:
     """Vertices that stand in fields alone and go where these are dropped, or parts united."""
     flag = noted_vertices(rows)
-    if holds.fields and holds.parts:
+    kept = holds.fields and holds.foreign
+    if kept and holds.parts:
         return []
-    if holds.fields:
+    if kept:
         _, first = np.unique(rows.instance, return_index=True)
         flag[first] = False
     return [_concerning(rows, "vertices", flag)] if flag.any() else []

@@ -18,6 +18,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
 from maskloom.errors import WriteError
 from maskloom.formats.base import WriteOptions
+from maskloom.formats.fields import beside_places, names_in
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, kept_of, whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
@@ -43,6 +44,7 @@ HOLDS = Holds(
     drawings=True,
     vertices=True,
     fields=True,
+    foreign=False,
     tags=True,
 )
 
@@ -87,6 +89,7 @@ class ViaWriter:
         holds = HOLDS if labels.rows is not None else replace(HOLDS, void=False)
         found = losses_of(replace(holds, empty=True), sample.key, labels, self.taxonomy)
         rows, drawings = self._drawings(labels)
+        beside = beside_places(rows) or (None,) * len(rows)
         redrawn = named = 0
         strange: list[set[str]] = []
         lost: list[int] = []
@@ -98,7 +101,8 @@ class ViaWriter:
             redrawn += solid and geometry_of(rows, i) is not None and not own.own
             source, kept = source_of(rows, i), kept_of(rows, i, "via", is_kept)
             known = {"via"} if kept or not source.get("via") else set()
-            strange.append(set(source) - known - {"" if solid else "bbox"})
+            foreign = set(source) - known - {"" if solid else "bbox"}
+            strange.append(_said_in(foreign, beside[i] or {}))
             if self.form == "via3":
                 strange[-1] |= _beyond(rows, i, own.shape)
             named += self.attribute in attributes_of(rows, i)
@@ -243,6 +247,14 @@ class ViaWriter:
             drawn = [drawing(rows, i, self.options.rule, turns=not flat) for i in range(len(rows))]
             self._last = labels, rows, drawn
         return self._last[1:]
+
+
+def _said_in(foreign: set[str], beside: Mapping[str, Any]) -> set[str]:
+    """Names of dropped fields; GeoJSON's notes are vertices, but for what else a geometry says."""
+    if "geojson" not in foreign:
+        return foreign
+    own = beside.get("geojson")
+    return foreign - {"geojson"} | set(names_in([{"geojson": own}] if own else []))
 
 
 def _beyond(rows: Rows, i: int, shape: Mapping[str, Any] | None) -> set[str]:
