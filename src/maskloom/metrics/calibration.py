@@ -18,9 +18,8 @@ from maskloom.core.kernel import Floats, Ints, kernel
 from maskloom.core.labels import codes
 from maskloom.core.report import Curve, Score
 from maskloom.errors import DataError
-from maskloom.metrics.resampled import quotient
 from maskloom.metrics.sample_values import SampleValues
-from maskloom.metrics.scores import Scores
+from maskloom.metrics.scores import Scores, quotient
 from maskloom.metrics.state import fill, numbers
 
 CALIBRATION_METRICS = ("ece",)

@@ -6,27 +6,52 @@ one we stand for. The reasons are in docs/metrics.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from maskloom.metrics.boundary.rules import (
+    BOUNDARY_RULES,
+    CONTOUR_RULES,
+    BoundaryRules,
+    ContourRules,
+)
 from maskloom.metrics.calibration import CALIBRATION_RULES, CalibrationRules
 from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
+from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
+from maskloom.metrics.shape.clusters import CLUSTER_RULES, ClusterRules
+from maskloom.metrics.shape.objects import OBJECT_RULES, ObjectRules
+from maskloom.metrics.shape.thin import THIN_RULES, ThinRules
+from maskloom.metrics.surface.rules import SURFACE_RULES, SurfaceRules
 
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """Rules that go by one name.
+    """Rules that go by one name; None where the convention says nothing.
 
     Args:
         name: what users type.
         about: whose rules these are, with the release that they were compared with.
-        objects: how objects are matched for average precision, or None where nothing is said.
+        pixels: over what IoU, Dice and accuracy are averaged.
+        objects: how objects are matched for average precision.
+        shapes: how objects are matched for AJI and F1.
+        clusters: which labels VI and Rand leave out.
+        bands: what Boundary IoU compares.
+        contours: how outlines meet.
+        surface: what is a surface, and how its distances are averaged.
+        thin: what clDice is where there is no line.
         calibration: how confidences are binned.
     """
 
     name: str
     about: str
+    pixels: PixelRules | None = None
     objects: InstanceRules | None = None
+    shapes: ObjectRules | None = None
+    clusters: ClusterRules | None = None
+    bands: BoundaryRules | None = None
+    contours: ContourRules | None = None
+    surface: SurfaceRules | None = None
+    thin: ThinRules | None = None
     calibration: CalibrationRules | None = None
 
     def rules(self, family: str) -> Any:
@@ -37,7 +62,14 @@ class Convention:
 MASKLOOM = Convention(
     "maskloom",
     "this project's own",
+    pixels=PIXEL_RULES["maskloom"],
     objects=MASKLOOM_RULES,
+    shapes=OBJECT_RULES["maskloom"],
+    clusters=CLUSTER_RULES["maskloom"],
+    bands=BOUNDARY_RULES["maskloom"],
+    contours=CONTOUR_RULES["maskloom"],
+    surface=SURFACE_RULES["maskloom"],
+    thin=THIN_RULES["maskloom"],
     calibration=CALIBRATION_RULES["maskloom"],
 )
 
@@ -46,17 +78,36 @@ CONVENTIONS: dict[str, Convention] = {
     for one in (
         MASKLOOM,
         Convention("coco", "pycocotools 2.0.11", objects=COCO_RULES),
-        Convention(
-            "torchmetrics", "torchmetrics 1.9.0", calibration=CALIBRATION_RULES["torchmetrics"]
-        ),
+        Convention("cityscapes", "cityscapesScripts", pixels=PIXEL_RULES["cityscapes"]),
+        Convention("mmseg", "mmsegmentation IoUMetric", pixels=PIXEL_RULES["mmseg"]),
         Convention("panopticapi", "panopticapi, pq_compute_single_core"),
+        Convention(
+            "torchmetrics",
+            "torchmetrics 1.9.0",
+            pixels=PIXEL_RULES["torchmetrics"],
+            surface=SURFACE_RULES["torchmetrics"],
+            calibration=CALIBRATION_RULES["torchmetrics"],
+        ),
+        Convention(
+            "monai", "MONAI 1.6.1", pixels=PIXEL_RULES["monai"], surface=SURFACE_RULES["monai"]
+        ),
+        Convention("medpy", "MedPy 0.5.2", surface=SURFACE_RULES["medpy"]),
+        Convention("deepmind", "surface-distance 0.1", surface=SURFACE_RULES["deepmind"]),
+        Convention(
+            "metrics-reloaded",
+            "MetricsReloaded at cb38dfc",
+            surface=SURFACE_RULES["metrics-reloaded"],
+            bands=BOUNDARY_RULES["metrics-reloaded"],
+        ),
+        Convention(
+            "boundary-iou-api", "boundary-iou-api", bands=BOUNDARY_RULES["boundary-iou-api"]
+        ),
+        Convention("davis", "davis2017-evaluation", contours=CONTOUR_RULES["davis"]),
+        Convention("bsds", "BSDS500 correspondPixels", contours=CONTOUR_RULES["bsds"]),
+        Convention("stardist", "StarDist matching", shapes=OBJECT_RULES["stardist"]),
+        Convention("cellpose", "Cellpose metrics", shapes=OBJECT_RULES["cellpose"]),
+        Convention("hover-net", "hover_net stats_utils", shapes=OBJECT_RULES["hover-net"]),
+        Convention("cldice", "clDice", thin=THIN_RULES["cldice"]),
+        Convention("scikit-image", "scikit-image 0.26", clusters=CLUSTER_RULES["scikit-image"]),
     )
 }
-
-
-def convention_of(name: str, *, max_detections: int = 0) -> Convention:
-    """A convention by its name; with a limit on predictions per image and class, if not 0."""
-    found = CONVENTIONS[name]
-    if not max_detections:
-        return found
-    return replace(found, objects=replace(found.rules("objects"), max_detections=max_detections))

@@ -82,7 +82,7 @@ def count(
 def new_tally(taxonomy: Taxonomy, terms: Terms, task: str) -> Tally:
     """A tally of what some terms ask for."""
     names = families_of(task, terms.metrics)
-    return Tally(make_families(names, taxonomy, terms.convention))
+    return Tally(make_families(names, taxonomy, terms.convention, terms.settings))
 
 
 def slice_of(sample: Sample, by: str | None) -> str:

@@ -58,44 +58,42 @@ def explain(truth: Dataset, predicted: Dataset, terms: Terms) -> tuple[Move, ...
     for convention in CONVENTIONS.values():
         own = tuple(name for name in names if _governs(convention, name))
         if own:
-            tallies[convention.name] = Tally(make_families(own, pair_up.taxonomy, convention))
+            made = make_families(own, pair_up.taxonomy, convention, terms.settings)
+            tallies[convention.name] = Tally(made)
     for pair in track(pair_up.pairs, "scoring", unit="images"):
         scene = Scene(pair_up, pair)
         for tally in tallies.values():
             tally.update(scene)
     found = {name: tally.result().metrics for name, tally in tallies.items()}
-    wanted = [m for m in found[MASKLOOM.name] if not terms.metrics or m in terms.metrics]
+    ours = found[MASKLOOM.name] if found else {}
     return tuple(
-        _move(metric, CONVENTIONS[name], scores[metric], found[MASKLOOM.name][metric])
-        for metric in wanted
+        _move(metric, rules, CONVENTIONS[name], scores[metric], ours[metric])
+        for family in names
+        for metric, rules in FAMILIES[family].rules.items()
+        if metric in ours and (not terms.metrics or metric in terms.metrics)
         for name, scores in found.items()
-        if metric in scores and sum(metric in other for other in found.values()) > 1
+        if metric in scores and getattr(CONVENTIONS[name], rules) is not None
     )
 
 
-def differences(convention: Convention, family: str) -> tuple[str, ...]:
-    """The rules of a family in which a convention is not `maskloom`."""
-    out = []
-    for name in FAMILIES[family].rules:
-        ours, theirs = (_plain(one.rules(name)) for one in (MASKLOOM, convention))
-        out += [
-            f"{rule}: {theirs[rule]} (maskloom: {ours[rule]})"
-            for rule in theirs
-            if theirs[rule] != ours[rule]
-        ]
-    return tuple(out)
+def differences(convention: Convention, rules: str) -> tuple[str, ...]:
+    """The rules of one name in which a convention is not `maskloom`."""
+    ours, theirs = (_plain(one.rules(rules)) for one in (MASKLOOM, convention))
+    return tuple(
+        f"{rule}: {theirs[rule]} (maskloom: {ours[rule]})"
+        for rule in theirs
+        if theirs[rule] != ours[rule]
+    )
 
 
 def _governs(convention: Convention, family: str) -> bool:
-    if convention is MASKLOOM:
-        return bool(FAMILIES[family].rules)
-    return any(getattr(convention, name) is not None for name in FAMILIES[family].rules)
+    rules = FAMILIES[family].rules.values()
+    return any(getattr(convention, name) is not None for name in rules)
 
 
-def _move(metric: str, convention: Convention, value: Score, ours: Score) -> Move:
-    family = next(name for name, kind in FAMILIES.items() if metric in kind.metrics)
+def _move(metric: str, rules: str, convention: Convention, value: Score, ours: Score) -> Move:
     gap = None if value is None or ours is None else value - ours
-    return Move(metric, convention.name, value, gap, differences(convention, family))
+    return Move(metric, convention.name, value, gap, differences(convention, rules))
 
 
 def _plain(rules: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ itself knows nothing of data sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -15,13 +15,43 @@ from numpy.typing import NDArray
 
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.calibration import CALIBRATION_METRICS, Calibration
+from maskloom.metrics.boundary.family import BOUNDARY_METRICS
+from maskloom.metrics.calibration import CALIBRATION_METRICS
 from maskloom.metrics.conventions import MASKLOOM, Convention
-from maskloom.metrics.instances import INSTANCE_METRICS, InstanceMetrics
-from maskloom.metrics.panoptic import PANOPTIC_METRICS, PanopticMetrics
-from maskloom.metrics.pixels import PIXEL_METRICS, PixelMetrics
+from maskloom.metrics.feeding import (
+    CLUSTERS,
+    SHAPE_METRICS,
+    SIZES,
+    SURFACE_METRICS,
+    THIN,
+    boundary,
+    calibration,
+    clusters,
+    feed_boundary,
+    feed_calibration,
+    feed_clusters,
+    feed_instances,
+    feed_panoptic,
+    feed_pixels,
+    feed_shapes,
+    feed_sizes,
+    feed_surface,
+    feed_thin,
+    instances,
+    panoptic,
+    pixels,
+    shapes,
+    sizes,
+    surface,
+    thin,
+)
+from maskloom.metrics.instances import INSTANCE_METRICS
+from maskloom.metrics.panoptic import PANOPTIC_METRICS
+from maskloom.metrics.pixels import PIXEL_METRICS
+from maskloom.metrics.resampled import SAMPLE_MEANS
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
+from maskloom.metrics.settings import DEFAULTS, MetricSettings
 
 Ints = NDArray[np.int64]
 State = Mapping[str, NDArray[np.generic]]
@@ -61,60 +91,62 @@ class Kind(Generic[F]):
     Args:
         metrics: the names of its scores.
         tasks: where it applies.
-        make: taxonomy and convention → a family that has counted nothing.
+        make: taxonomy, convention and settings → a family that has counted nothing.
         feed: counts a sample and gives its own scores.
-        rules: the rules of a convention that it follows.
+        rules: its scores that conventions differ in → the name of their rules.
+        columns: what it says of each class; None is everything.
+        asked: it takes its time, and is counted only where its scores are named.
     """
 
     metrics: tuple[str, ...]
     tasks: tuple[str, ...]
-    make: Callable[[Taxonomy, Convention], F]
+    make: Callable[[Taxonomy, Convention, MetricSettings], F]
     feed: Callable[[F, Scene], dict[str, Score]]
-    rules: tuple[str, ...] = ()
-
-
-def _instances(taxonomy: Taxonomy, convention: Convention) -> InstanceMetrics:
-    return InstanceMetrics(taxonomy, convention.rules("objects"))
-
-
-def _panoptic(taxonomy: Taxonomy, _convention: Convention) -> PanopticMetrics:
-    return PanopticMetrics(taxonomy)
-
-
-def _pixels(taxonomy: Taxonomy, _convention: Convention) -> PixelMetrics:
-    return PixelMetrics(taxonomy)
-
-
-def _calibration(_taxonomy: Taxonomy, convention: Convention) -> Calibration:
-    return Calibration(convention.rules("calibration"))
-
-
-def _feed_instances(family: InstanceMetrics, scene: Scene) -> dict[str, Score]:
-    return family.update(*scene.rows, order=scene.order, **scene.limits)
-
-
-def _feed_panoptic(family: PanopticMetrics, scene: Scene) -> dict[str, Score]:
-    return family.update(*scene.segments, where=scene.key, order=scene.order, **scene.limits)
-
-
-def _feed_pixels(family: PixelMetrics, scene: Scene) -> dict[str, Score]:
-    return family.update(*scene.maps, order=scene.order)
-
-
-def _feed_calibration(family: Calibration, scene: Scene) -> dict[str, Score]:
-    if scene.confidence is None:
-        return {}
-    return family.update(*scene.maps, scene.confidence, order=scene.order)
+    rules: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] | None = None
+    asked: bool = False
 
 
 _ALL = ("semantic", "instance", "panoptic")
+_MAPS = ("semantic",)
 
 FAMILIES: dict[str, Kind[Any]] = {
-    "instances": Kind(INSTANCE_METRICS, ("instance",), _instances, _feed_instances, ("objects",)),
-    "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), _panoptic, _feed_panoptic),
-    "pixels": Kind(PIXEL_METRICS, _ALL, _pixels, _feed_pixels),
+    "instances": Kind(
+        *(INSTANCE_METRICS, ("instance",), instances, feed_instances),
+        rules=dict.fromkeys(INSTANCE_METRICS, "objects"),
+    ),
+    "shapes": Kind(
+        *(SHAPE_METRICS, ("instance",), shapes, feed_shapes),
+        rules=dict.fromkeys(("aji", "aji_plus"), "shapes"),
+        columns=SHAPE_METRICS,
+    ),
+    "clusters": Kind(
+        *(CLUSTERS, ("instance",), clusters, feed_clusters),
+        rules=dict.fromkeys(CLUSTERS, "clusters"),
+        columns=CLUSTERS,
+    ),
+    "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), panoptic, feed_panoptic),
+    "pixels": Kind(
+        *(PIXEL_METRICS, _ALL, pixels, feed_pixels),
+        rules=dict.fromkeys(SAMPLE_MEANS, "pixels"),
+    ),
+    "boundary": Kind(
+        *(BOUNDARY_METRICS, _MAPS, boundary, feed_boundary),
+        rules=dict(zip(BOUNDARY_METRICS, ("bands", "contours"), strict=True)),
+        columns=BOUNDARY_METRICS,
+    ),
+    "surface": Kind(
+        *(SURFACE_METRICS, _MAPS, surface, feed_surface),
+        rules=dict.fromkeys(SURFACE_METRICS, "surface"),
+        columns=SURFACE_METRICS,
+    ),
+    "thin": Kind(
+        *(THIN, _MAPS, thin, feed_thin), rules={"cldice": "thin"}, columns=THIN, asked=True
+    ),
+    "sizes": Kind(SIZES, _MAPS, sizes, feed_sizes, columns=SIZES),
     "calibration": Kind(
-        CALIBRATION_METRICS, ("semantic",), _calibration, _feed_calibration, ("calibration",)
+        *(CALIBRATION_METRICS, _MAPS, calibration, feed_calibration),
+        rules={"ece": "calibration"},
     ),
 }
 """In the order of reports: scores of objects come before those of pixels."""
@@ -123,9 +155,14 @@ TASKS = _ALL
 RANKED_BY = {"semantic": "miou", "instance": "f1_50", "panoptic": "pq"}
 
 
-def metrics_of(task: str) -> tuple[str, ...]:
-    """The names of all scores of a task, in the order of reports."""
-    return tuple(name for kind in FAMILIES.values() if task in kind.tasks for name in kind.metrics)
+def metrics_of(task: str, *, unasked: bool = False) -> tuple[str, ...]:
+    """The names of all scores of a task, in the order of reports; or of those given unasked."""
+    return tuple(
+        name
+        for kind in FAMILIES.values()
+        if task in kind.tasks and not (unasked and kind.asked)
+        for name in kind.metrics
+    )
 
 
 def families_of(task: str, metrics: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -133,7 +170,11 @@ def families_of(task: str, metrics: tuple[str, ...] = ()) -> tuple[str, ...]:
 
     Pixels, and what samples are ranked by, are always among them.
     """
-    wanted = {*metrics, RANKED_BY[task], *PIXEL_METRICS} if metrics else set(metrics_of(task))
+    wanted = (
+        {*metrics, RANKED_BY[task], *PIXEL_METRICS}
+        if metrics
+        else set(metrics_of(task, unasked=True))
+    )
     return tuple(
         name
         for name, kind in FAMILIES.items()
@@ -142,7 +183,10 @@ def families_of(task: str, metrics: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 def make_families(
-    names: tuple[str, ...], taxonomy: Taxonomy, convention: Convention = MASKLOOM
+    names: tuple[str, ...],
+    taxonomy: Taxonomy,
+    convention: Convention = MASKLOOM,
+    settings: MetricSettings = DEFAULTS,
 ) -> dict[str, Family]:
     """Families that have counted nothing."""
-    return {name: FAMILIES[name].make(taxonomy, convention) for name in names}
+    return {name: FAMILIES[name].make(taxonomy, convention, settings) for name in names}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from maskloom.core.kernel import Ints, kernel
 from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, RECALLS, PredictionColumns
 from maskloom.metrics.matching import Flags, Floats
-from maskloom.metrics.resampled import mean_over, quotient
+from maskloom.metrics.scores import mean_over, quotient
 
 
 def instance_resamples(

@@ -24,6 +24,7 @@ from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
 from maskloom.metrics.families import RANKED_BY, TASKS, metrics_of
 from maskloom.metrics.intervals import Draws, intervals
 from maskloom.metrics.segments import segment_rows
+from maskloom.metrics.settings import DEFAULTS, MetricSettings
 from maskloom.metrics.tally import Tally
 from maskloom.version import __version__
 
@@ -47,6 +48,7 @@ class Terms:
         renames: category of the prediction → category of the truth.
         metrics: names to report; empty reports all.
         resamples: draws of samples from which intervals are made; 0 makes none.
+        settings: choices beside the convention.
     """
 
     task: JudgedTask = "auto"
@@ -56,6 +58,7 @@ class Terms:
     renames: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     resamples: int = 0
+    settings: MetricSettings = DEFAULTS
 
 
 def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
@@ -122,7 +125,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
         confusion=whole.confusion(),
         curves=found.curves,
-        provenance={**_provenance(terms, task, len(pair_up.pairs)), **unit},
+        provenance={**_provenance(pair_up, terms, task), **unit},
         notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],
         intervals={k: astuple(v) for k, v in intervals(drawn).items()},
@@ -208,18 +211,19 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
         )
 
 
-def _provenance(terms: Terms, task: str, samples: int) -> dict[str, Any]:
+def _provenance(pair_up: Comparison, terms: Terms, task: str) -> dict[str, Any]:
     out: dict[str, Any] = {
         "maskloom": __version__,
         "task": task,
-        "samples": samples,
+        "samples": len(pair_up.pairs),
         "void": _VOID_RULE,
         "aggregation": "one confusion matrix over all samples",
         "missing": terms.missing,
     }
     if task == "instance":
         out["convention"] = (terms.convention if terms.convention.objects else MASKLOOM).name
-        out["max_detections"] = terms.convention.rules("objects").max_detections
+        own = terms.convention.rules("objects").max_detections
+        out["max_detections"] = terms.settings.max_detections or own
     if task == "panoptic":
         out["convention"] = "panopticapi"
     if terms.renames:

@@ -18,6 +18,7 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Bits = NDArray[np.uint16]
 
+_IGNORED, _CROWD, _UNSEEN = 1, 2, 4
 LOWEST_IOU = 0.5
 """Pairs below the lowest threshold of any convention are not kept."""
 
@@ -125,66 +126,40 @@ def match_into(
         out: hit and drop (A, D), zeros.
         partner: (A, T, D), set to the object that was taken; or empty.
     """
+    # Arrays are taken out of their tuples here, once: each time costs as much as a comparison.
     offsets, index, value = pairs
-    hit, drop = out
+    keeps, (hit, drop) = ~unseen[1], out
+    reach, kinds = _reached(value, levels), _kinds(truth[0], truth[1], unseen[0])
+    taken = np.zeros(kinds.shape, np.uint16)
     every = np.uint16((1 << levels.size) - 1)
-    near = (index, value, _reached(value, levels))
-    state = (truth[0], truth[1], unseen[0], np.zeros(truth[1].shape, np.uint16))
     for d in range(outside.shape[1]):
         first, last = offsets[d], offsets[d + 1]
+        # Most have one candidate or none, and a call costs more than what is to be done then.
+        alone = last - first == 1 and partner.size == 0
         for a in range(outside.shape[0]):
-            if first < last:
-                keeps = not unseen[1][d]
-                own = _take(near, (first, last), state, (a, d), every, keeps, partner)
+            if alone:
+                g = index[first]
+                bits, kind = reach[first] & ~taken[a, g], kinds[a, g]
+                if keeps[d] and not kind & _CROWD:
+                    taken[a, g] |= bits
+                hit[a, d] = 0 if kind & _UNSEEN else bits
+                drop[a, d] = bits if kind & _IGNORED else 0
+            elif first < last:
+                at = (a, d, first, last, keeps[d])
+                own = _take(index, value, reach, kinds, taken, partner, at, ~every)
                 hit[a, d], drop[a, d] = own
             if outside[a, d]:
                 drop[a, d] |= every & ~hit[a, d]
 
 
 @kernel
-def _take(
-    near: tuple[Ints, Floats, Bits],
-    span: tuple[int, int],
-    state: tuple[Flags, Flags, Flags, Bits],
-    at: tuple[int, int],
-    every: Any,
-    keeps: bool,  # noqa: FBT001
-    partner: NDArray[np.int32],
-) -> tuple[Any, Any]:
-    """Let one prediction take objects in one area range; levels of a match, and ignored ones.
-
-    Args:
-        near: objects of all pairs, their IoU, and the levels that this reaches.
-        span: the prediction's own pairs.
-        state: crowd (G,), ignored (A, G), objects whose match counts as none (G,), and the levels
-            at which each object is taken (A, G), to which those of this prediction are added.
-        at: area range and prediction.
-        every: all levels.
-        keeps: what is taken is not free any more.
-        partner: (A, T, D) the object taken, or empty.
-    """
-    index, _, reach = near
-    crowd, ignored, unseen, taken = state
-    a, d = at
-    done = hit = drop = np.uint16(0)
-    while done != every:
-        best = _best(near, span, ignored, taken, a, done)
-        if best < 0:
-            break
-        g = index[best]
-        bits = np.uint16(reach[best] & ~taken[a, g] & ~done)
-        done |= bits
-        if keeps and not crowd[g]:
-            taken[a, g] |= bits
-        if not unseen[g]:
-            hit |= bits
-        if ignored[a, g]:
-            drop |= bits
-        if partner.size:
-            for t in range(partner.shape[1]):
-                if bits >> t & 1:
-                    partner[a, t, d] = g
-    return hit, drop
+def _kinds(crowd: Flags, ignored: Flags, unseen: Flags) -> NDArray[np.uint8]:
+    """(A, G) what an object is, as bits: `_IGNORED`, `_CROWD`, `_UNSEEN`."""
+    kinds = np.zeros(ignored.shape, np.uint8)
+    for a in range(ignored.shape[0]):
+        for g in range(crowd.size):
+            kinds[a, g] = ignored[a, g] * _IGNORED + crowd[g] * _CROWD + unseen[g] * _UNSEEN
+    return kinds
 
 
 @kernel
@@ -199,24 +174,71 @@ def _reached(ious: Floats, levels: Floats) -> Bits:
 
 
 @kernel
-def _best(
-    near: tuple[Ints, Floats, Bits],
-    span: tuple[int, int],
-    ignored: Flags,
+def _take(
+    index: Ints,
+    ious: Floats,
+    reach: Bits,
+    kinds: NDArray[np.uint8],
     taken: Bits,
-    a: int,
+    partner: NDArray[np.int32],
+    at: tuple[int, int, int, int, bool],
+    done: Any,
+) -> tuple[Any, Any]:
+    """Let one prediction take objects in one area range; levels of a match, and ignored ones.
+
+    Args:
+        index: objects of all pairs.
+        ious: of all pairs.
+        reach: the levels that these reach.
+        kinds: (A, G) of `_kinds`.
+        taken: (A, G) levels at which each object is taken; those of this prediction are added.
+        partner: (A, T, D) the object taken, or empty.
+        at: area range, prediction, its first pair and the one behind its last, and whether what
+            it takes is free no more.
+        done: levels at which nothing is to be taken.
+    """
+    a, d, _, _, keeps = at
+    done, hit, drop = np.uint16(done), np.uint16(0), np.uint16(0)
+    while done != 0xFFFF:
+        best = _best(index, ious, reach, kinds, taken, at, done)
+        if best < 0:
+            break
+        g = index[best]
+        bits = np.uint16(reach[best] & ~taken[a, g] & ~done)
+        done |= bits
+        if keeps and not kinds[a, g] & _CROWD:
+            taken[a, g] |= bits
+        if not kinds[a, g] & _UNSEEN:
+            hit |= bits
+        if kinds[a, g] & _IGNORED:
+            drop |= bits
+        if partner.size:
+            for t in range(partner.shape[1]):
+                if bits >> t & 1:
+                    partner[a, t, d] = g
+    return hit, drop
+
+
+@kernel
+def _best(
+    index: Ints,
+    ious: Floats,
+    reach: Bits,
+    kinds: NDArray[np.uint8],
+    taken: Bits,
+    at: tuple[int, int, int, int, bool],
     done: Any,
 ) -> int:
     """The candidate to be taken next: those that count first, then by IoU, the last of equals.
 
     It is free at a level that it reaches and at which nothing is taken yet; -1 if there is none.
     """
-    index, ious, reach = near
     best, level, counts = -1, -np.inf, False
-    for c in range(span[0], span[1]):
+    for c in range(at[2], at[3]):
         g = index[c]
-        if not reach[c] & ~taken[a, g] & ~done or (counts and ignored[a, g]):
+        ignored = kinds[at[0], g] & _IGNORED != 0
+        if not reach[c] & ~taken[at[0], g] & ~done or (counts and ignored):
             continue
-        if ious[c] >= level or counts == ignored[a, g]:
-            best, level, counts = c, ious[c], not ignored[a, g]
+        if ious[c] >= level or counts == ignored:
+            best, level, counts = c, ious[c], not ignored
     return best

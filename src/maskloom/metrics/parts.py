@@ -61,7 +61,7 @@ def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
         for p in pair_up.pairs
     ]
     sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
-    rules = asdict(terms.convention)
+    rules = [asdict(terms.convention), asdict(terms.settings)]
     kinds = families_of(task, terms.metrics)
     said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules, kinds]
     text = json.dumps([said, sides, pairs], sort_keys=True, default=str)

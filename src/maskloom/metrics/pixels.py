@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import ConfusionMatrix
-from maskloom.metrics.resampled import pixel_resamples
+from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
+from maskloom.metrics.resampled import SAMPLE_MEANS, pixel_resamples, sample_means
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean, ratios
 from maskloom.metrics.state import fill, numbers
@@ -46,12 +47,19 @@ class PixelMetrics:
 
     Args:
         taxonomy: of the class maps.
+        rules: of the convention.
         keep_samples: keep each sample's totals of the classes in it, 40 bytes each, which
-            intervals need; a stream without end does not.
+            intervals and means over samples need; a stream without end does not.
     """
 
-    def __init__(self, taxonomy: Taxonomy, *, keep_samples: bool = True) -> None:
-        self.taxonomy, self.keep_samples = taxonomy, keep_samples
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        rules: PixelRules = PIXEL_RULES["maskloom"],
+        *,
+        keep_samples: bool = True,
+    ) -> None:
+        self.taxonomy, self.rules, self.keep_samples = taxonomy, rules, keep_samples
         self.confusion = ConfusionMatrix(len(taxonomy))
         self.dice = SampleValues(("dice",))
         # A row of category K is of all valid pixels: those that are right, all, and all again.
@@ -104,10 +112,21 @@ class PixelMetrics:
         """Scores over everything counted so far."""
         scores = pixel_scores(self.confusion.counts, self.taxonomy)
         metrics, reasons = dict(scores.metrics), dict(scores.reasons)
+        if self.rules.average == "samples":
+            metrics |= self._over_samples()
         metrics["dice_per_sample"] = self.dice.class_mean("dice", 0)
         if metrics["dice_per_sample"] is None:
             reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
         return Scores(metrics, reasons, scores.per_class)
+
+    def _over_samples(self) -> dict[str, Score]:
+        own = self._sample_means()
+        return {name: own.class_mean(name, 0) for name in SAMPLE_MEANS}
+
+    def _sample_means(self) -> SampleValues:
+        """Each sample's own scores, means over the classes in it."""
+        orders, categories, values = self.totals.table()
+        return sample_means(orders, categories, values, len(self.taxonomy))
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was counted, as arrays."""
@@ -136,6 +155,9 @@ class PixelMetrics:
         """Scores of resamples; see `SampleValues.totals`."""
         totals = self.totals.totals(weights, orders, len(self.taxonomy) + 1)
         found = pixel_resamples(totals, self.taxonomy.scored)
+        if self.rules.average == "samples":
+            own = self._sample_means().means(weights, orders, 1)[:, 0]
+            found |= dict(zip(SAMPLE_MEANS, own.T, strict=True))
         return {**found, "dice_per_sample": self.dice.means(weights, orders, 1)[:, 0, 0]}
 
     def table(self) -> Confusion:

@@ -9,19 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-
-
-def quotient(above: Floats, below: Floats) -> Floats:
-    """NaN where the divisor is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(below > 0, above / below, np.nan)
-
-
-def mean_over(values: Floats, axis: int = -1) -> Floats:
-    """The mean of what is defined; NaN where nothing is."""
-    there = ~np.isnan(values)
-    return quotient(np.where(there, values, 0.0).sum(axis=axis), there.sum(axis=axis).astype(float))
+from maskloom.core.kernel import Floats, Ints
+from maskloom.metrics.sample_values import SampleValues
+from maskloom.metrics.scores import mean_over, quotient
 
 
 def pixel_resamples(totals: Floats, scored: tuple[int, ...]) -> dict[str, Floats]:
@@ -53,3 +43,37 @@ def segment_resamples(totals: Floats, kinds: dict[str, list[int]]) -> dict[str, 
         for of, positions in kinds.items()
         for name, values in (("pq", pq), ("sq", sq), ("rq", rq))
     }
+
+
+SAMPLE_MEANS = ("miou", "mean_accuracy", "dice", "pixel_accuracy")
+
+
+def sample_means(
+    orders: NDArray[np.int64], categories: NDArray[np.int64], totals: Floats, everything: int
+) -> SampleValues:
+    """Each sample's own scores, means over the classes in it, as rows of class 0.
+
+    Args:
+        orders: (N,) of the samples, rising.
+        categories: (N,) positions; `everything` is the row of all valid pixels of a sample.
+        totals: (N, 3) hit, truth and predicted pixels.
+        everything: number of the rows of all pixels, of which each sample has one.
+    """
+    whole = categories == everything
+    samples, place = np.unique(orders, return_inverse=True)
+    hit, truth, predicted = totals.T
+    values = [
+        _mean_in(quotient(hit, truth + predicted - hit), place, ~whole, len(samples)),
+        _mean_in(quotient(hit, truth), place, ~whole, len(samples)),
+        _mean_in(quotient(2 * hit, truth + predicted), place, ~whole, len(samples)),
+        quotient(hit[whole], truth[whole]),
+    ]
+    rows = np.zeros(len(samples), np.int64)
+    return SampleValues.of(SAMPLE_MEANS, samples, rows, np.stack(values, axis=1))
+
+
+def _mean_in(values: Floats, place: Ints, rows: NDArray[np.bool_], n: int) -> Floats:
+    """The mean of some rows of each sample where they are defined."""
+    there = rows & ~np.isnan(values)
+    sums = np.bincount(place[there], values[there], minlength=n).astype(np.float64)
+    return quotient(sums, np.bincount(place[there], minlength=n).astype(np.float64))

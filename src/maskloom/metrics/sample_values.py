@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from maskloom.core.report import Score
-from maskloom.metrics.resampled import quotient
-from maskloom.metrics.scores import mean
+from maskloom.metrics.scores import mean, quotient
 
 
 class SampleValues:

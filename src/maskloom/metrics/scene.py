@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.align import Comparison, Pair
+from maskloom.metrics.contingency import columns_of, overlap_in
 
 _BothMaps = tuple[NDArray[Any], NDArray[Any]]
 _BothRows = tuple[Rows, Rows]
@@ -54,6 +55,11 @@ class Scene:
     def confidence(self) -> NDArray[Any] | None:
         """(H, W) probability of each predicted class × 255, where the author gives one."""
         return self._predicted.confidence
+
+    @cached_property
+    def overlaps(self) -> bool:
+        """Whether objects of one side claim the same pixels."""
+        return any(overlap_in(columns_of(rows.masks)) is not None for rows in self.rows)
 
     @cached_property
     def limits(self) -> dict[str, Any]:

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskloom.core.report import Curve, Score
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,3 +48,15 @@ def mean(values: Sequence[Score]) -> Score:
     """
     defined = [value for value in values if value is not None]
     return math.fsum(defined) / len(defined) if defined else None
+
+
+def quotient(above: Floats, below: Floats) -> Floats:
+    """Quotients of arrays, NaN where the divisor is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def mean_over(values: Floats, axis: int = -1) -> Floats:
+    """Means along an axis of what is defined; NaN where nothing is."""
+    there = ~np.isnan(values)
+    return quotient(np.where(there, values, 0.0).sum(axis=axis), there.sum(axis=axis).astype(float))

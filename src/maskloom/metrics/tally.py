@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from maskloom.core.report import Confusion, Curve, Score
@@ -9,6 +10,8 @@ from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
+
+_NAMED = ("name", "kind")
 
 
 class Tally:
@@ -26,7 +29,10 @@ class Tally:
         """Count a sample; its own scores."""
         row: dict[str, Score] = {}
         for name, family in self.families.items():
-            row |= FAMILIES[name].feed(family, scene)
+            kind = FAMILIES[name]
+            own = kind.feed(family, scene)
+            # Families have scores beyond those of reports, some under names of others.
+            row |= own if kind.columns is None else _only(own, kind.metrics)
         self.samples += 1
         return row
 
@@ -43,16 +49,16 @@ class Tally:
         per_class: dict[str, dict[str, Any]] = {}
         notes: dict[str, None] = {}
         curves: list[Curve] = []
-        for family in self.families.values():
-            found = family.result()
-            metrics |= found.metrics
-            reasons |= found.reasons
+        for name, family in self.families.items():
+            found, kind = family.result(), FAMILIES[name]
+            metrics |= _only(found.metrics, kind.metrics)
+            reasons |= _only(found.reasons, kind.metrics)
             notes |= dict.fromkeys(found.notes)
             curves += found.curves
             for key, row in found.per_class.items():
                 known = per_class.setdefault(key, {})
                 why = [r["reason"] for r in (known, row) if "reason" in r]
-                known |= row
+                known |= row if kind.columns is None else _only(row, (*kind.columns, *_NAMED))
                 if why:
                     known["reason"] = "; ".join(dict.fromkeys(why))
         return Scores(metrics, reasons, per_class, tuple(notes), tuple(curves))
@@ -80,3 +86,7 @@ class Tally:
             first = f"{name}."
             family.load({k[len(first) :]: v for k, v in state.items() if k.startswith(first)})
         self.samples = samples
+
+
+def _only(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}

@@ -9,6 +9,13 @@ _ALL = ("semantic", "instance", "panoptic")
 _PIXELS = "maskloom.metrics.pixels:PixelMetrics"
 _INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
 _PANOPTIC = "maskloom.metrics.panoptic:PanopticMetrics"
+_SHAPES = "maskloom.metrics.shape.object_metrics:ObjectShapeMetrics"
+_CLUSTERS = "maskloom.metrics.shape.cluster_metrics:ClusterMetrics"
+_BOUNDARY = "maskloom.metrics.boundary.family:BoundaryMetrics"
+_SURFACE = "maskloom.metrics.surface.family:SurfaceMetrics"
+_THIN = "maskloom.metrics.shape.thin_metrics:ThinMetrics"
+_SIZES = "maskloom.metrics.shape.size_metrics:SizeMetrics"
+_MAPS = ("semantic",)
 _ONE, _SEGMENTS = ("instance",), ("panoptic",)
 
 METRICS: dict[str, Entry] = {
@@ -19,6 +26,16 @@ METRICS: dict[str, Entry] = {
     "mean_accuracy": Entry(_PIXELS, "recall of pixels, mean over classes", _ALL),
     "dice": Entry(_PIXELS, "Dice, mean over classes", _ALL),
     "dice_per_sample": Entry(_PIXELS, "Dice of each sample, mean over samples", _ALL),
+    "boundary_iou": Entry(_BOUNDARY, "IoU of bands along the outlines, mean over classes", _MAPS),
+    "boundary_f1": Entry(_BOUNDARY, "F1 of outlines within a tolerance, mean over classes", _MAPS),
+    "assd": Entry(_SURFACE, "mean distance between surfaces, in units of spacing", _MAPS),
+    "hd": Entry(_SURFACE, "largest distance between surfaces", _MAPS),
+    "hd95": Entry(_SURFACE, "distance that 95 % of the surfaces stay within", _MAPS),
+    "nsd": Entry(_SURFACE, "share of the surfaces that agree within a tolerance", _MAPS),
+    "cldice": Entry(_THIN, "Dice of centre lines, for thin structures; name it to get it", _MAPS),
+    "length_error": Entry(_THIN, "mean error of the length of lines; name it to get it", _MAPS),
+    "area_error": Entry(_SIZES, "mean error of the area or volume of a class per image", _MAPS),
+    "area_error_relative": Entry(_SIZES, "the same as a share of the true area", _MAPS),
     "ece": Entry(
         "maskloom.metrics.calibration:Calibration",
         "expected calibration error of the confidence of classes, in 15 bins",
@@ -34,6 +51,13 @@ METRICS: dict[str, Entry] = {
     "ar10": Entry(_INSTANCES, "average recall with 10 predictions per image and class", _ONE),
     "ar100": Entry(_INSTANCES, "average recall with 100 predictions per image and class", _ONE),
     "f1_50": Entry(_INSTANCES, "F1 of objects at IoU 0.50", _ONE),
+    "aji": Entry(_SHAPES, "aggregated Jaccard index of objects without scores", _ONE),
+    "aji_plus": Entry(_SHAPES, "the same with one partner for each object", _ONE),
+    "count_error": Entry(_SHAPES, "mean difference of counted and true objects per image", _ONE),
+    "count_bias": Entry(_SHAPES, "mean of counted minus true objects per image", _ONE),
+    "vi_split": Entry(_CLUSTERS, "information lost by cutting objects apart, in bits", _ONE),
+    "vi_merge": Entry(_CLUSTERS, "information lost by joining objects, in bits", _ONE),
+    "rand_f": Entry(_CLUSTERS, "F score of pairs of pixels that belong together", _ONE),
     "pq": Entry(_PANOPTIC, "panoptic quality: rq × sq of segments, mean over classes", _SEGMENTS),
     "sq": Entry(_PANOPTIC, "mean IoU of matched segments, mean over classes", _SEGMENTS),
     "rq": Entry(_PANOPTIC, "F1 of segments at IoU above 0.5, mean over classes", _SEGMENTS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,22 +21,12 @@ if TYPE_CHECKING:
     from maskloom.work.executors import Engine
     from maskloom.work.shards import Share
 
-
-@dataclass(frozen=True, slots=True)
-class MetricOptions:
-    """`--set metric.KEY=VALUE`."""
-
-    max_detections: int = field(
-        default=0,
-        metadata={
-            "help": "predictions kept per image and class for AP; 0 is the convention's own: "
-            "100 for coco, no limit for maskloom"
-        },
-    )
-
-    def __post_init__(self) -> None:
-        if self.max_detections < 0:
-            raise ValueError("max_detections is 0 or more")
+Convention = Literal[
+    "maskloom", "cityscapes", "mmseg", "coco", "panopticapi", "torchmetrics", "monai", "medpy",
+    "deepmind", "metrics-reloaded", "boundary-iou-api", "davis", "bsds", "stardist", "cellpose",
+    "hover-net", "cldice", "scikit-image",
+]  # fmt: skip
+"""The names of `metrics/conventions.py`, which a command line must know before it is loaded."""
 
 
 @from_python
@@ -55,7 +45,7 @@ def evaluate(
     resamples: int = 1000,
     against: Path | None = None,
     explain_conventions: bool = False,
-    convention: Literal["maskloom", "coco", "panopticapi"] = "maskloom",
+    convention: Convention = "maskloom",
     split: str | None = None,
     images: Path | None = None,
     report: Path | None = None,
@@ -94,7 +84,8 @@ def evaluate(
             better it is, with an interval and tests on samples.
         explain_conventions: also score under every other convention, and say which of its rules
             differ.
-        convention: how objects are matched; coco keeps 100 predictions per image and class.
+        convention: whose rules the scores follow; families that it says nothing of follow
+            maskloom. coco keeps 100 predictions per image and class.
             Panoptic segments are always matched as panopticapi does.
         split: score only this split of the truth; @FILE lists keys, e.g. @runs/1/val.txt, which
             is found in the project too.
@@ -119,8 +110,9 @@ def evaluate(
         MaskloomError: data that cannot be read or do not belong together.
     """
     from maskloom.formats.mapping import parse_renames
-    from maskloom.metrics.conventions import convention_of
+    from maskloom.metrics.conventions import CONVENTIONS
     from maskloom.metrics.judge import Terms
+    from maskloom.metrics.settings import MetricSettings
     from maskloom.metrics.spread import Waiting
     from maskloom.verbs.shares import share_of, waiting_outcome
     from maskloom.verbs.sides import Sides, both_called
@@ -129,9 +121,9 @@ def evaluate(
     paths = (truth, predicted)
     formats = _formats(task, paths, (from_, predicted_from))
     sides = Sides(paths, formats, taxonomy, void, split, images, skip_bad)
-    (ours, theirs), given = sides.read(set_, {"metric": MetricOptions})
-    chosen = convention_of(convention, max_detections=given["metric"].max_detections)
-    terms = Terms(task, chosen, missing, by, parse_renames(map_), metrics, resamples)
+    (ours, theirs), given = sides.read(set_, {"metric": MetricSettings})
+    chosen, renames = CONVENTIONS[convention], parse_renames(map_)
+    terms = Terms(task, chosen, missing, by, renames, metrics, resamples, given["metric"])
     opening = partial(_opened, sides, set_)
     found = _judged(opening, (ours, theirs), terms, spread, (share, parts))
     if isinstance(found, Waiting):
@@ -223,7 +215,9 @@ def _judged(
 
 def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
     """Both data sets, in a process of their own."""
-    return sides.read(settings, {"metric": MetricOptions})[0]
+    from maskloom.metrics.settings import MetricSettings
+
+    return sides.read(settings, {"metric": MetricSettings})[0]
 
 
 def _formats(

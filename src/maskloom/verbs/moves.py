@@ -38,23 +38,26 @@ class Moves:
         from maskloom.core.outcome import Table
 
         rows: list[list[Cell]] = [
-            [
-                m.metric,
-                m.convention,
-                *(None if v is None else round(v, 4) for v in (m.value, m.difference)),
-            ]
-            for m in self.found
+            [m.metric, m.convention, _rounded(m.value), _rounded(m.difference)] for m in self.found
         ]
-        why: list[list[Cell]] = []
+        why: dict[tuple[str, str], list[str]] = {}
         for move in self.found:
-            line: list[Cell] = [move.convention, "; ".join(move.because)]
-            if move.because and line not in why:
-                why.append(line)
+            if move.because:
+                rules = why.setdefault((move.convention, "; ".join(move.because)), [])
+                rules.append(move.metric)
+        reasons: list[list[Cell]] = [
+            [convention, ", ".join(metrics), rules] for (convention, rules), metrics in why.items()
+        ]
         if not rows:
             note = "no other convention has rules for these scores"
             return (Table("Conventions", ("metric", "convention"), (), note),)
         head = ("metric", "convention", "value", "difference")
         return (
             Table("Conventions", head, rows, "difference: from maskloom"),
-            Table("Rules that differ", ("convention", "rules"), why),
+            Table("Rules that differ", ("convention", "metrics", "rules"), reasons),
         )
+
+
+def _rounded(value: float | None) -> float | None:
+    # Without the sign of a difference that rounds to nothing.
+    return None if value is None else round(value, 4) + 0.0

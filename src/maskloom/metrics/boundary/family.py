@@ -24,7 +24,7 @@ from maskloom.metrics.boundary.rules import (
     ContourRules,
 )
 from maskloom.metrics.sample_values import SampleValues
-from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.scores import Scores, mean, mean_over, quotient
 
 BOUNDARY_METRICS = ("boundary_iou", "boundary_f1")
 
@@ -126,6 +126,36 @@ class BoundaryMetrics:
             self.taxonomy[k].key: self._class_row(k, rows[k], ious[k], f1s[k]) for k in rows
         }
         return Scores(metrics, reasons, per_class, self._notes(rows))
+
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        n = len(self.taxonomy)
+        found = []
+        for pooled, score, columns in (
+            (self.rules.pooled, self._ious, slice(0, 2)),
+            (self.contour_rules.pooled, self._f1s, slice(2, 6)),
+        ):
+            if pooled:
+                totals = self.counts.totals(weights, orders, n)[..., columns]
+                own = score(totals.reshape(-1, totals.shape[-1])).reshape(totals.shape[:2])
+                found.append(np.where(totals.any(axis=-1), own, np.nan))
+                continue
+            places, categories, values = self.counts.table()
+            each = SampleValues.of(("own",), places, categories, score(values[:, columns])[:, None])
+            found.append(each.means(weights, orders, n)[..., 0])
+        return {
+            name: mean_over(values) for name, values in zip(BOUNDARY_METRICS, found, strict=True)
+        }
+
+    def _ious(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return quotient(rows[:, 0], rows[:, 1])
+
+    def _f1s(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        empty = self.contour_rules.both_empty
+        scores = [ContourCounts(*map(int, of)).f1(empty) for of in rows]
+        return np.array([np.nan if v is None else v for v in scores], np.float64)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What is kept, as arrays."""

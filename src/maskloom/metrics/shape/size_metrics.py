@@ -121,8 +121,9 @@ class SizeMetrics:
         if metrics["area_error"] is not None and "area_error_relative" in reasons:
             reasons["area_error_relative"] = "no class occurs in the truth"
         unspaced = self.kept.counters["unspaced"]
-        note = f"{unspaced} samples have no spacing: their areas are in px"
-        return Scores(metrics, reasons, per_class, (note,) if unspaced else ())
+        note = f"{unspaced} samples have no spacing: their areas are px among those in its units"
+        mixed = 0 < unspaced < self.kept.counters["samples"]
+        return Scores(metrics, reasons, per_class, (note,) if mixed else ())
 
 
 def size_scores(truth: Sequence[float], predicted: Sequence[float]) -> dict[str, Score]:

@@ -136,9 +136,10 @@ class ThinMetrics:
         reasons = {name: why for name, value in metrics.items() if value is None}
         blank = self.kept.columns()["cldice"].count(None)
         unspaced = self.kept.counters["unspaced"]
+        mixed = unspaced if unspaced < self.kept.counters["samples"] else 0
         said = (
             (blank, "times a class has no cldice in a sample, for want of a skeleton"),
-            (unspaced, "samples have no spacing: their lengths are in px"),
+            (mixed, "samples have no spacing: their lengths are px among those in its units"),
         )
         return Scores(metrics, reasons, rows, tuple(f"{n} {what}" for n, what in said if n))
 

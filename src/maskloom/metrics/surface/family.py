@@ -14,7 +14,7 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.sample_values import SampleValues
-from maskloom.metrics.scores import Scores, mean
+from maskloom.metrics.scores import Scores, mean, mean_over
 from maskloom.metrics.surface.pair import grid, packed, sides
 from maskloom.metrics.surface.rules import SURFACE_RULES, EmptyScores, SurfaceRules
 from maskloom.metrics.surface.scores import SurfaceScores, check, scores_of
@@ -103,7 +103,7 @@ class SurfaceMetrics:
                 if not (in_truth[k] or in_predicted[k]) and self.rules.both_empty == EmptyScores():
                     continue
                 one = packed(truth, at, k)
-                other = packed(predicted, at, k) & ~ignored
+                other = packed(predicted, at, k).without(ignored)
                 scores = scores_of(
                     *sides(one, other, at, self.rules),
                     self.rules,
@@ -149,6 +149,25 @@ class SurfaceMetrics:
         per_class = {self.taxonomy[k].key: self._class_row(k, means[k]) for k in means}
         return Scores(metrics, reasons, per_class, self._notes())
 
+    def resampled(
+        self, weights: NDArray[np.int64], orders: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Scores of resamples; see `SampleValues.totals`."""
+        if self.rules.average == "samples":
+            own = self._sample_means().means(weights, orders, 1)[:, 0]
+        else:
+            own = mean_over(self.values.means(weights, orders, len(self.taxonomy)), axis=1)
+        return {metric: own[:, _VALUES.index(name)] for metric, name in self.names.items()}
+
+    def _sample_means(self) -> SampleValues:
+        """Means over the classes of each sample, as rows of class 0."""
+        orders, _, table = self.values.table()
+        samples, first = np.unique(orders, return_index=True)
+        parts = np.split(table, first[1:]) if len(samples) else []
+        rows = [[np.nan if v is None else v for v in _means(part).values()] for part in parts]
+        values = np.array(rows, np.float64).reshape(len(samples), len(_VALUES))
+        return SampleValues.of(_VALUES, samples, np.zeros(len(samples), np.int64), values)
+
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was measured, as arrays."""
         return {**self.values.state(), "counts": self.counts.copy(), "samples": self.samples.copy()}
@@ -185,15 +204,12 @@ class SurfaceMetrics:
 
     def _notes(self) -> tuple[str, ...]:
         samples, without = (int(n) for n in self.samples)
-        unit = "units of spacing" if not without else "px"
-        notes = [f"the tolerance of nsd is {self.tolerance:g} {unit}"]
+        notes = []
         if 0 < without < samples:
-            notes = [
-                f"the tolerance of nsd is {self.tolerance:g}; {without} of {samples} samples have "
-                "no spacing: their distances are px among those in units of spacing"
-            ]
-        elif without:
-            notes.append("distances are px: the samples have no spacing")
+            notes.append(
+                f"{without} of {samples} samples have no spacing: their distances are px among "
+                "those in units of spacing"
+            )
         _, missed, spurious = (int(n) for n in self.counts.sum(axis=0))
         if missed + spurious:
             notes.append(

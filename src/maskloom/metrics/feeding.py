@@ -1,0 +1,145 @@
+"""How each family is made for a convention, and what of a sample it is fed.
+
+`families.py` has the table; a family itself knows neither samples nor conventions by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from maskloom.core.report import Score
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.boundary.family import BoundaryMetrics
+from maskloom.metrics.calibration import Calibration
+from maskloom.metrics.conventions import Convention
+from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.pixels import PixelMetrics
+from maskloom.metrics.scene import Scene
+from maskloom.metrics.settings import MetricSettings
+from maskloom.metrics.shape.cluster_metrics import ClusterMetrics
+from maskloom.metrics.shape.object_metrics import ObjectShapeMetrics
+from maskloom.metrics.shape.size_metrics import SizeMetrics
+from maskloom.metrics.shape.thin_metrics import ThinMetrics
+from maskloom.metrics.surface.family import SurfaceMetrics
+
+SHAPE_METRICS = ("aji", "aji_plus", "count_error", "count_bias")
+SURFACE_METRICS = ("assd", "hd", "hd95", "nsd")
+CLUSTERS = ("vi_split", "vi_merge", "rand_f")
+THIN = ("cldice", "length_error")
+SIZES = ("area_error", "area_error_relative")
+
+_Row = dict[str, Score]
+
+
+def instances(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
+    """Average precision of objects."""
+    rules = convention.rules("objects")
+    if settings.max_detections:
+        rules = replace(rules, max_detections=settings.max_detections)
+    return InstanceMetrics(taxonomy, rules)
+
+
+def feed_instances(family: InstanceMetrics, scene: Scene) -> _Row:
+    """Rows of both sides."""
+    return family.update(*scene.rows, order=scene.order, **scene.limits)
+
+
+def shapes(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """Objects without confidence."""
+    return ObjectShapeMetrics(taxonomy, convention.rules("shapes"))
+
+
+def feed_shapes(family: ObjectShapeMetrics, scene: Scene) -> _Row:
+    """Rows of both sides."""
+    return family.update(*scene.rows, order=scene.order, **scene.limits)
+
+
+def panoptic(taxonomy: Taxonomy, _convention: Convention, _settings: MetricSettings) -> Any:
+    """Segments."""
+    return PanopticMetrics(taxonomy)
+
+
+def feed_panoptic(family: PanopticMetrics, scene: Scene) -> _Row:
+    """Segments of both sides."""
+    return family.update(*scene.segments, where=scene.key, order=scene.order, **scene.limits)
+
+
+def pixels(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """Classes of pixels."""
+    return PixelMetrics(taxonomy, convention.rules("pixels"))
+
+
+def feed_pixels(family: PixelMetrics, scene: Scene) -> _Row:
+    """Class maps of both sides."""
+    return family.update(*scene.maps, order=scene.order)
+
+
+def boundary(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
+    """Bands and contours of classes."""
+    contours = convention.rules("contours")
+    if settings.contour_px:
+        contours = contours.within(settings.contour_px)
+    return BoundaryMetrics(taxonomy, convention.rules("bands"), contours)
+
+
+def feed_boundary(family: BoundaryMetrics, scene: Scene) -> _Row:
+    """Class maps of both sides; volumes have surfaces instead."""
+    return family.update(*scene.maps, order=scene.order) if len(scene.size) == 2 else {}
+
+
+def surface(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
+    """Distances between surfaces."""
+    return SurfaceMetrics(taxonomy, convention.rules("surface"), tolerance=settings.tolerance)
+
+
+def feed_surface(family: SurfaceMetrics, scene: Scene) -> _Row:
+    """Class maps of both sides, and their spacing."""
+    return family.update(*scene.maps, spacing=scene.spacing or None, order=scene.order)
+
+
+def clusters(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """Objects as a clustering of pixels."""
+    return ClusterMetrics(taxonomy, convention.rules("clusters"))
+
+
+def feed_clusters(family: ClusterMetrics, scene: Scene) -> _Row:
+    """Rows of both sides, where none overlap: a pixel of two objects is in no cluster."""
+    if scene.overlaps:
+        return {}
+    return family.update(
+        *scene.rows, size=scene.size, order=scene.order, where=scene.key, **scene.limits
+    )
+
+
+def thin(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """Lines of thin structures."""
+    return ThinMetrics(taxonomy, convention.rules("thin"))
+
+
+def feed_thin(family: ThinMetrics, scene: Scene) -> _Row:
+    """Class maps of both sides, and their spacing."""
+    return family.update(*scene.maps, spacing=scene.spacing or None, order=scene.order)
+
+
+def sizes(taxonomy: Taxonomy, _convention: Convention, _settings: MetricSettings) -> Any:
+    """Areas and volumes."""
+    return SizeMetrics(taxonomy)
+
+
+def feed_sizes(family: SizeMetrics, scene: Scene) -> _Row:
+    """Class maps of both sides, and their spacing."""
+    return family.update(*scene.maps, spacing=scene.spacing or None, order=scene.order)
+
+
+def calibration(_taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """Confidence of classes."""
+    return Calibration(convention.rules("calibration"))
+
+
+def feed_calibration(family: Calibration, scene: Scene) -> _Row:
+    """Class maps of both sides with the prediction's confidence, where its author gives one."""
+    if scene.confidence is None:
+        return {}
+    return family.update(*scene.maps, scene.confidence, order=scene.order)
