@@ -9,7 +9,6 @@ from tests.metrics import surface_cases as cases
 from maskloom.metrics.surface.borders import KINDS, mark
 from maskloom.metrics.surface.pair import grid, packed
 from maskloom.metrics.surface.surfels import areas
-from maskloom.metrics.surface.words import extent
 
 
 def bits(words, width):
@@ -21,7 +20,7 @@ def bits(words, width):
 def marked(one, kind, *, outside=True):
     deep = one.ndim == 3
     with grid(one.shape, None, 1) as at:
-        words = packed(one, at, 0, others=True)
+        words = packed(one, at, 0, others=True).words
     extra = kind == "corners"
     size = (at.shape[0] + (extra and deep), at.shape[1] + extra)
     out = np.zeros((*size, words.shape[2]), np.uint64)
@@ -91,19 +90,20 @@ def test_words_hold_the_pixels_of_a_value(dtype):
     for width in (1, 5, 63, 64, 65, 100, 128, 129):
         values = rng.integers(0, 3, (3, 4, width)).astype(dtype)
         with grid(values.shape, None, 1) as at:
-            one, other = packed(values, at, 2), packed(values, at, 2, others=True)
+            one = packed(values, at, 2).words
+            other = packed(values, at, 2, others=True).words
         assert (bits(one, 200)[1:-1, 1:-1, :width] == (values == 2)).all()
         assert (bits(other, 200)[1:-1, 1:-1, :width] == (values != 2)).all()
         assert bits(one, 200).sum() == (values == 2).sum()
 
 
-def test_the_extent_is_that_of_both_masks():
-    a, b = np.zeros((2, 6, 7, 5), bool)
-    a[2, 3, 4] = b[4, 1, 0] = True
-    with grid(a.shape, None, 1) as at:
-        words = [packed(one, at, 0, others=True) for one in (a, b)]
-    assert extent(*words) == (2, 5, 1, 4)
-    assert extent(*(0 * w for w in words)) == (0, 0, 0, 0)
+def test_rows_of_a_mask_are_those_with_a_pixel():
+    one = np.zeros((6, 7, 5), bool)
+    one[2, 3, 4] = one[4, 1, 0] = True
+    with grid(one.shape, None, 1) as at:
+        found = packed(one, at, 0, others=True)
+        assert (found.rows == one.any(axis=2)).all()
+        assert not found.without(found).words.any()
 
 
 def reverse(code, n):

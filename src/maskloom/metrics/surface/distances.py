@@ -1,17 +1,16 @@
 """Exact distances from the points of one surface to the nearest of another, with spacing.
 
-For each point, rows around it are looked at in the order of their distance. One unaligned load
-and two counts of zeros give the nearest point of a row; the search ends at the first row that is
-no nearer than what was found, after a few rows where surfaces are close. What is farther than a
-reach goes through the pyramid of `far.py` instead, so that outliers cost no square of their
-distance. A sum of squares is always that of slices, then rows, then columns: the least of them
-does not depend on how it was found, to the last bit.
+For each point, rows around it are looked at in the order of their distance, the four that are
+as far to either side at once: their bits joined, two counts of zeros give the nearest point of
+them. The search ends at the first rows that are no nearer than what was found. What is beyond a
+reach goes through the pyramid of `far.py`, so that outliers cost no square of their distance. A
+sum of squares is always that of slices, then rows, then columns: the least of them does not
+depend on how it was found, to the last bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ class Reach:
 
     Args:
         margin: slices and rows that must be free around the crop.
-        offsets: (N, 2) int64, slices and rows from the point; N is even.
+        offsets: (N, 2) int64, from 0 up, slices and rows from the point, to either side.
         squares: (N + 1,) squared distances of these, then infinity.
         limit: every squared distance up to this is found.
         columns: (65,) squared distances of 0 to 63 columns, then infinity.
@@ -42,6 +41,12 @@ class Reach:
     squares: Floats
     limit: float
     columns: Floats
+
+    def bytes_off(self, words: Words) -> NDArray[np.int64]:
+        """(N, 4) bytes from a row of such words to the rows of each offset."""
+        row = 8 * words.shape[2]
+        apart = self.offsets * [row * words.shape[1], row]
+        return np.ascontiguousarray(apart @ [[1, 1, -1, -1], [1, -1, 1, -1]])
 
 
 def reach(spacing: tuple[float, float, float], *, deep: bool, rows: int) -> Reach:
@@ -57,15 +62,13 @@ def reach(spacing: tuple[float, float, float], *, deep: bool, rows: int) -> Reac
     radius = np.sqrt(rows * dz * dy / np.pi) if deep else rows * dy / 2
     radius = min(radius, (_SEEN + 1) * dx)
     z, y = int(radius / dz) if deep else 0, int(radius / dy)
-    square = ((np.arange(-z, z + 1) * dz) ** 2)[:, None] + (np.arange(-y, y + 1) * dy) ** 2
+    square = ((np.arange(z + 1) * dz) ** 2)[:, None] + (np.arange(y + 1) * dy) ** 2
     # Rows beyond the sides of the rectangle are not among them.
     limit = min(((y + 1) * dy) ** 2, ((z + 1) * dz) ** 2 if deep else np.inf)
     limit = min(limit, columns[_SEEN + 1])
     order = np.argsort(square, axis=None, kind="stable")
     order = order[square.reshape(-1)[order] < limit]
-    # The search takes two rows at once: the row of the point again, if they are odd.
-    order = np.append(order, [order[0]] * (len(order) % 2))
-    offsets = np.stack((order // square.shape[1] - z, order % square.shape[1] - y), axis=1)
+    offsets = np.stack((order // square.shape[1], order % square.shape[1]), axis=1)
     squares = np.append(square.reshape(-1)[order], np.inf)
     return Reach((z + 1, y + 1), offsets, squares, float(limit), columns)
 
@@ -87,7 +90,7 @@ def near(
         other: bytes of the words of the other surface, of the same shape.
         margin: of both.
         rows: first row of the crop and the one after the last.
-        offsets: (N,) bytes from a row to those of `Reach.offsets`.
+        offsets: of `Reach.bytes_off`.
         tables: `squares` and `columns` of the reach.
         out: (points,) in the order of rows and columns; beyond the limit an upper bound.
     """
@@ -107,20 +110,15 @@ def near(
                 # Unsigned: an index that may be negative costs a test at each use.
                 best, j = np.inf, np.uint64(0)
                 while squares[j] < best:
-                    # Two rows a turn hide half of the wait for the first.
-                    next_j = j + np.uint64(1)
-                    one = squares[j] + columns[_step(other, place + offsets[j], shift)]
-                    two = squares[next_j] + columns[_step(other, place + offsets[next_j], shift)]
-                    best = min(best, one, two)
-                    j += np.uint64(2)
+                    seen = load_word(other, place + offsets[j, 0])
+                    seen |= load_word(other, place + offsets[j, 1])
+                    seen |= load_word(other, place + offsets[j, 2])
+                    seen |= load_word(other, place + offsets[j, 3])
+                    around = np.uint64(seen) >> shift
+                    right = first_bit(around >> np.uint64(_SEEN))
+                    left = zeros_above(around << np.uint64(63 - _SEEN))
+                    square = squares[j] + columns[np.uint64(min(right, left))]
+                    best = min(best, square)
+                    j += np.uint64(1)
                 out[done] = best
                 done += 1
-
-
-@kernel
-def _step(other: Bytes, place: int, shift: Any) -> Any:
-    """Columns to the nearest bit on either side of one, 64 where none is seen."""
-    seen = load_word(other, place) >> shift
-    right = first_bit(seen >> np.uint64(_SEEN))
-    left = zeros_above(seen << np.uint64(63 - _SEEN))
-    return np.uint64(min(right, left))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, first_bit, kernel
 from maskloom.metrics.surface.words import Words, zeros_above
@@ -18,6 +19,7 @@ Pyramid = tuple[Words, Words, Ints]
 """Words of the surface, those of all coarser levels, and (levels, 3) where each level begins
 in these, its slices and its rows; the finest first."""
 
+Floats = NDArray[np.float64]
 _NONE = 1 << 40
 
 
@@ -70,7 +72,8 @@ def far(
         out: of `distances.near`.
     """
     height = own.shape[1] - 2 * margin[1]
-    stack = np.empty((16 * other[2].shape[0] + 1, 3), np.int64)
+    room = 16 * other[2].shape[0] + 1
+    stack = np.empty((room, 3), np.int64), np.empty(room, np.float64)
     # The point found for one point is mostly close to the one of the next.
     last = np.full(3, -1, np.int64)
     done = 0
@@ -103,35 +106,46 @@ def _nearest(
     at: tuple[int, int, int],
     spacing: tuple[float, float, float],
     best: float,
-    stack: Any,
+    stack: tuple[Ints, Floats],
     last: Ints,
 ) -> float:
     """The least squared distance, `best` if none is less; puts the point into `last`."""
     finest, coarse, levels = other
+    blocks, squares = stack
     stride = finest.size // (levels[0, 1] * levels[0, 2])
     most = _most(best, spacing[2])
-    stack[0] = levels.shape[0] - 1, 0, 0
-    size = 1
+    blocks[0] = levels.shape[0], 0, 0
+    squares[0], size = 0.0, 1
     while size:
         size -= 1
-        level, bz, by = stack[size]
-        z, y = _apart(at[0], bz, level) * spacing[0], _apart(at[1], by, level) * spacing[1]
-        square = z * z + y * y
-        if square >= best:
+        if squares[size] >= best:
             continue
-        row = levels[level, 0] + (bz * levels[level, 2] + by) * stride
+        level, z0, y0 = blocks[size, 0] - 1, 4 * blocks[size, 1], 4 * blocks[size, 2]
         flat = coarse if level else finest
-        steps = _columns(flat, row, stride, at[2], most)
-        x = steps * spacing[2]
-        square += x * x
-        if square >= best:
-            continue
-        if level:
-            size = _push(levels, level - 1, (bz, by), at, stack, size)
-            continue
-        best, most = square, _most(square, spacing[2])
-        ahead = _is_set(flat, row, stride, at[2] + steps)
-        last[0], last[1], last[2] = bz, by, at[2] + steps if ahead else at[2] - steps
+        z1, y1 = _part(at[0], z0, level), _part(at[1], y0, level)
+        for i in range(16):
+            # The part next to the point comes first: at the end of the stack, or at once.
+            turn = 15 - i if level else i
+            bz, by = z0 + ((turn >> 2) ^ z1), y0 + ((turn & 3) ^ y1)
+            if bz >= levels[level, 1] or by >= levels[level, 2]:
+                continue
+            z, y = _apart(at[0], bz, level) * spacing[0], _apart(at[1], by, level) * spacing[1]
+            square = z * z + y * y
+            if square >= best:
+                continue
+            row = levels[level, 0] + (bz * levels[level, 2] + by) * stride
+            steps = _columns(flat, row, stride, at[2], most)
+            square += (steps * spacing[2]) * (steps * spacing[2])
+            if square >= best:
+                continue
+            if level:
+                blocks[size] = level, bz, by
+                squares[size] = square
+                size += 1
+                continue
+            best, most = square, _most(square, spacing[2])
+            ahead = _is_set(flat, row, stride, at[2] + steps)
+            last[0], last[1], last[2] = bz, by, at[2] + steps if ahead else at[2] - steps
     return best
 
 
@@ -157,23 +171,9 @@ def _apart(at: int, block: int, level: int) -> int:
 
 
 @kernel
-def _push(
-    levels: Ints,
-    level: int,
-    block: tuple[int, int],
-    at: tuple[int, int, int],
-    stack: Any,
-    size: int,
-) -> int:
-    """Put the parts of a block on the stack, nearest last: that is the first to come off again."""
-    z = min(max((at[0] >> (2 * level)) - 4 * block[0], 0), 3)
-    y = min(max((at[1] >> (2 * level)) - 4 * block[1], 0), 3)
-    for i in range(15, -1, -1):
-        bz, by = 4 * block[0] + ((i >> 2) ^ z), 4 * block[1] + ((i & 3) ^ y)
-        if bz < levels[level, 1] and by < levels[level, 2]:
-            stack[size] = level, bz, by
-            size += 1
-    return size
+def _part(at: int, first: int, level: int) -> int:
+    """Which of four blocks from the first on is next to a place."""
+    return min(max((at >> (2 * level)) - first, 0), 3)
 
 
 @kernel

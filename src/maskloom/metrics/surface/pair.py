@@ -21,7 +21,7 @@ from maskloom.metrics.surface.distances import Floats, Reach, near, reach
 from maskloom.metrics.surface.far import far, pyramid
 from maskloom.metrics.surface.rules import SurfaceRules
 from maskloom.metrics.surface.surfels import areas, codes
-from maskloom.metrics.surface.words import Words, extent, pack, words_for
+from maskloom.metrics.surface.words import Words, pack, words_for
 
 _ROWS_NEAR = 512
 """Rows that the quick search looks at: a radius of 13 pixels in volumes, of 256 in images."""
@@ -99,18 +99,36 @@ def grid(shape: tuple[int, ...], spacing: Sequence[float] | None, threads: int) 
         yield Grid(size, apart, deep, pool, threads)
 
 
-def packed(values: NDArray[Any], at: Grid, value: int, *, others: bool = False) -> Words:
-    """The words of the pixels that have a value, or of those that have any other."""
-    out = words_for(at.shape)
-    line = np.ascontiguousarray(values).reshape(-1)
-    line = line.view(np.uint8) if line.dtype == np.bool_ else line
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """A mask as words.
+
+    Args:
+        words: (D + 2, H + 2, S) as `words.py` lays them out.
+        rows: (D, H), no pixel of the mask is where this is False.
+    """
+
+    words: Words
+    rows: NDArray[np.bool_]
+
+    def without(self, other: Mask) -> Mask:
+        """The pixels that are not in another mask."""
+        return Mask(self.words & ~other.words, self.rows) if other.rows.any() else self
+
+
+def packed(values: NDArray[Any], at: Grid, value: int, *, others: bool = False) -> Mask:
+    """The pixels that have a value, or those that have any other."""
     depth, height, width = at.shape
+    mask = Mask(words_for(at.shape), np.zeros((depth, height), np.bool_))
+    line, some = np.ascontiguousarray(values).reshape(-1), mask.rows.reshape(-1)
+    line = line.view(np.uint8) if line.dtype == np.bool_ else line
+
+    def work(first: int, last: int) -> None:
+        pack(line, (first, last), (value, others), width, mask.words, some)
+
     if line.size:
-        at.in_parts(
-            depth * height,
-            lambda first, last: pack(line, width, (first, last), (value, others), out),
-        )
-    return out
+        at.in_parts(depth * height, work)
+    return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +146,7 @@ class _Crop:
         return self.size[0] * self.size[1]
 
 
-def sides(truth: Words, predicted: Words, at: Grid, rules: SurfaceRules) -> tuple[Side, Side]:
+def sides(truth: Mask, predicted: Mask, at: Grid, rules: SurfaceRules) -> tuple[Side, Side]:
     """The two surfaces and how far each is from the other.
 
     Args:
@@ -140,7 +158,8 @@ def sides(truth: Words, predicted: Words, at: Grid, rules: SurfaceRules) -> tupl
     Returns:
         truth to prediction, prediction to truth.
     """
-    z0, z1, y0, y1 = extent(truth, predicted)
+    some = truth.rows | predicted.rows
+    (z0, z1), (y0, y1) = _extent(some, 0), _extent(some, 1)
     corners = int(rules.surface == "corners")
     crop = _Crop(
         at,
@@ -149,15 +168,21 @@ def sides(truth: Words, predicted: Words, at: Grid, rules: SurfaceRules) -> tupl
         (z1 - z0 + corners * int(at.deep), y1 - y0 + corners) if z1 else (0, 0),
         reach(at.spacing, deep=at.deep, rows=_ROWS_NEAR),
     )
-    one, two = _points(truth, crop), _points(predicted, crop)
+    one, two = _points(truth.words, crop), _points(predicted.words, crop)
     forth, back = _distances(*one, two[0], crop), _distances(*two, one[0], crop)
     if not corners:
         return Side(forth, None, None), Side(back, None, None)
     table = areas(at.spacing if at.deep else at.spacing[1:])
     return (
-        Side(forth, _kinds(truth, *one, crop), table),
-        Side(back, _kinds(predicted, *two, crop), table),
+        Side(forth, _kinds(truth.words, *one, crop), table),
+        Side(back, _kinds(predicted.words, *two, crop), table),
     )
+
+
+def _extent(some: NDArray[np.bool_], axis: int) -> tuple[int, int]:
+    """The first place of an axis with anything and the one after the last; 0, 0 without any."""
+    found = np.flatnonzero(some.any(axis=1 - axis))
+    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
 
 
 def _points(mask: Words, crop: _Crop) -> tuple[Words, NDArray[np.int64]]:
@@ -192,7 +217,7 @@ def _distances(points: Words, before: NDArray[np.int64], other: Words, crop: _Cr
     if not out.size or not other.any():
         return out
     search = crop.reach
-    offsets = (search.offsets @ [other.shape[1], 1]) * other.shape[2] * 8
+    offsets = search.bytes_off(other)
     line = other.view(np.uint8).reshape(-1)
     tables = search.squares, search.columns
 

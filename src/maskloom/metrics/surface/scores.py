@@ -114,10 +114,8 @@ def scores_of(
     if not n or not m:
         return _of_empty(rules.one_empty if n or m else rules.both_empty, n, m)
     pair = (truth, predicted)
-    moments = [_moment(side) for side in pair]
-    one, two = (moment / total for moment, total in moments)
-    (a, a_total), (b, b_total) = moments
-    near = [_within(side, rules, tolerance) for side in pair]
+    (a, a_total, a_near), (b, b_total, b_near) = (_sums(side, rules, tolerance) for side in pair)
+    one, two = a / a_total, b / b_total
     if rules.percentile_of == "pooled":
         pooled = np.concatenate((truth.distances, predicted.distances))
         share = float(np.percentile(pooled, percentile))
@@ -129,7 +127,7 @@ def scores_of(
         assd=(a + b) / (a_total + b_total) if rules.assd == "pooled" else (one + two) / 2,
         hd=max(float(side.distances.max()) for side in pair),
         hd_percentile=share,
-        nsd=sum(near) / (a_total + b_total),
+        nsd=(a_near + b_near) / (a_total + b_total),
         truth_points=n,
         predicted_points=m,
     )
@@ -149,23 +147,18 @@ def _of_empty(scores: EmptyScores, n: int, m: int) -> SurfaceScores:
     return SurfaceScores(*values, n, m, reason)
 
 
-def _moment(side: Side) -> tuple[float, float]:
-    """Distances summed by their weights, and the weights."""
-    if side.kinds is None or side.areas is None:
-        return float(side.distances.sum()), side.distances.size
-    weights = side.areas[side.kinds]
-    return float((side.distances * weights).sum()), float(weights.sum())
-
-
-def _within(side: Side, rules: SurfaceRules, tolerance: float) -> float:
-    """The weight of the surface that is within the tolerance."""
+def _sums(side: Side, rules: SurfaceRules, tolerance: float) -> tuple[float, float, float]:
+    """Weighted distances, weights, and weights within the tolerance, each summed."""
     if rules.compare == "single":
         within = side.distances.astype(np.float32) <= np.float32(tolerance)
     else:
         within = side.distances <= tolerance * (1 + NEARLY * (rules.compare == "nearly"))
     if side.kinds is None or side.areas is None:
-        return int(np.count_nonzero(within))
-    return float(side.areas[side.kinds[within]].sum())
+        return float(side.distances.sum()), within.size, int(np.count_nonzero(within))
+    # `take`, because a list of bytes as an index is turned into one of words first.
+    weights = side.areas.take(side.kinds)
+    near = weights.sum() if within.all() else weights[within].sum()
+    return float((side.distances * weights).sum()), float(weights.sum()), float(near)
 
 
 def _percentile(side: Side, rules: SurfaceRules, percentile: float) -> float:
@@ -189,14 +182,14 @@ def reached(distances: Floats, kinds: Bytes, weights: Floats, share: float) -> f
     Source: surface-distance 0.1 `compute_robust_hausdorff`: the cumulated sum over the sorted
     pairs divided by the sum; where the share is met exactly, rounding decides there and here.
     """
-    # One number sorts faster than a pair: the last byte of a distance, which tells only apart
-    # what rounding did, gives way to the rank of its weight.
+    # One number sorts faster than a pair: the last byte of a distance, in which only roundings
+    # differ, gives way to the rank of its weight.
     order, ranks = np.unique(weights, return_inverse=True)
-    low = np.uint64(0xFF)
-    bits = distances.view(np.uint64) & ~low
-    keys = bits | ranks.astype(np.uint8)[kinds]
+    last = np.uint64(0xFF)
+    bits = distances.view(np.uint64) & ~last
+    keys = bits | ranks.astype(np.uint8).take(kinds)
     keys.sort()
-    sorted_weights = order[keys & low]
-    sums = np.cumsum(sorted_weights) / np.sum(sorted_weights)
+    rising = order.take(keys.astype(np.uint8))
+    sums = np.cumsum(rising) / np.sum(rising)
     place = min(int(np.searchsorted(sums, share)), keys.size - 1)
-    return float(distances[bits == keys[place] & ~low].max())
+    return float(distances[bits == keys[place] & ~last].max())

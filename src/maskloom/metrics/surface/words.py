@@ -71,49 +71,44 @@ def words_for(shape: tuple[int, int, int]) -> Words:
 
 
 @kernel
-def pack(line: Any, width: int, rows: tuple[int, int], wanted: tuple[int, bool], out: Any) -> None:
+def pack(
+    line: Any,
+    rows: tuple[int, int],
+    wanted: tuple[int, bool],
+    width: int,
+    out: Words,
+    some: NDArray[np.bool_],
+) -> None:
     """Set the bits of pixels that have a value.
 
     Args:
         line: uint8 or uint16, all pixels of a C-contiguous (D, H, W).
-        width: W.
         rows: first row and the one after the last, counted over all slices.
         wanted: a value, and whether pixels of any other value are meant instead.
+        width: W.
         out: of `words_for`, zeros.
+        some: (D * H,) False, becomes True of rows with such a pixel.
     """
     height = out.shape[1] - 2
     value, others = wanted
     flip = np.uint64(0xFFFFFFFFFFFFFFFF) if others else np.uint64(0)
+    blocks = (width + 63) // 64
+    # Of a short block the rest is the next row's.
+    short = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 * blocks - width)
     for row in range(rows[0], rows[1]):
         words = out[row // height + 1, row % height + 1]
-        for k in range((width + 63) // 64):
+        for k in range(blocks):
             start = row * width + 64 * k
-            kept = min(64, width - 64 * k)
             if start + 64 <= line.size:
                 bits = equal_bits(line, start, value) ^ flip
-                # Of a short block the rest is the next row's.
-                bits &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - kept)
+                bits = bits & short if k == blocks - 1 else bits
             else:
                 bits = np.uint64(0)
-                for i in range(kept):
+                for i in range(line.size - start):
                     if (line[start + i] == value) != others:
                         bits |= np.uint64(1) << np.uint64(i)
-            words[k + 1] = bits
-
-
-@kernel
-def extent(words: Words, other: Words) -> tuple[int, int, int, int]:
-    """First slice with a pixel of either mask, the one after the last, and so for rows; else 0s."""
-    depth, height = words.shape[0], words.shape[1]
-    z0, z1, y0, y1 = depth, 0, height, 0
-    for z in range(1, depth - 1):
-        for y in range(1, height - 1):
-            found = np.uint64(0)
-            for k in range(1, words.shape[2]):
-                found |= words[z, y, k] | other[z, y, k]
-            if found:
-                z0, z1 = min(z0, z), z + 1
-                y0, y1 = min(y0, y), max(y1, y + 1)
-    if z1 == 0:
-        return 0, 0, 0, 0
-    return z0 - 1, z1 - 1, y0 - 1, y1 - 1
+                bits &= short
+            # Memory that nothing is written to costs nothing.
+            if bits:
+                words[k + 1] = bits
+                some[row] = True
