@@ -89,7 +89,7 @@ class InstanceMetrics:
         hit, drop = matching.match(pairs, t.crowd, ignored, outside, LEVELS)
         order = self.samples if order is None else order
         place = np.full(len(p), order, np.int64)
-        self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit.T, drop.T))
+        self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit, drop))
         k = len(self.taxonomy)
         positives = np.stack([np.bincount(t.category[~one], minlength=k) for one in ignored])
         self.positives += positives
@@ -104,7 +104,7 @@ class InstanceMetrics:
         self.truth_drawn += drawn_only(truth, self.taxonomy)
         self.predicted_drawn += drawn_only(predicted, self.taxonomy)
         return {
-            "f1_50": _f1(hit.T, drop.T, int(objects.sum())),
+            "f1_50": _f1(hit, drop, int(objects.sum())),
             "truth_objects": int(objects.sum()),
             "predicted_objects": len(p),
         }
@@ -185,7 +185,7 @@ class InstanceMetrics:
         if not self.positives[0, k]:
             return dict.fromkeys(INSTANCE_METRICS)
         precision, recall, _ = curves(
-            (hit.T, drop.T, rank.astype(np.int32), table.score[first:last]),
+            (hit, drop, rank.astype(np.int32), table.score[first:last]),
             np.ascontiguousarray(self.positives[:, k]),
             _LIMITS,
             RECALLS,

@@ -92,12 +92,13 @@ def match(
         levels: (T,) IoU thresholds, at most 16.
 
     Returns:
-        hit and ignored, each (A, D) uint16 with bit t set for level t.
+        hit and ignored, each (D, A) uint16 with bit t set for level t.
 
     Source: pycocotools 2.0.11 `COCOeval.evaluateImg`. Deviation: there a match with an
     annotation whose id is 0 counts as none.
     """
-    hit, drop = np.zeros(outside.shape, np.uint16), np.zeros(outside.shape, np.uint16)
+    shape = (outside.shape[1], outside.shape[0])
+    hit, drop = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
     unseen = (np.zeros(crowd.size, np.bool_), np.zeros(outside.shape[1], np.bool_))
     nobody = np.zeros((0, 0, 0), np.int32)
     match_into(pairs, (crowd, ignored), outside, levels, unseen, (hit, drop), nobody)
@@ -123,7 +124,7 @@ def match_into(
         levels: as there.
         unseen: (G,) objects whose match counts as none; (D,) predictions that leave the object
             that they take free.
-        out: hit and drop (A, D), zeros.
+        out: hit and drop (D, A), zeros.
         partner: (A, T, D), set to the object that was taken; or empty.
     """
     # Arrays are taken out of their tuples here, once: each time costs as much as a comparison.
@@ -142,14 +143,14 @@ def match_into(
                 bits, kind = reach[first] & ~taken[a, g], kinds[a, g]
                 if keeps[d] and not kind & _CROWD:
                     taken[a, g] |= bits
-                hit[a, d] = 0 if kind & _UNSEEN else bits
-                drop[a, d] = bits if kind & _IGNORED else 0
+                hit[d, a] = 0 if kind & _UNSEEN else bits
+                drop[d, a] = bits if kind & _IGNORED else 0
             elif first < last:
                 at = (a, d, first, last, keeps[d])
                 own = _take(index, value, reach, kinds, taken, partner, at, ~every)
-                hit[a, d], drop[a, d] = own
+                hit[d, a], drop[d, a] = own
             if outside[a, d]:
-                drop[a, d] |= every & ~hit[a, d]
+                drop[d, a] |= every & ~hit[d, a]
 
 
 @kernel

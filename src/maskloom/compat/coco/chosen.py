@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.compat.coco.columns import (
-    Asked,
-    annotation_columns,
-    result_columns,
-    truth_columns,
-)
+from maskloom.compat.coco.columns import annotation_columns, result_columns, truth_columns
 from maskloom.compat.coco.data import COCO
+from maskloom.compat.coco.fields import Asked
+from maskloom.compat.coco.file_columns import file_columns, serves
 from maskloom.compat.coco.frames import Frames
 from maskloom.compat.coco.params import Params
+from maskloom.compat.coco.places import Places
 from maskloom.errors import UsageError
 from maskloom.metrics.coco.columns import Found, MatchRules, Truth
 from maskloom.metrics.coco.lvis import judged
@@ -38,18 +36,20 @@ def matching_of(
     Raises:
         DataError: what cannot be compared.
     """
-    images = {one: place for place, one in enumerate(params.imgIds)}
-    categories = {one: place for place, one in enumerate(params.catIds)}
+    images, categories = Places(params.imgIds), Places(params.catIds)
     asked = Asked(images, categories, params.iouType)
     frames = Frames(truth.images() if params.iouType != "bbox" else [], images)
-    objects = truth_columns(truth.annotations(), asked, frames)
+    objects = truth_columns(truth.annotations(), asked, frames, lvis=lvis)
     unread = results.unread()
     if unread is not None and not (params.iouType == "bbox" and not unread.boxed):
-        found = result_columns(unread.listed, asked, frames, boxed=unread.boxed)
+        if unread.own is None and unread.file is not None and serves(unread.file, asked.kind):
+            found = file_columns(unread.file, asked, frames)
+        else:
+            found = result_columns(unread.listed, asked, frames, boxed=unread.boxed)
     else:
         found = annotation_columns(results.annotations(), asked, frames)
     if lvis:
-        objects, found = _lvis(truth, objects, found, asked, params)
+        found = _lvis(truth, objects, found, asked, params)
     rules = MatchRules(
         np.asarray(params.iouThrs, np.float64),
         np.asarray(params.areaRng, np.float64).reshape(-1, 2),
@@ -61,23 +61,21 @@ def matching_of(
     return Matching(objects, found, frames.sizes, rules)
 
 
-def _lvis(
-    truth: COCO, objects: Truth, found: Found, asked: Asked, params: Params
-) -> tuple[Truth, Found]:
+def _lvis(truth: COCO, objects: Truth, found: Found, asked: Asked, params: Params) -> Found:
     negative, partial = (
         np.array(
             [
-                (asked.images[one["id"]], asked.categories[category])
+                (asked.images.find(one["id"]), asked.categories.find(category))
                 for one in truth.images()
-                if one["id"] in asked.images
+                if asked.images.find(one["id"]) >= 0
                 for category in one.get(key, ())
-                if category in asked.categories
+                if asked.categories.find(category) >= 0
             ],
             np.int64,
         ).reshape(-1, 2)
         for key in ("neg_category_ids", "not_exhaustive_category_ids")
     )
-    found = judged(
+    return judged(
         found,
         objects,
         negative,
@@ -86,7 +84,6 @@ def _lvis(
         categories=len(asked.categories),
         most=int(params.maxDets[-1]),
     )
-    return objects, found
 
 
 def chosen_places(

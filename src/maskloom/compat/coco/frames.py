@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.compat.coco.places import Places
 from maskloom.errors import DataError
 from maskloom.metrics.coco.columns import MOST_PIXELS
 
@@ -19,16 +20,16 @@ class Frames:
 
     Args:
         images: entries of images.
-        places: image id → position.
+        places: of image ids.
 
     Attributes:
         sizes: (I, 2) int64 [H, W]; 0 where nothing says it.
     """
 
-    def __init__(self, images: Sequence[Entry], places: Mapping[Any, int]) -> None:
+    def __init__(self, images: Sequence[Entry], places: Places) -> None:
         self.sizes = np.zeros((len(places), 2), np.int64)
         for one in images:
-            place = places.get(one["id"], -1)
+            place = places.find(one["id"])
             height, width = one.get("height"), one.get("width")
             if place >= 0 and isinstance(height, int) and isinstance(width, int):
                 self.sizes[place] = height, width
@@ -62,7 +63,7 @@ class Frames:
             )
         self._check()
 
-    def drawn_in(self, place: int, name: Callable[[], str]) -> tuple[int, int]:
+    def drawn_in(self, place: int, name: str) -> tuple[int, int]:
         """Height and width of an image, which polygons need.
 
         Raises:
@@ -70,7 +71,7 @@ class Frames:
         """
         height, width = self.sizes[place].tolist()
         if not height:
-            raise DataError("the image has no height and width", where=name(), hint="give both")
+            raise DataError("the image has no height and width", where=name, hint="give both")
         return height, width
 
     def _check(self) -> None:

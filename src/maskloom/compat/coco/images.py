@@ -89,13 +89,13 @@ def _partners(matching: Matching) -> tuple[NDArray[np.int32], NDArray[np.bool_]]
         pairs, outside, objects = matching.block(first, last)
         for part in range(-(-levels // BITS)):
             own = slice(part * BITS, min((part + 1) * BITS, levels))
-            bits = np.zeros((2, shape[0], last - first), np.uint16)
+            bits = np.zeros((2, last - first, shape[0]), np.uint16)
             partner = np.full((shape[0], own.stop - own.start, last - first), -1, np.int32)
             span = (first, last)
             matching.match_block(span, objects, (pairs, outside), part, (bits[0], bits[1]), partner)
             taken[:, own, first:last] = np.where(partner < 0, -1, partner + objects.start)
             shifts = np.arange(own.stop - own.start)[:, None]
-            dropped[:, own, first:last] = bits[1][:, None] >> shifts & 1
+            dropped[:, own, first:last] = bits[1].T[:, None] >> shifts & 1
     return taken, dropped
 
 

@@ -30,7 +30,7 @@ def runs_of(one: Entry, image: Entry) -> dict[str, Any]:
         height, width = (int(side) for side in drawn["size"])
     else:
         height, width = image["height"], image["width"]
-    text = made_texts([drawn], (height, width), [one.get("id")])[0]
+    text = made_texts([drawn], (height, width), [f"annotation {one.get('id')}"])[0]
     return {"size": [height, width], "counts": text}
 
 
@@ -83,7 +83,7 @@ def made_texts(drawn: Sequence[Any], size_hw: Sequence[int], names: Sequence[Any
 def _no_mask(what: str, name: object, seen: object) -> DataError:
     return DataError(
         what,
-        where=f"annotation {name}, segmentation",
+        where=f"{name}, segmentation",
         seen=seen,
         hint="a mask is polygons, or runs with their size",
     )

@@ -15,6 +15,7 @@ from maskloom.compat.coco.masks import boxes_and_areas
 from maskloom.compat.coco.reading import read_json
 from maskloom.errors import DataError, MaskError
 from maskloom.metrics.coco.ends import FAULTS
+from maskloom.metrics.coco.results_file import ResultsFile, read_results
 
 Entry = dict[str, Any]
 _AT_ONCE = 4096
@@ -26,18 +27,31 @@ class Results:
 
     Args:
         images, categories, info: of the data set.
-        listed: the results; dicts of the caller, which become annotations when `dataset` is
-            called, as pycocotools changes them, too.
+        own: dicts of the caller, which become annotations when `dataset` is called, as
+            pycocotools changes them, too; None where they are still in a file.
+        file: the file's columns, where it is in the usual form.
+        path: of the file.
     """
 
     images: list[Entry]
     categories: list[Entry]
     info: Any
-    listed: list[Entry]
+    own: list[Entry] | None
+    file: ResultsFile | None = None
+    path: Path | None = None
+
+    @property
+    def listed(self) -> list[Entry]:
+        """The results as dicts."""
+        if self.own is None and self.path is not None:
+            self.own = cast("list[Entry]", read_json(self.path))
+        return self.own or []
 
     @property
     def boxed(self) -> bool:
         """Whether areas are those of boxes: pycocotools asks the first result."""
+        if self.own is None and self.file is not None:
+            return self.file.boxes is not None
         box = self.listed[0].get("bbox") if self.listed else None
         return box is not None and len(box) > 0
 
@@ -70,28 +84,43 @@ def results_of(source: str | PathLike[str] | Sequence[Entry], dataset: dict[str,
     Raises:
         DataError: no list, or results of images that the data set does not have.
     """
-    found = read_json(Path(source)) if isinstance(source, str | PathLike) else source
+    images = dataset.get("images", [])
+    head = images, dataset.get("categories", []), dataset.get("info", {})
+    known = {one["id"] for one in images}
+    if isinstance(source, str | PathLike):
+        path = Path(source)
+        file = _columns(path)
+        if file is not None:
+            asked = np.unique(file.image)
+            strange = [one for one in asked.tolist() if one not in known]
+            if strange:
+                raise _unknown_image(int(np.flatnonzero(file.image == strange[0])[0]), strange[0])
+            return Results(*head, None, file, path)
+    found = read_json(path) if isinstance(source, str | PathLike) else source
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found[:1]):
         raise DataError(
             "results are a list of objects",
             where=source if isinstance(source, str | PathLike) else "loadRes",
             seen=type(found).__name__,
         )
-    images = dataset.get("images", [])
-    known = {one["id"] for one in images}
     try:
-        asked = {one["image_id"] for one in found}
+        ids = {one["image_id"] for one in found}
     except (KeyError, TypeError):
         raise _first_without(found, "image_id") from None
-    if not asked <= known:
+    if not ids <= known:
         place = next(i for i, one in enumerate(found) if one["image_id"] not in known)
-        raise unknown_image(place, found[place]["image_id"])
-    return Results(
-        images, dataset.get("categories", []), dataset.get("info", {}), cast("list[Entry]", found)
-    )
+        raise _unknown_image(place, found[place]["image_id"])
+    return Results(*head, cast("list[Entry]", found))
 
 
-def unknown_image(place: int, image: object) -> DataError:
+def _columns(path: Path) -> ResultsFile | None:
+    try:
+        return read_results(path)
+    except OSError as error:
+        raise DataError("the file cannot be read", where=path, seen=error.strerror) from None
+
+
+def _unknown_image(place: int, image: object) -> DataError:
     """A result of an image that is not in the truth."""
     return DataError(
         "the data set has no image of this id",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.kernel import Ints
 from maskloom.metrics.coco.curves import EPSILON, Curves, fill_curves
 from maskloom.metrics.coco.matched import BITS, Matched
 from maskloom.metrics.matching import Flags, Floats
@@ -51,20 +52,26 @@ def accumulate(
     precision, scores = np.full(shape, -1.0), np.full(shape, -1.0)
     recall = np.full((levels, *shape[2:]), -1.0)
     most = np.array(limits, np.int64)
-    counted = ~matched.ignored
+    positives = _positives(matched, images)
     for c in range(k):
         by = matched.by_score[matched.categories[c] : matched.categories[c + 1]]
-        own = matched.truth_category == c
         if images is not None:
             by = by[images[matched.image[by]]]
-            own &= images[matched.truth_image]
-        positives = counted[:, own].sum(axis=1)
-        if not positives.any():
+        if not positives[c].any():
             continue
         rank, score = matched.rank[by], matched.score[by]
         for part in range(len(matched.hit)):
             at = slice(part * BITS, (part + 1) * BITS)
             out: Curves = precision[at, :, c], recall[at, c], scores[at, :, c]
-            bits = (matched.hit[part][:, by], matched.drop[part][:, by], rank, score)
-            fill_curves(bits, positives, most, recalls, epsilon, out)
+            bits = (matched.hit[part][by], matched.drop[part][by], rank, score)
+            fill_curves(bits, positives[c], most, recalls, epsilon, out)
     return Averages(precision, recall, scores)
+
+
+def _positives(matched: Matched, images: Flags | None) -> Ints:
+    """(K, A) objects that count."""
+    counted = ~matched.ignored
+    if images is not None:
+        counted &= images[matched.truth_image]
+    k = len(matched.categories) - 1
+    return np.stack([np.bincount(matched.truth_category[own], minlength=k) for own in counted], 1)

@@ -69,31 +69,28 @@ def fill_bits(ends: Rows, words: Words, before: Words) -> tuple[int, int]:
 
 
 @kernel
-def _rank(place: int, words: Words, before: Words) -> Any:
-    """How many pixels of the set are before a place, which counts from the first word."""
-    w = np.uint64(place) >> np.uint64(6)
-    part = words[w] & ((np.uint64(1) << (np.uint64(place) & np.uint64(63))) - np.uint64(1))
-    return before[w] + count_bits(part)
-
-
-@kernel
 def shared_pixels(ends: Rows, low: int, high: int, words: Words, before: Words) -> int:
     """Pixels of a line of runs that are in the set of `fill_bits`, which spans low to high."""
     inside = ends.size >> 1
-    first, last = 0, inside
-    while first < last:
-        middle = (first + last) >> 1
+    first, behind = 0, inside
+    while first < behind:
+        middle = (first + behind) >> 1
         if ends[2 * middle + 1] > low:
-            last = middle
+            behind = middle
         else:
             first = middle + 1
     base = low & ~63
     total = np.uint64(0)
-    runs = ends[2 * first :]
-    for r in range(runs.size >> 1):
-        start, end = wide(runs[2 * r]), wide(runs[2 * r + 1])
+    # Places are unsigned, as others would be looked at for being counted from the end.
+    six, rest, one = np.uint64(6), np.uint64(63), np.uint64(1)
+    r, last = np.uint64(2 * first), np.uint64(2 * inside)
+    while r < last:
+        start, end = wide(ends[r]), wide(ends[r + one])
         if start >= high:
             break
-        total += _rank(min(end, high) - base, words, before)
-        total -= _rank(max(start, low) - base, words, before)
+        a, b = np.uint64(max(start, low) - base), np.uint64(min(end, high) - base)
+        # How many pixels of the set are before b, less those before a.
+        total += before[b >> six] + count_bits(words[b >> six] & ((one << (b & rest)) - one))
+        total -= before[a >> six] + count_bits(words[a >> six] & ((one << (a & rest)) - one))
+        r += np.uint64(2)
     return wide(total)

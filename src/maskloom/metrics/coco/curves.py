@@ -30,7 +30,7 @@ def curves(
     """Interpolated precision at given recalls, recall reached, and scores, of one category.
 
     Args:
-        matched: hit and drop (A, N) as bits of levels, rank in the image (N,), and score (N,), of
+        matched: hit and drop (N, A) as bits of levels, rank in the image (N,), and score (N,), of
             all detections of the category by falling score.
         positives: (A,) objects that count.
         limits: (M,) most detections an image.
@@ -62,22 +62,22 @@ def fill_curves(
     """`curves`, written into its three arrays."""
     hit, drop, rank, score = matched
     levels, areas = out[1].shape[0], out[1].shape[1]
-    place = np.empty((levels, score.size), np.int32)
-    precision = np.empty((levels, score.size), np.float64)
+    place = np.empty((areas, levels, score.size), np.int32)
+    precision = np.empty((areas, levels, score.size), np.float64)
     for m in range(limits.size):
         near = np.flatnonzero(rank < limits[m]).astype(np.int32)
+        found = _hits(hit, drop, near, epsilon, place, precision)
         for a in range(areas):
             if positives[a] == 0:
                 continue
-            found = _hits(hit[a], drop[a], near, epsilon, place, precision)
             for t in range(levels):
-                n = found[t]
+                n = found[a, t]
                 out[1][t, a, m] = n / positives[a]
-                own = precision[t, :n]
+                own = precision[a, t, :n]
                 for i in range(n - 1, 0, -1):
                     own[i - 1] = max(own[i - 1], own[i])
                 _interpolate(
-                    (own, place[t, :n], near),
+                    (own, place[a, t, :n], near),
                     positives[a],
                     recalls,
                     score,
@@ -90,29 +90,30 @@ def fill_curves(
 def _hits(
     hit: Bits, drop: Bits, near: Rows, epsilon: float, place: Rows, precision: Floats
 ) -> Ints:
-    """Hits of each level (T,), their places among `near`, and precision when each is met."""
-    levels = place.shape[0]
+    """Hits (A, T), their places among `near`, and precision when each is met."""
+    areas, levels = place.shape[0], place.shape[1]
     every = np.uint16((1 << levels) - 1)
-    found, false = np.zeros(levels, np.int64), np.zeros(levels, np.int64)
-    plain = wide(0)
+    found, false = np.zeros((areas, levels), np.int64), np.zeros((areas, levels), np.int64)
+    plain = np.zeros(areas, np.int64)
     for i in range(near.size):
-        h, d = hit[near[i]], drop[near[i]]
-        if d == every:
-            continue
-        if h | d == 0:
-            plain += 1
-            continue
-        for t in range(levels):
-            if d >> t & 1:
+        for a in range(areas):
+            h, d = hit[near[i], a], drop[near[i], a]
+            if h | d == 0:
+                plain[a] += 1
                 continue
-            if h >> t & 1:
-                n = found[t]
-                wrong = plain + false[t]
-                place[t, n] = i
-                precision[t, n] = (n + 1) / (wrong + (n + 1) + epsilon)
-                found[t] = n + 1
-            else:
-                false[t] += 1
+            if d == every:
+                continue
+            for t in range(levels):
+                if d >> t & 1:
+                    continue
+                if h >> t & 1:
+                    n = found[a, t]
+                    wrong = plain[a] + false[a, t]
+                    place[a, t, n] = i
+                    precision[a, t, n] = (n + 1) / (wrong + (n + 1) + epsilon)
+                    found[a, t] = n + 1
+                else:
+                    false[a, t] += 1
     return found
 
 

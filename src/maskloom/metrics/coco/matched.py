@@ -33,7 +33,7 @@ class Matched:
         rows: (N,) of the table of detections.
         truth_rows: (G,) of the table of objects, by image and category.
         image, category, rank, score: (N,) of each; the rank counts from 0 in its image and class.
-        hit, drop: (C, A, N) uint16, bit t of part c set for level 16 c + t.
+        hit, drop: (C, N, A) uint16, bit t of part c set for level 16 c + t.
         ignored: (A, G) objects that do not count.
         truth_image, truth_category: (G,).
         by_score: (N,) the order by category and falling score, equal ones by image and rank.
@@ -99,14 +99,14 @@ class Matching:
         """
         n, areas = len(self.rows), len(self.rules.areas)
         parts = -(-len(self.rules.levels) // BITS)
-        hit = np.zeros((parts, areas, n), np.uint16)
-        drop = np.zeros((parts, areas, n), np.uint16)
+        hit = np.zeros((parts, n, areas), np.uint16)
+        drop = np.zeros((parts, n, areas), np.uint16)
 
         def match(span: tuple[int, int]) -> None:
             pairs, outside, objects = self.block(*span)
             for c in range(parts):
                 own = slice(*span)
-                out = (hit[c, :, own], drop[c, :, own])
+                out = (hit[c, own], drop[c, own])
                 self.match_block(span, objects, (pairs, outside), c, out)
 
         if self.rules.threads == 1:
