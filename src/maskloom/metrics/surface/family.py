@@ -107,6 +107,7 @@ class SurfaceMetrics:
                 scores = scores_of(
                     *sides(one, other, at, self.rules),
                     self.rules,
+                    at,
                     tolerance=self.tolerance,
                     percentile=self.percentile,
                 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from maskloom.metrics.surface.words import Words, pack, words_for
 
 _ROWS_NEAR = 512
 """Rows that the quick search looks at: a radius of 13 pixels in volumes, of 256 in images."""
+T = TypeVar("T")
 _PARTS = 4
 """Parts of the work of each thread, because parts are not equally hard."""
 
@@ -62,6 +63,14 @@ class Grid:
     deep: bool
     pool: ThreadPoolExecutor | None = None
     threads: int = 1
+
+    def of_both(self, work: Callable[[Side], T], truth: Side, predicted: Side) -> tuple[T, T]:
+        """The results of some work on each side, at once if there are threads."""
+        if self.pool is None:
+            return work(truth), work(predicted)
+        first = self.pool.submit(work, truth)
+        second = work(predicted)
+        return first.result(), second
 
     def in_parts(self, rows: int, work: Callable[[int, int], None]) -> None:
         """Do the work from one row to another, in parts if there are threads."""

@@ -13,7 +13,7 @@ from maskloom.core.kernel import Bytes
 from maskloom.core.report import Score
 from maskloom.errors import DataError, UsageError
 from maskloom.metrics.surface.distances import Floats
-from maskloom.metrics.surface.pair import Side, grid, packed, sides
+from maskloom.metrics.surface.pair import Grid, Side, grid, packed, sides
 from maskloom.metrics.surface.rules import SURFACE_RULES, EmptyScores, SurfaceRules
 
 NEARLY = 1e-9
@@ -90,7 +90,11 @@ def surface_scores(
     with grid(truth.shape, spacing, threads) as at:
         words = [packed(mask, at, 0, others=True) for mask in (truth, predicted)]
         return scores_of(
-            *sides(words[0], words[1], at, rules), rules, tolerance=tolerance, percentile=percentile
+            *sides(words[0], words[1], at, rules),
+            rules,
+            at,
+            tolerance=tolerance,
+            percentile=percentile,
         )
 
 
@@ -107,25 +111,32 @@ def check(tolerance: float, percentile: float) -> None:
 
 
 def scores_of(
-    truth: Side, predicted: Side, rules: SurfaceRules, *, tolerance: float, percentile: float
+    truth: Side,
+    predicted: Side,
+    rules: SurfaceRules,
+    at: Grid,
+    *,
+    tolerance: float,
+    percentile: float,
 ) -> SurfaceScores:
     """Scores from the distances of both sides."""
     n, m = truth.distances.size, predicted.distances.size
     if not n or not m:
         return _of_empty(rules.one_empty if n or m else rules.both_empty, n, m)
-    pair = (truth, predicted)
-    (a, a_total, a_near), (b, b_total, b_near) = (_sums(side, rules, tolerance) for side in pair)
+    (a, a_total, a_near), (b, b_total, b_near) = at.of_both(
+        lambda side: _sums(side, rules, tolerance), truth, predicted
+    )
     one, two = a / a_total, b / b_total
     if rules.percentile_of == "pooled":
         pooled = np.concatenate((truth.distances, predicted.distances))
         share = float(np.percentile(pooled, percentile))
     else:
-        share = max(_percentile(side, rules, percentile) for side in pair)
+        share = max(at.of_both(lambda side: _percentile(side, rules, percentile), truth, predicted))
     return SurfaceScores(
         asd_truth=one,
         asd_predicted=two,
         assd=(a + b) / (a_total + b_total) if rules.assd == "pooled" else (one + two) / 2,
-        hd=max(float(side.distances.max()) for side in pair),
+        hd=float(max(truth.distances.max(), predicted.distances.max())),
         hd_percentile=share,
         nsd=(a_near + b_near) / (a_total + b_total),
         truth_points=n,
