@@ -12,7 +12,6 @@ from maskloom.errors import UsageError
 from maskloom.faces.cli import main
 from maskloom.verbs.evaluate import evaluate
 
-
 ERRORS = ("assd", "hd", "hd95", "area_error", "area_error_relative")
 
 

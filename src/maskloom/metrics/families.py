@@ -96,6 +96,7 @@ class Kind(Generic[F]):
         rules: its scores that conventions differ in → the name of their rules.
         columns: what it says of each class; None is everything.
         asked: it takes its time, and is counted only where its scores are named.
+        lacking: why samples are left out of its scores, where some are.
     """
 
     metrics: tuple[str, ...]
@@ -105,6 +106,7 @@ class Kind(Generic[F]):
     rules: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] | None = None
     asked: bool = False
+    lacking: str = ""
 
 
 _ALL = ("semantic", "instance", "panoptic")
@@ -124,6 +126,7 @@ FAMILIES: dict[str, Kind[Any]] = {
         *(CLUSTERS, ("instance",), clusters, feed_clusters),
         rules=dict.fromkeys(CLUSTERS, "clusters"),
         columns=CLUSTERS,
+        lacking="objects of the others overlap",
     ),
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), panoptic, feed_panoptic),
     "pixels": Kind(
@@ -134,6 +137,7 @@ FAMILIES: dict[str, Kind[Any]] = {
         *(BOUNDARY_METRICS, _MAPS, boundary, feed_boundary),
         rules=dict(zip(BOUNDARY_METRICS, ("bands", "contours"), strict=True)),
         columns=BOUNDARY_METRICS,
+        lacking="the others are volumes",
     ),
     "surface": Kind(
         *(SURFACE_METRICS, _MAPS, surface, feed_surface),
@@ -147,6 +151,7 @@ FAMILIES: dict[str, Kind[Any]] = {
     "calibration": Kind(
         *(CALIBRATION_METRICS, _MAPS, calibration, feed_calibration),
         rules={"ece": "calibration"},
+        lacking="the others have no confidence",
     ),
 }
 """In the order of reports: scores of objects come before those of pixels."""

@@ -95,6 +95,11 @@ def intervals(
     for name, values in scores.items():
         there = values[~np.isnan(values)]
         if len(there):
-            low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
-            out[name] = Interval(float(low), float(high), 1 - len(there) / len(values))
+            # Between a number and infinity nothing can be interpolated.
+            finite = bool(np.isfinite(there).all())
+            bounds = [(1 - level) / 2, (1 + level) / 2]
+            low, high = np.quantile(
+                there, bounds, method="linear" if finite else "inverted_cdf"
+            ).tolist()
+            out[name] = Interval(low, high, 1 - len(there) / len(values))
     return out

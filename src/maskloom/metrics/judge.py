@@ -7,7 +7,7 @@ here. Counting is `count.py`, on several workers `spread.py`; scores are in `pix
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any, Literal
 
@@ -113,7 +113,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
             scores = tally.result().metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
     found = whole.result()
-    drawn, unit = _resampled(pair_up, terms, whole)
+    drawn, unit = _resampled(pair_up, terms, whole, found.metrics)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
@@ -142,7 +142,7 @@ def groups_of(pair_up: Comparison) -> dict[str, str]:
 
 
 def _resampled(
-    pair_up: Comparison, terms: Terms, whole: Tally
+    pair_up: Comparison, terms: Terms, whole: Tally, metrics: Collection[str]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
     """Chosen scores of resamples, and what was drawn; none where there is one sample or group."""
     groups = groups_of(pair_up)
@@ -151,7 +151,8 @@ def _resampled(
         return {}, {}
     unit = "samples" if draws.n_groups == len(groups) else "groups of samples"
     said = f"95 % of {draws.resamples} resamples of {draws.n_groups} {unit}"
-    return _only(draws.scores(whole.families), terms.metrics), {"intervals": said}
+    scores = _only(draws.scores(whole.families), terms.metrics)
+    return {name: scores[name] for name in metrics if name in scores}, {"intervals": said}
 
 
 def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:

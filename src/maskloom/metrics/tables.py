@@ -67,12 +67,12 @@ def _score_note(report: Report) -> str:
 
 
 def _classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
-    """Classes with a score: of panoptic labels the things first, then the stuff."""
+    """Classes with a score; of panoptic labels the things come first, then the stuff."""
     names = [name for name in _CLASS_COLUMNS[report.task] if name not in _PLAIN]
     rows = [
         (str(row["name"]), row)
         for row in report.per_class.values()
-        if report.task != "panoptic" or any(row.get(name) is not None for name in names)
+        if any(row.get(name) is not None for name in names)
     ]
     if report.task == "panoptic":
         rows.sort(key=lambda item: item[1]["kind"] != "thing")

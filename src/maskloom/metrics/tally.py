@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
+
 from maskloom.core.report import Confusion, Curve, Score
 from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
+from maskloom.metrics.state import numbers
 
 _NAMED = ("name", "kind")
 
@@ -24,6 +27,7 @@ class Tally:
     def __init__(self, families: dict[str, Family]) -> None:
         self.families = families
         self.samples = 0
+        self.fed = dict.fromkeys(families, 0)
 
     def update(self, scene: Scene) -> dict[str, Score]:
         """Count a sample; its own scores."""
@@ -31,6 +35,7 @@ class Tally:
         for name, family in self.families.items():
             kind = FAMILIES[name]
             own = kind.feed(family, scene)
+            self.fed[name] += bool(own)
             # Families have scores beyond those of reports, some under names of others.
             row |= own if kind.columns is None else _only(own, kind.metrics)
         self.samples += 1
@@ -40,6 +45,7 @@ class Tally:
         """Add what another worker or slice counted."""
         for name, family in self.families.items():
             family.merge(other.families[name])
+            self.fed[name] += other.fed[name]
         self.samples += other.samples
 
     def result(self) -> Scores:
@@ -51,6 +57,10 @@ class Tally:
         curves: list[Curve] = []
         for name, family in self.families.items():
             found, kind = family.result(), FAMILIES[name]
+            if not self.fed[name] and kind.lacking:
+                continue
+            if kind.lacking and self.fed[name] < self.samples:
+                notes[self._partly(name)] = None
             metrics |= _only(found.metrics, kind.metrics)
             reasons |= _only(found.reasons, kind.metrics)
             notes |= dict.fromkeys(found.notes)
@@ -63,6 +73,11 @@ class Tally:
                     known["reason"] = "; ".join(dict.fromkeys(why))
         return Scores(metrics, reasons, per_class, tuple(notes), tuple(curves))
 
+    def _partly(self, name: str) -> str:
+        kind, fed = FAMILIES[name], self.fed[name]
+        scores = f"{', '.join(kind.metrics)} {'is' if len(kind.metrics) == 1 else 'are'}"
+        return f"{scores} of {fed} of {self.samples} samples: {kind.lacking}"
+
     def confusion(self) -> Confusion | None:
         """Joint pixel counts, where pixels are counted."""
         pixels = self.families.get("pixels")
@@ -70,11 +85,12 @@ class Tally:
 
     def state(self) -> State:
         """What all families counted, as arrays named FAMILY.ARRAY."""
-        return {
+        arrays = {
             f"{name}.{key}": array
             for name, family in self.families.items()
             for key, array in family.state().items()
         }
+        return {**arrays, "fed": np.array(list(self.fed.values()), np.int64)}
 
     def load(self, state: State, samples: int) -> None:
         """Take up what `state` gave.
@@ -85,6 +101,7 @@ class Tally:
         for name, family in self.families.items():
             first = f"{name}."
             family.load({k[len(first) :]: v for k, v in state.items() if k.startswith(first)})
+        self.fed = dict(zip(self.fed, numbers(state, "fed", len(self.fed)), strict=True))
         self.samples = samples
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from maskloom.work.shards import Share
 
 Convention = Literal[
-    "maskloom", "cityscapes", "mmseg", "coco", "panopticapi", "torchmetrics", "monai", "medpy",
-    "deepmind", "metrics-reloaded", "boundary-iou-api", "davis", "bsds", "stardist", "cellpose",
-    "hover-net", "cldice", "scikit-image",
+    "maskloom", "coco", "cityscapes", "mmseg", "panopticapi", "torchmetrics", "monai",
+    "medpy", "deepmind", "metrics-reloaded", "boundary-iou-api", "davis", "bsds", "stardist",
+    "cellpose", "hover-net", "cldice", "scikit-image",
 ]  # fmt: skip
 """The names of `metrics/conventions.py`, which a command line must know before it is loaded."""
 
