@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -125,3 +126,12 @@ def test_scores_of_some_samples_say_of_how_many():
     assert set(report.intervals) == {n for n, v in report.metrics.items() if v is not None}
     only = dataset({"y": squares((0, 0), (4, 4))})
     assert "rand_f" not in judge(only, only, Terms(task="instance")).metrics
+
+
+def test_the_docs_list_every_convention():
+    page = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+    for one in CONVENTIONS.values():
+        assert f"| `{one.name}` | {one.about} |" in page
+    for task in TASKS:
+        for name in metrics_of(task):
+            assert f"`{name}`" in page, name
