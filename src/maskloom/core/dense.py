@@ -62,7 +62,9 @@ def _scan_rows(image: Bytes, row_ends: Ints, columns: Rows) -> Rows:
     outside = np.zeros(width, np.uint8)
     above = outside
     k = 0
-    for r in range(height + 1):
+    first, behind = _filled_rows(image)
+    row_ends[: first + 1] = 0
+    for r in range(first, behind + 1):
         if k + width + 8 > columns.size:
             grown = np.empty(2 * columns.size + width + 8, np.int32)
             grown[:k] = columns[:k]
@@ -71,7 +73,37 @@ def _scan_rows(image: Bytes, row_ends: Ints, columns: Rows) -> Rows:
         k = _changes(above, row, columns, k)
         row_ends[r + 1] = k
         above = row
+    row_ends[behind + 1 :] = k
     return columns
+
+
+@kernel
+def _filled_rows(image: Bytes) -> tuple[int, int]:
+    """Rows before and behind which all pixels are 0, found by blocks: most of a frame is empty."""
+    height, width = image.shape
+    flat = image.reshape(-1)
+    whole = flat.size - flat.size % 64
+    first = flat.size
+    for start in range(0, whole, 64):
+        inside = np.uint64(0)
+        for j in range(start, start + 64, 8):
+            inside |= load_word(flat, j)
+        if inside != 0:
+            first = start
+            break
+    if first == flat.size:
+        return (whole // width if width else 0), height
+    behind = flat.size
+    for start in range(whole - 64, first, -64):
+        inside = np.uint64(0)
+        for j in range(start, start + 64, 8):
+            inside |= load_word(flat, j)
+        if inside != 0:
+            break
+        behind = start
+    if (flat[whole:] != 0).any():
+        behind = flat.size
+    return first // width, min(behind // width + 1, height)
 
 
 @kernel
