@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.metrics.families import Family
+from maskloom.work.progress import track
 
-_AT_ONCE = 128
+_AT_ONCE = 50
 LEVEL = 0.95
 
 
@@ -76,7 +77,8 @@ class Draws:
     def scores(self, families: Mapping[str, Family]) -> dict[str, NDArray[np.float64]]:
         """Every score of every resample: (B,) each, NaN where undefined."""
         found: dict[str, list[NDArray[np.float64]]] = {}
-        for first in range(0, self.resamples, _AT_ONCE):
+        blocks = range(0, self.resamples, _AT_ONCE)
+        for first in track(blocks, "resampling", unit="blocks"):
             weights = self.weights(first, min(_AT_ONCE, self.resamples - first))
             for family in families.values():
                 for name, values in family.resampled(weights, self.orders).items():
