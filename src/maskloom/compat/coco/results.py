@@ -13,8 +13,8 @@ import numpy as np
 
 from maskloom.compat.coco.masks import boxes_and_areas
 from maskloom.compat.coco.reading import read_json
+from maskloom.core.coco_rle import FAULTS
 from maskloom.errors import DataError, MaskError
-from maskloom.metrics.coco.ends import FAULTS
 from maskloom.metrics.coco.results_file import ResultsFile, read_results
 
 Entry = dict[str, Any]

@@ -5,29 +5,10 @@ A frame is one line of pixels, column after column, so that no run is cut at the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
-
-import numba
 import numpy as np
-from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from maskloom.core.kernel import Rows, kernel, wide
-
-Words = NDArray[np.uint64]
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-
-def _count_bits(_context: Any, word: Any) -> Any:  # noqa: ARG001
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return numba.types.uint64(numba.types.uint64), generate
-
-
-count_bits = cast("Callable[[Any], Any]", intrinsic(_count_bits))
-"""How many bits of a uint64 are set."""
+from maskloom.metrics.boundary.bits import ALL, Words, bit_count
 
 
 @kernel
@@ -64,7 +45,7 @@ def fill_bits(ends: Rows, words: Words, before: Words) -> tuple[int, int]:
     total = np.uint64(0)
     for w in range(n):
         before[w] = total
-        total += count_bits(words[w])
+        total += bit_count(words[w])
     return low, high
 
 
@@ -90,7 +71,7 @@ def shared_pixels(ends: Rows, low: int, high: int, words: Words, before: Words) 
             break
         a, b = np.uint64(max(start, low) - base), np.uint64(min(end, high) - base)
         # How many pixels of the set are before b, less those before a.
-        total += before[b >> six] + count_bits(words[b >> six] & ((one << (b & rest)) - one))
-        total -= before[a >> six] + count_bits(words[a >> six] & ((one << (a & rest)) - one))
+        total += before[b >> six] + bit_count(words[b >> six] & ((one << (b & rest)) - one))
+        total -= before[a >> six] + bit_count(words[a >> six] & ((one << (a & rest)) - one))
         r += np.uint64(2)
     return wide(total)

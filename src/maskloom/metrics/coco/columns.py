@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.kernel import Bytes, Ints, Rows, kernel
+from maskloom.core.kernel import Bytes, Ints, Rows
 from maskloom.metrics.coco.ends import LEAD
 from maskloom.metrics.matching import Flags, Floats
 
@@ -43,41 +43,17 @@ class ListedTexts:
         np.cumsum(np.fromiter(map(len, own), np.int64, len(own)), out=offsets[1:])
         offsets[1:] += LEAD
         try:
-            # A character of two bytes is none of the code: it becomes one that is refused.
-            whole = ("0" * LEAD + "".join(own)).encode("ascii", "replace")
-        except TypeError:
-            parts = (one.encode("ascii", "replace") if isinstance(one, str) else one for one in own)
-            whole = b"0" * LEAD + b"".join(parts)
+            whole = ("0" * LEAD + "".join(own)).encode("ascii")
+        except (TypeError, UnicodeEncodeError):
+            whole = b"0" * LEAD + b"".join(map(_as_bytes, own))
         return np.frombuffer(whole, np.uint8), offsets
 
 
-class PackedTexts:
-    """Strings in one line of bytes.
-
-    Args:
-        text: the bytes.
-        offsets: (N+1,) where each string begins.
-    """
-
-    def __init__(self, text: Bytes, offsets: Ints) -> None:
-        self._text, self._offsets = text, offsets
-
-    def block(self, rows: Rows) -> tuple[Bytes, Ints]:
-        """The strings of some rows; see `Texts`."""
-        return _gather(self._text, self._offsets, rows)
-
-
-@kernel
-def _gather(text: Bytes, offsets: Ints, rows: Rows) -> tuple[Bytes, Ints]:
-    out = np.empty(rows.size + 1, np.int64)
-    out[0] = 4
-    for i in range(rows.size):
-        out[i + 1] = out[i] + offsets[rows[i] + 1] - offsets[rows[i]]
-    own = np.empty(out[rows.size], np.uint8)
-    own[:4] = 48
-    for i in range(rows.size):
-        own[out[i] : out[i + 1]] = text[offsets[rows[i]] : offsets[rows[i] + 1]]
-    return own, out
+def _as_bytes(text: str | bytes) -> bytes:
+    """A string as bytes; a character beyond ASCII is none of the code and becomes a 0."""
+    if isinstance(text, bytes):
+        return text
+    return bytes(code if code < 128 else 0 for code in map(ord, text))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,14 +18,6 @@ LEAD = 4
 _AT_ONCE = 1 << 13
 """Characters whose numbers are put together at once: few enough to stay in the nearest cache."""
 
-FAULTS = (
-    "",
-    "the counts string ends inside a number",
-    "the counts string holds a character that is no run-length code",
-    "a run is negative or too long",
-    "the runs do not sum to the pixels of the frame",
-)
-
 
 @kernel
 def read_ends(
@@ -43,7 +35,7 @@ def read_ends(
 
     Returns:
         offsets (N+1) into `ends`, areas (N,), the first bad row or -1, and its index into
-        `FAULTS`.
+        `coco_rle.FAULTS`.
 
     Source: cocoapi common/maskApi.c, rleFrString.
     """

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.coco_rle import FAULTS
 from maskloom.core.kernel import Ints, Rows
 from maskloom.errors import MaskError
+from maskloom.metrics.boundary.bands import band_widths
+from maskloom.metrics.coco.boundaries import lesser_iou
 from maskloom.metrics.coco.columns import Found, MatchRules, Truth
-from maskloom.metrics.coco.ends import FAULTS, read_ends
+from maskloom.metrics.coco.ends import read_ends
 from maskloom.metrics.coco.near import Lines, near_boxes, near_masks
 from maskloom.metrics.coco.order import by_falling_score, by_value, meets, rank_in_group
 from maskloom.metrics.matching import Flags, Floats, match_into
@@ -67,7 +70,8 @@ class Matching:
     def __init__(self, truth: Truth, found: Found, sizes: Ints, rules: MatchRules) -> None:
         self.truth, self.found, self.rules = truth, found, rules
         self._memory = threading.local()
-        self.pixels = sizes[:, 0] * sizes[:, 1]
+        self.sizes, self.pixels = sizes, sizes[:, 0] * sizes[:, 1]
+        self.widths = band_widths(sizes, rules.reach)
         n, one = len(sizes), rules.categories == 1
         category = np.zeros_like(found.category) if one else found.category
         truth_category = np.zeros_like(truth.category) if one else truth.category
@@ -183,6 +187,13 @@ class Matching:
         else:
             lines, truth_lines = self._lines(own, objects)
             pairs = near_masks(lines, at, truth_lines, truth_at, crowd, least)
+            if rules.kind == "boundary":
+                found_in, truth_in = (
+                    (lines, self.sizes[at[0]]),
+                    (truth_lines, self.sizes[truth_at[0]]),
+                )
+                widths = self.widths[at[0]], self.widths[truth_at[0]]
+                pairs = lesser_iou(pairs, found_in, truth_in, crowd, widths)
             area = np.where(np.isnan(area), lines[3], area)
         low, high = rules.areas.T[:, :, None]
         outside = (area < low) | (area > high)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from maskloom.core.kernel import Ints, Rows, kernel, wide
-from maskloom.metrics.coco.bits import Words, fill_bits, shared_pixels
+from maskloom.metrics.boundary.bits import Words
+from maskloom.metrics.coco.bits import fill_bits, shared_pixels
 from maskloom.metrics.matching import Flags, Floats
 
 Lines = tuple[Rows, Ints, Ints, Ints]

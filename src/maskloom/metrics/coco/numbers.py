@@ -3,6 +3,7 @@
 Source: D. Lemire, Number Parsing at a Gigabyte per Second, Software: Practice and Experience 51(8),
 2021; N. Mushtak and D. Lemire, Fast Number Parsing Without Fallback, 2023. What their method of one
 product leaves open, and numbers beyond 19 digits or the normal range, are told to be `HARD`.
+Texts and places are those of `tokens.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.kernel import Bytes, kernel, wide
-from maskloom.metrics.coco.bits import count_bits
+from maskloom.core.kernel import kernel, wide
+from maskloom.metrics.boundary.bits import bit_count
+from maskloom.metrics.coco.memory import byte_at
+from maskloom.metrics.coco.tokens import HARD, OPEN
 
-OPEN, HARD = -1, -2
-"""Places that stand for: the text ends before the number does; another parser must read it."""
 _LEAST, _MOST = -342, 308
 
 
@@ -40,25 +41,25 @@ _TWOS = np.ldexp(1.0, np.arange(2047) - 1075)
 
 
 @kernel
-def read_number(text: Bytes, i: int) -> tuple[float, int]:
-    """A JSON number that starts at i, and the place behind it, or `OPEN` or `HARD`."""
-    negative = i < text.size and text[i] == 45
+def read_number(text: int, size: int, i: int) -> tuple[float, int]:
+    """A JSON number that starts at i, and the place behind it."""
+    negative = i < size and byte_at(text, i) == 45
     if negative:
         i += 1
     start = i
-    value, digits, i = _digits(text, i, np.uint64(0), 0)
+    value, digits, i = _digits(text, size, i, np.uint64(0), 0)
     whole, exponent = i - start, wide(0)
-    if i < text.size and text[i] == 46:
+    if i < size and byte_at(text, i) == 46:
         point = i + 1
-        value, digits, i = _digits(text, point, value, digits)
+        value, digits, i = _digits(text, size, point, value, digits)
         exponent = point - i
         whole = whole if i > point else 0
-    if i >= text.size:
+    if i >= size:
         return 0.0, OPEN
-    if whole == 0 or (whole > 1 and text[start] == 48) or digits > 19:
+    if whole == 0 or (whole > 1 and byte_at(text, start) == 48) or digits > 19:
         return 0.0, HARD
-    if text[i] == 101 or text[i] == 69:
-        power, i = _power(text, i + 1)
+    if byte_at(text, i) | 32 == 101:
+        power, i = _power(text, size, i + 1)
         if i < 0:
             return 0.0, i
         exponent += power
@@ -67,10 +68,10 @@ def read_number(text: Bytes, i: int) -> tuple[float, int]:
 
 
 @kernel
-def _digits(text: Bytes, i: int, value: Any, digits: int) -> tuple[Any, int, int]:
+def _digits(text: int, size: int, i: int, value: Any, digits: int) -> tuple[Any, int, int]:
     """A number with the digits from i on behind it, how many it has, and the place behind."""
-    while i < text.size:
-        digit = text[i] - np.uint8(48)
+    while i < size:
+        digit = wide(byte_at(text, i)) - 48
         if digit < 0 or digit > 9:
             break
         value = value * np.uint64(10) + np.uint64(digit)
@@ -80,20 +81,20 @@ def _digits(text: Bytes, i: int, value: Any, digits: int) -> tuple[Any, int, int
 
 
 @kernel
-def _power(text: Bytes, i: int) -> tuple[int, int]:
+def _power(text: int, size: int, i: int) -> tuple[int, int]:
     """The exponent that starts at i, and the place behind it."""
-    negative = i < text.size and text[i] == 45
-    if i < text.size and (text[i] == 43 or text[i] == 45):
+    sign = byte_at(text, i) if i < size else 0
+    if sign in (43, 45):
         i += 1
     start, value = i, wide(0)
-    while i < text.size and 48 <= text[i] <= 57:
-        value = 10 * value + text[i] - 48
+    while i < size and 48 <= byte_at(text, i) <= 57:
+        value = 10 * value + byte_at(text, i) - 48
         i += 1
         if i - start > 4:
             return 0, HARD
-    if i >= text.size:
+    if i >= size:
         return 0, OPEN
-    return (-value if negative else value), (i if i > start else HARD)
+    return (-value if sign == 45 else value), (i if i > start else HARD)
 
 
 @kernel
@@ -103,7 +104,7 @@ def _nearest(value: Any, exponent: int) -> tuple[float, bool]:
         return 0.0, True
     if exponent < -342 or exponent > 308:
         return 0.0, False
-    zeros = wide(64) - wide(count_bits(_smeared(value)))
+    zeros = wide(64) - wide(bit_count(_smeared(value)))
     value <<= np.uint64(zeros)
     row = exponent + 342
     high, low = _product(value, _FIVES[row, 0])

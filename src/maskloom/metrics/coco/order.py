@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskloom.core.kernel import Ints, Rows, kernel, wide
-from maskloom.metrics.coco.bits import Words
+from maskloom.metrics.boundary.bits import Words
 from maskloom.metrics.matching import Flags, Floats
 
 _DIGIT = 11

@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import os
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Bytes, Ints, Rows
 from maskloom.metrics.coco.ends import LEAD
-from maskloom.metrics.coco.numbers import HARD
 from maskloom.metrics.coco.results_text import (
+    BOX,
     CATEGORY,
     END,
+    FIELDS,
     HAS_BOX,
     HAS_MASK,
     HEIGHT,
     IMAGE,
+    LEAST,
     SCORE,
     START,
-    WHOLE,
-    WIDTH,
     scan_results,
 )
 from maskloom.metrics.coco.strings import gather_strings
+from maskloom.metrics.coco.tokens import HARD
 from maskloom.metrics.matching import Floats
+
+
+class OpenFile:
+    """A file that stays open for reading at any place until nobody holds this.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._descriptor)
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read(self, first: int, count: int) -> bytes:
+        """Some bytes from a place on; fewer at the end of the file."""
+        parts = []
+        while count > 0 and (part := os.pread(self._descriptor, count, first)):
+            parts.append(part)
+            first, count = first + len(part), count - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
 
 PART = 1 << 22
 """Bytes of a file that are read at once."""
@@ -48,7 +74,7 @@ class ResultsFile:
         starts, ends: (N,) where the string of each mask stands in the file.
     """
 
-    file: BinaryIO
+    file: OpenFile
     image: Ints
     category: Ints
     score: Floats
@@ -70,7 +96,7 @@ class FileTexts:
     """
 
     def __init__(self, found: ResultsFile, rows: NDArray[np.integer] | None = None) -> None:
-        self._file = found.file.fileno(), found.file
+        self._file = found.file
         self._starts = found.starts if rows is None else found.starts[rows]
         self._ends = found.ends if rows is None else found.ends[rows]
 
@@ -90,7 +116,7 @@ class FileTexts:
         return gather_strings(whole, 0, edges[:-1], edges[1:], LEAD)
 
     def _read(self, first: int, last: int) -> Bytes:
-        return np.frombuffer(os.pread(self._file[0], last - first, first), np.uint8)
+        return np.frombuffer(self._file.read(first, last - first), np.uint8)
 
 
 def read_results(path: Path) -> ResultsFile | None:
@@ -99,37 +125,34 @@ def read_results(path: Path) -> ResultsFile | None:
     Raises:
         OSError: the file cannot be read.
     """
-    file = path.open("rb", buffering=0)
+    file = OpenFile(path)
     parts = _parts(file)
     if parts is None:
-        file.close()
         return None
-    whole, real, has = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    table, has = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     del parts
     boxed = bool(len(has) and has[0] & HAS_BOX)
     masked = bool((has & HAS_MASK).all())
     if (boxed and not (has & HAS_BOX).all()) or not (boxed or masked):
-        file.close()
         return None
     return ResultsFile(
         file,
-        whole[:, IMAGE].copy(),
-        whole[:, CATEGORY].copy(),
-        real[:, SCORE].copy(),
-        real[:, :4].copy() if boxed else None,
-        whole[:, [HEIGHT, WIDTH]].astype(np.int32) if masked else None,
-        whole[:, START].copy(),
-        whole[:, END].copy(),
+        table[:, IMAGE].copy(),
+        table[:, CATEGORY].copy(),
+        table[:, SCORE].copy().view(np.float64),
+        table[:, BOX:].copy().view(np.float64) if boxed else None,
+        table[:, HEIGHT : HEIGHT + 2].astype(np.int32) if masked else None,
+        table[:, START].copy(),
+        table[:, END].copy(),
     )
 
 
-def _parts(file: BinaryIO) -> list[tuple[Ints, Floats, NDArray[np.uint8]]] | None:
+def _parts(file: OpenFile) -> list[tuple[Ints, NDArray[np.uint8]]] | None:
     """Columns of the parts of a file, each read behind where the one before ended."""
-    parts: list[tuple[Ints, Floats, NDArray[np.uint8]]] = [
-        (np.zeros((0, WHOLE), np.int64), np.zeros((0, SCORE + 1)), np.zeros(0, np.uint8))
+    parts: list[tuple[Ints, NDArray[np.uint8]]] = [
+        (np.zeros((0, FIELDS), np.int64), np.zeros(0, np.uint8))
     ]
-    size = os.fstat(file.fileno()).st_size
-    text = os.pread(file.fileno(), PART, 0)
+    text = file.read(0, PART)
     base = len(text) - len(text.lstrip(b" \t\r\n"))
     if text[base : base + 1] != b"[":
         return None
@@ -137,22 +160,22 @@ def _parts(file: BinaryIO) -> list[tuple[Ints, Floats, NDArray[np.uint8]]] | Non
     base += len(text[base:]) - len(text[base:].lstrip(b" \t\r\n"))
     length = PART
     if text[base : base + 1] == b"]":
-        return parts if not text[base + 1 :].strip() and size == len(text) else None
+        return parts if not text[base + 1 :].strip() and file.size == len(text) else None
     del text
     while True:
-        text = os.pread(file.fileno(), length, base)
-        own = np.frombuffer(text, np.uint8)
-        room = len(own) // _LEAST + 1
-        whole, real = np.empty((room, WHOLE), np.int64), np.empty((room, SCORE + 1))
-        has = np.zeros(room, np.uint8)
-        n, behind, state = scan_results(own, 0, whole, real, has)
-        whole[:n, START] += base
-        whole[:n, END] += base
-        parts.append((whole[:n].copy(), real[:n].copy(), has[:n].copy()))
+        text = file.read(base, length)
+        if base + len(text) >= file.size:
+            text += b" " * LEAST
+        room = len(text) // _LEAST + 1
+        table, has = np.empty((room, FIELDS), np.int64), np.zeros(room, np.uint8)
+        n, behind, state = scan_results(np.frombuffer(text, np.uint8), 0, table, has)
+        table[:n, START] += base
+        table[:n, END] += base
+        parts.append((table[:n].copy(), has[:n].copy()))
         if state == 1:
-            rest = text[behind:] + os.pread(file.fileno(), PART, base + len(text))
+            rest = text[behind:] + file.read(base + len(text), PART)
             return parts if not rest.strip() else None
-        if state == HARD or (n == 0 and base + len(text) >= size):
+        if state == HARD or (n == 0 and base + len(text) >= file.size):
             return None
         # An object that is longer than a part is read with twice as much.
         length = PART if n else 2 * length

@@ -1,7 +1,8 @@
 """Results in JSON, read from their bytes to columns; a mask is a place in the text.
 
 Only the usual form is read: a list of flat objects with compressed runs and a box of four
-numbers. `HARD` says that something else stands there, which a JSON parser must look at.
+numbers. `HARD` says that something else stands there, which a JSON parser must look at. Texts and
+places are those of `tokens.py`; a row of the table is the address where it begins.
 """
 
 from __future__ import annotations
@@ -10,224 +11,252 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Bytes, Ints, kernel, wide
-from maskloom.metrics.coco.numbers import HARD, OPEN, read_number
-from maskloom.metrics.coco.tokens import read_whole, skip_scalar, skip_space, string_end
-from maskloom.metrics.matching import Floats
+from maskloom.metrics.coco.memory import byte_at, put_real, put_whole, word_at
+from maskloom.metrics.coco.numbers import read_number
+from maskloom.metrics.coco.tokens import HARD, OPEN, read_whole, skip_space, string_end
 
-IMAGE, CATEGORY, HEIGHT, WIDTH, START, END = range(6)
-"""Columns of whole numbers: ids, the size of the mask, and where its string stands."""
-WHOLE, BOXED = 6, 4
-SCORE = 4
-"""Column of numbers behind the four of the box."""
-_IMAGE, _CATEGORY, _SCORE, _BOX, _MASK = 1, 2, 4, 8, 16
-NEEDED = _IMAGE | _CATEGORY | _SCORE
-HAS_BOX, HAS_MASK = _BOX, _MASK
+IMAGE, CATEGORY, HEIGHT, WIDTH, START, END, SCORE, BOX = range(8)
+"""Places in a row: ids, the size of the mask, where its string stands, the score, and from the
+last on the four numbers of the box. The score and the box are the bits of float64."""
+FIELDS = 12
+HAS_IMAGE, HAS_CATEGORY, HAS_SCORE, HAS_BOX, HAS_MASK = 1, 2, 4, 8, 16
+LEAST = 24
+"""Bytes that must follow a place where a key stands: fewer hold no whole object, or spaces."""
 
-_KEYS = tuple(
-    np.frombuffer(key.ljust(16, b"\0"), np.uint8)
-    for key in (b"image_id", b"category_id", b"score", b"bbox", b"segmentation", b"size", b"counts")
-)
-_TABLE = np.stack(_KEYS)
-_LENGTHS = np.array([8, 11, 5, 4, 12, 4, 6])
+
+def _word(text: bytes) -> np.uint64:
+    return np.uint64(int.from_bytes(text[:8].ljust(8, b"\0"), "little"))
+
+
+_IMAGE, _IMAGE_END = _word(b"image_id"), _word(b'mage_id"')
+_CATEGORY, _CATEGORY_END = _word(b"category"), _word(b'gory_id"')
+_MASK, _MASK_END = _word(b"segmenta"), _word(b'ntation"')
+_SCORE, _COUNTS = _word(b'score"'), _word(b'counts"')
+_BOX_KEY, _SIZE = _word(b'bbox"'), _word(b'size"')
+_TRUE, _NULL, _FALSE = _word(b"true"), _word(b"null"), _word(b"false")
+_FOUR, _FIVE, _SIX, _SEVEN = (np.uint64(2 ** (8 * n) - 1) for n in (4, 5, 6, 7))
 
 
 @kernel
-def scan_results(
-    text: Bytes, i: int, whole: Ints, real: Floats, has: NDArray[np.uint8]
-) -> tuple[int, int, int]:
+def scan_results(text: Bytes, i: int, table: Ints, has: NDArray[np.uint8]) -> tuple[int, int, int]:
     """Read objects, each followed by a comma or the end of the list, as long as there are some.
 
     Args:
-        text: part of a file.
+        text: part of a file; at its end there are `LEAST` spaces more.
         i: where an object begins.
-        whole: (M, 6) written: `IMAGE`, `CATEGORY`, `HEIGHT`, `WIDTH`, `START` and `END`.
-        real: (M, 5) written: the box, and `SCORE`.
+        table: (M, FIELDS) written.
         has: (M,) written: bits of the fields that an object has.
 
     Returns:
         how many were read; where the next one begins, or the place behind the end of the list; and
         0 if the list goes on, 1 at its end, or `HARD`.
     """
-    n = wide(0)
+    n, size, at = wide(0), text.size, text.ctypes.data
     while n < has.size:
         start = i
-        i, has[n] = _object(text, i, whole[n], real[n])
-        if i == HARD:
-            return n, start, HARD
+        i, own = _object(at, size, i, table.ctypes.data + 8 * FIELDS * n)
         if i < 0:
+            return n, start, (HARD if i == HARD else 0)
+        i = skip_space(at, size, i)
+        if i >= size:
             return n, start, 0
-        i = skip_space(text, i)
-        if i >= text.size:
-            return n, start, 0
-        if has[n] & 7 != 7:
+        if own & 7 != 7:
             return n, start, HARD
-        if text[i] == 93:  # ]
+        has[n] = own
+        if byte_at(at, i) == 93:  # ]
             return n + 1, i + 1, 1
-        if text[i] != 44:  # ,
+        if byte_at(at, i) != 44:  # ,
             return n, start, HARD
-        after = skip_space(text, i + 1)
-        if after >= text.size:
+        i = skip_space(at, size, i + 1)
+        if i >= size:
             # The comma is looked at again with what comes behind it.
             return n, start, 0
         n += 1
-        i = after
     return n, i, 0
 
 
 @kernel
-def _object(text: Bytes, i: int, whole: Ints, real: Floats) -> tuple[int, int]:
+def _object(text: int, size: int, i: int, row: int) -> tuple[int, int]:
     """One result; the place behind it and the bits of its fields."""
     has = wide(0)
-    if i >= text.size:
+    if i >= size:
         return OPEN, 0
-    if text[i] != 123:  # {
+    if byte_at(text, i) != 123:  # {
         return HARD, 0
-    i = skip_space(text, i + 1)
+    i = skip_space(text, size, i + 1)
     while True:
-        key, i = _key(text, i, 0, 5)
-        if i < 0:
-            return i, 0
-        if key >= 0 and has >> key & 1:
-            return HARD, 0
-        i, known = _member(text, i, key, whole, real)
+        key, i = _key(text, size, i)
+        if i < 0 or (key >= 0 and has >> key & 1):
+            return (i if i < 0 else HARD), 0
+        i, known = _member(text, size, i, row, key)
         if i < 0:
             return i, 0
         has |= known
-        i = skip_space(text, i)
-        if i >= text.size:
-            return OPEN, 0
-        if text[i] == 125:  # }
-            return i + 1, has
-        if text[i] != 44:
-            return HARD, 0
-        i = skip_space(text, i + 1)
+        i, more = _behind(text, size, i)
+        if i < 0 or not more:
+            return i, has
 
 
 @kernel
-def _member(text: Bytes, i: int, key: int, whole: Ints, real: Floats) -> tuple[int, int]:
+def _behind(text: int, size: int, i: int) -> tuple[int, bool]:
+    """Behind what parts or ends members, and whether there is one more."""
+    i = skip_space(text, size, i)
+    if i >= size:
+        return OPEN, False
+    if byte_at(text, i) == 125:  # }
+        return i + 1, False
+    if byte_at(text, i) != 44:  # ,
+        return HARD, False
+    return skip_space(text, size, i + 1), True
+
+
+@kernel
+def _member(text: int, size: int, i: int, row: int, key: int) -> tuple[int, int]:
     """Read one value; the place behind it and the bit of its field."""
-    if key < 0:
-        return skip_scalar(text, i), 0
-    if key < 2:
-        value, i = read_whole(text, i)
-        whole[key] = value
+    if key in (0, 1):
+        value, i = read_whole(text, size, i)
+        put_whole(row, key, value)
         return i, 1 << key
     if key == 2:
-        real[4], i = read_number(text, i)
+        number, i = read_number(text, size, i)
+        put_real(row, SCORE, number)
         return i, 4
     if key == 3:
-        count, i = _numbers(text, i, real[:4])
-        return (i, 8) if count == 4 else (HARD if i >= 0 and count else i, 0)
-    return _mask(text, i, whole), 16
+        return _box(text, size, i, row)
+    if key == 4:
+        return _mask(text, size, i, row), 16
+    return _scalar(text, size, i), 0
 
 
 @kernel
-def _mask(text: Bytes, i: int, whole: Ints) -> int:
+def _box(text: int, size: int, i: int, row: int) -> tuple[int, int]:
+    """Behind a list of four numbers, or of none, which is no box."""
+    if byte_at(text, i) != 91:  # [
+        return HARD, 0
+    i = skip_space(text, size, i + 1)
+    if i < size and byte_at(text, i) == 93:
+        return i + 1, 0
+    for k in range(4):
+        number, i = read_number(text, size, i)
+        if i < 0:
+            return i, 0
+        put_real(row, BOX + k, number)
+        i = skip_space(text, size, i)
+        if i >= size:
+            return OPEN, 0
+        if byte_at(text, i) != (93 if k == 3 else 44):
+            return HARD, 0
+        i = skip_space(text, size, i + 1) if k < 3 else i + 1
+    return i, 8
+
+
+@kernel
+def _mask(text: int, size: int, i: int, row: int) -> int:
     """Behind an object of a size and a string of counts."""
-    if i >= text.size:
-        return OPEN
-    if text[i] != 123:
+    if byte_at(text, i) != 123:
         return HARD
-    i = skip_space(text, i + 1)
+    i = skip_space(text, size, i + 1)
     seen = wide(0)
     while True:
-        key, i = _key(text, i, 5, 7)
+        key, i = _key(text, size, i)
         if i < 0:
             return i
-        if key < 0 or seen >> key & 1:
+        if key == 5:
+            i = _size(text, size, i, row)
+        elif key == 6:
+            i = _counts(text, size, i, row)
+        if key < 5 or seen >> key & 1:
             return HARD
+        if i < 0:
+            return i
         seen |= 1 << key
-        i = _size(text, i, whole) if key == 5 else _counts(text, i, whole)
+        i, more = _behind(text, size, i)
         if i < 0:
             return i
-        i = skip_space(text, i)
-        if i >= text.size:
-            return OPEN
-        if text[i] == 125:
-            return i + 1 if seen == 96 else HARD
-        if text[i] != 44:
-            return HARD
-        i = skip_space(text, i + 1)
+        if not more:
+            return i if seen == 96 else HARD
 
 
 @kernel
-def _counts(text: Bytes, i: int, whole: Ints) -> int:
-    """Behind a string."""
-    if i < text.size and text[i] != 34:
-        return HARD
-    whole[4] = i + 1
-    i = string_end(text, i + 1)
-    whole[5] = i
-    return i + 1 if i >= 0 else i
-
-
-@kernel
-def _size(text: Bytes, i: int, whole: Ints) -> int:
+def _size(text: int, size: int, i: int, row: int) -> int:
     """Behind a list of two whole numbers."""
-    if i >= text.size:
-        return OPEN
-    if text[i] != 91:
+    if byte_at(text, i) != 91:
         return HARD
     for k in range(2):
-        value, i = read_whole(text, skip_space(text, i + 1))
+        value, i = read_whole(text, size, skip_space(text, size, i + 1))
         if i < 0:
             return i
-        whole[2 + k] = value
-        i = skip_space(text, i)
-        if i >= text.size:
+        put_whole(row, HEIGHT + k, value)
+        i = skip_space(text, size, i)
+        if i >= size:
             return OPEN
-        if text[i] != (93 if k else 44):
+        if byte_at(text, i) != (93 if k else 44):
             return HARD
     return i + 1
 
 
 @kernel
-def _numbers(text: Bytes, i: int, out: Floats) -> tuple[int, int]:
-    """How many numbers a list holds, up to as many as there is room for, and the place behind."""
-    if i >= text.size:
-        return 0, OPEN
-    if text[i] != 91:
-        return 0, HARD
-    i = skip_space(text, i + 1)
-    if i < text.size and text[i] == 93:
-        return 0, i + 1
-    for k in range(out.size):
-        out[k], i = read_number(text, i)
-        if i < 0:
-            return 0, i
-        i = skip_space(text, i)
-        if i >= text.size:
-            return 0, OPEN
-        if text[i] == 93:
-            return k + 1, i + 1
-        if text[i] != 44:
-            return 0, HARD
-        i = skip_space(text, i + 1)
-    return 0, HARD
+def _counts(text: int, size: int, i: int, row: int) -> int:
+    """Behind a string."""
+    if byte_at(text, i) != 34:
+        return HARD
+    put_whole(row, START, i + 1)
+    i = string_end(text, size, i + 1)
+    put_whole(row, END, i)
+    return i + 1 if i >= 0 else i
 
 
 @kernel
-def _key(text: Bytes, i: int, first: int, last: int) -> tuple[int, int]:
+def _key(text: int, size: int, i: int) -> tuple[int, int]:
     """Which of the known keys stands at i, or -1, and the place of its value."""
-    if i >= text.size:
+    if i + LEAST > size:
         return 0, OPEN
-    if text[i] != 34:
+    if byte_at(text, i) != 34:
         return 0, HARD
-    start = i + 1
-    i = string_end(text, start)
-    if i < 0:
-        return 0, i
-    size = i - start
-    found = -1
-    for k in range(first, last):
-        if _LENGTHS[k] == size and _TABLE[k, 0] == text[start]:
-            same = True
-            for j in range(size):
-                same = same and _TABLE[k, j] == text[start + j]
-            found = k if same else found
-    i = skip_space(text, i + 1)
-    if i >= text.size:
+    key, length = _known(text, i + 1)
+    end = i + 1 + length if key >= 0 else string_end(text, size, i + 1)
+    i = skip_space(text, size, end + 1)
+    if end < 0 or i >= size:
         return 0, OPEN
-    if text[i] != 58:  # :
+    if byte_at(text, i) != 58:  # :
         return 0, HARD
-    return found, skip_space(text, i + 1)
+    i = skip_space(text, size, i + 1)
+    return key, (i if i < size else OPEN)
+
+
+@kernel
+def _known(text: int, i: int) -> tuple[int, int]:
+    """Which of the known keys begins at i, with the quote behind it, and its length; else -1."""
+    head = word_at(text, i)
+    if head == _IMAGE and word_at(text, i + 1) == _IMAGE_END:
+        return 0, 8
+    if head == _CATEGORY and word_at(text, i + 4) == _CATEGORY_END:
+        return 1, 11
+    if head & _SIX == _SCORE:
+        return 2, 5
+    if head & _FIVE == _BOX_KEY:
+        return 3, 4
+    if head == _MASK and word_at(text, i + 5) == _MASK_END:
+        return 4, 12
+    if head & _FIVE == _SIZE:
+        return 5, 4
+    if head & _SEVEN == _COUNTS:
+        return 6, 6
+    return -1, 0
+
+
+@kernel
+def _scalar(text: int, size: int, i: int) -> int:
+    """Behind a text, number or word; lists and objects are `HARD`."""
+    first = byte_at(text, i)
+    if first == 34:
+        i = string_end(text, size, i + 1)
+        return i + 1 if i >= 0 else i
+    if first == 45 or 48 <= first <= 57:
+        return read_number(text, size, i)[1]
+    if i + LEAST > size:
+        return OPEN
+    word = word_at(text, i)
+    if word & _FOUR == _TRUE or word & _FOUR == _NULL:
+        return i + 4
+    return i + 5 if word & _FIVE == _FALSE else HARD
