@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, kernel
 from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, RECALLS, PredictionColumns
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.matching import Bits, Floats
 from maskloom.metrics.scores import mean_over, quotient
 
 
@@ -64,67 +64,77 @@ def _class_resamples(
 ) -> dict[str, Floats]:
     """AP and recall of one category; positives (B, areas)."""
     hit, drop, rank = table.hit[own], table.drop[own], table.rank[own]
+    precision = _precision(hit, drop, place, positives, weights, len(LEVELS), RECALLS)
     out: dict[str, Floats] = {}
     for a, area in enumerate(AREAS_PX):
-        levels = [
-            _curve(hit[:, a], drop[:, a], level, place, positives[:, a], weights)[0]
-            for level in range(len(LEVELS))
-        ]
-        out["ap" if area == "all" else f"ap_{area}"] = np.mean(levels, axis=0)
-        if area == "all":
-            out["ap50"], out["ap75"] = levels[0], levels[5]
+        out["ap" if area == "all" else f"ap_{area}"] = precision[:, a].mean(axis=1)
+    out["ap50"], out["ap75"] = precision[:, 0, 0], precision[:, 0, 5]
+    taken = weights[:, place]
     for most in (1, 10, 100):
-        near = rank < most
-        recalls = [
-            _curve(hit[near, 0], drop[near, 0], level, place[near], positives[:, 0], weights)[1]
-            for level in range(len(LEVELS))
-        ]
-        out[f"ar{most}"] = np.mean(recalls, axis=0)
+        found = _levels_found(hit[:, 0], drop[:, 0], rank < most)
+        out[f"ar{most}"] = quotient((taken @ found) / len(LEVELS), positives[:, 0])
     return out
 
 
-def _curve(
-    hit: NDArray[np.uint16],
-    drop: NDArray[np.uint16],
-    level: int,
-    place: NDArray[np.int64],
-    positives: Floats,
-    weights: NDArray[np.int64],
-) -> tuple[Floats, Floats]:
-    bit = np.uint16(1 << level)
-    kept = drop & bit == 0
-    flags = (hit[kept] & bit) != 0
-    return _weighted_precision(flags, place[kept], positives, weights, RECALLS)
+def _levels_found(
+    hit: NDArray[np.uint16], drop: NDArray[np.uint16], near: NDArray[np.bool_]
+) -> Floats:
+    """At how many levels each prediction finds an object."""
+    counts: NDArray[np.uint8] = np.bitwise_count(hit & ~drop)
+    return counts.astype(np.float64) * near
 
 
 @kernel
-def _weighted_precision(
-    hit: Flags, place: Ints, positives: Floats, weights: Ints, recalls: Floats
-) -> tuple[Floats, Floats]:
-    """(B,) mean interpolated precision and recall reached; NaN without an object to find."""
-    average = np.full(weights.shape[0], np.nan)
-    reached = np.full(weights.shape[0], np.nan)
-    precision, recall = np.empty(hit.size), np.empty(hit.size)
+def _precision(
+    hit: Bits,
+    drop: Bits,
+    place: Ints,
+    positives: Floats,
+    weights: Ints,
+    levels: int,
+    recalls: Floats,
+) -> Floats:
+    """(B, areas, levels) mean interpolated precision; NaN without an object to find."""
+    n_areas = positives.shape[1]
+    out = np.full((weights.shape[0], n_areas, levels), np.nan)
+    precision, recall = np.empty(place.size), np.empty(place.size)
+    rows, taken = np.empty(place.size, np.int64), np.empty(place.size, np.int64)
     for b in range(weights.shape[0]):
-        if positives[b] <= 0:
-            continue
-        n, found, seen = 0, 0, 0
-        for i in range(hit.size):
+        kept = 0
+        for i in range(place.size):
             weight = weights[b, place[i]]
-            if weight:
-                seen += weight
-                found += weight * hit[i]
-                precision[n], recall[n] = found / seen, found / positives[b]
-                n += 1
-        for i in range(n - 1, 0, -1):
-            precision[i - 1] = max(precision[i - 1], precision[i])
-        total, i = 0.0, 0
-        for wanted in recalls:
-            while i < n and recall[i] < wanted:
-                i += 1
-            if i == n:
-                break
-            total += precision[i]
-        average[b] = total / recalls.size
-        reached[b] = recall[n - 1] if n else 0.0
-    return average, reached
+            rows[kept], taken[kept] = i, weight
+            kept += weight > 0
+        for a in range(n_areas):
+            if positives[b, a] <= 0:
+                continue
+            for level in range(levels):
+                bit = np.uint16(1 << level)
+                n, found, seen = 0, 0, 0
+                for j in range(kept):
+                    i = rows[j]
+                    if drop[i, a] & bit:
+                        continue
+                    seen += taken[j]
+                    if hit[i, a] & bit:
+                        # Between two hits precision only falls.
+                        found += taken[j]
+                        precision[n], recall[n] = found / seen, found / positives[b, a]
+                        n += 1
+                out[b, a, level] = _interpolated(precision, recall, n, recalls)
+    return out
+
+
+@kernel
+def _interpolated(precision: Floats, recall: Floats, n: int, recalls: Floats) -> float:
+    """The mean over recalls of the highest precision at that recall or a later one."""
+    for i in range(n - 1, 0, -1):
+        precision[i - 1] = max(precision[i - 1], precision[i])
+    total, i = 0.0, 0
+    for wanted in recalls:
+        while i < n and recall[i] < wanted:
+            i += 1
+        if i == n:
+            break
+        total += precision[i]
+    return total / recalls.size
