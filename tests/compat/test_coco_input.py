@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -223,6 +224,18 @@ def test_every_cut_of_a_file_is_an_error_of_ours(tmp_path):
         file.write_text(text[:end])
         with pytest.raises(MaskloomError):
             evaluate(tiny(), file)
+
+
+def test_a_copy_of_results_of_a_file_is_read_like_they_are(tmp_path):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps([result()]))
+    with quiet():
+        gt = COCO(tiny())
+        done = COCOeval(gt, pickle.loads(pickle.dumps(gt.loadRes(file))), "segm")
+        done.evaluate()
+        done.accumulate()
+        done.summarize()
+    assert done.stats[0] == ONE
 
 
 def test_arrays_are_results_too():

@@ -43,7 +43,7 @@ class ListedTexts:
         np.cumsum(np.fromiter(map(len, own), np.int64, len(own)), out=offsets[1:])
         offsets[1:] += LEAD
         try:
-            whole = ("0" * LEAD + "".join(own)).encode("ascii")
+            whole = "".join(("0" * LEAD, *own)).encode("ascii")
         except (TypeError, UnicodeEncodeError):
             whole = b"0" * LEAD + b"".join(map(_as_bytes, own))
         return np.frombuffer(whole, np.uint8), offsets

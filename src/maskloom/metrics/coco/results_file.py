@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +44,14 @@ class OpenFile:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._descriptor)
         self.size = os.fstat(self._descriptor).st_size
+
+    def __reduce__(self) -> tuple[type[OpenFile], tuple[Path]]:
+        """A copy opens the file anew."""
+        return OpenFile, (self._path,)
 
     def read(self, first: int, count: int) -> bytes:
         """Some bytes from a place on; fewer at the end of the file."""
@@ -129,29 +136,69 @@ def read_results(path: Path) -> ResultsFile | None:
     parts = _parts(file)
     if parts is None:
         return None
-    table, has = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    del parts
-    boxed = bool(len(has) and has[0] & HAS_BOX)
-    masked = bool((has & HAS_MASK).all())
-    if (boxed and not (has & HAS_BOX).all()) or not (boxed or masked):
+    boxed = bool(sum(len(part.has) for part in parts)) and _all(parts[:1], HAS_BOX, first=True)
+    masked = _all(parts, HAS_MASK)
+    if (boxed and not _all(parts, HAS_BOX)) or not (boxed or masked):
         return None
     return ResultsFile(
         file,
-        table[:, IMAGE].copy(),
-        table[:, CATEGORY].copy(),
-        table[:, SCORE].copy().view(np.float64),
-        table[:, BOX:].copy().view(np.float64) if boxed else None,
-        table[:, HEIGHT : HEIGHT + 2].astype(np.int32) if masked else None,
-        table[:, START].copy(),
-        table[:, END].copy(),
+        _joined(parts, "image"),
+        _joined(parts, "category"),
+        _joined(parts, "score"),
+        _joined(parts, "boxes") if boxed else None,
+        _joined(parts, "sizes") if masked else None,
+        _joined(parts, "starts"),
+        _joined(parts, "ends"),
     )
 
 
-def _parts(file: OpenFile) -> list[tuple[Ints, NDArray[np.uint8]]] | None:
+@dataclass(slots=True, eq=False)
+class _Part:
+    """Columns of a part of a file, and bits of what its results have."""
+
+    has: NDArray[np.uint8]
+    image: Ints
+    category: Ints
+    score: Floats
+    boxes: Floats
+    sizes: NDArray[np.int32]
+    starts: Ints
+    ends: Ints
+
+    @classmethod
+    def of(cls, table: Ints, has: NDArray[np.uint8], base: int) -> _Part:
+        """Columns of what was read behind a place in the file."""
+        # A side of another size is none of an image: that it is too large is enough to know.
+        sizes = np.clip(table[:, HEIGHT : HEIGHT + 2], -1, 2**31 - 1).astype(np.int32)
+        boxes = table[:, BOX:].copy().view(np.float64)
+        return cls(
+            has.copy(),
+            table[:, IMAGE].copy(),
+            table[:, CATEGORY].copy(),
+            table[:, SCORE].copy().view(np.float64),
+            boxes if (has & HAS_BOX).any() else np.broadcast_to(np.nan, boxes.shape),
+            sizes,
+            table[:, START] + base,
+            table[:, END] + base,
+        )
+
+
+def _all(parts: Sequence[_Part], bit: int, *, first: bool = False) -> bool:
+    """Whether all results, or the first one, have something."""
+    return all(bool((part.has[: 1 if first else None] & bit).all()) for part in parts)
+
+
+def _joined(parts: Sequence[_Part], name: str) -> NDArray[Any]:
+    """A column of all parts, which give theirs up."""
+    column = np.concatenate([getattr(part, name) for part in parts])
+    for part in parts:
+        setattr(part, name, None)
+    return column
+
+
+def _parts(file: OpenFile) -> list[_Part] | None:
     """Columns of the parts of a file, each read behind where the one before ended."""
-    parts: list[tuple[Ints, NDArray[np.uint8]]] = [
-        (np.zeros((0, FIELDS), np.int64), np.zeros(0, np.uint8))
-    ]
+    parts: list[_Part] = []
     text = file.read(0, PART)
     base = len(text) - len(text.lstrip(b" \t\r\n"))
     if text[base : base + 1] != b"[":
@@ -160,7 +207,8 @@ def _parts(file: OpenFile) -> list[tuple[Ints, NDArray[np.uint8]]] | None:
     base += len(text[base:]) - len(text[base:].lstrip(b" \t\r\n"))
     length = PART
     if text[base : base + 1] == b"]":
-        return parts if not text[base + 1 :].strip() and file.size == len(text) else None
+        none = _Part.of(np.zeros((0, FIELDS), np.int64), np.zeros(0, np.uint8), 0)
+        return [none] if not text[base + 1 :].strip() and file.size == len(text) else None
     del text
     while True:
         text = file.read(base, length)
@@ -169,9 +217,8 @@ def _parts(file: OpenFile) -> list[tuple[Ints, NDArray[np.uint8]]] | None:
         room = len(text) // _LEAST + 1
         table, has = np.empty((room, FIELDS), np.int64), np.zeros(room, np.uint8)
         n, behind, state = scan_results(np.frombuffer(text, np.uint8), 0, table, has)
-        table[:n, START] += base
-        table[:n, END] += base
-        parts.append((table[:n].copy(), has[:n].copy()))
+        if n:
+            parts.append(_Part.of(table[:n], has[:n], base))
         if state == 1:
             rest = text[behind:] + file.read(base + len(text), PART)
             return parts if not rest.strip() else None
