@@ -47,6 +47,20 @@ def test_a_loop_gives_what_torchmetrics_gives(seed, form):
         assert found[name] == pytest.approx(float(metric.compute()), abs=1e-6)
 
 
+@pytest.mark.parametrize("ignored", [0, 4])
+def test_a_class_can_be_ignored_however_the_prediction_comes(ignored):
+    ways = [SemanticScores(5, ignore_index=ignored) for _ in range(2)]
+    reference = MulticlassJaccardIndex(5, ignore_index=ignored)
+    for logits, truth in batches(2):
+        truth[truth == 255] = ignored
+        ways[0].update(logits, truth)
+        ways[1].update(logits.argmax(1), truth)
+        reference.update(logits.argmax(1), truth)
+    assert ways[0].compute() == ways[1].compute()
+    # torchmetrics' mean leaves the ignored class out, ours has no pixel of it.
+    assert ways[0].compute()["miou"] == pytest.approx(float(reference.compute()), abs=1e-6)
+
+
 def test_processes_merge_and_reset_forgets():
     whole, parts = SemanticScores(5, ignore_index=255), []
     for batch in batches(0):

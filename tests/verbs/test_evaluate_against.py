@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskloom.errors import UsageError
+from maskloom.errors import DataError, UsageError
 from maskloom.faces.cli import main
 from maskloom.verbs.evaluate import evaluate
 
@@ -37,7 +37,8 @@ def test_every_score_of_a_data_set_has_an_interval_around_it(maps):
         assert bounds["low"] <= found["metrics"][name] <= bounds["high"]
         assert bounds["high"] - bounds["low"] < 0.05 or name in ERRORS
         assert bounds["undefined"] == 0
-    assert found["provenance"]["intervals"] == "95 % of 1000 resamples of 10 samples"
+    said = found["provenance"]["intervals"]
+    assert said == "95 % of 1000 resamples of 10 samples; so few that they are rough"
     assert evaluate(maps / "truth", maps / "good").results["intervals"] == found["intervals"]
     none = evaluate(maps / "truth", maps / "good", resamples=0).results
     assert "intervals" not in none
@@ -73,6 +74,27 @@ def test_the_better_of_two_predictions_is_found(maps, capsys):
         assert test["permutation"] == 2 / 2**10
         assert test["holm"] == pytest.approx(len(found["against"]["tests"]) * 2 / 2**10)
     assert "Sample by sample" in (maps / "out.html").read_text()
+
+
+def test_predictions_of_other_samples_are_not_compared(maps):
+    (maps / "bad/3.png").unlink()
+    with pytest.raises(DataError, match=r"of different samples.*3 and 0 more"):
+        evaluate(maps / "truth", maps / "good", against=maps / "bad", missing="skip")
+    found = evaluate(maps / "truth", maps / "good", against=maps / "bad", missing="empty")
+    assert any(line.startswith("bad: ") for line in found.warnings)
+
+
+def test_distances_are_not_compared_where_a_class_is_missed(maps):
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(maps / "bad/3.png")
+    found = evaluate(maps / "truth", maps / "good", against=maps / "bad")
+    assert found.results["against"]["difference"]["hd"] is None
+    assert "hd" not in found.results["against"]["intervals"]
+    assert found.results["against"]["difference"]["miou"] > 0
+    assert any("assd, hd, hd95 are not compared" in line for line in found.warnings)
+    better = {row[0]: row[-1] for row in found.tables[-2].rows}
+    assert (better["miou"], better["area_error"], better["hd"]) == ("this", "this", "-")
+    asked = evaluate(maps / "truth", maps / "good", against=maps / "bad", metrics=("nsd",))
+    assert [test["name"] for test in asked.results["against"]["tests"]] == ["nsd"]
 
 
 def test_a_prediction_is_as_good_as_itself(maps):

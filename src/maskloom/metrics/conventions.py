@@ -40,6 +40,7 @@ class Convention:
         surface: what is a surface, and how its distances are averaged.
         thin: what clDice is where there is no line.
         calibration: how confidences are binned.
+        silent: scores that the reference does not have, though it has rules of their family.
     """
 
     name: str
@@ -53,6 +54,11 @@ class Convention:
     surface: SurfaceRules | None = None
     thin: ThinRules | None = None
     calibration: CalibrationRules | None = None
+    silent: tuple[str, ...] = ()
+
+    def governs(self, metric: str, rules: str) -> bool:
+        """Whether it says how a score is made that follows some rules."""
+        return getattr(self, rules) is not None and metric not in self.silent
 
     def rules(self, family: str) -> Any:
         """Its rules of a family, else those of `maskloom`."""
@@ -87,6 +93,7 @@ CONVENTIONS: dict[str, Convention] = {
             pixels=PIXEL_RULES["torchmetrics"],
             surface=SURFACE_RULES["torchmetrics"],
             calibration=CALIBRATION_RULES["torchmetrics"],
+            silent=("assd", "hd95", "nsd"),
         ),
         Convention(
             "monai", "MONAI 1.6.1", pixels=PIXEL_RULES["monai"], surface=SURFACE_RULES["monai"]
@@ -104,9 +111,21 @@ CONVENTIONS: dict[str, Convention] = {
         ),
         Convention("davis", "davis2017-evaluation", contours=CONTOUR_RULES["davis"]),
         Convention("bsds", "BSDS500 correspondPixels", contours=CONTOUR_RULES["bsds"]),
-        Convention("stardist", "StarDist matching", shapes=OBJECT_RULES["stardist"]),
-        Convention("cellpose", "Cellpose metrics", shapes=OBJECT_RULES["cellpose"]),
-        Convention("hover-net", "hover_net stats_utils", shapes=OBJECT_RULES["hover-net"]),
+        Convention(
+            "stardist",
+            "StarDist matching",
+            shapes=OBJECT_RULES["stardist"],
+            silent=("aji", "aji_plus"),
+        ),
+        Convention(
+            "cellpose", "Cellpose metrics", shapes=OBJECT_RULES["cellpose"], silent=("aji_plus",)
+        ),
+        Convention(
+            "hover-net",
+            "hover_net stats_utils",
+            shapes=OBJECT_RULES["hover-net"],
+            silent=("object_accuracy_50",),
+        ),
         Convention("cldice", "clDice", thin=THIN_RULES["cldice"]),
         Convention("scikit-image", "scikit-image 0.26", clusters=CLUSTER_RULES["scikit-image"]),
     )

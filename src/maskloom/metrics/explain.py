@@ -72,7 +72,7 @@ def explain(truth: Dataset, predicted: Dataset, terms: Terms) -> tuple[Move, ...
         for metric, rules in FAMILIES[family].rules.items()
         if metric in ours and (not terms.metrics or metric in terms.metrics)
         for name, scores in found.items()
-        if metric in scores and getattr(CONVENTIONS[name], rules) is not None
+        if metric in scores and CONVENTIONS[name].governs(metric, rules)
     )
 
 

@@ -48,7 +48,7 @@ from maskloom.metrics.feeding import (
 from maskloom.metrics.instances import INSTANCE_METRICS
 from maskloom.metrics.panoptic import PANOPTIC_METRICS
 from maskloom.metrics.pixels import PIXEL_METRICS
-from maskloom.metrics.resampled import SAMPLE_MEANS
+from maskloom.metrics.resampled import MEANS
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.settings import DEFAULTS, MetricSettings
@@ -119,7 +119,7 @@ FAMILIES: dict[str, Kind[Any]] = {
     ),
     "shapes": Kind(
         *(SHAPE_METRICS, ("instance",), shapes, feed_shapes),
-        rules=dict.fromkeys(("aji", "aji_plus"), "shapes"),
+        rules=dict.fromkeys(("object_accuracy_50", "aji", "aji_plus"), "shapes"),
         columns=SHAPE_METRICS,
     ),
     "clusters": Kind(
@@ -131,7 +131,7 @@ FAMILIES: dict[str, Kind[Any]] = {
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), panoptic, feed_panoptic),
     "pixels": Kind(
         *(PIXEL_METRICS, _ALL, pixels, feed_pixels),
-        rules=dict.fromkeys(SAMPLE_MEANS, "pixels"),
+        rules=dict.fromkeys(MEANS, "pixels"),
     ),
     "boundary": Kind(
         *(BOUNDARY_METRICS, _MAPS, boundary, feed_boundary),
@@ -142,7 +142,7 @@ FAMILIES: dict[str, Kind[Any]] = {
     "surface": Kind(
         *(SURFACE_METRICS, _MAPS, surface, feed_surface),
         rules=dict.fromkeys(SURFACE_METRICS, "surface"),
-        columns=SURFACE_METRICS,
+        columns=(*SURFACE_METRICS, "missed", "spurious"),
     ),
     "thin": Kind(
         *(THIN, _MAPS, thin, feed_thin), rules={"cldice": "thin"}, columns=THIN, asked=True

@@ -24,7 +24,7 @@ from maskloom.metrics.shape.size_metrics import SizeMetrics
 from maskloom.metrics.shape.thin_metrics import ThinMetrics
 from maskloom.metrics.surface.family import SurfaceMetrics
 
-SHAPE_METRICS = ("aji", "aji_plus", "count_error", "count_bias")
+SHAPE_METRICS = ("object_accuracy_50", "aji", "aji_plus", "count_error", "count_bias")
 SURFACE_METRICS = ("assd", "hd", "hd95", "nsd")
 CLUSTERS = ("vi_split", "vi_merge", "rand_f")
 THIN = ("cldice", "length_error")

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from maskloom.metrics.families import Family
 from maskloom.work.progress import track
 
 _AT_ONCE = 50
 LEVEL = 0.95
+FEWEST = 6
+"""Samples or groups below which an interval would say more about luck than about the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +90,26 @@ class Draws:
 
 
 def intervals(
-    scores: Mapping[str, NDArray[np.float64]], *, level: float = LEVEL
+    scores: Mapping[str, NDArray[np.float64]], *, level: float = LEVEL, units: int | None = None
 ) -> dict[str, Interval]:
-    """Percentile intervals of resampled scores; none of a score that is never defined.
+    """Intervals of resampled scores; none of a score that is never defined, or not finite.
 
-    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
+    Args:
+        scores: name → (B,) values, NaN where undefined.
+        level: share of the resamples between the bounds.
+        units: how many samples or groups were drawn from: of few, bounds lie further out, as
+            resamples of n vary by a factor of sqrt((n - 1) / n) too little, and normally.
+
+    Source: Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American
+    Statistician 69(4), section 4.5: the expanded percentile interval.
     """
+    tail = (1 - level) / 2
+    if units is not None:
+        tail = float(norm.cdf(t.ppf(tail, units - 1) * np.sqrt(units / (units - 1))))
     out = {}
     for name, values in scores.items():
         there = values[~np.isnan(values)]
-        if len(there):
-            # Between a number and infinity nothing can be interpolated.
-            finite = bool(np.isfinite(there).all())
-            bounds = [(1 - level) / 2, (1 + level) / 2]
-            low, high = np.quantile(
-                there, bounds, method="linear" if finite else "inverted_cdf"
-            ).tolist()
+        if len(there) and np.isfinite(there).all():
+            low, high = np.quantile(there, [tail, 1 - tail]).tolist()
             out[name] = Interval(low, high, 1 - len(there) / len(values))
     return out

@@ -7,8 +7,9 @@ here. Counting is `count.py`, on several workers `spread.py`; scores are in `pix
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +22,9 @@ from maskloom.metrics.align import Comparison, Missing, compare
 from maskloom.metrics.contingency import columns_of, overlap_in
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
-from maskloom.metrics.families import RANKED_BY, TASKS, metrics_of
-from maskloom.metrics.intervals import Draws, intervals
+from maskloom.metrics.families import FAMILIES, RANKED_BY, TASKS, families_of, metrics_of
+from maskloom.metrics.intervals import FEWEST, Draws, Interval, intervals
+from maskloom.metrics.scores import Scores
 from maskloom.metrics.segments import segment_rows
 from maskloom.metrics.settings import DEFAULTS, MetricSettings
 from maskloom.metrics.tally import Tally
@@ -30,6 +32,12 @@ from maskloom.version import __version__
 
 Task = Literal["semantic", "instance", "auto"]
 JudgedTask = Literal["auto", "semantic", "instance", "panoptic"]
+_AGGREGATION = {
+    "pixels": "one confusion matrix over all samples",
+    "samples": "IoU is a mean over samples of means over their classes",
+    "pairs": "IoU is a mean over all samples and classes at once",
+}
+_FEW = 20
 _VOID_RULE = (
     "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
     "is a miss"
@@ -97,6 +105,8 @@ def check_terms(pair_up: Comparison, terms: Terms) -> str:
     """
     task = chosen_task(pair_up) if terms.task == "auto" else terms.task
     _chosen(terms.metrics, task)
+    if terms.resamples < 0:
+        raise UsageError("resamples are 0 or more", where="--resamples", seen=terms.resamples)
     _check_tag(pair_up, terms.by)
     return task
 
@@ -112,8 +122,8 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         if terms.by:
             scores = tally.result().metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
-    found = whole.result()
-    drawn, unit = _resampled(pair_up, terms, whole, found.metrics)
+    found = _explained(whole.result(), chosen)
+    drawn, bounds, unit = _resampled(pair_up, terms, whole, found.metrics)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",
@@ -128,7 +138,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         provenance={**_provenance(pair_up, terms, task), **unit},
         notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],
-        intervals={k: astuple(v) for k, v in intervals(drawn).items()},
+        intervals={k: astuple(v) for k, v in bounds.items()},
         resamples=drawn,
         colors=dict(zip(pair_up.taxonomy.keys, pair_up.taxonomy.colors(), strict=True)),
     )
@@ -141,18 +151,36 @@ def groups_of(pair_up: Comparison) -> dict[str, str]:
     return {sample.key: str(sample.group) if grouped else sample.key for sample in samples}
 
 
+def _explained(found: Scores, asked: tuple[str, ...]) -> Scores:
+    """The same, with a reason for what is infinite, and for what was asked for and is not there."""
+    reasons = dict(found.reasons)
+    for name, value in found.metrics.items():
+        if value is not None and math.isinf(value):
+            reasons[name] = "infinite: a class is on one side of a sample alone"
+    lacking = {m: kind.lacking for kind in FAMILIES.values() for m in kind.metrics}
+    absent = [name for name in asked if name not in found.metrics]
+    reasons |= {name: f"no sample counts: {lacking[name] or 'nothing to score'}" for name in absent}
+    return replace(found, metrics={**found.metrics, **dict.fromkeys(absent)}, reasons=reasons)
+
+
 def _resampled(
     pair_up: Comparison, terms: Terms, whole: Tally, metrics: Collection[str]
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
-    """Chosen scores of resamples, and what was drawn; none where there is one sample or group."""
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Interval], dict[str, str]]:
+    """Chosen scores of resamples, their intervals, and what was drawn."""
     groups = groups_of(pair_up)
-    draws = Draws.of([pair.order for pair in pair_up.pairs], list(groups.values()), terms.resamples)
-    if not terms.resamples or draws.n_groups < 2:
-        return {}, {}
-    unit = "samples" if draws.n_groups == len(groups) else "groups of samples"
-    said = f"95 % of {draws.resamples} resamples of {draws.n_groups} {unit}"
+    orders = [pair.order for pair in pair_up.pairs]
+    draws = Draws.of(orders, list(groups.values()), terms.resamples)
+    n = draws.n_groups
+    unit = "samples" if n == len(groups) else "groups of samples"
+    if not terms.resamples:
+        return {}, {}, {}
+    if n < FEWEST:
+        return {}, {}, {"intervals": f"none: {n} {unit}, and fewer than {FEWEST} say too little"}
     scores = _only(draws.scores(whole.families), terms.metrics)
-    return {name: scores[name] for name in metrics if name in scores}, {"intervals": said}
+    scores = {name: scores[name] for name in metrics if name in scores}
+    rough = "; so few that they are rough" if n < _FEW else ""
+    said = f"95 % of {draws.resamples} resamples of {n} {unit}{rough}"
+    return scores, intervals(scores, units=n), {"intervals": said}
 
 
 def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:
@@ -212,17 +240,34 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
         )
 
 
+def _convention(terms: Terms, task: str) -> dict[str, str]:
+    """The convention and which scores follow it; the others follow `maskloom`."""
+    governed = [
+        metric
+        for name in families_of(task, terms.metrics)
+        for metric, rules in FAMILIES[name].rules.items()
+        if terms.convention.governs(metric, rules)
+    ]
+    if terms.convention is MASKLOOM or not governed:
+        return {"convention": MASKLOOM.name}
+    return {"convention": terms.convention.name, "governs": ", ".join(governed)}
+
+
 def _provenance(pair_up: Comparison, terms: Terms, task: str) -> dict[str, Any]:
     out: dict[str, Any] = {
         "maskloom": __version__,
         "task": task,
         "samples": len(pair_up.pairs),
         "void": _VOID_RULE,
-        "aggregation": "one confusion matrix over all samples",
+        **_convention(terms, task),
+        "aggregation": _AGGREGATION[terms.convention.rules("pixels").iou],
         "missing": terms.missing,
     }
+    if task == "semantic":
+        units = {p.truth.image.unit if p.truth.image.spacing else "px" for p in pair_up.pairs}
+        out["unit of distances"] = ", ".join(sorted(units))
+        out["tolerance of nsd"] = terms.settings.tolerance
     if task == "instance":
-        out["convention"] = (terms.convention if terms.convention.objects else MASKLOOM).name
         own = terms.convention.rules("objects").max_detections
         out["max_detections"] = terms.settings.max_detections or own
     if task == "panoptic":

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
 from maskloom.core.report import Report
-from maskloom.metrics.intervals import Interval, intervals
+from maskloom.metrics.intervals import FEWEST, Interval, intervals
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ class PairedTest:
     Args:
         name: of the score.
         pairs: samples or groups in which both have one.
+        left_out: samples in which one of both has none.
         difference: mean of the other minus the first.
         permutation: two-sided p of as large a mean difference if signs were chance.
         wilcoxon: two-sided p of the signed ranks; None where no pair differs.
@@ -37,6 +39,7 @@ class PairedTest:
 
     name: str
     pairs: int
+    left_out: int
     difference: float
     permutation: float
     wilcoxon: float | None
@@ -68,14 +71,20 @@ def paired_tests(
         gap = other[name] - values
         there = ~np.isnan(gap)
         if there.any():
+            left_out = int((np.isnan(other[name]) != np.isnan(values)).sum())
             sums = np.bincount(of[there], gap[there])
             counts = np.bincount(of[there])
-            found.append(_test(name, sums[counts > 0] / counts[counts > 0], seed))
+            found.append(_test(name, sums[counts > 0] / counts[counts > 0], left_out, seed))
     return _corrected(found)
 
 
 def compare_reports(
-    first: Report, other: Report, groups: Mapping[str, str], names: Sequence[str]
+    first: Report,
+    other: Report,
+    groups: Mapping[str, str],
+    names: Sequence[str],
+    *,
+    blank: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[dict[str, Interval], tuple[PairedTest, ...]]:
     """Two reports on the same samples under the same terms.
 
@@ -84,6 +93,8 @@ def compare_reports(
         other: of the other.
         groups: key of a sample → name of its group.
         names: of the scores that each sample has and that are tested.
+        blank: scores of a sample in which a prediction rightly says nothing, where they are
+            undefined and the other prediction's are not.
 
     Returns:
         intervals of the difference of scores over the data set (other minus first), of those that
@@ -97,20 +108,27 @@ def compare_reports(
         {name: np.array([_number(pair[side].get(name)) for pair in pairs]) for name in names}
         for side in range(2)
     ]
+    for name in blank.keys() & set(names):
+        one, two = sides[0][name], sides[1][name]
+        only = np.isnan(one) != np.isnan(two)
+        for values in (one, two):
+            values[only & np.isnan(values)] = blank[name]
     called = [groups[str(row["key"])] for row, _ in pairs]
-    return intervals(gaps), paired_tests(sides[0], sides[1], called)
+    units = len(set(called))
+    bounds = intervals(gaps, units=units) if units >= FEWEST else {}
+    return bounds, paired_tests(sides[0], sides[1], called)
 
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
-def _test(name: str, gaps: Floats, seed: int) -> PairedTest:
+def _test(name: str, gaps: Floats, left_out: int, seed: int) -> PairedTest:
     n, mean = len(gaps), float(gaps.mean())
     differ = gaps[gaps != 0]
     # With no zeros, scipy takes the exact distribution of small numbers.
     p = float(wilcoxon(differ).pvalue) if len(differ) else None
-    return PairedTest(name, n, mean, _permutation(gaps, seed), p)
+    return PairedTest(name, n, left_out, mean, _permutation(gaps, seed), p)
 
 
 def _permutation(gaps: Floats, seed: int) -> float:
@@ -136,6 +154,6 @@ def _corrected(tests: Sequence[PairedTest]) -> tuple[PairedTest, ...]:
         highest = max(highest, min(1.0, (len(tests) - place) * tests[i].permutation))
         holm[i] = highest
     return tuple(
-        PairedTest(t.name, t.pairs, t.difference, t.permutation, t.wilcoxon, h)
+        PairedTest(t.name, t.pairs, t.left_out, t.difference, t.permutation, t.wilcoxon, h)
         for t, h in zip(tests, holm, strict=True)
     )

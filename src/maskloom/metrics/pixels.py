@@ -18,7 +18,7 @@ from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.confusion import ConfusionMatrix
 from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
-from maskloom.metrics.resampled import SAMPLE_MEANS, pixel_resamples, sample_means
+from maskloom.metrics.resampled import averaged, pixel_resamples
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean, ratios
 from maskloom.metrics.state import fill, numbers
@@ -112,21 +112,15 @@ class PixelMetrics:
         """Scores over everything counted so far."""
         scores = pixel_scores(self.confusion.counts, self.taxonomy)
         metrics, reasons = dict(scores.metrics), dict(scores.reasons)
-        if self.rules.average == "samples":
-            metrics |= self._over_samples()
+        metrics |= {name: own.class_mean(name, 0) for name, own in self._averaged().items()}
         metrics["dice_per_sample"] = self.dice.class_mean("dice", 0)
         if metrics["dice_per_sample"] is None:
             reasons["dice_per_sample"] = reasons.get("dice", _ABSENT)
         return Scores(metrics, reasons, scores.per_class)
 
-    def _over_samples(self) -> dict[str, Score]:
-        own = self._sample_means()
-        return {name: own.class_mean(name, 0) for name in SAMPLE_MEANS}
-
-    def _sample_means(self) -> SampleValues:
-        """Each sample's own scores, means over the classes in it."""
+    def _averaged(self) -> dict[str, SampleValues]:
         orders, categories, values = self.totals.table()
-        return sample_means(orders, categories, values, len(self.taxonomy))
+        return averaged(self.rules, orders, categories, values, len(self.taxonomy))
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was counted, as arrays."""
@@ -155,9 +149,8 @@ class PixelMetrics:
         """Scores of resamples; see `SampleValues.totals`."""
         totals = self.totals.totals(weights, orders, len(self.taxonomy) + 1)
         found = pixel_resamples(totals, self.taxonomy.scored)
-        if self.rules.average == "samples":
-            own = self._sample_means().means(weights, orders, 1)[:, 0]
-            found |= dict(zip(SAMPLE_MEANS, own.T, strict=True))
+        for name, own in self._averaged().items():
+            found[name] = own.means(weights, orders, 1)[:, 0, 0]
         return {**found, "dice_per_sample": self.dice.means(weights, orders, 1)[:, 0, 0]}
 
     def table(self) -> Confusion:

@@ -7,9 +7,9 @@ both together.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskloom.core.kernel import Floats, Ints
+from maskloom.metrics.pixel_rules import PixelRules
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import mean_over, quotient
 
@@ -45,35 +45,47 @@ def segment_resamples(totals: Floats, kinds: dict[str, list[int]]) -> dict[str, 
     }
 
 
-SAMPLE_MEANS = ("miou", "mean_accuracy", "dice", "pixel_accuracy")
+MEANS = ("miou", "dice")
 
 
-def sample_means(
-    orders: NDArray[np.int64], categories: NDArray[np.int64], totals: Floats, everything: int
-) -> SampleValues:
-    """Each sample's own scores, means over the classes in it, as rows of class 0.
+def averaged(
+    rules: PixelRules,
+    orders: Ints,
+    categories: Ints,
+    totals: Floats,
+    everything: int,
+) -> dict[str, SampleValues]:
+    """What IoU and Dice are means of, where they are no quotients of sums: rows of class 0.
 
     Args:
+        rules: of the convention.
         orders: (N,) of the samples, rising.
         categories: (N,) positions; `everything` is the row of all valid pixels of a sample.
         totals: (N, 3) hit, truth and predicted pixels.
-        everything: number of the rows of all pixels, of which each sample has one.
+        everything: number of the rows that are left out here.
     """
-    whole = categories == everything
-    samples, place = np.unique(orders, return_inverse=True)
-    hit, truth, predicted = totals.T
-    values = [
-        _mean_in(quotient(hit, truth + predicted - hit), place, ~whole, len(samples)),
-        _mean_in(quotient(hit, truth), place, ~whole, len(samples)),
-        _mean_in(quotient(2 * hit, truth + predicted), place, ~whole, len(samples)),
-        quotient(hit[whole], truth[whole]),
-    ]
-    rows = np.zeros(len(samples), np.int64)
-    return SampleValues.of(SAMPLE_MEANS, samples, rows, np.stack(values, axis=1))
+    own = categories != everything
+    places, (hit, truth, predicted) = orders[own], totals[own].T
+    if not rules.false_alarms:
+        places, hit, predicted = (values[truth > 0] for values in (places, hit, predicted))
+        truth = truth[truth > 0]
+    found = {}
+    for name, average, above, below in (
+        ("miou", rules.iou, hit, truth + predicted - hit),
+        ("dice", rules.dice, 2 * hit, truth + predicted),
+    ):
+        if average != "pixels":
+            values, rows = quotient(above, below), places
+            if average == "samples":
+                rows, of = np.unique(places, return_inverse=True)
+                values = _means(values, of.reshape(-1), len(rows))
+            nothing = np.zeros(len(rows), np.int64)
+            found[name] = SampleValues.of((name,), rows, nothing, values[:, None])
+    return found
 
 
-def _mean_in(values: Floats, place: Ints, rows: NDArray[np.bool_], n: int) -> Floats:
-    """The mean of some rows of each sample where they are defined."""
-    there = rows & ~np.isnan(values)
-    sums = np.bincount(place[there], values[there], minlength=n).astype(np.float64)
-    return quotient(sums, np.bincount(place[there], minlength=n).astype(np.float64))
+def _means(values: Floats, of: Ints, n: int) -> Floats:
+    """The mean of the values of each of n samples where they are defined."""
+    there = ~np.isnan(values)
+    sums = np.bincount(of[there], values[there], minlength=n).astype(np.float64)
+    return quotient(sums, np.bincount(of[there], minlength=n).astype(np.float64))

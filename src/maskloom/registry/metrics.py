@@ -51,6 +51,9 @@ METRICS: dict[str, Entry] = {
     "ar10": Entry(_INSTANCES, "average recall with 10 predictions per image and class", _ONE),
     "ar100": Entry(_INSTANCES, "average recall with 100 predictions per image and class", _ONE),
     "f1_50": Entry(_INSTANCES, "F1 of objects at IoU 0.50", _ONE),
+    "object_accuracy_50": Entry(
+        _SHAPES, "matched objects over all, at IoU 0.50: StarDist's accuracy, Cellpose's AP", _ONE
+    ),
     "aji": Entry(_SHAPES, "aggregated Jaccard index of objects without scores", _ONE),
     "aji_plus": Entry(_SHAPES, "the same with one partner for each object", _ONE),
     "count_error": Entry(_SHAPES, "mean difference of counted and true objects per image", _ONE),

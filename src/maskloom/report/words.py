@@ -126,6 +126,23 @@ MEANINGS: dict[str, Meaning] = {
     "count_error": Meaning(
         "Count error", "Mean difference between counted and true objects.", "count", "low"
     ),
+    "count_bias": Meaning(
+        "Count bias", "Mean of counted minus true objects per image.", "count", "neither"
+    ),
+    "object_accuracy_50": Meaning(
+        "Object accuracy", "Matched objects over all of both sides, at an overlap of one half."
+    ),
+    "aji_plus": Meaning("AJI+", "Aggregated Jaccard with one partner for each object."),
+    "area_error": Meaning(
+        "Area error", "Mean error of the area or volume of a class per image.", "distance", "low"
+    ),
+    "area_error_relative": Meaning(
+        "Relative area error", "The same as a share of the true area.", "distance", "low"
+    ),
+    "length_error": Meaning(
+        "Length error", "Mean error of the length of centre lines per image.", "distance", "low"
+    ),
+    "spurious": Meaning("Predicted where it is not", "", "count", "low"),
     "support": Meaning("Truth pixels", "", "count", "neither"),
     "pixels": Meaning("Pixels", "", "count", "neither"),
     "truth_pixels": Meaning("Truth pixels", "", "count", "neither"),

@@ -18,5 +18,8 @@ class Beside(Protocol):
     def results(self) -> Any:
         """The machine form."""
 
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of it."""
+
     def tables(self) -> tuple[Table, ...]:
         """The same for people."""

@@ -192,7 +192,7 @@ def _rival(
     if isinstance(found, Waiting):
         raise TypeError("a judgement of all pairs has nothing to wait for")
     groups = groups_of(compare(*both, missing=terms.missing, renames=terms.renames))
-    return rivalry(judged, found.report, path, groups)
+    return rivalry(judged, found.report, path, groups, terms.metrics)
 
 
 def _judged(

@@ -33,6 +33,10 @@ class Moves:
         """The machine form."""
         return [asdict(move) for move in self.found]
 
+    def notes(self) -> tuple[str, ...]:
+        """Nothing beyond the tables."""
+        return ()
+
     def tables(self) -> tuple[Table, ...]:
         """Numbers first, then the rules that differ."""
         from maskloom.core.outcome import Table

@@ -85,5 +85,9 @@ def outcome_of(
         results=results,
         tables=(*report_tables(judged), *(table for one in beside for table in one.tables())),
         lines=(f"report: {report}",) if report is not None else (),
-        warnings=(*side_warnings(sides, pictures=report is not None), *judged.notes),
+        warnings=(
+            *side_warnings(sides, pictures=report is not None),
+            *judged.notes,
+            *(note for one in beside for note in one.notes()),
+        ),
     )

@@ -40,7 +40,9 @@ def class_maps(tensor: Any, n_classes: int, *, ignored: int | None, scores: bool
     if scores:
         best = tensor.argmax(1)
         # One byte a pixel is copied from a device instead of eight.
-        return array_of(best.byte() if hasattr(best, "byte") else best).astype(np.uint8, copy=False)
+        out = array_of(best.byte() if hasattr(best, "byte") else best).astype(np.uint8, copy=False)
+        # As where classes are given: what is predicted to be ignored is a miss.
+        return out if ignored is None else np.where(out == ignored, np.uint8(VOID), out)
     values = array_of(tensor)
     if values.dtype.kind not in "iub":
         raise DataError("a class map holds whole numbers", seen=f"{values.dtype}")

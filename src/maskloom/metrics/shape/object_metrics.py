@@ -20,7 +20,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.metrics.objects import drawn_only
 from maskloom.metrics.sample_values import SampleValues
-from maskloom.metrics.scores import Scores, mean, mean_over
+from maskloom.metrics.scores import Scores, mean, mean_over, quotient
 from maskloom.metrics.shape.aji import aggregated_jaccard
 from maskloom.metrics.shape.counts import errors_of
 from maskloom.metrics.shape.joint import joint_ids
@@ -183,7 +183,27 @@ class ObjectShapeMetrics:
         stacked = np.stack(list(columns.values()), axis=1)
         each = SampleValues.of(tuple(columns), own, categories, stacked)
         found = mean_over(each.means(weights, orders, len(self.taxonomy)), axis=1)
-        return dict(zip(columns, found.T, strict=True))
+        out = dict(zip(columns, found.T, strict=True))
+        return {**out, "object_accuracy_50": self._accuracies(weights, orders, named)}
+
+    def _accuracies(
+        self,
+        weights: NDArray[np.int64],
+        orders: NDArray[np.int64],
+        named: Mapping[str, NDArray[np.float64]],
+    ) -> NDArray[np.float64]:
+        """Tp / (tp + fp + fn) at 0.5: of sums, or of means where the rules say by image."""
+        own, nothing = self.kept.values.table()[0], np.zeros(len(named["aji"]), np.int64)
+        hit = named["tp_50"]
+        counts = np.stack([hit, hit + named["fp_50"] + named["fn_50"]], axis=1)
+        if self.rules.by_image:
+            share = quotient(counts[:, 0], counts[:, 1])
+            if self.rules.undefined is not None:
+                share = np.where(np.isnan(share), self.rules.undefined, share)
+            each = SampleValues.of(("own",), own, nothing, share[:, None])
+            return each.means(weights, orders, 1)[:, 0, 0]
+        sums = SampleValues.of(("hit", "all"), own, nothing, counts).totals(weights, orders, 1)
+        return quotient(sums[:, 0, 0], sums[:, 0, 1])
 
     def state(self) -> State:
         """Everything kept, as arrays."""
