@@ -194,7 +194,8 @@ def test_a_wide_class_table_keeps_its_main_scores_and_folds_the_rest():
     words = Page(render(Report("t", "instance", {}, per_class=many_classes(**more)))).words
     head = words[words.index("Class") :]
     assert head[:6] == ["Class", "AP", "AP50", "Object F1", "Pixel IoU", "Pixel Dice"]
-    assert "4 more scores of each class" in words
+    assert head[6] == "Pixel recall"
+    assert "3 more scores of each class" in words
     assert "AP at 0.50" not in words
 
 

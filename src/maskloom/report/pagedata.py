@@ -26,7 +26,8 @@ _FAMILIES = (
     ("pq", "sq", "rq"),
 )
 _MAIN = frozenset({
-    "iou", "dice", "ap", "ap50", "ap75", "f1_50", "pq", "sq", "rq",
+    "iou", "dice", "accuracy", "precision", "boundary_iou", "hd95",
+    "ap", "ap50", "ap75", "f1_50", "pq", "sq", "rq",
     "truth_objects", "predicted_objects", "tp", "fp", "fn",
 })  # fmt: skip
 _COUNTS = (

@@ -60,6 +60,8 @@ def write_report(
         "Prediction": predicted.name,
         "Task": judged.task,
     }
+    if "governs" in judged.provenance:
+        facts["Convention"] = f"{terms.convention.name}: {judged.provenance['governs']}"
     panels = error_panels(judged, truth, predicted, terms)
     tables = [table for one in more if one is not None for table in one.tables()]
     write_html(judged, path, panels=panels, facts=facts, tables=tables)
