@@ -140,6 +140,7 @@ class COCOeval:
                 limits,
                 levels=len(done.iouThrs),
                 images=images,
+                threads=self.threads,
             )
             shape = (len(p.iouThrs), len(p.recThrs), len(kinds), len(areas), len(p.maxDets))
             precision, scores, recall = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,7 @@ def accumulate(
     levels: int,
     images: Flags | None = None,
     epsilon: float = EPSILON,
+    threads: int = 1,
 ) -> Averages:
     """Curves of all categories.
 
@@ -46,6 +48,7 @@ def accumulate(
         levels: T, how many were matched at.
         images: (I,) those that are counted; all by default.
         epsilon: added to the denominator of precision.
+        threads: that share the categories; any number gives the same bits.
     """
     k, areas = len(matched.categories) - 1, len(matched.ignored)
     shape = (levels, len(recalls), k, areas, len(limits))
@@ -53,18 +56,26 @@ def accumulate(
     recall = np.full((levels, *shape[2:]), -1.0)
     most = np.array(limits, np.int64)
     positives = _positives(matched, images)
-    for c in range(k):
+
+    def fill(c: int) -> None:
         by = matched.by_score[matched.categories[c] : matched.categories[c + 1]]
         if images is not None:
             by = by[images[matched.image[by]]]
         if not positives[c].any():
-            continue
+            return
         rank, score = matched.rank[by], matched.score[by]
         for part in range(len(matched.hit)):
             at = slice(part * BITS, (part + 1) * BITS)
             out: Curves = precision[at, :, c], recall[at, c], scores[at, :, c]
             bits = (matched.hit[part][by], matched.drop[part][by], rank, score)
             fill_curves(bits, positives[c], most, recalls, epsilon, out)
+
+    if threads == 1:
+        for c in range(k):
+            fill(c)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, range(k)))
     return Averages(precision, recall, scores)
 
 
