@@ -23,9 +23,9 @@ def read_json(path: Path) -> Any:
         raise DataError("the file cannot be read", where=path, seen=error.strerror) from None
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # NaN and Infinity are no JSON, but Python writes them.
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError("the file is no JSON", where=path, seen=str(error)) from None
