@@ -9,6 +9,11 @@ from pathlib import Path
 NAMES = (
     "masks",
     "evaluate",
+    "coco_eval",
+    "surface",
+    "boundary",
+    "shape",
+    "validation",
     "losses",
     "engines",
     "executors",
