@@ -110,7 +110,15 @@ def test_a_missing_field_of_a_result_is_named(field):
 def test_a_missing_field_of_an_annotation_is_named(field):
     truth = tiny()
     del truth["annotations"][0][field]
-    with pytest.raises((DataError, KeyError), match=field):
+    with pytest.raises(DataError, match=field):
+        evaluate(truth, [result()])
+
+
+@pytest.mark.parametrize("kind", ["images", "categories"])
+def test_images_and_categories_need_ids(kind):
+    truth = tiny()
+    del truth[kind][0]["id"]
+    with pytest.raises(DataError, match='there is no "id"'):
         evaluate(truth, [result()])
 
 

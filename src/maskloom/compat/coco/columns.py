@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskloom.compat.coco.fields import Asked, Entry, Fields, name_of, read_fields
 from maskloom.compat.coco.frames import Frames
-from maskloom.compat.coco.masks import made_texts
+from maskloom.compat.coco.masks import made_texts, outline_of
 from maskloom.errors import DataError
 from maskloom.metrics.coco.columns import Found, ListedTexts, Shapes, Truth
 
@@ -84,11 +84,9 @@ def _shape(asked: Asked) -> str:
 def _drawn(one: Entry) -> Entry:
     """A result with its box as a polygon; one without a box is told of later."""
     try:
-        x, y, width, height = one["bbox"]
-        right, bottom = x + width, y + height
+        return {**one, "segmentation": [outline_of(one["bbox"])]}
     except (KeyError, TypeError, ValueError):
         return one
-    return {**one, "segmentation": [[x, y, x, bottom, right, bottom, right, y]]}
 
 
 def _shapes(what: str, entries: Sequence[Entry], found: Fields, frames: Frames) -> Shapes:

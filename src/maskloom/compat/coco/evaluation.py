@@ -23,6 +23,7 @@ from maskloom.compat.coco.chosen import chosen_places, matching_of
 from maskloom.compat.coco.data import COCO
 from maskloom.compat.coco.images import all_ious, image_results
 from maskloom.compat.coco.params import Params
+from maskloom.compat.coco.results import entry_ids
 from maskloom.compat.coco.say import say, timed
 from maskloom.compat.coco.summary import summarized
 from maskloom.errors import UsageError
@@ -79,8 +80,8 @@ class COCOeval:
         if lvis_style:
             self.params.maxDets = [MOST]
         if cocoGt is not None:
-            self.params.imgIds = sorted(one["id"] for one in cocoGt.images())
-            self.params.catIds = sorted(cocoGt.getCatIds())
+            self.params.imgIds = sorted(entry_ids("image", cocoGt.images()))
+            self.params.catIds = sorted(entry_ids("category", cocoGt.dataset.get("categories", [])))
 
     def __getattr__(self, name: str) -> Any:
         """`evalImgs` and `ious`, made when they are first looked at."""

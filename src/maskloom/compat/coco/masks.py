@@ -26,12 +26,29 @@ def runs_of(one: Entry, image: Entry) -> dict[str, Any]:
     drawn = one.get("segmentation")
     if isinstance(drawn, dict) and isinstance(drawn.get("counts"), str | bytes):
         return drawn
-    if isinstance(drawn, dict):
-        height, width = (int(side) for side in drawn["size"])
-    else:
-        height, width = image["height"], image["width"]
-    text = made_texts([drawn], (height, width), [f"annotation {one.get('id')}"])[0]
+    try:
+        sides = drawn["size"] if isinstance(drawn, dict) else (image["height"], image["width"])
+        height, width = (int(side) for side in sides)
+    except (KeyError, TypeError, ValueError):
+        raise _no_mask("the size of the frame is not told", _name(one), drawn) from None
+    text = made_texts([drawn], (height, width), [_name(one)])[0]
     return {"size": [height, width], "counts": text}
+
+
+def _name(one: Entry) -> str:
+    """How an annotation is named in errors."""
+    return f"annotation {one.get('id')}"
+
+
+def outline_of(box: Sequence[float]) -> list[float]:
+    """The corners of a box x, y, width, height as a polygon, in pycocotools' order.
+
+    Raises:
+        TypeError, ValueError: not four numbers.
+    """
+    x, y, width, height = box
+    right, bottom = x + width, y + height
+    return [x, y, x, bottom, right, bottom, right, y]
 
 
 def mask_of(runs: dict[str, Any]) -> NDArray[np.uint8]:
@@ -93,9 +110,7 @@ def _rings(drawn: list[Any]) -> list[Any]:
     """Polygons of an annotation; lists of four numbers are boxes, as pycocotools takes them."""
     if not (isinstance(drawn[0], list) and len(drawn[0]) == 4):
         return drawn
-    return [
-        [x, y, x, y + height, x + width, y + height, x + width, y] for x, y, width, height in drawn
-    ]
+    return [outline_of(box) if len(box) == 4 else box for box in drawn]
 
 
 def _listed(counts: list[Any], name: object) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from maskloom.compat.coco.masks import boxes_and_areas
+from maskloom.compat.coco.masks import boxes_and_areas, outline_of
 from maskloom.compat.coco.reading import read_json
 from maskloom.core.coco_rle import FAULTS
 from maskloom.errors import DataError, MaskError
@@ -86,7 +86,7 @@ def results_of(source: str | PathLike[str] | Sequence[Entry], dataset: dict[str,
     """
     images = dataset.get("images", [])
     head = images, dataset.get("categories", []), dataset.get("info", {})
-    known = {one["id"] for one in images}
+    known = set(entry_ids("image", images))
     if isinstance(source, str | PathLike):
         path = Path(source)
         file = _columns(path)
@@ -111,6 +111,23 @@ def results_of(source: str | PathLike[str] | Sequence[Entry], dataset: dict[str,
         place = next(i for i, one in enumerate(found) if one["image_id"] not in known)
         raise _unknown_image(place, found[place]["image_id"])
     return Results(*head, cast("list[Entry]", found))
+
+
+def entry_ids(what: str, entries: Sequence[Any]) -> list[Any]:
+    """Ids of images or categories.
+
+    Raises:
+        DataError: an entry without one.
+    """
+    try:
+        return [one["id"] for one in entries]
+    except (KeyError, TypeError):
+        place = next(
+            i for i, one in enumerate(entries) if not isinstance(one, dict) or "id" not in one
+        )
+        raise DataError(
+            'there is no "id"', where=f"{what} {place}", seen=str(entries[place])[:80]
+        ) from None
 
 
 def _columns(path: Path) -> ResultsFile | None:
@@ -141,16 +158,15 @@ def _first_without(found: Sequence[Any], key: str) -> DataError:
 
 def _boxed(one: Entry) -> None:
     try:
-        x, y, width, height = one["bbox"]
+        outline = outline_of(one["bbox"])
+        one["area"] = one["bbox"][2] * one["bbox"][3]
     except (KeyError, TypeError, ValueError):
         raise DataError(
             "the first result has a box, this one has none of four numbers",
             where=f"result of image {one.get('image_id')}, bbox",
             seen=one.get("bbox"),
         ) from None
-    right, bottom = x + width, y + height
-    one.setdefault("segmentation", [[x, y, x, bottom, right, bottom, right, y]])
-    one["area"] = width * height
+    one.setdefault("segmentation", [outline])
 
 
 def _measured(entries: Sequence[Entry], first: int) -> None:
