@@ -4,7 +4,8 @@ Run `python -m benchmarks.coco_eval [--images N] [--large N] [--repeat N] [--jso
 figure is of a process of its own, which evaluated a small set before (imports, compiled kernels);
 tools take turns and the best CPU time counts. Memory is what the process grew by at its most.
 All tools get the same generated set (`coco_eval_data.py`): from dicts that are loaded already,
-and from the files. Boundary AP is of a tenth of the images, as some peers take minutes.
+and from the files. Boundary AP is of a tenth of the images, as some peers take minutes. Vernier
+asks for boxes in results, and then sizes are those of boxes: its numbers by size differ.
 """
 
 from __future__ import annotations
