@@ -26,7 +26,7 @@ def boxes_and_masks(rng, count, near=None):
 @pytest.mark.parametrize("kind", ["bbox", "segm"])
 def test_torchmetrics_gives_the_same_tensors(kind, monkeypatch):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of its own imports
         from torchmetrics.detection import MeanAveragePrecision
         from torchmetrics.detection.helpers import CocoBackend
 

@@ -11,7 +11,6 @@ import pytest
 from tests.compat.coco_sets import quiet, random_set, with_boxes
 
 from maskloom.compat.coco import COCO, COCOeval, Params
-from maskloom.compat.coco.reading import read_json
 from maskloom.errors import DataError, MaskloomError, UsageError
 
 RUNS = {"size": [4, 4], "counts": "52203"}
@@ -293,10 +292,3 @@ def test_accumulating_some_of_what_was_matched_takes_it_by_its_value():
     some.iouThrs = [0.1]
     with pytest.raises(UsageError, match="other IoU thresholds"):
         done.accumulate(some)
-
-
-@pytest.mark.parametrize("text", [b'[{"image_id": "\xff"}]', b"[" * 100_000, b"[{}", b"\xff"])
-def test_bytes_that_are_no_json_are_one_error(tmp_path, text):
-    (tmp_path / "results.json").write_bytes(text)
-    with pytest.raises(DataError, match="the file is no JSON"):
-        read_json(tmp_path / "results.json")

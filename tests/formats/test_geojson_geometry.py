@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shapely
 
 from maskloom.core.labels import Geometry, Labels, Rows
 from maskloom.core.masks import Masks
@@ -19,7 +20,6 @@ from .conftest import NUCLEUS
 from .test_geojson import SIZE, UTM, at, burnt, collection, dataset, first, grid, put, write
 
 pytest.importorskip("rasterio", reason="needs the extra geo")
-shapely = pytest.importorskip("shapely", reason="an oracle that the extra dev brings")
 OVERLAP = ((2.2, 2.3, 5.4), (4.2, 4.3, 5.4))
 PIECES = {
     "overlapping": OVERLAP,

@@ -4,10 +4,9 @@ from itertools import chain
 
 import numpy as np
 import pytest
+import shapely
 
 from maskloom.formats.geojson.nesting import polygons_of
-
-shapely = pytest.importorskip("shapely", reason="an oracle that the extra dev brings")
 
 
 def square(x, y, side):

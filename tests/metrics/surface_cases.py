@@ -75,7 +75,7 @@ def corners(one):
 def deepmind():
     """surface-distance 0.1, which asks for names that NumPy 2 has not."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of its own imports
         for name in ("Inf", "NaN"):
             if not hasattr(np, name):
                 setattr(np, name, getattr(np, name.lower()))
@@ -87,7 +87,7 @@ def deepmind():
 def quiet(function, *args, **options):
     """The result of a reference that warns."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # MONAI's of empty masks, and of its own arguments
         return function(*args, **options)
 
 

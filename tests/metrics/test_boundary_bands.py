@@ -147,7 +147,9 @@ def test_bands_on_runs_equal_boundary_iou_api(seed):
 
 @pytest.mark.parametrize("backend", ["mask_api", "opencv"])
 def test_bands_on_runs_equal_faster_coco_eval(backend):
-    mask_api = pytest.importorskip("faster_coco_eval.core.mask")
+    mask_api = pytest.importorskip(
+        "faster_coco_eval.core.mask", reason="an oracle that the extra dev brings"
+    )
     rng = np.random.default_rng(7)
     for _ in range(max(FUZZ // 10, 10)):
         dense = random_mask(rng, random_side(rng), random_side(rng))
@@ -162,7 +164,9 @@ def test_bands_on_runs_equal_faster_coco_eval(backend):
 
 def test_faster_coco_eval_loses_bands_where_a_mask_fills_its_columns():
     """Version 1.8.0 by its own code: a run that goes on in the next column has no end there."""
-    mask_api = pytest.importorskip("faster_coco_eval.core.mask")
+    mask_api = pytest.importorskip(
+        "faster_coco_eval.core.mask", reason="an oracle that the extra dev brings"
+    )
     masks = Masks.from_dense(np.ones((1, 5), bool))
     rle = {"size": [1, 5], "counts": masks.to_coco(0)["counts"].encode()}
     theirs, opencv = (

@@ -37,7 +37,7 @@ def agree_on_percentile(name, case, options, theirs, *, by, rel):
 
 
 def monai(truth, predicted, spacing, tolerance, percentile):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="an oracle that the extra dev brings")
     from monai import metrics
 
     y, p = (torch.from_numpy(one)[None, None] for one in (truth, predicted))
@@ -67,7 +67,7 @@ def test_monai():
 
 
 def test_monai_with_subvoxels_weighs_the_corners_by_area():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="an oracle that the extra dev brings")
     from monai.metrics import compute_surface_dice
 
     rng = np.random.default_rng(12)
@@ -192,7 +192,7 @@ def test_metrics_reloaded_measures_nsd_against_nothing_from_outside_the_image():
 
 
 def torchmetrics(truth, predicted, spacing=None):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="an oracle that the extra dev brings")
     from torchmetrics.functional.segmentation import hausdorff_distance
 
     y, p = (torch.from_numpy(one)[None, None].int() for one in (truth, predicted))

@@ -86,7 +86,7 @@ def near_boxes(
 
 
 @kernel
-def box_iou(found: Floats, truth: Floats, crowd: bool) -> float:  # noqa: FBT001
+def box_iou(found: Floats, truth: Floats, crowd: bool) -> float:  # noqa: FBT001 - kernels take no keywords
     """IoU of two boxes x, y, width, height; against a crowd, over the first one's area."""
     width = min(found[2] + found[0], truth[2] + truth[0]) - max(found[0], truth[0])
     if width <= 0:
