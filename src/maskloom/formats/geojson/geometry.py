@@ -16,7 +16,7 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.geojson.features import PIXEL, Ring, part_sizes, rings_of
-from maskloom.formats.geojson.nesting import directed, polygons_of
+from maskloom.formats.geojson.nesting import directed, polygons_of, shells_of
 from maskloom.formats.geojson.noted import GEOMETRY, has_positions, names_beyond
 from maskloom.formats.geojson.place import Frame, mirrors, warped
 from maskloom.formats.geojson.rows import burnt, source_of
@@ -112,7 +112,8 @@ def _moved(geometry: Mapping[str, Any], frame: Frame, read: str, crs: str) -> di
 def _is_spoilt(own: Mapping[str, Any], noted: Any) -> bool:
     """Whether valid polygons of the source are no longer valid in another system.
 
-    A vertex of one ring that lay on a side of another may have come to lie beyond it.
+    A vertex of one ring that lay on a side of another may have come to lie beyond it, or a whole
+    ring near a side, as sides between vertices stay straight.
     """
     if own is noted:
         return False
@@ -124,7 +125,8 @@ def _is_spoilt(own: Mapping[str, Any], noted: Any) -> bool:
     for one in (slice(None), *map(slice, ends[:-1], ends[1:])):
         if not there[one]:
             continue
-        if polygons_of(there[one]) is None and polygons_of(before[one]) is not None:
+        nested = shells_of(before[one])
+        if nested is not None and shells_of(there[one]) != nested:
             return True
     return False
 
@@ -157,7 +159,9 @@ def _parts(parts: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> dict[s
     except (MaskError, FormatError):
         return None
     areas = polygons_of(placed) if same else None
-    if areas is None:
+    nested = shells_of(parts)
+    # A hole that has come to lie outside would be an area of its own.
+    if areas is None or (nested is not None and shells_of(placed) != nested):
         return None
     found = [[_closed(ring, crs) for ring in area] for area in areas]
     if len(found) == 1:

@@ -33,22 +33,25 @@ def polygons_of(rings: Sequence[Ring]) -> list[list[Ring]] | None:
         A shell, counter-clockwise, and then its holes, clockwise, of each; None where these
         rings make no valid ones, as they cross, overlap, or cut an inside in two.
     """
+    shell_of = shells_of(rings)
+    if shell_of is None:
+        return None
+    members: dict[int, list[int]] = {}
+    for i, shell in sorted(enumerate(shell_of), key=lambda one: one[0] != one[1]):
+        members.setdefault(shell, []).append(i)
+    return [[directed(rings[i], left=i == shell) for i in own] for shell, own in members.items()]
+
+
+def shells_of(rings: Sequence[Ring]) -> list[int] | None:
+    """The shell of each ring, which for a shell is itself; None as in `polygons_of`."""
     plain = [_without_repeats(np.asarray(ring, np.float64)) for ring in rings]
     if any(len(ring) < 3 for ring in plain):
         return None
     touches = _touches(plain)
     if touches is None:
         return None
-    members: dict[int, list[int]] = {}
-    shell_of = _shells(plain, touches)
-    for i, shell in sorted(enumerate(shell_of), key=lambda one: one[0] != one[1]):
-        members.setdefault(shell, []).append(i)
-    if _cut_in_two(shell_of, touches):
-        return None
-    return [
-        [_turned(rings[i], plain[i], left=i == shell) for i in own]
-        for shell, own in members.items()
-    ]
+    found = _shells(plain, touches)
+    return None if _cut_in_two(found, touches) else found
 
 
 def directed(ring: Ring, *, left: bool) -> Ring:

@@ -52,8 +52,9 @@ def _note(
         )
     elif meant["val"] and both:
         said.append(f"by its name, {_named(both)} holds the images of {_named(val)}, too")
-    # A list of both has the images of the others.
-    known = [name for name in lists if _is_both(name) and not missing]
+    # A list of both has the images of the others, if it is of the same year or part.
+    tails = {_tail(name) for name in train + val}
+    known = [name for name in lists if _is_both(name) and {_tail(name)} == tails and not missing]
     left = [n for n in lists if n not in (*train, *val, *known) and _use(n) != "test"]
     if left:
         said.append(f"{_named(left)} is neither trained on nor validated on")
@@ -84,6 +85,12 @@ def _meant(names: Iterable[str], use: str) -> list[str]:
 def _is_both(name: str) -> bool:
     """Whether a name says that a list is of train and val: `trainval`, `train_val2017`."""
     return _BOTH.match(name) is not None
+
+
+def _tail(name: str) -> str:
+    """What a name says beside the use: `2017` of `train2017`."""
+    found = _BOTH.match(name) or _NAME.match(name)
+    return name[found.end() :] if found else name
 
 
 def _use(name: str) -> str | None:
