@@ -34,6 +34,10 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
 
+    def records(self) -> list[dict[str, Cell]]:
+        """The machine form: one mapping of heading → cell for each row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

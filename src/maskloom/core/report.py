@@ -7,11 +7,13 @@ A report holds numbers and words only; pictures are added when `report/html.py` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskloom.core.outcome import Table
 
 Score = float | None
 Scores = Mapping[str, Score]
@@ -58,6 +60,7 @@ class Report:
         per_sample: one mapping per sample with "key" and its scores.
         confusion: joint pixel counts, if classes were compared.
         curves: training curves, precision-recall curves.
+        breakdowns: name → a table of where the errors are, beside the scores.
         provenance: data hashes, model hash, conventions, versions, command.
         notes: sentences that a reader must know.
         ranked_by: the per-sample score that orders `worst`.
@@ -76,6 +79,7 @@ class Report:
     per_sample: tuple[Mapping[str, Any], ...] = ()
     confusion: Confusion | None = None
     curves: tuple[Curve, ...] = ()
+    breakdowns: Mapping[str, Table] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ranked_by: str = "miou"
@@ -118,6 +122,10 @@ class Report:
                 name: dict(zip(names, bounds, strict=True))
                 for name, bounds in self.intervals.items()
             }
+        if self.breakdowns:
+            out["breakdowns"] = {name: table.records() for name, table in self.breakdowns.items()}
+        if self.curves:
+            out["curves"] = [asdict(curve) for curve in self.curves]
         if self.confusion is not None:
             out["confusion"] = {
                 "matrix": self.confusion.matrix.tolist(),

@@ -135,6 +135,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
         confusion=whole.confusion(),
         curves=found.curves,
+        breakdowns=found.breakdowns,
         provenance={**_provenance(pair_up, terms, task), **unit},
         notes=(*pair_up.notes, *found.notes),
         ranked_by=RANKED_BY[task],

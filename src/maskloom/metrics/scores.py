@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.outcome import Table
 from maskloom.core.report import Curve, Score
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,7 @@ class Scores:
         per_class: category key → name, kind, scores and counts; void categories are not in it.
         notes: what a reader must know of these numbers.
         curves: what can be drawn beside them.
+        breakdowns: name → a table of where the errors are.
     """
 
     metrics: Mapping[str, Score]
@@ -33,6 +35,7 @@ class Scores:
     per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
+    breakdowns: Mapping[str, Table] = field(default_factory=dict)
 
 
 def ratios(above: Iterable[int], below: Iterable[int]) -> list[Score]:

@@ -20,7 +20,7 @@ _SAMPLE_COLUMNS = ("pq", "sq", "rq", "f1_50", "miou", "pixel_accuracy")
 
 
 def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
-    """Scores, classes, slices if any, and the worst samples.
+    """Scores, classes, breakdowns and slices if any, and the worst samples.
 
     Args:
         report: of `judge`.
@@ -36,6 +36,7 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         Table(report.title, _score_head(report), scores, _score_note(report)),
         replace(_table("per class", "class", classes, _CLASS_COLUMNS[report.task]), note=note),
     ]
+    tables += report.breakdowns.values()
     if report.per_slice:
         names = ("samples", *report.metrics)
         tables.append(_table("per slice", "slice", report.per_slice.items(), names))

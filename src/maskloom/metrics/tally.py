@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from maskloom.core.outcome import Table
 from maskloom.core.report import Confusion, Curve, Score
 from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
@@ -55,6 +56,7 @@ class Tally:
         per_class: dict[str, dict[str, Any]] = {}
         notes: dict[str, None] = {}
         curves: list[Curve] = []
+        breakdowns: dict[str, Table] = {}
         for name, family in self.families.items():
             found, kind = family.result(), FAMILIES[name]
             if not self.fed[name] and kind.lacking:
@@ -65,13 +67,14 @@ class Tally:
             reasons |= _only(found.reasons, kind.metrics)
             notes |= dict.fromkeys(found.notes)
             curves += found.curves
+            breakdowns |= found.breakdowns
             for key, row in found.per_class.items():
                 known = per_class.setdefault(key, {})
                 why = [r["reason"] for r in (known, row) if "reason" in r]
                 known |= row if kind.columns is None else _only(row, (*kind.columns, *_NAMED))
                 if why:
                     known["reason"] = "; ".join(dict.fromkeys(why))
-        return Scores(metrics, reasons, per_class, tuple(notes), tuple(curves))
+        return Scores(metrics, reasons, per_class, tuple(notes), tuple(curves), breakdowns)
 
     def _partly(self, name: str) -> str:
         kind, fed = FAMILIES[name], self.fed[name]
