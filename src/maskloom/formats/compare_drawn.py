@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
-from maskloom.formats.shared.places import Place, place_of
+from maskloom.core.places import Place, place_of
 
 NEAR = 1e-3
 """Pixels by which a coordinate may come back otherwise and be the same."""

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
+from maskloom.core.places import reach_of
 from maskloom.formats.fields import beside_places
-from maskloom.formats.shared.places import reach_of
 
 _MASK = int(RowKind.MASK)
 

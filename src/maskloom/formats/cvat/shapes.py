@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.places import box_of, geometry_of, points_of, source_of
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.cvat.kept import BOX, COLUMNS, ELLIPSE, MASK, PLACE, is_kept
 from maskloom.formats.cvat.meta import whole
@@ -31,7 +32,6 @@ from maskloom.formats.shared.drawn import (
     polygon_of,
     says_fields,
 )
-from maskloom.formats.shared.places import box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.row_runs import (
     counts_of_spans,
     mask_of_spans,

@@ -18,6 +18,7 @@ import numpy as np
 
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.places import box_of, geometry_of, points_of, source_of
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.coco.check import is_id, is_number
 from maskloom.formats.shared.drawn import (
@@ -28,7 +29,6 @@ from maskloom.formats.shared.drawn import (
     polygon_of,
     says_fields,
 )
-from maskloom.formats.shared.places import box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.shapes import Shape, checked_vertices
 
 UNLABELLED = "unlabelled"

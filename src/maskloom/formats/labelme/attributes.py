@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskloom.core.labels import RowKind, Rows
+from maskloom.core.places import source_of
 from maskloom.errors import FormatError
 from maskloom.formats.shared.drawn import attributes_of
-from maskloom.formats.shared.places import source_of
 
 FLAGS, ATTRIBUTES = "flags", "attributes"
 KEPT = "labelme"

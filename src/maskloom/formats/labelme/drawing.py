@@ -9,9 +9,9 @@ from maskloom.core.figures import FIGURES
 from maskloom.core.figures import figure as painted
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.places import box_of, geometry_of, points_of, source_of
 from maskloom.errors import MaskError
 from maskloom.formats.labelme.annotation_json import CIRCLE, POLYGON, RECTANGLE, TURNED, type_of
-from maskloom.formats.shared.places import box_of, geometry_of, points_of, source_of
 from maskloom.formats.shared.reader_rings import rings_for
 
 _FIGURES = {RECTANGLE: "rectangle", CIRCLE: "circle"}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Rows
-from maskloom.formats.shared.places import source_of
+from maskloom.core.places import source_of
 from maskloom.formats.shared.shapes import Shape, instances_of
 
 GROUP = "group_id"

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.places import geometry_of
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
@@ -41,7 +42,6 @@ from maskloom.formats.shared.folders import (
     write_side_file,
 )
 from maskloom.formats.shared.json_files import json_text
-from maskloom.formats.shared.places import geometry_of
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
 from maskloom.formats.tags import NO, YES, fresh_tags
 from maskloom.store.files import atomic_write_bytes, safe_join

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
+from maskloom.core.places import box_of, geometry_of, points_of
 from maskloom.errors import FormatError
 from maskloom.formats.coco.check import is_number
 from maskloom.formats.labelstudio.regions import (
@@ -28,7 +29,6 @@ from maskloom.formats.labelstudio.regions import (
 from maskloom.formats.labelstudio.retold import Now, Result, retold
 from maskloom.formats.shared.brush_rle import encode_brush
 from maskloom.formats.shared.drawn import Told, attributes_of, kept_of, polygon_of, says_fields
-from maskloom.formats.shared.places import box_of, geometry_of, points_of
 
 
 def results_of(

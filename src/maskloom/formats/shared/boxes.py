@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.places import box_of
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
-from maskloom.formats.shared.places import box_of
 
 
 def told_boxes(rows: Rows) -> NDArray[np.bool_]:

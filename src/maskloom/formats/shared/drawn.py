@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels, RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.places import geometry_of, source_of
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import MaskError
 from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.objects.write import joined_parts
-from maskloom.formats.shared.places import geometry_of, source_of
 
 Vertices = NDArray[np.float64]
 Parts = tuple[Vertices, ...]

@@ -14,7 +14,7 @@ import numpy as np
 
 from maskloom.core.figures import FIGURES
 from maskloom.core.labels import RowKind, Rows
-from maskloom.formats.shared.places import box_of, geometry_of, points_of
+from maskloom.core.places import box_of, geometry_of, points_of
 from maskloom.formats.shared.png_crops import crop_of, png_of, text_of
 from maskloom.formats.supervisely.objects import RULE, polygon_mask
 

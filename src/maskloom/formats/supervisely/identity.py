@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from maskloom.core.labels import Rows
-from maskloom.formats.shared.places import source_of
+from maskloom.core.places import source_of
 
 INSTANCE = "instance"
 

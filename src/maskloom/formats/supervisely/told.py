@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from maskloom.core.labels import Rows
+from maskloom.core.places import source_of
 from maskloom.formats.loss import Loss, first_instances
 from maskloom.formats.shared.drawn import attributes_of, kept_of
-from maskloom.formats.shared.places import source_of
 from maskloom.formats.supervisely.drawing import is_said
 from maskloom.formats.supervisely.identity import INSTANCE, lost_ids, lost_instances
 from maskloom.formats.supervisely.objects import KEPT, OWN, RULE, is_kept

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.places import geometry_of, source_of
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
@@ -29,7 +30,6 @@ from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, kept_of
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text
-from maskloom.formats.shared.places import geometry_of, source_of
 from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.supervisely.drawing import drawn, geometry, is_said, is_thin
 from maskloom.formats.supervisely.identity import identities

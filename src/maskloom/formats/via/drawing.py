@@ -8,9 +8,9 @@ from typing import Any
 from maskloom.core.figures import FIGURES
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
+from maskloom.core.places import box_of, geometry_of, points_of
 from maskloom.errors import MaskError
 from maskloom.formats.shared.drawn import kept_of, polygon_of
-from maskloom.formats.shared.places import box_of, geometry_of, points_of
 from maskloom.formats.shared.reader_rings import rings_for
 from maskloom.formats.via.shapes import Rule, is_kept, region_of_rings, same_shape
 

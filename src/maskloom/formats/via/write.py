@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskloom.core.labels import Labels, RowKind, Rows
+from maskloom.core.places import geometry_of, source_of
 from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import instance_rows
@@ -23,7 +24,6 @@ from maskloom.formats.loss import Holds, Loss, first_instances, losses_of
 from maskloom.formats.shared.drawn import attributes_of, kept_of, whole_objects
 from maskloom.formats.shared.folders import ImagePlacer, image_labels_only, write_side_file
 from maskloom.formats.shared.json_files import json_text, keys_of_names, placed_name, split_of
-from maskloom.formats.shared.places import geometry_of, source_of
 from maskloom.formats.shared.suffixed import named_image
 from maskloom.formats.tags import fresh_tags
 from maskloom.formats.via.classes import KEPT as CLASS

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import RowKind, Rows
+from maskloom.core.places import box_of
 from maskloom.formats.loss import MOST_NAMED, Loss
 from maskloom.formats.shared.boxes import told_boxes
-from maskloom.formats.shared.places import box_of
 from maskloom.formats.yolo.text import BEYOND, YoloRow, class_and_box, fractions
 
 Box = tuple[float, float, float, float]
