@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import shapely
 
+from maskloom.core.labels import Rows
+from maskloom.core.masks import Masks
 from maskloom.formats.detect import load_format, read_dataset
+from maskloom.formats.geojson.features import rings_of
+from maskloom.formats.geojson.geometry import geometry_of
+from maskloom.formats.geojson.place import Frame, mirrors
 from maskloom.formats.transfer import transfer
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra geo")
@@ -54,6 +59,18 @@ SHELL = box(X + 1020, Y - 9020, X + 9020, Y - 1020)
         {"type": "MultiPolygon", "coordinates": [
             [SHELL], [box(X + 5000, Y - 9020.5, X + 5001, Y - 9020.2)]
         ]},
+        # A part beside it that meets the first in two points.
+        {"type": "MultiPolygon", "coordinates": [
+            [SHELL], [box(X + 5000, Y - 9020.5, X + 5001, Y - 9020.2)], [[
+                [X + 9020, Y - 9020], [X + 9520, Y - 9020], [X + 9520, Y - 1020],
+                [X + 9020, Y - 1020], [X + 9220, Y - 5000], [X + 9020, Y - 9020],
+            ]],
+        ]},
+        # An island in a hole that leaves both.
+        {"type": "MultiPolygon", "coordinates": [
+            [SHELL, box(X + 1020.1, Y - 9019.9, X + 9019.9, Y - 1020.05)[::-1]],
+            [box(X + 5000, Y - 1020.2, X + 5001, Y - 1020.1)],
+        ]},
     ],
 )  # fmt: skip
 def test_a_ring_that_comes_to_lie_beyond_a_side_is_told(tmp_path, geometry):
@@ -72,3 +89,32 @@ def test_a_pixel_over_the_180th_meridian_mirrors_nothing(tmp_path):
     assert losses == set()
     assert found.exterior.is_ccw
     assert found.is_valid
+
+
+def test_the_180th_meridian_along_the_diagonal_of_an_image_mirrors_nothing(tmp_path):
+    x, y = -1e6, 1e6
+    area = {"type": "Polygon", "coordinates": [box(x + 6000, y - 3000, x + 9000, y - 1000)]}
+    found, losses = moved(tmp_path, 3413, rasterio.Affine(100, 0, x, 0, -100, y), area)
+    assert losses == set()
+    assert found.exterior.is_ccw
+
+
+def test_places_beyond_the_earth_do_not_say_which_way_rings_turn():
+    disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80"
+    frame = Frame((100, 100), ((108_000.0, 0, -5.4e6), (0, -108_000.0, 5.4e6), (0, 0, 1)), disk)
+    assert not mirrors(frame, disk, "EPSG:4326")
+    assert mirrors(frame, "pixel", "EPSG:4326")
+
+
+@pytest.mark.parametrize("row", [1, 5, 40])
+def test_a_hole_near_a_long_side_of_pixel_edges_stays_in_its_shell(row):
+    frame = Frame((1098, 1098), ((100, 0, 399_960), (0, -100, 6_000_000), (0, 0, 1)), "EPSG:32632")
+    dense = np.ones(frame.size, bool)
+    dense[row, 549] = False
+    mask = Masks.from_dense(dense)
+    rows = Rows.make(mask, [0])
+    said = geometry_of(rows, 0, frame, ("EPSG:4326", None), 7)
+    assert shapely.geometry.shape(said.geometry).is_valid
+    assert said.vertices
+    read = [frame.to_pixels(ring, "EPSG:4326") for ring in rings_of(said.geometry, "geometry")]
+    assert frame.mask(read) == mask

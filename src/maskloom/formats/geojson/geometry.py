@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import shapely
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.errors import FormatError, MaskError
 from maskloom.formats.geojson.features import PIXEL, Ring, part_sizes, rings_of
-from maskloom.formats.geojson.nesting import directed, polygons_of, shells_of
+from maskloom.formats.geojson.nesting import directed, nested_polygons, nesting_of
 from maskloom.formats.geojson.noted import GEOMETRY, has_positions, names_beyond
 from maskloom.formats.geojson.place import Frame, mirrors, warped
 from maskloom.formats.geojson.rows import burnt, source_of
 
+_SIDES_PX = (256, 32, 4, 1)
+"""Lengths to which sides along pixel edges are cut where they are arcs in another system."""
 _PLACED = frozenset({"bbox", "crs"})
 """Members that say coordinates, and would be wrong in another system."""
 
@@ -64,7 +67,7 @@ def geometry_of(rows: Rows, i: int, frame: Frame, systems: tuple[str, object], d
             return Said(geometry, vertices=True, unsaid=names)
     for places in (digits, None):
         areas = _exact(mask, frame, crs, places)
-        exact = {"type": "MultiPolygon", "coordinates": areas}
+        exact = _many(areas)
         if _reads_as(exact, mask, frame, crs):
             break
     if len(areas) == 1:
@@ -125,26 +128,61 @@ def _is_spoilt(own: Mapping[str, Any], noted: Any) -> bool:
     for one in (slice(None), *map(slice, ends[:-1], ends[1:])):
         if not there[one]:
             continue
-        nested = shells_of(before[one])
-        if nested is not None and shells_of(there[one]) != nested:
+        nested = nesting_of(before[one])
+        if nested is not None and nesting_of(there[one]) != nested:
             return True
-    return False
+    # Valid polygons may meet in more points than rings whose nesting is told.
+    return _is_valid(noted) and not _is_valid(own)
+
+
+def _is_valid(geometry: Mapping[str, Any]) -> bool:
+    """As OGC has it."""
+    try:
+        return bool(shapely.geometry.shape(geometry).is_valid)
+    except (ValueError, TypeError, shapely.errors.ShapelyError):
+        return False
 
 
 def _exact(mask: Masks, frame: Frame, crs: str, digits: int | None) -> list[Any]:
     """Polygons of pixel-edge rings: the outer one first, then its holes."""
     parts, _ = mask.components(4)
-    out = []
-    for i in range(len(parts)):
-        # Pixels of one part that meet in a corner share a ring there, so that no ring touches
-        # itself: holes touch the outer ring instead, which is a valid polygon.
-        found = [
-            frame.to_map(np.asarray(ring, np.float64), crs)
-            for ring in parts.rings(i, connectivity=8)
-        ]
-        if digits is not None:
-            found = [np.round(ring, digits) + 0.0 for ring in found]
-        out.append([_closed(directed(ring, left=n == 0), crs) for n, ring in enumerate(found)])
+    # Pixels of one part that meet in a corner share a ring there, so that no ring touches
+    # itself: holes touch the outer ring instead, which is a valid polygon.
+    rings = [
+        [np.asarray(ring, np.float64) for ring in parts.rings(i, connectivity=8)]
+        for i in range(len(parts))
+    ]
+
+    def placed(longest: int | None) -> list[Any]:
+        out = []
+        for own in rings:
+            there = [frame.to_map(_divided(ring, longest), crs) for ring in own]
+            if digits is not None:
+                there = [np.round(ring, digits) + 0.0 for ring in there]
+            out.append([_closed(directed(ring, left=n == 0), crs) for n, ring in enumerate(there)])
+        return out
+
+    plain = placed(None)
+    if crs in (PIXEL, frame.crs) or _is_valid(_many(plain)):
+        return plain
+    # A long side is an arc in another system, and a hole near it may come to lie beyond.
+    cut = map(placed, _SIDES_PX)
+    return next((found for found in cut if _is_valid(_many(found))), plain)
+
+
+def _many(areas: list[Any]) -> dict[str, Any]:
+    return {"type": "MultiPolygon", "coordinates": areas}
+
+
+def _divided(ring: Ring, longest: int | None) -> Ring:
+    """A ring along pixel edges with no side longer than so many pixels."""
+    if longest is None:
+        return ring
+    step = np.roll(ring, -1, axis=0) - ring
+    pieces = np.maximum(1, -(-np.abs(step).max(axis=1).astype(np.int64) // longest))
+    place = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    along = np.round(np.repeat(step / pieces[:, None], pieces, axis=0) * place[:, None])
+    out: Ring = np.repeat(ring, pieces, axis=0) + along
     return out
 
 
@@ -155,18 +193,18 @@ def _parts(parts: Sequence[Ring], mask: Masks, frame: Frame, crs: str) -> dict[s
     try:
         placed = [frame.to_map(ring, crs) for ring in parts]
         # Most rings of another rule fill other pixels, which is sooner seen than how they nest.
-        same = frame.mask([frame.to_pixels(ring, crs) for ring in placed]) == mask
+        if frame.mask([frame.to_pixels(ring, crs) for ring in placed]) != mask:
+            return None
     except (MaskError, FormatError):
         return None
-    areas = polygons_of(placed) if same else None
-    nested = shells_of(parts)
+    nested = nesting_of(placed)
     # A hole that has come to lie outside would be an area of its own.
-    if areas is None or (nested is not None and shells_of(placed) != nested):
+    if nested is None or (crs != PIXEL and nesting_of(parts) not in (None, nested)):
         return None
-    found = [[_closed(ring, crs) for ring in area] for area in areas]
+    found = [[_closed(ring, crs) for ring in area] for area in nested_polygons(placed, nested)]
     if len(found) == 1:
         return {"type": "Polygon", "coordinates": found[0]}
-    return {"type": "MultiPolygon", "coordinates": found}
+    return _many(found)
 
 
 def _closed(ring: Ring, crs: str) -> list[Any]:

@@ -21,6 +21,8 @@ _ROUNDING = 4e-16  # Shewchuk's bound for the turn of three points, 3.34e-16 of 
 _PAIRS = 1 << 20
 _Points = NDArray[np.float64]
 _Touch = tuple[float, float]
+Nesting = list[tuple[int, int]]
+"""Of each ring, its shell, which for a shell is itself, and in how many others it lies."""
 
 
 def polygons_of(rings: Sequence[Ring]) -> list[list[Ring]] | None:
@@ -33,25 +35,28 @@ def polygons_of(rings: Sequence[Ring]) -> list[list[Ring]] | None:
         A shell, counter-clockwise, and then its holes, clockwise, of each; None where these
         rings make no valid ones, as they cross, overlap, or cut an inside in two.
     """
-    shell_of = shells_of(rings)
-    if shell_of is None:
-        return None
+    nested = nesting_of(rings)
+    return None if nested is None else nested_polygons(rings, nested)
+
+
+def nested_polygons(rings: Sequence[Ring], nested: Nesting) -> list[list[Ring]]:
+    """`polygons_of` rings of which it is known how they nest."""
     members: dict[int, list[int]] = {}
-    for i, shell in sorted(enumerate(shell_of), key=lambda one: one[0] != one[1]):
+    for i, (shell, _) in sorted(enumerate(nested), key=lambda one: one[0] != one[1][0]):
         members.setdefault(shell, []).append(i)
     return [[directed(rings[i], left=i == shell) for i in own] for shell, own in members.items()]
 
 
-def shells_of(rings: Sequence[Ring]) -> list[int] | None:
-    """The shell of each ring, which for a shell is itself; None as in `polygons_of`."""
+def nesting_of(rings: Sequence[Ring]) -> Nesting | None:
+    """How rings nest; None as in `polygons_of`."""
     plain = [_without_repeats(np.asarray(ring, np.float64)) for ring in rings]
     if any(len(ring) < 3 for ring in plain):
         return None
     touches = _touches(plain)
     if touches is None:
         return None
-    found = _shells(plain, touches)
-    return None if _cut_in_two(found, touches) else found
+    found = _nesting(plain, touches)
+    return None if _cut_in_two([shell for shell, _ in found], touches) else found
 
 
 def directed(ring: Ring, *, left: bool) -> Ring:
@@ -155,8 +160,7 @@ def _along(
     return order, stop - np.arange(len(order)) - 1
 
 
-def _shells(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) -> list[int]:
-    """Of each ring, the shell to whose polygon it belongs, which may be itself."""
+def _nesting(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) -> Nesting:
     met: list[dict[int, _Touch]] = [{} for _ in rings]
     for (i, j), at in touches.items():
         met[i][j] = met[j][i] = at
@@ -183,7 +187,7 @@ def _shells(rings: Sequence[_Points], touches: dict[tuple[int, int], _Touch]) ->
         depth[i] = len(found)
         if len(found) % 2:
             shells[i] = int(found[np.argmax(depth[found])])
-    return shells
+    return list(zip(shells, depth.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from maskloom.formats.geojson.features import PIXEL, Ring
 
 RULE = "gdal"
 _SAME_PLACE = 1e-5  # OGR's, in units of the map
+_PLACES = ((0.5, 0.5), (0.31, 0.42), (0.67, 0.35), (0.24, 0.79), (0.83, 0.74))
+"""Shares of width and height, no three of them in a line."""
 _UNIT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -133,17 +135,24 @@ def mirrors(frame: Frame, one: str, other: str) -> bool:
     """
     height, width = frame.size
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    found = []
-    # Most of some places decide: longitudes jump in a pixel over the 180th meridian.
-    for share in (0.5, 0.3, 0.7, 0.1, 0.9):
+    found, error = [], None
+    # Most of some places decide: longitudes jump in a pixel over the 180th meridian, which may
+    # run through any two of them, and corners may lie beyond the Earth.
+    for place in _PLACES:
         left = []
-        for crs in (one, other):
-            at = corners + np.array([width, height]) * share
-            middle, right, down = frame.to_map(at, crs)
-            (a, b), (c, d) = right - middle, down - middle
-            left.append(a * d > b * c)
-        found.append(bool(left[0] != left[1]))
-    return sum(found) > len(found) // 2
+        try:
+            for crs in (one, other):
+                at = corners + np.array([width, height]) * place
+                middle, right, down = frame.to_map(at, crs)
+                (a, b), (c, d) = right - middle, down - middle
+                left.append(a * d > b * c)
+        except FormatError as no_place:
+            error = no_place
+        else:
+            found.append(bool(left[0] != left[1]))
+    if error is not None and not found:
+        raise error
+    return 2 * sum(found) > len(found)
 
 
 def warped(points: Ring, crs: str | None, to: str | None) -> Ring:

@@ -56,8 +56,10 @@ def _note(
     tails = {_tail(name) for name in train + val}
     known = [name for name in lists if _is_both(name) and {_tail(name)} == tails and not missing]
     left = [n for n in lists if n not in (*train, *val, *known) and _use(n) != "test"]
-    if left:
-        said.append(f"{_named(left)} is neither trained on nor validated on")
+    if apart := [name for name in left if not _is_both(name)]:
+        said.append(f"{_named(apart)} is neither trained on nor validated on")
+    if more := [name for name in left if _is_both(name)]:
+        said.append(f"{_named(more)} is not trained on, and may hold images that no other list has")
     return f"data.yaml: {'; '.join(said)}" if said else ""
 
 
@@ -90,7 +92,7 @@ def _is_both(name: str) -> bool:
 def _tail(name: str) -> str:
     """What a name says beside the use: `2017` of `train2017`."""
     found = _BOTH.match(name) or _NAME.match(name)
-    return name[found.end() :] if found else name
+    return name[found.end() :].lstrip("-_") if found else name
 
 
 def _use(name: str) -> str | None:
