@@ -99,6 +99,24 @@ def test_more_pairs_than_the_table_starts_with():
     assert as_dict(table) == plain(truth, predicted)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8"])
+def test_lines_of_every_length_around_words_and_blocks(dtype):
+    rng = np.random.default_rng(4)
+    for n in (*range(1, 200), 1023, 1024, 1025, 1088, 1089, 2049):
+        for share in (0.0, 0.02, 1.0):
+            changes = rng.random((2, n)) < share
+            truth, predicted = (np.cumsum(changes, axis=1) % 251).astype(dtype)
+            assert as_dict(joint_ids(truth, predicted)) == plain(truth, predicted), (n, share)
+
+
+def test_pairs_of_zeros_are_found_again_when_the_table_grows():
+    truth = np.zeros(20_000, np.uint32)
+    truth[1::2] = np.arange(10_000) + 1
+    predicted = truth[::-1].copy()
+    predicted[:50] = truth[:50] = 0
+    assert as_dict(joint_ids(truth, predicted)) == plain(truth, predicted)
+
+
 def test_scikit_image_counts_the_same():
     rng = np.random.default_rng(1)
     truth, predicted = rng.integers(0, 30, (2, 50, 70))

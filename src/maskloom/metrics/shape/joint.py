@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maskloom.errors import DataError
 from maskloom.metrics.contingency import Columns, shared_pixels
-from maskloom.metrics.shape.id_runs import count_runs
+from maskloom.metrics.shape.id_runs import count_runs, ranked_pairs
 
 Ids = NDArray[np.int64]
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -87,8 +87,9 @@ def joint_ids(truth: NDArray[Any], predicted: NDArray[Any]) -> JointCounts:
         none = np.zeros(0, np.int64)
         return JointCounts(none, none, none, none, none)
     t, p = _lines(truth, predicted)
-    one, two, pixels = count_runs(_as_words(t), _as_words(p))
-    return _from_ids(_as_ids(one, t.dtype, "truth"), _as_ids(two, p.dtype, "prediction"), pixels)
+    ids, pixels = count_runs(_as_words(t), _as_words(p))
+    one, two = _as_ids(ids[:, 0], t.dtype, "truth"), _as_ids(ids[:, 1], p.dtype, "prediction")
+    return _from_ids(one, two, pixels)
 
 
 def joint_masks(
@@ -144,16 +145,8 @@ def _as_ids(words: NDArray[np.uint64], dtype: np.dtype[Any], side: str) -> Ids:
 
 
 def _from_ids(one: Ids, two: Ids, pixels: Ids) -> JointCounts:
-    truth_ids, truth = np.unique(one, return_inverse=True)
-    predicted_ids, predicted = np.unique(two, return_inverse=True)
-    by = np.lexsort((predicted, truth))
-    return JointCounts(
-        truth_ids,
-        predicted_ids,
-        truth[by].astype(np.int64),
-        predicted[by].astype(np.int64),
-        pixels[by],
-    )
+    """The table of pairs of ids that are all different."""
+    return JointCounts(*ranked_pairs(one, two, pixels))
 
 
 def _sums(places: Ids, pixels: Ids, n: int) -> Ids:
