@@ -1,4 +1,7 @@
-"""Published data sets with published numbers, and a real one beside pycocotools."""
+"""Published data sets and a real one, beside pycocotools.
+
+Their published numbers are replayed in tests/metrics/test_replayed.py.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,6 @@ from maskloom.core.masks import Masks
 
 pytestmark = pytest.mark.shared
 
-# faster-coco-eval, tests/test_cocoapi_fake_data.py and tests/test_boundary.py
-FAKE_SEGM = (
-    "0.3195452758576433 0.5622883972521636 0.29892653412086784 0.3873740315997838 "
-    "0.31018272403369485 0.3269339071005138 0.2682297225711534 0.41544868114906375 "
-    "0.4168394992198818 0.4694498622754236 0.37675922666197265 0.3814715099715099"
-)
-BOUNDARY = (
-    "0.6947194719471946 0.6947194719471946 0.6947194719471946 -1 0.7367986798679867 0 "
-    "0.6666666666666666 0.75 0.75 -1 0.7916666666666666 0"
-)
-
 
 def stats_of(truth, results, kind, said=None):
     with quiet() as lines:
@@ -41,20 +33,6 @@ def stats_of(truth, results, kind, said=None):
     if said is not None:
         said.append(lines.getvalue())
     return np.asarray(done.stats)
-
-
-def numbers(text):
-    return np.array([float(word) for word in text.split()])
-
-
-def test_fake_masks_have_the_twelve_numbers_that_are_published(shared):
-    folder = shared / "conformance/faster_coco_eval/cocoapi"
-    found = stats_of(
-        folder / "instances_val2014_100.json",
-        folder / "instances_val2014_fakesegm100_results.json",
-        "segm",
-    )
-    np.testing.assert_allclose(found, numbers(FAKE_SEGM), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["segm", "bbox"])
@@ -89,16 +67,6 @@ def test_fake_results_are_to_the_bit_what_pycocotools_makes_of_them(shared, kind
     assert_same(theirs.stats, ours.stats)
     assert_same(theirs.evalImgs, ours.evalImgs)
     assert own == lines
-
-
-def test_boundary_numbers_are_those_of_boundary_iou_api(shared):
-    folder = shared / "conformance/faster_coco_eval"
-    results = json.loads((folder / "dt_dataset.json").read_text())
-    # They are of masks without boxes, whose areas would be those of the boxes.
-    for one in results:
-        del one["bbox"]
-    found = stats_of(folder / "gt_dataset.json", results, "boundary")
-    np.testing.assert_allclose(found, numbers(BOUNDARY), rtol=0, atol=1e-12)
 
 
 def real_results(shared):

@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 import pytest
-from skimage.draw import disk
 from tests.metrics.test_shape_oracles import (
     cellpose_aji,
     cellpose_average_precision,
@@ -207,30 +206,6 @@ def test_single_precision_lets_a_level_of_six_tenths_and_a_bit_match():
     assert level > 0.6
     assert matched_at(pairs, level).tp == 0
     assert matched_at(pairs, level, single_precision=True).tp == 1
-
-
-def test_replay_of_stardist_test_matching():
-    """tests/test_matching.py::test_matching of StarDist, with its own expected counts."""
-    n, width = 5, 128
-    y = np.zeros((width, width), np.uint16)
-    for i, r in enumerate(np.linspace(0, width, n + 2)[1:-1]):
-        rows, columns = disk((width // 2, r), radius=width // (3 * n), shape=y.shape)
-        y[rows, columns] = i + 1
-    for shift in (0, 5, 10):
-        y2 = np.roll(y, shift, axis=0)
-        iou = np.sum((y2 == y)[y > 0]) / np.sum((y + y2) > 0)
-        all_of_them = matched_at(pairs_of(y, y2), 0.5 * iou)
-        assert (all_of_them.tp, all_of_them.fp, all_of_them.fn) == (n, 0, 0)
-        if 2 * iou <= 1:
-            none = matched_at(pairs_of(y, y2), 2 * iou)
-            assert (none.tp, none.fp, none.fn) == (0, n, n)
-
-
-def test_replay_of_the_docstring_of_stardist_matching():
-    y_true = np.zeros((100, 100), np.uint16)
-    y_true[10:20, 10:20] = 1
-    found = matched_at(pairs_of(y_true, np.roll(y_true, 5, axis=0)), 0.5)
-    assert found == Matched(0, 1, 1, 0.0)
 
 
 def test_cellpose_has_the_same_average_precision():

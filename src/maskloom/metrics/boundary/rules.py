@@ -111,7 +111,9 @@ class ContourRules:
 BOUNDARY_RULES: dict[str, BoundaryRules] = {
     "maskloom": BoundaryRules(),
     "boundary-iou-api": BoundaryRules(void="removed"),
-    "metrics-reloaded": BoundaryRules(1.0, "px", "euclidean", void="removed", pooled=False),
+    "metrics-reloaded": BoundaryRules(
+        1.0, "px", "euclidean", void="removed", both_empty=1.0, pooled=False
+    ),
 }
 """Named rules of bands.
 
@@ -120,7 +122,7 @@ BOUNDARY_RULES: dict[str, BoundaryRules] = {
 - `boundary-iou-api`: Cheng et al. 2021 (bowenc0221/boundary-iou-api, `mask_to_boundary`).
   It scores objects; the data-set-level quotient by class is ours.
 - `metrics-reloaded`: MetricsReloaded `boundary_iou`, its default width of 1 px: the border
-  itself. Both empty is not a number there, here None.
+  itself. Both empty is 1; a class that neither map of a sample shows is left out all the same.
 """
 
 CONTOUR_RULES: dict[str, ContourRules] = {
