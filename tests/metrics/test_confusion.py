@@ -77,6 +77,26 @@ def test_a_constant_map_counts_every_pixel_once():
     assert joint_counts(truth, truth, 5)[3, 3] == 65 * 67
 
 
+@pytest.mark.parametrize("kinds", [("u1", "u1"), ("u2", "u2"), ("u1", "u2")])
+@pytest.mark.parametrize("n", [3, 70])
+def test_lines_of_every_length_and_any_share_of_changes(kinds, n):
+    rng = np.random.default_rng(n)
+    for size in (*range(150), 1023, 1024, 1025, 1088, 1089, 2049, 5000):
+        for share in (0.0, 0.05, 0.45, 0.55, 1.0):
+            sides = []
+            for kind in kinds:
+                void = np.iinfo(kind).max
+                pool = np.array([*range(n), void - 1, void], kind)
+                changes = np.cumsum(rng.random(size) < share) + int(rng.integers(len(pool)))
+                # by halves, so that blocks of many changes stand beside blocks of none
+                changes[size // 2 :] = changes[size // 2] if size else 0
+                sides.append(pool[changes % len(pool)])
+            wide = [np.where(s >= np.iinfo(s.dtype).max - 1, s + np.uint16(0xFF00), s)
+                    if s.dtype == np.uint8 else s for s in sides]  # fmt: skip
+            wide = [w.astype(np.uint16) for w in wide]
+            assert (joint_counts(*sides, n) == by_hand(*wide, n)).all(), (size, share)
+
+
 def test_views_that_are_not_contiguous_count_the_same():
     truth, predicted = maps(1, 5, (40, 60))
     expected = joint_counts(truth.T.copy(), predicted.T.copy(), 5)

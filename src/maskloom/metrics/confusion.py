@@ -1,9 +1,9 @@
 """Joint pixel counts of two class maps: one table from which every pixel score follows.
 
-Counting only; what the counts mean is `pixels.py`. The kernel takes blocks of 64 and of 8
-equal pixels at once and spreads the rest over four tables, so that a pixel need not wait for
-the counter that its neighbour has just raised. Counts are integers: any order and any number
-of workers give the same bits.
+Counting only; what the counts mean is `pixels.py`. Stretches of equal pixels are counted at once
+(`changes.py`). Where most pixels differ, they are counted one by one, spread over four tables, so
+that a pixel need not wait for the counter that its neighbour has just raised. Counts are integers:
+any order and any number of workers give the same bits.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.kernel import Counts, Ints, kernel
 from maskloom.core.labels import codes
 from maskloom.errors import DataError
+from maskloom.metrics.changes import BLOCK, ROOM, find_ends, find_last_ends, whole_words
 
 MAX_CATEGORIES = 8192
 _TABLES = 4
-_BLOCK = 64
 _SMALL = 64
+_BUSY = BLOCK // 2
+"""Changes in a block from which on pixels are counted one by one."""
 
 
 class ConfusionMatrix:
@@ -108,11 +110,8 @@ def joint_counts(
     t = np.ascontiguousarray(truth).reshape(-1)
     p = np.ascontiguousarray(predicted).reshape(-1)
     tables = np.zeros((_TABLES if n <= _SMALL else 1, width * width), np.int64)
-    if t.dtype == np.uint8 and p.dtype == np.uint8 and n <= _SMALL:
-        whole = t.size // _BLOCK * _BLOCK
-        _count_blocks(t[:whole].view(np.uint64), p[:whole].view(np.uint64), lut_t, lut_p, tables)
-        t, p = t[whole:], p[whole:]
-    _count_pixels(t, p, lut_t, lut_p, tables[0])
+    if t.size:
+        _count(t, p, lut_t, lut_p, tables)
     full = tables.sum(axis=0).reshape(width, width)
     for axis, values, name in ((0, truth, "truth"), (1, predicted, "prediction")):
         if full.sum(axis=1 - axis)[n + 2]:
@@ -138,39 +137,55 @@ def _lookup(kind: str, n: int, step: int) -> NDArray[np.uint32]:
     return lut * np.uint32(step)
 
 
-@numba.njit(cache=True, nogil=True)
-def _count_pixels(t, p, lut_t, lut_p, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(t.size):
-        table[lut_t[t[i]] + lut_p[p[i]]] += 1
+@kernel
+def _count(t: NDArray[Any], p: NDArray[Any], lut_t: Counts, lut_p: Counts, tables: Ints) -> None:
+    """Count all pixels of two lines that are not empty."""
+    ends, table = np.empty(ROOM, np.int64), tables[0]
+    begin, start, n = 0, 1, t.size
+    whole = whole_words(n)
+    while start <= n:
+        if start < whole:
+            stop = min(start + BLOCK, whole)
+            found = find_ends(t, p, (start, stop), ends, _BUSY)
+        else:
+            stop = n + 1
+            found = find_last_ends(t, p, start, ends)
+        if found < 0:
+            table[lut_t[t[start - 1]] + lut_p[p[start - 1]]] += start - begin
+            _count_pixels(t[start:stop], p[start:stop], lut_t, lut_p, tables)
+            begin = stop
+        else:
+            begin = _count_runs(t, p, ends[:found], begin, lut_t, lut_p, table)
+        start = stop
 
 
-@numba.njit(cache=True, nogil=True)
-def _count_blocks(t, p, lut_t, lut_p, tables):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    repeat = np.uint64(0x0101010101010101)
-    low = np.uint64(0xFF)
-    eight = np.uint64(8)
-    sixteen = np.uint64(16)
-    t0, t1, t2, t3 = tables[0], tables[1], tables[2], tables[3]
-    for block in range(0, t.size, 8):
-        first_t, first_p = t[block], p[block]
-        different = first_t ^ ((first_t & low) * repeat)
-        different |= first_p ^ ((first_p & low) * repeat)
-        for i in range(1, 8):
-            different |= (t[block + i] ^ first_t) | (p[block + i] ^ first_p)
-        if different == 0:
-            t0[lut_t[first_t & low] + lut_p[first_p & low]] += 64
-            continue
-        for i in range(8):
-            a, b = t[block + i], p[block + i]
-            if ((a ^ ((a & low) * repeat)) | (b ^ ((b & low) * repeat))) == 0:
-                t0[lut_t[a & low] + lut_p[b & low]] += 8
-                continue
-            for _ in range(2):
-                t0[lut_t[a & low] + lut_p[b & low]] += 1
-                t1[lut_t[(a >> eight) & low] + lut_p[(b >> eight) & low]] += 1
-                a >>= sixteen
-                b >>= sixteen
-                t2[lut_t[a & low] + lut_p[b & low]] += 1
-                t3[lut_t[(a >> eight) & low] + lut_p[(b >> eight) & low]] += 1
-                a >>= sixteen
-                b >>= sixteen
+@kernel
+def _count_runs(
+    t: NDArray[Any],
+    p: NDArray[Any],
+    ends: Ints,
+    begin: int,
+    lut_t: Counts,
+    lut_p: Counts,
+    table: Ints,
+) -> int:
+    """Count the stretches that end at some places; where the next begins."""
+    for k in range(ends.size):
+        end = ends[k]
+        table[lut_t[t[end - 1]] + lut_p[p[end - 1]]] += end - begin
+        begin = end
+    return begin
+
+
+@kernel
+def _count_pixels(
+    t: NDArray[Any], p: NDArray[Any], lut_t: Counts, lut_p: Counts, tables: Ints
+) -> None:
+    """Count whole words of pixels one by one."""
+    m = tables.shape[0]
+    t0, t1, t2, t3 = tables[0], tables[1 % m], tables[2 % m], tables[3 % m]
+    for i in range(0, t.size, 4):
+        t0[lut_t[t[i]] + lut_p[p[i]]] += 1
+        t1[lut_t[t[i + 1]] + lut_p[p[i + 1]]] += 1
+        t2[lut_t[t[i + 2]] + lut_p[p[i + 2]]] += 1
+        t3[lut_t[t[i + 3]] + lut_p[p[i + 3]]] += 1

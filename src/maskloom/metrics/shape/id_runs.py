@@ -1,51 +1,21 @@
 """The kernel under `joint.py`: stretches of two id maps over which neither id changes, counted.
 
-Reading the maps is the limit: one instruction compares many pixels with those before them, and
-only a pixel that differs costs a look into the hash table. Where changes are is written down
-first, some of them for nothing, as a branch for each would be guessed wrong too often.
+Reading the maps is the limit: only a pixel that differs from the one before it (`changes.py`)
+costs a look into the hash table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from maskloom.core.kernel import Ints, first_bit, kernel, wide
-from maskloom.metrics.boundary.bits import NONE, ONE, Words, bit_count
+from maskloom.core.kernel import Ints, kernel
+from maskloom.metrics.boundary.bits import ONE, Words
+from maskloom.metrics.changes import BLOCK, ROOM, find_ends, find_last_ends, whole_words
 
-_LANES = 64
-_BLOCK = 16 * _LANES
-_LIKELY = 4
-"""Changes among 64 pixels that are written down without a look at how many there are."""
 _SLOTS = 512
-
-
-def _changed_bits(_context: Any, line: Any, _index: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        lanes = ir.VectorType(ir.IntType(line.dtype.bitwidth), _LANES)
-        back = ir.Constant(arguments[1].type, -1)
-        here, before = (
-            builder.load(builder.bitcast(place, lanes.as_pointer()), align=1)
-            for place in (
-                builder.gep(array.data, [arguments[1]]),
-                builder.gep(array.data, [builder.add(arguments[1], back)]),
-            )
-        )
-        return builder.bitcast(builder.icmp_unsigned("!=", here, before), ir.IntType(_LANES))
-
-    return numba.types.uint64(line, numba.types.intp), generate
-
-
-changed_bits = cast("Callable[[Any, int], Any]", intrinsic(_changed_bits))
-"""A bit for each of 64 pixels of a line from an index of 1 or more on: is it unlike the one
-before it."""
 
 
 @kernel
@@ -60,17 +30,16 @@ def count_runs(one: NDArray[Any], two: NDArray[Any]) -> tuple[Words, Ints]:
         (P, 2) ids of one and of two, (P,) pixels.
     """
     ids, pixels = np.zeros((_SLOTS, 2), np.uint64), np.zeros(_SLOTS, np.int64)
-    ends = np.empty(_BLOCK + _LANES, np.int64)
+    ends = np.empty(ROOM, np.int64)
     used, begin, start, n = 0, 0, 1, one.size
-    # The first pixel has no neighbour before it, so blocks start at the second.
-    whole = 1 + (n - 1) // _LANES * _LANES
+    whole = whole_words(n)
     while start <= n:
         if start < whole:
-            stop = min(start + _BLOCK, whole)
-            found = _find_ends(one, two, start, stop, ends)
+            stop = min(start + BLOCK, whole)
+            found = find_ends(one, two, (start, stop), ends, BLOCK)
         else:
             stop = n + 1
-            found = _find_last_ends(one, two, start, ends)
+            found = find_last_ends(one, two, start, ends)
         done = 0
         while True:
             done, begin, used = _count(one, two, ends[:found], (done, begin, used), ids, pixels)
@@ -80,37 +49,6 @@ def count_runs(one: NDArray[Any], two: NDArray[Any]) -> tuple[Words, Ints]:
         start = stop
     taken = np.flatnonzero(pixels)
     return ids[taken], pixels[taken]
-
-
-@kernel
-def _find_ends(one: NDArray[Any], two: NDArray[Any], start: int, stop: int, ends: Ints) -> int:
-    """Write down the pixels of whole words that differ from the one before; how many do."""
-    found = 0
-    for place in range(start, stop, _LANES):
-        changes = changed_bits(one, place) | changed_bits(two, place)
-        n = wide(bit_count(changes))
-        for k in range(_LIKELY):
-            ends[found + k] = place + first_bit(changes)
-            changes &= changes - ONE
-        k = found + _LIKELY
-        while changes != NONE:
-            ends[k] = place + first_bit(changes)
-            changes &= changes - ONE
-            k += 1
-        found += n
-    return found
-
-
-@kernel
-def _find_last_ends(one: NDArray[Any], two: NDArray[Any], start: int, ends: Ints) -> int:
-    """The same for the pixels that fill no word; the end of the maps is the last of them."""
-    found = 0
-    for place in range(start, one.size):
-        if one[place] != one[place - 1] or two[place] != two[place - 1]:
-            ends[found] = place
-            found += 1
-    ends[found] = one.size
-    return found + 1
 
 
 @kernel
