@@ -11,6 +11,11 @@ from tests.metrics.replay.cases import Replay
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
+from maskloom.metrics.calibration import CalibrationRules
+from maskloom.metrics.instance_columns import PredictionColumns
+from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.object_calibration import object_calibration
+from maskloom.metrics.objects import COCO_RULES
 from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.shape.joint import joint_ids
 from maskloom.metrics.shape.objects import match_scores, matched_at
@@ -209,6 +214,20 @@ def panoptica(_shared):
             yield scores["mean_matched_score"], sq
 
 
+def calibrated(_shared):
+    """Two hits of 0.9 and two false alarms of 0.2; masks instead of boxes, of the same IoU."""
+    masks = np.zeros((4, 100, 100), bool)
+    for i, (at, side) in enumerate(((10, 30), (60, 30), (0, 5), (90, 5))):
+        masks[i, at : at + side, at : at + side] = True
+    metric = InstanceMetrics(Taxonomy.from_names(["obj"]), COCO_RULES)
+    metric.update(
+        Rows.make(Masks.from_dense(masks[:2]), [0, 0]),
+        Rows.make(Masks.from_dense(masks), [0] * 4, score=[0.9, 0.9, 0.2, 0.2]),
+    )
+    found = object_calibration(PredictionColumns.join(metric.columns), 0, CalibrationRules(10))
+    return [(found.score, 0.15), *zip(found.curves[0].y, (0.0, 1.0), strict=True)]
+
+
 def itself(shared):
     """panopticapi's own two images as their prediction: 100, 100, 100."""
     folder = shared / "conformance/panopticapi"
@@ -246,6 +265,9 @@ REPLAYS = (
     Replay(TORCH, "order of classes", "PQ of classes", 1e-6, torch_classes),
     Replay(f"{PANOPTICA}test_panoptic_evaluator.py", "strips, one or both empty",
            "tp, fp, fn, SQ, PQ", 1e-7, panoptica),
+    Replay("derekallman/hotcoco ef5a158, crates/hotcoco/tests/integration_test.rs",
+           "calibration of four detections", "ECE of objects, share of hits in two bins", 1e-9,
+           calibrated),
     Replay("cocodataset/panopticapi, sample_data", "the truth as its own prediction",
            "PQ, SQ, RQ of all, things, stuff", 0.0, itself, shared=True),
 )  # fmt: skip
