@@ -174,13 +174,13 @@ def test_trackeval_counts_and_scores_the_same():
         metric = TrackMetrics(PEOPLE, rules)
         for s, frames in enumerate(many):
             for frame in frames:
-                metric.update_frame(*frame, sequence=s, category=1)
+                metric.update_frame(*frame, sequence=str(s), category=1)
         data = [data_of(frames) for frames in many]
         parts = [hota(d) for d in data], [clear(d) for d in data], [identity(d) for d in data]
         whole = hota_combined(parts[0]), clear_combined(parts[1]), identity_combined(parts[2])
         results = [(metric.result(), whole)]
         by_sequence = metric.by_sequence()
-        results += [(by_sequence[s], part) for s, part in enumerate(zip(*parts, strict=True))]
+        results += [(by_sequence[str(s)], part) for s, part in enumerate(zip(*parts, strict=True))]
         for scores, (wanted_hota, wanted_clear, wanted_id) in results:
             row = scores.per_class["car"]
             if row.get("reason"):
@@ -300,8 +300,8 @@ def test_workers_merge_to_the_same_bits_and_states_travel():
     many = [(s, i, f) for s in range(4) for i, f in enumerate(random_frames(rng))]
     whole, parts = TrackMetrics(PEOPLE), [TrackMetrics(PEOPLE) for _ in range(3)]
     for n, (s, i, f) in enumerate(many):
-        whole.update_frame(*f, sequence=s, order=i)
-        parts[n % 3].update_frame(*f, sequence=s, order=i)
+        whole.update_frame(*f, sequence=str(s), order=i)
+        parts[n % 3].update_frame(*f, sequence=str(s), order=i)
     joined = TrackMetrics(PEOPLE)
     for part in reversed(parts):
         sent = TrackMetrics(PEOPLE)
@@ -313,8 +313,12 @@ def test_workers_merge_to_the_same_bits_and_states_travel():
     good = whole.state()
     for wrong in ({}, {"counters": good["counters"]}, {**good, "iou": good["iou"][1:]},
                   {**good, "truth": good["truth"].astype(float)}, {**good, "frames": good["frames"][:, :4]},
-                  {**good, "frames": good["frames"] + np.array([9, 0, 0, 0, 0])}):  # fmt: skip
-        with pytest.raises(ValueError, match=r"counters|missing|values for|frames are|category"):
+                  {**good, "frames": good["frames"] + np.array([9, 0, 0, 0, 0])},
+                  {**good, "frames": good["frames"] + np.array([0, 9, 0, 0, 0])},
+                  {**good, "sequences": np.zeros(4)}):  # fmt: skip
+        with pytest.raises(
+            ValueError, match=r"counters|missing|values for|frames are|category|named|sequences are"
+        ):
             TrackMetrics(PEOPLE).load(wrong)
     empty = TrackMetrics(PEOPLE)
     empty.load(TrackMetrics(PEOPLE).state())

@@ -25,6 +25,7 @@ from maskloom.report import pagedata
 from maskloom.report.display import data_uri
 from maskloom.report.gallery import Panel
 from maskloom.report.heat import heat
+from maskloom.report.meanings import MEANINGS
 from maskloom.report.pagedata import PageCell, PageRow, PageTable
 from maskloom.report.plots import charts
 from maskloom.report.words import meaning, ranking
@@ -151,8 +152,9 @@ def _page_table(table: Table) -> dict[str, object]:
             for cell, name in zip(others, columns[1:], strict=False)
         )
         rows.append(PageRow(first.text, tuple(cells)))
-    body = PageTable(tuple((column, "") for column in columns[1:]), tuple(rows))
-    return {"title": table.title, "head": columns[0], "body": body, "note": table.note}
+    heads = [MEANINGS[name].label if name in MEANINGS else name for name in columns]
+    body = PageTable(tuple((head, "") for head in heads[1:]), tuple(rows))
+    return {"title": table.title, "head": heads[0], "body": body, "note": table.note}
 
 
 def _group(name: str, panels: list[Panel]) -> dict[str, object]:

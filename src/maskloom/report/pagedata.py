@@ -17,7 +17,8 @@ import numpy as np
 from maskloom.core.report import Report
 from maskloom.report.drawing import Color
 from maskloom.report.gallery import VOID_NAME, Panel
-from maskloom.report.words import Meaning, headline, meaning, ranked_classes, ranking
+from maskloom.report.meanings import Meaning
+from maskloom.report.words import headline, meaning, ranked_classes, ranking
 
 _NAMED = ("key", "name", "kind", "color", "void", "reason")
 _FAMILIES = (

@@ -1,162 +1,17 @@
-"""What scores are called and mean, in plain words, as one literal table.
+"""What scores are called in a report, which come first, and what is said of them in plain words.
 
-It computes nothing; the definitions with their sources are in `metrics/`. A score without an
-entry here is still shown, under its own name.
+It computes nothing; the definitions with their sources are in `metrics/`. The table of meanings
+is `meanings.py`; a score without an entry there is still shown, under its own name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from maskloom.core.report import Report
-
-Unit = Literal["fraction", "distance", "count", "bits"]
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """How to show one score.
-
-    Args:
-        label: what people call it.
-        sentence: what it says, for a reader who does not know the term.
-        unit: fractions lie in [0, 1] and get a bar; distances are in units of spacing.
-        good: which direction is better.
-    """
-
-    label: str
-    sentence: str = ""
-    unit: Unit = "fraction"
-    good: Literal["high", "low", "neither"] = "high"
-
-
-MEANINGS: dict[str, Meaning] = {
-    "miou": Meaning(
-        "Mean IoU",
-        "Shared area over joint area of truth and prediction, "
-        "averaged over the classes; every class weighs the same.",
-    ),
-    "iou": Meaning("IoU", "Shared area over joint area of truth and prediction."),
-    "fwiou": Meaning("Weighted IoU", "IoU averaged over the classes by how many pixels each has."),
-    "weighted_iou": Meaning(
-        "IoU of rare classes", "IoU averaged over the classes by one over how many pixels each has."
-    ),
-    "pixel_accuracy": Meaning(
-        "Pixel accuracy",
-        "Share of the counted pixels with the right class; large classes dominate it.",
-    ),
-    "mean_accuracy": Meaning(
-        "Mean accuracy", "Share of a class's pixels that were found, averaged over the classes."
-    ),
-    "accuracy": Meaning("Recall", "Share of the class's pixels that were found (its accuracy)."),
-    "dice": Meaning(
-        "Dice",
-        "Twice the shared area over the sum of both areas, "
-        "averaged over the classes; kinder than IoU.",
-    ),
-    "dice_per_sample": Meaning("Dice per sample", "Dice of each image, averaged over the images."),
-    "precision": Meaning("Precision", "Share of what was predicted that is right."),
-    "recall": Meaning("Recall", "Share of the truth that was found."),
-    "boundary_iou": Meaning(
-        "Boundary IoU", "IoU of thin bands along the outlines; sees frayed edges that IoU forgives."
-    ),
-    "boundary_f1": Meaning("Boundary F1", "How well the outlines agree within a small tolerance."),
-    "assd": Meaning(
-        "Mean surface distance", "Average distance between the two outlines.", "distance", "low"
-    ),
-    "hd": Meaning(
-        "Hausdorff distance", "Largest distance between the two outlines.", "distance", "low"
-    ),
-    "hd95": Meaning(
-        "Hausdorff 95 %", "Distance that 95 % of the outline stays within.", "distance", "low"
-    ),
-    "nsd": Meaning("Surface Dice", "Share of the outlines that agree within the tolerance."),
-    "ap": Meaning(
-        "AP",
-        "Precision of ranked objects over all recalls, averaged over overlap "
-        "thresholds from 0.50 to 0.95.",
-    ),
-    "ap50": Meaning("AP50", "As AP, but an overlap of one half already counts as found."),
-    "ap75": Meaning("AP75", "As AP, for objects that overlap by at least three quarters."),
-    "ap_small": Meaning("AP, small objects", "AP of objects below 32 × 32 pixels."),
-    "ap_medium": Meaning("AP, medium objects", "AP of objects from 32 × 32 to 96 × 96 pixels."),
-    "ap_large": Meaning("AP, large objects", "AP of objects above 96 × 96 pixels."),
-    "ar1": Meaning("Recall with 1", "Share of objects found with one guess per image and class."),
-    "ar10": Meaning("Recall with 10", "Share of objects found with ten guesses per image."),
-    "ar100": Meaning("Recall with 100", "Share of objects found with a hundred guesses per image."),
-    "boundary_ap": Meaning("Boundary AP", "AP with overlaps measured along the outlines."),
-    "pq": Meaning("Panoptic quality (PQ)", "Found segments times how well they fit."),
-    "sq": Meaning(
-        "Segment fit (SQ)",
-        "Mean IoU of the segments that were matched; a class without a match counts as 0.",
-    ),
-    "rq": Meaning("Segments found (RQ)", "F1 score of finding segments, whatever their fit."),
-    "pq_things": Meaning("PQ, things", "Panoptic quality of countable classes."),
-    "sq_things": Meaning("SQ, things", "Segment fit of countable classes."),
-    "rq_things": Meaning("RQ, things", "Segments found of countable classes."),
-    "pq_stuff": Meaning("PQ, stuff", "Panoptic quality of uncountable classes."),
-    "sq_stuff": Meaning("SQ, stuff", "Segment fit of uncountable classes."),
-    "rq_stuff": Meaning("RQ, stuff", "Segments found of uncountable classes."),
-    "kind": Meaning(
-        "Kind", "Things are counted one by one, stuff is all of a class.", "count", "neither"
-    ),
-    "tp": Meaning("Matched", "", "count", "neither"),
-    "fp": Meaning("Extra", "", "count", "low"),
-    "fn": Meaning("Missed", "", "count", "low"),
-    "aji": Meaning(
-        "Aggregated Jaccard",
-        "Shared area of matched objects over all object area; splits and merges cost much.",
-    ),
-    "f1_50": Meaning("Object F1", "Balance of missed and extra objects at an overlap of one half."),
-    "cldice": Meaning("clDice", "Dice of centre lines: whether thin structures stay connected."),
-    "vi_split": Meaning(
-        "Over-segmentation", "Information lost by cutting objects apart.", "bits", "low"
-    ),
-    "vi_merge": Meaning(
-        "Under-segmentation", "Information lost by joining objects.", "bits", "low"
-    ),
-    "rand_f": Meaning("Rand F", "Agreement on which pairs of pixels belong together."),
-    "j": Meaning("J", "Mean IoU over the frames of a video object."),
-    "f": Meaning("F", "Mean agreement of outlines over the frames of a video object."),
-    "ece": Meaning(
-        "Calibration error", "How far stated confidence is from being right.", "fraction", "low"
-    ),
-    "count_error": Meaning(
-        "Count error", "Mean difference between counted and true objects.", "count", "low"
-    ),
-    "count_bias": Meaning(
-        "Count bias", "Mean of counted minus true objects per image.", "count", "neither"
-    ),
-    "object_accuracy_50": Meaning(
-        "Object accuracy", "Matched objects over all of both sides, at an overlap of one half."
-    ),
-    "aji_plus": Meaning("AJI+", "Aggregated Jaccard with one partner for each object."),
-    "area_error": Meaning(
-        "Area error", "Mean error of the area or volume of a class per image.", "distance", "low"
-    ),
-    "area_error_relative": Meaning(
-        "Relative area error", "The same as a share of the true area.", "distance", "low"
-    ),
-    "length_error": Meaning(
-        "Length error", "Mean error of the length of centre lines per image.", "distance", "low"
-    ),
-    "spurious": Meaning("Predicted where it is not", "", "count", "low"),
-    "support": Meaning("Truth pixels", "", "count", "neither"),
-    "pixels": Meaning("Pixels", "", "count", "neither"),
-    "truth_pixels": Meaning("Truth pixels", "", "count", "neither"),
-    "predicted_pixels": Meaning("Predicted pixels", "", "count", "neither"),
-    "objects": Meaning("Objects", "", "count", "neither"),
-    "truth_objects": Meaning("Truth objects", "", "count", "neither"),
-    "predicted_objects": Meaning("Predicted objects", "", "count", "neither"),
-    "images": Meaning("Images", "", "count", "neither"),
-    "samples": Meaning("Images", "", "count", "neither"),
-    "share": Meaning("Share", "Share of all labelled pixels.", "fraction", "neither"),
-    "matched": Meaning("Matched", "", "count", "neither"),
-    "missed": Meaning("Missed", "", "count", "low"),
-    "extra": Meaning("Extra", "", "count", "low"),
-}
+from maskloom.report.meanings import MEANINGS, Meaning
 
 CURVES: dict[str, str] = {
     "lr": "learning rate",
@@ -175,7 +30,7 @@ CURVES: dict[str, str] = {
 
 HEADLINES: dict[str, tuple[str, ...]] = {
     "semantic": ("miou", "dice", "pixel_accuracy", "boundary_iou", "mean_accuracy"),
-    "instance": ("ap", "ap50", "ap75", "f1_50", "aji", "pq"),
+    "instance": ("ap", "ap50", "hota", "j_and_f", "ap75", "f1_50", "aji", "pq"),
     "panoptic": ("pq", "sq", "rq", "pq_things", "pq_stuff"),
 }
 RANKING = ("iou", "miou", "ap", "pq", "f1_50", "dice")

@@ -2,16 +2,16 @@
 
 A bare folder of maps without images is a data set too. What the numbers mean comes from
 `taxonomy.json` beside them, from the option `taxonomy`, or from the ids that occur
-(`ids.py`); which files belong together is `files.py`. Writing is
-`write.py`.
+(`ids.py`); which files belong together is `files.py`, which are frames of one video `frames.py`.
+Writing is `write.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,10 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.base import Format
 from maskloom.formats.bitmap import write as bitmap_write
 from maskloom.formats.bitmap.files import MapOptions, bare_maps, layout, pairs_of
+from maskloom.formats.bitmap.frames import DAVIS_VOID, FOLDER, as_frames, is_davis, tracked
 from maskloom.formats.bitmap.ids import Coding, coding_of, decode
 from maskloom.formats.bitmap.names import META_FILE, has_colors
-from maskloom.formats.bitmap.numbers import flat, packed
+from maskloom.formats.bitmap.numbers import flat, packed, scanned
 from maskloom.formats.kept import Facts, Kept
 from maskloom.formats.shared.folders import (
     SIDE_FILE,
@@ -57,6 +58,13 @@ class Read(MapOptions):
         default=0,
         metadata={
             "help": "added to stored class ids but void, e.g. 1 for released COCO-stuff maps"
+        },
+    )
+    sequences: Literal["auto", "none", "folder"] = field(
+        default="auto",
+        metadata={
+            "help": "whether each folder of maps is a video, its object ids tracks; auto knows "
+            "DAVIS (Annotations/480p/NAME/00000.png)"
         },
     )
 
@@ -99,15 +107,40 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
         return _prepared(read_map(file, colors=colored), told, file)
 
     files = list(by_key.values())
+    framed = _framed(options, side, files)
+    if framed and _numbers_objects(told, side, files, stored):
+        told = replace(told, kind="instance", void=DAVIS_VOID)
     coding = coding_of(told, side, files, where=path, read=stored)
     coding = replace(coding, warnings=(*coding.warnings, *packed(files)))
 
     def labels_of(sample: Sample) -> Labels:
         file = by_key[sample.key]
         values = _prepared(read_checked(file, sample, colors=colored), told, file)
-        return decode(values, coding, where=file, strict=not options.skip_bad)
+        labels = decode(values, coding, where=file, strict=not options.skip_bad)
+        return tracked(labels) if framed else labels
 
-    return _dataset(path, pairs, coding, side, labels_of, n_images)
+    found = _dataset(path, pairs, coding, side, labels_of, n_images)
+    return replace(found, samples=as_frames(found.samples, path.name)) if framed else found
+
+
+def _framed(options: Read, side: Mapping[str, Any], files: Sequence[Path]) -> bool:
+    """Whether folders are sequences: as the options or the side file say, or as DAVIS has them."""
+    if options.sequences == "auto":
+        return side.get("sequences") == FOLDER or is_davis(files)
+    return options.sequences == FOLDER
+
+
+def _numbers_objects(
+    told: Read,
+    side: Mapping[str, Any],
+    files: Sequence[Path],
+    stored: Callable[[Path], NDArray[Any]],
+) -> bool:
+    """Whether maps of which nothing is said are those of DAVIS 2017; of 2016 they are 0 and 255."""
+    said = side or told.kind != "auto" or told.taxonomy or told.colors or told.void is not None
+    if said or not is_davis(files):
+        return False
+    return not scanned(files, stored).all <= {0, DAVIS_VOID}
 
 
 def _told(options: Read, side: Mapping[str, Any], path: Path, first: Path) -> Read:

@@ -19,6 +19,7 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.core.views import class_map
 from maskloom.errors import UsageError
 from maskloom.formats.base import LargeMap, WriteOptions
+from maskloom.formats.bitmap.frames import FOLDER, says_tracks, untracked
 from maskloom.formats.bitmap.numbering import (
     BESIDE,
     FOREGROUND,
@@ -43,6 +44,11 @@ HOLDS = {
     "binary": Holds(dense=True),
     "instance": Holds(instances=True),
 }
+
+_SOME_FRAMES = (
+    "not all maps are frames of videos in folders of their own, so that the folders do not say it: "
+    "read them with --set from.sequences=folder"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class BitmapWriter:
         self.masks = options.masks
         self.folder = target if options.masks == "." else safe_join(target, options.masks)
         self.images = ImagePlacer(target / "images", options.images)
+        self._framed: list[bool] = []
         if options.kind in ("binary", "instance") and len(taxonomy.scored) != 1:
             raise UsageError(
                 f"{options.kind} maps hold one category",
@@ -106,6 +113,8 @@ class BitmapWriter:
                 *void_losses(sample.key, told, self.voids),
             ]
         holds = replace(HOLDS[kind], max_ids=self.most)
+        if says_tracks(sample, labels):
+            labels = untracked(labels)
         return [
             *losses_of(holds, sample.key, labels, self.taxonomy),
             *hidden_objects(sample.key, labels, self.taxonomy),
@@ -114,6 +123,7 @@ class BitmapWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
+        self._framed.append(says_tracks(sample, labels))
         values = self.values(self._path(sample.key), labels)
         if values.dtype == np.uint32:
             write_pyramid(
@@ -212,8 +222,14 @@ class BitmapWriter:
         if fields["kind"] == "class":
             fields |= {"void_id": self.void, "background_id": self.background}
             taxonomy = taxonomy.with_ids("bitmap", self.ids | self.void_ids())
+        told: tuple[str, ...] = ()
+        if fields["kind"] == "instance" and any(self._framed):
+            if all(self._framed):
+                fields["sequences"] = FOLDER
+            else:
+                told = (_SOME_FRAMES,)
         write_side_file(self.target, taxonomy, splits, **fields)
-        told = renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
+        told += renumbered(self.taxonomy, self.ids) if fields["kind"] == "class" else ()
         return told + self.images.warnings()
 
     def kind_of(self, labels: Labels) -> str:

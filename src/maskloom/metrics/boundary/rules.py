@@ -154,8 +154,9 @@ class VideoRules:
         contour: how F is measured.
         drop_first: the first frame of a sequence is not scored: it was given.
         drop_last: the last frame of a sequence is not scored.
-        first_names: objects are those up to the highest number in a sequence's first frame;
-            else those that the truth shows in any frame.
+        first_names: objects are those up to the highest number in a sequence's first frame, or
+            those that it shows where that number is none of a palette; else those that the truth
+            shows in any frame.
         both_empty: J of a frame where neither side shows the object.
         recall_above: a frame counts for recall where its value is above.
     """

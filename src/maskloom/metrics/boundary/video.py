@@ -5,7 +5,8 @@ An object keeps its number through a sequence; which predicted object is which i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from maskloom.core.outcome import counted
 from maskloom.core.report import Score
 from maskloom.errors import DataError
 from maskloom.metrics.boundary.bits import (
+    Words,
     as_pixels,
     count_bits,
     count_common,
@@ -27,6 +29,7 @@ from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
 from maskloom.metrics.boundary.video_values import FRAME, ObjectFrames, Statistics, statistics
 from maskloom.metrics.scores import Scores, mean
 
+_Plane = Callable[..., Words]
 _OF_EACH = ("mean", "recall", "decay")
 VIDEO_METRICS = ("j_and_f", "j", "j_recall", "j_decay", "f", "f_recall", "f_decay")
 
@@ -71,43 +74,99 @@ class VideoObjectMetrics:
         Source: Perazzi et al. 2016; davis2017-evaluation `db_eval_iou` and `f_measure`. A void
         pixel is of no object there; for J also here, for F as `ContourRules.void` says.
         """
-        place = self.frames if order is None else order
         maps = [as_pixels(truth, what="truth"), as_pixels(predicted, what="prediction")]
         for given, what in ((truth, "truth"), (predicted, "prediction")):
             if given.dtype.kind == "i" and given.size and given.min() < 0:
                 raise DataError(f"objects of the {what} are numbered from 1", seen=given.min())
-        if void is not None:
-            maps.append(as_pixels(void, what="void area"))
-        if len({one.shape for one in maps}) > 1:
+        numbers = _numbers(maps[0], "truth"), _numbers(maps[1], "prediction")
+
+        def plane(side: int, number: int, gap: int) -> Words:
+            one = maps[side]
+            # A map of a narrower type cannot hold the number, nor need its plane be asked.
+            if number > np.iinfo(one.dtype).max:
+                return value_plane(np.zeros_like(one), 1, gap)
+            return value_plane(one, number, gap)
+
+        sizes = {one.shape for one in maps}
+        return self._frame(numbers, plane, sizes, (sequence, order), void)
+
+    def update_masks(
+        self,
+        truth: Mapping[int, NDArray[np.bool_]],
+        predicted: Mapping[int, NDArray[np.bool_]],
+        *,
+        sequence: str = "",
+        order: int | None = None,
+        void: NDArray[np.bool_],
+    ) -> dict[str, Score]:
+        """Measure one frame of objects that may overlap.
+
+        Args:
+            truth: number, 0 or more, → (H, W) pixels of the object.
+            predicted: likewise, with the numbers of the truth.
+            sequence: as in `update`.
+            order: as in `update`.
+            void: (H, W) pixels that are not judged.
+
+        Returns:
+            as `update`.
+
+        Raises:
+            DataError: arrays are no masks, or differ in size.
+        """
+        sides = [
+            {n: as_pixels(mask, what=f"object {n}") for n, mask in one.items()}
+            for one in (truth, predicted)
+        ]
+        nothing = as_pixels(np.zeros(void.shape, np.uint8), what="frame")
+
+        def plane(side: int, number: int, gap: int) -> Words:
+            return mask_plane(sides[side].get(number, nothing), gap)
+
+        numbers = set(truth), set(predicted)
+        sizes = {void.shape, *(mask.shape for one in sides for mask in one.values())}
+        return self._frame(numbers, plane, sizes, (sequence, order), void if void.any() else None)
+
+    def _frame(
+        self,
+        numbers: tuple[set[int], set[int]],
+        plane: _Plane,
+        sizes: set[tuple[int, ...]],
+        place: tuple[str, int | None],
+        void: NDArray[Any] | None,
+    ) -> dict[str, Score]:
+        """Measure and keep the objects of both sides, whose planes are made when asked for."""
+        hidden = None if void is None else as_pixels(void, what="void area")
+        sizes |= set() if hidden is None else {hidden.shape}
+        if len(sizes) > 1:
             raise DataError(
                 "truth, prediction and void area differ in size",
-                seen=" and ".join(str(one.shape) for one in maps),
+                seen=" and ".join(sorted(map(str, sizes))),
             )
-        shown = _numbers(maps[0], "truth")
+        (size,) = sizes
+        sequence, order = place
+        order = self.frames if order is None else order
         own: list[tuple[Score, Score]] = []
-        self.rows.add(sequence, place, number=FRAME, shown=False, values=(None, None))
-        for number in sorted(shown | _numbers(maps[1], "prediction")):
-            j, f = self._measure(maps, number)
-            self.rows.add(sequence, place, number=number, shown=number in shown, values=(j, f))
-            if number in shown:
+        self.rows.add(sequence, order, number=FRAME, shown=False, values=(None, None))
+        for number in sorted(numbers[0] | numbers[1]):
+            shown = number in numbers[0]
+            j, f = self._measure(partial(plane, number=number), hidden, size)
+            self.rows.add(sequence, order, number=number, shown=shown, values=(j, f))
+            if shown:
                 own.append((j, f))
         self.frames += 1
         j, f = (mean([values[i] for values in own]) for i in (0, 1))
-        return {"j": j, "f": f, "j_and_f": _both(j, f)}
+        return {"j": j, "f": f, "j_and_f": both(j, f)}
 
-    def _measure(self, maps: list[NDArray[Any]], number: int) -> tuple[Score, Score]:
-        height, width = maps[0].shape
+    def _measure(
+        self, plane: Any, hidden: NDArray[Any] | None, size: tuple[int, ...]
+    ) -> tuple[Score, Score]:
+        height, width = size
         contour = self.rules.contour
         halves = disk(contour.reach_squared(height, width), height, width)
         gap = gap_for(halves.size)
-        # A prediction of a narrower type cannot hold the number, nor need its plane be asked.
-        t, p = (
-            value_plane(one, number, gap)
-            if number <= np.iinfo(one.dtype).max
-            else value_plane(np.zeros_like(one), 1, gap)
-            for one in maps[:2]
-        )
-        void = mask_plane(maps[2], gap) if len(maps) > 2 else None
+        t, p = (plane(side, gap=gap) for side in (0, 1))
+        void = None if hidden is None else mask_plane(hidden, gap)
         judged = (t, p) if void is None else (t & ~void, p & ~void)
         shared = int(count_common(*judged))
         union = int(count_bits(judged[0])) + int(count_bits(judged[1])) - shared
@@ -138,7 +197,7 @@ class VideoObjectMetrics:
             for of in _OF_EACH:
                 value = mean([getattr(both[i], of) for both in found])
                 metrics[name if of == "mean" else f"{name}_{of}"] = value
-        metrics = {"j_and_f": _both(metrics["j"], metrics["f"]), **metrics}
+        metrics = {"j_and_f": both(metrics["j"], metrics["f"]), **metrics}
         why = "no frame has a value" if found else "the truth shows no object"
         reasons = {name: why for name, value in metrics.items() if value is None}
         return Scores(metrics, reasons, {}, self._notes(len(found)))
@@ -184,5 +243,6 @@ def _numbers(values: NDArray[Any], what: str) -> set[int]:
     return numbers
 
 
-def _both(j: Score, f: Score) -> Score:
+def both(j: Score, f: Score) -> Score:
+    """The mean of J and F, where both are defined."""
     return None if j is None or f is None else (j + f) / 2

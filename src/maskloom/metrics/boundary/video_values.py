@@ -16,8 +16,11 @@ from maskloom.core.report import Score
 from maskloom.metrics.boundary.rules import VideoRules
 from maskloom.metrics.scores import mean
 
-FRAME = 0
+FRAME = -1
 """The object number of the row that only says that a frame was there."""
+
+PALETTE = 254
+"""The highest number that a palette map gives an object; 255 is void there."""
 
 _COLUMNS = ("sequence", "frame", "object", "shown")
 
@@ -151,8 +154,7 @@ def _sequence_objects(
     frames = np.unique(keys[:, 0])
     shown = keys[keys[:, 2] == 1]
     if rules.first_names:
-        of_first = shown[shown[:, 0] == frames[0], 1]
-        wanted = list(range(1, int(of_first.max(initial=0)) + 1))
+        wanted = _named(shown[shown[:, 0] == frames[0], 1])
     else:
         wanted = np.unique(shown[:, 1]).tolist()
     kept = frames[int(rules.drop_first) : len(frames) - int(rules.drop_last)]
@@ -163,6 +165,13 @@ def _sequence_objects(
         pairs = [at.get(int(frame), neither) for frame in kept]
         j, f = (tuple(_defined(pair[i]) for pair in pairs) for i in (0, 1))
         yield name, int(number), (j, f)
+
+
+def _named(of_first: NDArray[np.int64]) -> list[int]:
+    """Objects that a first frame names: all up to its highest number, where that is a palette's."""
+    highest = int(of_first.max(initial=0))
+    counted = range(1, highest + 1) if highest <= PALETTE else ()
+    return sorted({*counted, *of_first.tolist()})
 
 
 def _defined(value: Score) -> Score:

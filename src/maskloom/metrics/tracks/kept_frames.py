@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from maskloom.errors import UsageError
 from maskloom.metrics.tracks.sequences import Frame, TrackSequence, track_sequence
 
 State = dict[str, NDArray[np.generic]]
-_Key = tuple[int, int, int]
+_Key = tuple[int, str, int]
 _NONE = np.zeros(0, np.int64)
 
 
@@ -27,8 +28,8 @@ class KeptFrames:
         self._keys: list[_Key] = []
         self._frames: list[Frame] = []
 
-    def add(self, category: int, sequence: int, order: int, frame: Frame) -> None:
-        """A class of a frame: position of the class, number of the sequence, place in time."""
+    def add(self, category: int, sequence: str, order: int, frame: Frame) -> None:
+        """A class of a frame: position of the class, name of the sequence, place in time."""
         self._keys.append((category, sequence, order))
         self._frames.append(frame)
 
@@ -37,7 +38,7 @@ class KeptFrames:
         self._keys.extend(other._keys)
         self._frames.extend(other._frames)
 
-    def sequences(self) -> Iterator[tuple[int, int, TrackSequence]]:
+    def sequences(self) -> Iterator[tuple[int, str, TrackSequence]]:
         """(category, sequence, frames in the order of time), in rising order of both.
 
         Raises:
@@ -48,11 +49,11 @@ class KeptFrames:
         for i, place in enumerate(order):
             key = self._keys[place]
             own.append(self._frames[place])
-            following = self._keys[order[i + 1]] if i + 1 < len(order) else (-1, -1, -1)
+            following = self._keys[order[i + 1]] if i + 1 < len(order) else (-1, "", -1)
             if following == key:
                 raise UsageError(
                     "a frame was given twice",
-                    where=f"sequence {key[1]}",
+                    where=f"sequence {key[1]}".rstrip(),
                     seen=key[2],
                     hint="give each frame of a sequence an order of its own",
                 )
@@ -60,13 +61,25 @@ class KeptFrames:
                 yield key[0], key[1], track_sequence(own)
                 own = []
 
+    def torn(self, side: Literal["truth", "predicted"]) -> dict[tuple[str, int], tuple[int, ...]]:
+        """(sequence, track) → its categories, of the tracks of a side that have several."""
+        found: dict[tuple[str, int], set[int]] = {}
+        for (category, sequence, _), frame in zip(self._keys, self._frames, strict=True):
+            for track in getattr(frame, side).tolist():
+                found.setdefault((sequence, track), set()).add(category)
+        return {key: tuple(sorted(of)) for key, of in sorted(found.items()) if len(of) > 1}
+
     def state(self) -> State:
         """Everything kept, as arrays."""
+        names = sorted({key[1] for key in self._keys})
+        places = {name: place for place, name in enumerate(names)}
         rows = [
-            (*key, *frame.iou.shape) for key, frame in zip(self._keys, self._frames, strict=True)
+            (k, places[name], order, *frame.iou.shape)
+            for (k, name, order), frame in zip(self._keys, self._frames, strict=True)
         ]
         flat = [frame.iou.reshape(-1) for frame in self._frames]
         return {
+            "sequences": np.array(names, np.str_),
             "frames": np.array(rows, np.int64).reshape(-1, 5),
             "truth": np.concatenate([_NONE, *(frame.truth for frame in self._frames)]),
             "predicted": np.concatenate([_NONE, *(frame.predicted for frame in self._frames)]),
@@ -79,7 +92,7 @@ class KeptFrames:
         Raises:
             ValueError: arrays that are missing, of another shape or kind, or do not fit together.
         """
-        missing = {"frames", "truth", "predicted", "iou"} - set(state)
+        missing = {"sequences", "frames", "truth", "predicted", "iou"} - set(state)
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} missing from the state")
         rows, truth, predicted, iou = (state[n] for n in ("frames", "truth", "predicted", "iou"))
@@ -92,12 +105,17 @@ class KeptFrames:
             raise ValueError(f"{truth.size}, {predicted.size} and {iou.size} values for {lengths}")
         if len(rows) and not 0 <= int(category.min()) <= int(category.max()) < self.n_categories:
             raise ValueError(f"a category beyond the {self.n_categories} of the taxonomy")
+        names, places = state["sequences"], rows[:, 1].astype(np.int64)
+        if names.dtype.kind != "U" or names.ndim != 1:
+            raise ValueError(f"sequences are {names.dtype}{names.shape}")
+        if len(rows) and not 0 <= int(places.min()) <= int(places.max()) < len(names):
+            raise ValueError("a frame is of a sequence that is not named")
         ends = np.cumsum(np.column_stack([sizes, sizes.prod(axis=1)]), axis=0)[:-1].T
         parts = [
             np.split(column, cuts)
             for column, cuts in zip((truth, predicted, iou), ends, strict=True)
         ]
-        self._keys = [(int(k), int(s), int(o)) for k, s, o in rows[:, :3].tolist()]
+        self._keys = [(int(k), str(names[s]), int(o)) for k, s, o in rows[:, :3].tolist()]
         self._frames = [
             Frame(
                 t.astype(np.int64), p.astype(np.int64), v.astype(np.float64).reshape(len(t), len(p))

@@ -13,7 +13,7 @@ from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.objects import unite_parts
+from maskloom.metrics.row_objects import unite_parts
 from maskloom.metrics.tracks.sequences import SLACK, Frame, Table, checked_frame
 
 
@@ -47,11 +47,8 @@ def row_frames(
     Deviation: masks of one side may overlap.
     """
     void = np.array([category.void for category in taxonomy], np.bool_)
-    t, p = _masks_only(truth, unlabelled), _masks_only(predicted, unlabelled)
-    aside = void[t.category] | t.crowd
-    regions = t.take(aside)
-    real = _by_track(t.take(~aside), "truth", where)
-    found = _by_track(p.take(~void[p.category]), "prediction", where)
+    real, found, regions = objects_in(truth, predicted, taxonomy, unlabelled=unlabelled)
+    real, found = _by_track(real, "truth", where), _by_track(found, "prediction", where)
     out = {}
     for k in np.union1d(real.category, found.category).tolist():
         true, guessed = real.take(real.category == k), found.take(found.category == k)
@@ -65,6 +62,16 @@ def row_frames(
             kept = ~(2 * hidden > guessed.masks.areas) | _matched(iou)
         out[k] = checked_frame(true.track, guessed.track[kept], iou[:, kept], where=where)
     return out
+
+
+def objects_in(
+    truth: Rows, predicted: Rows, taxonomy: Taxonomy, *, unlabelled: Collection[int] = ()
+) -> tuple[Rows, Rows, Rows]:
+    """Objects of the truth and of the prediction, and void and crowds of the truth: masks only."""
+    void = np.array([category.void for category in taxonomy], np.bool_)
+    t, p = _masks_only(truth, unlabelled), _masks_only(predicted, unlabelled)
+    aside = void[t.category] | t.crowd
+    return t.take(~aside), p.take(~void[p.category]), t.take(aside)
 
 
 def _masks_only(rows: Rows, unlabelled: Collection[int]) -> Rows:

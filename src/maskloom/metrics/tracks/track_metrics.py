@@ -1,13 +1,12 @@
 """The family of tracks: HOTA, identity scores and CLEAR over the frames of many sequences.
 
 Frames are kept as tracks and IoUs, and scored at the end, because an identity is only known then.
-The scores are in `hota.py`, `identity.py` and `clear.py`.
+The scores are in `hota.py`, `identity.py` and `clear.py`, their sums in `counts.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,38 +19,10 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.objects import drawn_only
 from maskloom.metrics.scores import Scores, mean
-from maskloom.metrics.tracks.clear import CLEAR_SCORES, ClearCounts, clear_counts
-from maskloom.metrics.tracks.hota import HOTA_SCORES, HotaCounts, hota_counts
-from maskloom.metrics.tracks.identity import ID_SCORES, IdentityCounts, identity_counts
+from maskloom.metrics.tracks.counts import TRACK_METRICS, TRACK_RULES, TrackCounts, TrackRules
 from maskloom.metrics.tracks.kept_frames import KeptFrames, State
 from maskloom.metrics.tracks.row_frames import row_frames
-from maskloom.metrics.tracks.sequences import Frame, TrackSequence, checked_frame
-
-TRACK_METRICS = (*HOTA_SCORES, *ID_SCORES, *CLEAR_SCORES)
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRules:
-    """What a convention says about tracks.
-
-    Args:
-        threshold: IoU from which on a detection can match, for identity scores and CLEAR.
-        undefined: the value of a score whose divisor is 0; None leaves it out and says why.
-        loc_without_matches: loc_a at thresholds of HOTA that no detection reaches; None leaves
-            them out of its mean.
-    """
-
-    threshold: float = 0.5
-    undefined: Score = None
-    loc_without_matches: Score = None
-
-
-TRACK_RULES: dict[str, TrackRules] = {
-    "maskloom": TrackRules(),
-    "trackeval": TrackRules(undefined=0.0, loc_without_matches=1.0),
-}
-"""`maskloom` differs from TrackEval where there is nothing to divide by: there, at a threshold that
-no detection reaches, loc_a is 1, so that a tracker whose masks are all poor gains by it."""
+from maskloom.metrics.tracks.sequences import Frame, checked_frame
 
 
 class TrackMetrics:
@@ -68,6 +39,7 @@ class TrackMetrics:
     def __init__(self, taxonomy: Taxonomy, rules: TrackRules = TRACK_RULES["maskloom"]) -> None:
         self.taxonomy, self.rules = taxonomy, rules
         self.kept = KeptFrames(len(taxonomy))
+        self._counts: list[tuple[int, str, TrackCounts]] | None = None
         self.counters = np.zeros(3, np.int64)
 
     def update(
@@ -75,7 +47,7 @@ class TrackMetrics:
         truth: Rows,
         predicted: Rows,
         *,
-        sequence: int = 0,
+        sequence: str = "",
         order: int | None = None,
         ignore: Masks | None = None,
         unlabelled: Collection[int] = (),
@@ -86,7 +58,7 @@ class TrackMetrics:
         Args:
             truth: see `row_frames.row_frames` for what is an object and what is not judged.
             predicted: likewise, in the same frame.
-            sequence: number of the sequence; the same track in two sequences is two tracks.
+            sequence: name of the sequence; the same track in two sequences is two tracks.
             order: place of the frame; by default the order of updates.
             ignore: one row, the part of the frame that was not labelled.
             unlabelled: positions of categories that the truth does not list exhaustively here.
@@ -112,7 +84,7 @@ class TrackMetrics:
         predicted: Any,
         iou: Any,
         *,
-        sequence: int = 0,
+        sequence: str = "",
         order: int | None = None,
         category: int = 0,
     ) -> dict[str, Score]:
@@ -122,7 +94,7 @@ class TrackMetrics:
             truth: (n,) ids of true tracks, each once.
             predicted: (m,) ids of predicted tracks, each once.
             iou: (n, m) similarity in [0, 1].
-            sequence: number of the sequence.
+            sequence: name of the sequence.
             order: place of the frame; by default the order of updates.
             category: position of the class.
 
@@ -135,8 +107,9 @@ class TrackMetrics:
         return self._add({category: checked_frame(truth, predicted, iou)}, sequence, order)
 
     def _add(
-        self, found: Mapping[int, Frame], sequence: int, order: int | None
+        self, found: Mapping[int, Frame], sequence: str, order: int | None
     ) -> dict[str, Score]:
+        self._counts = None
         place = int(self.counters[0]) if order is None else order
         self.counters[0] += 1
         n = m = tp = 0
@@ -154,6 +127,7 @@ class TrackMetrics:
 
     def merge(self, other: TrackMetrics) -> None:
         """Add the frames of another worker; each frame of a sequence needs its own `order`."""
+        self._counts = None
         self.kept.merge(other.kept)
         self.counters += other.counters
 
@@ -170,8 +144,23 @@ class TrackMetrics:
         counters = state.get("counters", np.zeros(0))
         if counters.dtype.kind != "i" or counters.shape != (3,):
             raise ValueError(f"counters are {counters.dtype}{counters.shape}")
+        self._counts = None
         self.kept.load(state)
         self.counters = counters.astype(np.int64)
+
+    def counts(self) -> list[tuple[int, str, TrackCounts]]:
+        """(category, name of the sequence, counts), in rising order of both.
+
+        Raises:
+            UsageError: a frame of a sequence was given twice.
+        """
+        if self._counts is None:
+            self._counts = [
+                (k, name, TrackCounts.of(one, self.rules.threshold))
+                for k, name, one in self.kept.sequences()
+                if k in self.taxonomy.scored
+            ]
+        return self._counts
 
     def result(self) -> Scores:
         """Scores over all sequences.
@@ -179,55 +168,39 @@ class TrackMetrics:
         Raises:
             UsageError: a frame of a sequence was given twice.
         """
-        return self._result({0: list(self.kept.sequences())})[0]
+        return self._scores(self.counts())
 
-    def by_sequence(self) -> dict[int, Scores]:
+    def by_sequence(self) -> dict[str, Scores]:
         """Scores of each sequence alone.
 
         Raises:
             UsageError: a frame of a sequence was given twice.
         """
-        groups: dict[int, list[tuple[int, int, TrackSequence]]] = {}
-        for one in self.kept.sequences():
+        groups: dict[str, list[tuple[int, str, TrackCounts]]] = {}
+        for one in self.counts():
             groups.setdefault(one[1], []).append(one)
-        return self._result(groups)
+        return {name: self._scores(groups[name]) for name in sorted(groups)}
 
-    def _result(
-        self, groups: Mapping[int, list[tuple[int, int, TrackSequence]]]
-    ) -> dict[int, Scores]:
-        out = {}
-        for name, parts in groups.items():
-            rows = {k: self._class_row(k, [s for c, _, s in parts if c == k])
-                    for k in self.taxonomy.scored}  # fmt: skip
-            present = [row for row in rows.values() if "reason" not in row]
-            metrics: dict[str, Score] = {
-                n: mean([row[n] for row in present]) for n in TRACK_METRICS
-            }
-            why = "no such detection: the divisor is 0" if present else "no track on either side"
-            reasons = {n: why for n, value in metrics.items() if value is None}
-            per_class = {self.taxonomy[k].key: row for k, row in rows.items()}
-            out[name] = Scores(metrics, reasons, per_class, self._notes())
-        return out
-
-    def _class_row(self, k: int, sequences: list[TrackSequence]) -> dict[str, Any]:
-        hota, identity, clear = HotaCounts.zero(), IdentityCounts(), ClearCounts()
-        tracks = 0
-        for one in sequences:
-            tracks += one.n_truth + one.n_predicted
-            hota.add(hota_counts(one))
-            identity.add(identity_counts(one, threshold=self.rules.threshold))
-            clear.add(clear_counts(one, threshold=self.rules.threshold))
-        scores = {
-            **hota.scores(self.rules.loc_without_matches),
-            **identity.scores(),
-            **clear.scores(),
+    def _scores(self, parts: list[tuple[int, str, TrackCounts]]) -> Scores:
+        rows = {
+            k: self._class_row(k, [one for c, _, one in parts if c == k])
+            for k in self.taxonomy.scored
         }
-        if tracks and self.rules.undefined is not None:
-            scores = {n: self.rules.undefined if v is None else v for n, v in scores.items()}
+        present = [row for row in rows.values() if "reason" not in row]
+        metrics: dict[str, Score] = {n: mean([row[n] for row in present]) for n in TRACK_METRICS}
+        why = "no such detection: the divisor is 0" if present else "no track on either side"
+        reasons = {n: why for n, value in metrics.items() if value is None}
+        per_class = {self.taxonomy[k].key: row for k, row in rows.items()}
+        return Scores(metrics, reasons, per_class, self._notes())
+
+    def _class_row(self, k: int, parts: list[TrackCounts]) -> dict[str, Any]:
+        whole = TrackCounts()
+        for one in parts:
+            whole.add(one)
         category = self.taxonomy[k]
-        row = {"name": category.name, "kind": category.kind, **scores}
-        row |= {**asdict(clear), **asdict(identity), "sequences": len(sequences)}
-        return row if tracks else {**row, "reason": "no track on either side"}
+        row = {"name": category.name, "kind": category.kind, **whole.scores(self.rules)}
+        row |= whole.plain()
+        return row if whole.tracks else {**row, "reason": "no track on either side"}
 
     def _notes(self) -> tuple[str, ...]:
         said = "boxes or other drawings of the truth", "predicted boxes or other drawings"

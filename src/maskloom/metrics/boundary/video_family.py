@@ -1,0 +1,145 @@
+"""The family of video objects as `evaluate` feeds it: rows of frames, with intervals and a table.
+
+J and F of a frame are `video.py`; an object is a track, and the same track of both sides is the
+same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskloom.core.kernel import Floats, Ints
+from maskloom.core.labels import Rows
+from maskloom.core.masks import Masks
+from maskloom.core.outcome import Table
+from maskloom.core.report import Score
+from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
+from maskloom.metrics.boundary.video import VIDEO_METRICS, VideoObjectMetrics
+from maskloom.metrics.sample_values import SampleValues
+from maskloom.metrics.scores import Scores
+from maskloom.metrics.tracks.ledger import Ledger, State
+from maskloom.metrics.tracks.row_frames import objects_in
+
+_VALUES = tuple(name for name in VIDEO_METRICS if name != "j_and_f")
+_STATISTICS = ("mean", "recall", "decay")
+
+
+class VideoFamily:
+    """J and F of the tracks of a data set.
+
+    Args:
+        taxonomy: says what is void; an object is told by its track, not by its class.
+        rules: of the convention.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, rules: VideoRules = VIDEO_RULES["maskloom"]) -> None:
+        self.taxonomy = taxonomy
+        self.video = VideoObjectMetrics(rules)
+        self.ledger = Ledger()
+        self._drawn: SampleValues | None = None
+
+    def update(
+        self,
+        truth: Rows,
+        predicted: Rows,
+        *,
+        size: tuple[int, int],
+        place: tuple[str, int],
+        order: int,
+        ignore: Masks | None = None,
+        unlabelled: Collection[int] = (),
+    ) -> dict[str, Score]:
+        """Measure one frame.
+
+        Args:
+            truth: rows whose `track` says who is who.
+            predicted: likewise.
+            size: (H, W) of the frame.
+            place: name of the sequence, and place in it.
+            order: of the sample in the data set.
+            ignore: one row, the part of the frame that was not labelled.
+            unlabelled: positions of categories that the truth does not list exhaustively here.
+
+        Returns:
+            j, f and j_and_f of this frame; None where objects lack a track.
+
+        Void and crowds of the truth, of whatever class, and what was not labelled are void.
+        """
+        self._drawn = None
+        true, found, regions = objects_in(truth, predicted, self.taxonomy, unlabelled=unlabelled)
+        if not self.ledger.note(place[0], order, true, found):
+            return dict.fromkeys(("j", "f", "j_and_f"))
+        hidden = regions.masks if ignore is None else Masks.concatenate([regions.masks, ignore])
+        void = np.zeros(size, np.bool_) if not len(hidden) else hidden.merge().dense(0)
+        sides = (_by_track(true), _by_track(found))
+        return self.video.update_masks(*sides, sequence=place[0], order=place[1], void=void)
+
+    def merge(self, other: VideoFamily) -> None:
+        """Add what another worker measured."""
+        self._drawn = None
+        self.video.merge(other.video)
+        self.ledger.merge(other.ledger)
+
+    def result(self) -> Scores:
+        """Means over all objects; none where no objects have tracks."""
+        if self.ledger.silent:
+            return Scores({}, notes=self.ledger.notes("j and f"))
+        if lost := self.ledger.lost():
+            undefined: dict[str, Score] = dict.fromkeys(VIDEO_METRICS)
+            return Scores(undefined, dict.fromkeys(VIDEO_METRICS, lost))
+        found = self.video.result()
+        table = {"video_objects": self._table()}
+        return Scores(found.metrics, found.reasons, {}, found.notes, breakdowns=table)
+
+    def _table(self) -> Table:
+        rows = []
+        for (sequence, number), both in self.video.objects().items():
+            cells = [getattr(one, of) for one in both for of in _STATISTICS]
+            rows.append((sequence, number, *(None if v is None else round(v, 4) for v in cells)))
+        return Table("J and F of each object", ("sequence", "object", *_VALUES), rows)
+
+    def resampled(self, weights: Ints, orders: Ints) -> dict[str, NDArray[np.float64]]:
+        """As `families.Family` says; samples of one sequence are taken equally often."""
+        if self.ledger.silent or self.ledger.lost():
+            return {}
+        if self._drawn is None:
+            self._drawn = self._values()
+        means = self._drawn.means(weights, orders, 1)[:, 0]
+        found: dict[str, Floats] = dict(zip(_VALUES, means.T, strict=True))
+        return {"j_and_f": (found["j"] + found["f"]) / 2, **found}
+
+    def _values(self) -> SampleValues:
+        """The statistics of each object as a row of its sequence."""
+        found = self.video.objects()
+        at = np.array([self.ledger.orders[sequence] for sequence, _ in found], np.int64)
+        rows = [[getattr(one, of) for one in both for of in _STATISTICS] for both in found.values()]
+        values = np.array(rows, np.float64).reshape(-1, len(_VALUES))
+        return SampleValues.of(_VALUES, at, np.zeros(len(at), np.int64), values)
+
+    def state(self) -> State:
+        """What is kept, as arrays."""
+        video = {f"video.{name}": array for name, array in self.video.state().items()}
+        return {**video, **self.ledger.state()}
+
+    def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take up what `state` gave.
+
+        Raises:
+            ValueError: arrays are missing, or of another shape or kind.
+        """
+        self._drawn = None
+        self.ledger.load(state)
+        first = "video."
+        self.video.load({k[len(first) :]: v for k, v in state.items() if k.startswith(first)})
+
+
+def _by_track(rows: Rows) -> dict[int, NDArray[np.bool_]]:
+    """The pixels of each object, all its parts united."""
+    return {
+        track: rows.masks[np.flatnonzero(rows.track == track)].merge().dense(0)
+        for track in np.unique(rows.track).tolist()
+    }
