@@ -13,8 +13,11 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from maskloom.core import compiling
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -29,6 +32,20 @@ Segments = NDArray[np.int32]
 
 MAX_CROP = 2**32 - 1
 """Most pixels of one crop, so that every count fits in uint32."""
+
+
+class _Compiling(event.Listener):
+    """Hears of kernels that are compiled, not of those that are read from the cache."""
+
+    def on_start(self, event: Any) -> None:
+        if event.data["dispatcher"].py_func.__module__.startswith("maskloom."):
+            compiling.begun()
+
+    def on_end(self, event: Any) -> None:
+        """Of no interest."""
+
+
+event.register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]
 
 
 def kernel(function: F) -> F:

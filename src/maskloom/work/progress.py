@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, Self, TypeVar
 
+from maskloom.core import compiling
+
 T = TypeVar("T")
 
 
@@ -43,6 +45,9 @@ class Sink(Protocol):
 
 class Silent:
     """The sink that says nothing and is never cancelled."""
+
+    outer: Sink | None = None
+    """The sink that it stands before, which hears what concerns the whole process."""
 
     def open(self, label: str, total: int | None, unit: str) -> int:  # noqa: ARG002
         """Nothing."""
@@ -133,6 +138,23 @@ def step(text: str) -> None:
     if sink.cancelled():
         raise Cancelled
     sink.step(text)
+
+
+_compiling_is_said = False
+
+
+def _say_compiling() -> None:
+    """Say once why the first run on a machine waits, where anything is said at all."""
+    global _compiling_is_said  # noqa: PLW0603
+    sink: Sink | None = _SINK.get()
+    while isinstance(sink, Silent):
+        sink = sink.outer
+    if sink is not None and not _compiling_is_said:
+        _compiling_is_said = True
+        sink.step("compiling kernels, as every first run after an installation or update does")
+
+
+compiling.listen(_say_compiling)
 
 
 def cancelled() -> bool:

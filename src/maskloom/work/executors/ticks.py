@@ -19,7 +19,7 @@ class TickSink(Silent):
 
     def __init__(self, ticked: Callable[[int], None], outer: Sink | None = None) -> None:
         self._ticked = ticked
-        self._outer = outer
+        self.outer = outer
         self._open: list[int] = []
         self._next = 0
 
@@ -41,4 +41,4 @@ class TickSink(Silent):
 
     def cancelled(self) -> bool:
         """Whether the outer sink was asked to stop."""
-        return self._outer is not None and self._outer.cancelled()
+        return self.outer is not None and self.outer.cancelled()
