@@ -16,6 +16,7 @@ _CLASS_COLUMNS = {
 }
 _PLAIN = ("kind", "tp", "fp", "fn")
 _KEY = 40
+_MOST_ROWS = 20
 _SAMPLE_COLUMNS = ("pq", "sq", "rq", "f1_50", "miou", "pixel_accuracy")
 
 
@@ -36,7 +37,7 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         Table(report.title, _score_head(report), scores, _score_note(report)),
         replace(_table("per class", "class", classes, _CLASS_COLUMNS[report.task]), note=note),
     ]
-    tables += report.breakdowns.values()
+    tables += map(_shortened, report.breakdowns.values())
     if report.per_slice:
         names = ("samples", *report.metrics)
         tables.append(_table("per slice", "slice", report.per_slice.items(), names))
@@ -47,6 +48,16 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         cut = any(key.startswith("…") for key, _ in low)
         tables.append(replace(shown, note="whole names are in --json" if cut else ""))
     return tuple(tables)
+
+
+def _shortened(table: Table) -> Table:
+    """The first rows of a long table."""
+    more = len(table.rows) - _MOST_ROWS
+    if more <= 0:
+        return table
+    told = f"{more} more are in --json and in --report"
+    note = f"{table.note}; {told}" if table.note else told
+    return replace(table, rows=table.rows[:_MOST_ROWS], note=note)
 
 
 def _score_head(report: Report) -> tuple[str, ...]:

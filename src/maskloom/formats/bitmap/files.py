@@ -60,8 +60,9 @@ class MapOptions(ReadOptions):
     image_suffix: str = field(default="", metadata={"help": "end of an image's name, e.g. _image"})
     prefix: str = field(default="", metadata={"help": "start of a map's name, e.g. gt_"})
     image_prefix: str = field(default="", metadata={"help": "start of an image's name"})
-    kind: Literal["auto", "class", "instance", "binary", "color"] = field(
-        default="auto", metadata={"help": "what the numbers are"}
+    kind: Literal["auto", "class", "instance", "binary", "color", "mots"] = field(
+        default="auto",
+        metadata={"help": "what the numbers are; mots is class * 1000 + object, of videos"},
     )
     taxonomy: Path | None = field(
         default=None,

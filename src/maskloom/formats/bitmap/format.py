@@ -64,7 +64,7 @@ class Read(MapOptions):
         default="auto",
         metadata={
             "help": "whether each folder of maps is a video, its object ids tracks; auto knows "
-            "DAVIS (Annotations/480p/NAME/00000.png)"
+            "DAVIS (Annotations/480p/NAME/00000.png) and kind=mots"
         },
     )
 
@@ -126,7 +126,8 @@ def read(path: Path, options: Read, images: Path | None) -> Dataset:
 def _framed(options: Read, side: Mapping[str, Any], files: Sequence[Path]) -> bool:
     """Whether folders are sequences: as the options or the side file say, or as DAVIS has them."""
     if options.sequences == "auto":
-        return side.get("sequences") == FOLDER or is_davis(files)
+        known = side.get("sequences") == FOLDER or options.kind == "mots"
+        return known or is_davis(files)
     return options.sequences == FOLDER
 
 

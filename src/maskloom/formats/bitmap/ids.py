@@ -20,6 +20,7 @@ from maskloom.core.labels import FULL, Coverage, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import FormatError
+from maskloom.formats.bitmap.mots import mots_labels, mots_taxonomy
 from maskloom.formats.bitmap.names import read_color_table, read_names
 from maskloom.formats.bitmap.numbers import flat, scanned, usual_void
 from maskloom.formats.bitmap.object_ids import PNG_IDS, TIFF_IDS
@@ -27,7 +28,7 @@ from maskloom.formats.shared.maps import Color, colors_to_ids, ids_to_classes
 from maskloom.formats.shared.void_classes import void_classes
 from maskloom.store.images import read_map
 
-Kind = Literal["class", "instance", "binary", "color"]
+Kind = Literal["class", "instance", "binary", "color", "mots"]
 MAX_CLASSES = 65534
 VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "unknown"})
 
@@ -84,6 +85,10 @@ def coding_of(
         return _color(options, where)
     if kind == "instance":
         return _instance(options, side, where)
+    if kind == "mots":
+        named = read_names(options.taxonomy) if options.taxonomy is not None else {}
+        taxonomy = mots_taxonomy(named, where)
+        return Coding("mots", taxonomy, taxonomy.ids("bitmap"), {})
     data, source = (
         (side, where)
         if options.taxonomy is None
@@ -122,6 +127,8 @@ def decode(values: NDArray[Any], coding: Coding, *, where: Path, strict: bool = 
         values = flat(values, where)
     if coding.kind == "instance":
         return _objects(values, size, coding, where)
+    if coding.kind == "mots":
+        return mots_labels(values, coding.ids, size, where)
     if coding.usual_void:
         ids.setdefault(usual_void(deep=values.dtype.itemsize > 1), -1)
     extra: dict[str, Any] = {}

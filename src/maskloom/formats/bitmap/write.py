@@ -73,10 +73,17 @@ class BitmapWriter:
         taxonomy: of the labels.
         options: how to write.
         most: the highest object id; what PNG holds, unless the caller can write TIFF.
+        framed: folders of its maps are read as sequences again.
     """
 
     def __init__(
-        self, target: Path, taxonomy: Taxonomy, options: Write, *, most: int = PNG_IDS
+        self,
+        target: Path,
+        taxonomy: Taxonomy,
+        options: Write,
+        *,
+        most: int = PNG_IDS,
+        framed: bool = False,
     ) -> None:
         self.target = target
         self.taxonomy = taxonomy
@@ -86,7 +93,8 @@ class BitmapWriter:
         self.masks = options.masks
         self.folder = target if options.masks == "." else safe_join(target, options.masks)
         self.images = ImagePlacer(target / "images", options.images)
-        self._framed: list[bool] = []
+        self._framed = framed
+        self._said: list[bool] = []
         if options.kind in ("binary", "instance") and len(taxonomy.scored) != 1:
             raise UsageError(
                 f"{options.kind} maps hold one category",
@@ -113,7 +121,7 @@ class BitmapWriter:
                 *void_losses(sample.key, told, self.voids),
             ]
         holds = replace(HOLDS[kind], max_ids=self.most)
-        if says_tracks(sample, labels):
+        if self._framed and says_tracks(sample, labels):
             labels = untracked(labels)
         return [
             *losses_of(holds, sample.key, labels, self.taxonomy),
@@ -123,7 +131,7 @@ class BitmapWriter:
 
     def put(self, sample: Sample, labels: Labels) -> None:
         """Write one map."""
-        self._framed.append(says_tracks(sample, labels))
+        self._said.append(says_tracks(sample, labels))
         values = self.values(self._path(sample.key), labels)
         if values.dtype == np.uint32:
             write_pyramid(
@@ -223,8 +231,8 @@ class BitmapWriter:
             fields |= {"void_id": self.void, "background_id": self.background}
             taxonomy = taxonomy.with_ids("bitmap", self.ids | self.void_ids())
         told: tuple[str, ...] = ()
-        if fields["kind"] == "instance" and any(self._framed):
-            if all(self._framed):
+        if fields["kind"] == "instance" and self._framed and any(self._said):
+            if all(self._said):
                 fields["sequences"] = FOLDER
             else:
                 told = (_SOME_FRAMES,)
@@ -276,4 +284,4 @@ class BitmapWriter:
 def writer(target: Path, taxonomy: Taxonomy, options: Write, extra: Any = None) -> BitmapWriter:
     """A writer into the folder `target`; `extra` is not used."""
     del extra
-    return BitmapWriter(target, taxonomy, options, most=TIFF_IDS)
+    return BitmapWriter(target, taxonomy, options, most=TIFF_IDS, framed=True)

@@ -18,7 +18,7 @@ from maskloom.core.outcome import Table
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
-from maskloom.metrics.boundary.video import VIDEO_METRICS, VideoObjectMetrics
+from maskloom.metrics.boundary.video import VIDEO_METRICS, VideoObjectMetrics, both
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.tracks.ledger import Ledger, State
@@ -97,10 +97,14 @@ class VideoFamily:
 
     def _table(self) -> Table:
         rows = []
-        for (sequence, number), both in self.video.objects().items():
-            cells = [getattr(one, of) for one in both for of in _STATISTICS]
-            rows.append((sequence, number, *(None if v is None else round(v, 4) for v in cells)))
-        return Table("J and F of each object", ("sequence", "object", *_VALUES), rows)
+        for (sequence, number), (j, f) in self.video.objects().items():
+            cells = [getattr(one, of) for one in (j, f) for of in _STATISTICS]
+            rounded = [None if v is None else round(v, 4) for v in cells]
+            fit = both(j.mean, f.mean)
+            rows.append((np.inf if fit is None else fit, sequence, number, *rounded))
+        columns = ("sequence", "object", *_VALUES)
+        listed = [row[1:] for row in sorted(rows, key=lambda row: row[:3])]
+        return Table("J and F of each object", columns, listed, "lowest J&F first")
 
     def resampled(self, weights: Ints, orders: Ints) -> dict[str, NDArray[np.float64]]:
         """As `families.Family` says; samples of one sequence are taken equally often."""
@@ -116,7 +120,7 @@ class VideoFamily:
         """The statistics of each object as a row of its sequence."""
         found = self.video.objects()
         at = np.array([self.ledger.orders[sequence] for sequence, _ in found], np.int64)
-        rows = [[getattr(one, of) for one in both for of in _STATISTICS] for both in found.values()]
+        rows = [[getattr(one, of) for one in pair for of in _STATISTICS] for pair in found.values()]
         values = np.array(rows, np.float64).reshape(-1, len(_VALUES))
         return SampleValues.of(_VALUES, at, np.zeros(len(at), np.int64), values)
 

@@ -108,13 +108,16 @@ class TrackFamily:
         return Scores(found.metrics, found.reasons, found.per_class, notes, breakdowns=table)
 
     def _table(self) -> Table:
+        found = self.tracks.by_sequence()
         rows = []
-        for name, scores in self.tracks.by_sequence().items():
-            cells = [scores.metrics[column] for column in _TOLD]
-            switches = sum(int(row["idsw"]) for row in scores.per_class.values())
+        for name in sorted(found, key=lambda name: (_last(found[name].metrics["hota"]), name)):
+            cells = [found[name].metrics[column] for column in _TOLD]
+            switches = sum(int(row["idsw"]) for row in found[name].per_class.values())
             rounded = [None if v is None else round(v, 4) for v in cells]
             rows.append((name, *rounded, switches))
-        return Table("Tracks of each sequence", ("sequence", *_TOLD, "idsw"), rows)
+        return Table(
+            "Tracks of each sequence", ("sequence", *_TOLD, "idsw"), rows, "lowest HOTA first"
+        )
 
     def _torn(self) -> tuple[str, ...]:
         """Tracks that are of several classes, which count as one track for each."""
@@ -165,3 +168,8 @@ class TrackFamily:
         self._lines = None
         self.ledger.load(state)
         self.tracks.load(state)
+
+
+def _last(value: Score) -> float:
+    """A score by which sequences are sorted, undefined ones last."""
+    return np.inf if value is None else value
