@@ -31,6 +31,8 @@ from maskloom.metrics.feeding import (
     feed_calibration,
     feed_clusters,
     feed_instances,
+    feed_map_errors,
+    feed_object_errors,
     feed_panoptic,
     feed_pixels,
     feed_shapes,
@@ -38,6 +40,8 @@ from maskloom.metrics.feeding import (
     feed_surface,
     feed_thin,
     instances,
+    map_errors,
+    object_errors,
     panoptic,
     pixels,
     shapes,
@@ -89,7 +93,8 @@ class Kind(Generic[F]):
     """A family that can be asked for.
 
     Args:
-        metrics: the names of its scores.
+        metrics: the names of its scores; a family of none has tables of errors, which are made
+            where no score is named.
         tasks: where it applies.
         make: taxonomy, convention and settings → a family that has counted nothing.
         feed: counts a sample and gives its own scores.
@@ -153,6 +158,8 @@ FAMILIES: dict[str, Kind[Any]] = {
         rules={"ece": "calibration"},
         lacking="the others have no confidence",
     ),
+    "object_errors": Kind((), ("instance",), object_errors, feed_object_errors, columns=()),
+    "map_errors": Kind((), _MAPS, map_errors, feed_map_errors, columns=()),
 }
 """In the order of reports: scores of objects come before those of pixels."""
 
@@ -175,15 +182,12 @@ def families_of(task: str, metrics: tuple[str, ...] = ()) -> tuple[str, ...]:
 
     Pixels, and what samples are ranked by, are always among them.
     """
-    wanted = (
-        {*metrics, RANKED_BY[task], *PIXEL_METRICS}
-        if metrics
-        else set(metrics_of(task, unasked=True))
-    )
+    wanted = {*metrics, RANKED_BY[task], *PIXEL_METRICS}
     return tuple(
         name
         for name, kind in FAMILIES.items()
-        if task in kind.tasks and wanted.intersection(kind.metrics)
+        if task in kind.tasks
+        and (wanted.intersection(kind.metrics) if metrics else not kind.asked)
     )
 
 

@@ -13,6 +13,8 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.family import BoundaryMetrics
 from maskloom.metrics.calibration import Calibration
 from maskloom.metrics.conventions import Convention
+from maskloom.metrics.errors.map_family import MapErrors
+from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
 from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
@@ -143,3 +145,26 @@ def feed_calibration(family: Calibration, scene: Scene) -> _Row:
     if scene.confidence is None:
         return {}
     return family.update(*scene.maps, scene.confidence, order=scene.order)
+
+
+def object_errors(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
+    """What is wrong with objects, by the rules of average precision."""
+    rules = convention.rules("objects")
+    if settings.max_detections:
+        rules = replace(rules, max_detections=settings.max_detections)
+    return ObjectErrors(taxonomy, rules)
+
+
+def feed_object_errors(family: ObjectErrors, scene: Scene) -> _Row:
+    """Rows of both sides."""
+    return family.update(*scene.rows, order=scene.order, **scene.limits)
+
+
+def map_errors(taxonomy: Taxonomy, _convention: Convention, _settings: MetricSettings) -> Any:
+    """Where pixels of class maps are wrong."""
+    return MapErrors(taxonomy)
+
+
+def feed_map_errors(family: MapErrors, scene: Scene) -> _Row:
+    """Class maps of both sides."""
+    return family.update(*scene.maps, order=scene.order)
