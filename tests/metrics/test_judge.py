@@ -85,7 +85,7 @@ def test_samples_without_a_prediction_follow_the_policy(missing, samples, accura
     assert len(report.per_sample) == samples
     assert report.metrics["pixel_accuracy"] == accuracy
     assert any("1 samples without a prediction" in note for note in report.notes)
-    assert any("1 predicted samples are not among the" in note for note in report.notes)
+    assert any("1 predicted sample is not among the" in note for note in report.notes)
 
 
 def test_missing_predictions_are_named_up_to_five():
@@ -160,7 +160,7 @@ def test_slices_are_scored_apart_and_add_up():
     assert report.per_slice["south"]["miou"] == 0.0
     assert report.per_slice["(none)"]["samples"] == 1
     assert report.metrics == judge(truth, predicted).metrics
-    with pytest.raises(UsageError, match="Known: group, site"):
+    with pytest.raises(UsageError, match="Known: group, sequence, site"):
         judge(truth, predicted, Terms(by="device"))
 
 

@@ -12,16 +12,19 @@ from typing import Any
 from maskloom.metrics.boundary.rules import (
     BOUNDARY_RULES,
     CONTOUR_RULES,
+    VIDEO_RULES,
     BoundaryRules,
     ContourRules,
+    VideoRules,
 )
 from maskloom.metrics.calibration import CALIBRATION_RULES, CalibrationRules
-from maskloom.metrics.objects import COCO_RULES, MASKLOOM_RULES, InstanceRules
+from maskloom.metrics.objects import COCO_RULES, LVIS_RULES, MASKLOOM_RULES, InstanceRules
 from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
 from maskloom.metrics.shape.clusters import CLUSTER_RULES, ClusterRules
 from maskloom.metrics.shape.objects import OBJECT_RULES, ObjectRules
 from maskloom.metrics.shape.thin import THIN_RULES, ThinRules
 from maskloom.metrics.surface.rules import SURFACE_RULES, SurfaceRules
+from maskloom.metrics.tracks.counts import TRACK_RULES, TrackRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Convention:
         clusters: which labels VI and Rand leave out.
         bands: what Boundary IoU compares.
         contours: how outlines meet.
+        video: which frames and objects of sequences count, for J and F.
+        tracks: what tracks score where there is nothing to divide by.
         surface: what is a surface, and how its distances are averaged.
         thin: what clDice is where there is no line.
         calibration: how confidences are binned.
@@ -51,6 +56,8 @@ class Convention:
     clusters: ClusterRules | None = None
     bands: BoundaryRules | None = None
     contours: ContourRules | None = None
+    video: VideoRules | None = None
+    tracks: TrackRules | None = None
     surface: SurfaceRules | None = None
     thin: ThinRules | None = None
     calibration: CalibrationRules | None = None
@@ -74,6 +81,8 @@ MASKLOOM = Convention(
     clusters=CLUSTER_RULES["maskloom"],
     bands=BOUNDARY_RULES["maskloom"],
     contours=CONTOUR_RULES["maskloom"],
+    video=VIDEO_RULES["maskloom"],
+    tracks=TRACK_RULES["maskloom"],
     surface=SURFACE_RULES["maskloom"],
     thin=THIN_RULES["maskloom"],
     calibration=CALIBRATION_RULES["maskloom"],
@@ -84,6 +93,7 @@ CONVENTIONS: dict[str, Convention] = {
     for one in (
         MASKLOOM,
         Convention("coco", "pycocotools 2.0.11", objects=COCO_RULES),
+        Convention("lvis", "lvis-api 0.5.3", objects=LVIS_RULES, silent=("ar1", "ar10", "ar100")),
         Convention("cityscapes", "cityscapesScripts", pixels=PIXEL_RULES["cityscapes"]),
         Convention("mmseg", "mmsegmentation IoUMetric", pixels=PIXEL_RULES["mmseg"]),
         Convention("panopticapi", "panopticapi, pq_compute_single_core"),
@@ -109,7 +119,13 @@ CONVENTIONS: dict[str, Convention] = {
         Convention(
             "boundary-iou-api", "boundary-iou-api", bands=BOUNDARY_RULES["boundary-iou-api"]
         ),
-        Convention("davis", "davis2017-evaluation", contours=CONTOUR_RULES["davis"]),
+        Convention(
+            "davis",
+            "davis2017-evaluation",
+            contours=CONTOUR_RULES["davis"],
+            video=VIDEO_RULES["davis2017"],
+        ),
+        Convention("trackeval", "TrackEval", tracks=TRACK_RULES["trackeval"]),
         Convention("bsds", "BSDS500 correspondPixels", contours=CONTOUR_RULES["bsds"]),
         Convention(
             "stardist",

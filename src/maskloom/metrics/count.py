@@ -86,10 +86,11 @@ def new_tally(taxonomy: Taxonomy, terms: Terms, task: str) -> Tally:
 
 
 def slice_of(sample: Sample, by: str | None) -> str:
-    """The slice that a sample is of: its value of a tag; "" where nothing is sliced."""
+    """The slice of a sample: its value of a tag, or its group or sequence; "" without slices."""
     if by is None:
         return ""
-    value = sample.group if by == "group" and "group" not in sample.tags else sample.tags.get(by)
+    own = {"group": sample.group, "sequence": sample.sequence}
+    value = sample.tags[by] if by in sample.tags else own.get(by)
     return NO_TAG if value is None else str(value)
 
 

@@ -16,15 +16,20 @@ from numpy.typing import NDArray
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.family import BOUNDARY_METRICS
+from maskloom.metrics.boundary.video import VIDEO_METRICS
 from maskloom.metrics.calibration import CALIBRATION_METRICS
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.feeding import (
+    BOUNDARY_AP_METRICS,
+    BOX_METRICS,
     CLUSTERS,
     SHAPE_METRICS,
     SIZES,
     SURFACE_METRICS,
     THIN,
+    boundaries,
     boundary,
+    boxes,
     calibration,
     clusters,
     feed_boundary,
@@ -39,6 +44,8 @@ from maskloom.metrics.feeding import (
     feed_sizes,
     feed_surface,
     feed_thin,
+    feed_tracks,
+    feed_video,
     instances,
     map_errors,
     object_errors,
@@ -48,14 +55,20 @@ from maskloom.metrics.feeding import (
     sizes,
     surface,
     thin,
+    tracks,
+    video,
 )
-from maskloom.metrics.instances import INSTANCE_METRICS
+from maskloom.metrics.frequencies import NAMES
+from maskloom.metrics.instance_scores import INSTANCE_METRICS
+from maskloom.metrics.object_calibration import OBJECT_CALIBRATION
 from maskloom.metrics.panoptic import PANOPTIC_METRICS
 from maskloom.metrics.pixels import PIXEL_METRICS
 from maskloom.metrics.resampled import MEANS
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.settings import DEFAULTS, MetricSettings
+from maskloom.metrics.tracks.counts import TRACK_METRICS
+from maskloom.metrics.tracks.family import COUNTS
 
 Ints = NDArray[np.int64]
 State = Mapping[str, NDArray[np.generic]]
@@ -119,8 +132,23 @@ _MAPS = ("semantic",)
 
 FAMILIES: dict[str, Kind[Any]] = {
     "instances": Kind(
-        *(INSTANCE_METRICS, ("instance",), instances, feed_instances),
+        *(
+            (*INSTANCE_METRICS, OBJECT_CALIBRATION, *NAMES.values()),
+            ("instance",),
+            instances,
+            feed_instances,
+        ),
         rules=dict.fromkeys(INSTANCE_METRICS, "objects"),
+    ),
+    "boxes": Kind(
+        *(BOX_METRICS, ("instance",), boxes, feed_instances),
+        rules=dict.fromkeys(BOX_METRICS, "objects"),
+        columns=BOX_METRICS,
+    ),
+    "boundaries": Kind(
+        *(BOUNDARY_AP_METRICS, ("instance",), boundaries, feed_instances),
+        rules=dict.fromkeys(BOUNDARY_AP_METRICS, "objects"),
+        columns=BOUNDARY_AP_METRICS,
     ),
     "shapes": Kind(
         *(SHAPE_METRICS, ("instance",), shapes, feed_shapes),
@@ -132,6 +160,18 @@ FAMILIES: dict[str, Kind[Any]] = {
         rules=dict.fromkeys(CLUSTERS, "clusters"),
         columns=CLUSTERS,
         lacking="objects of the others overlap",
+    ),
+    "video": Kind(
+        *(VIDEO_METRICS, ("instance",), video, feed_video),
+        rules=dict.fromkeys(VIDEO_METRICS, "video"),
+        columns=(),
+        lacking="the others are no frames of a sequence whose objects have tracks",
+    ),
+    "tracks": Kind(
+        *(TRACK_METRICS, ("instance",), tracks, feed_tracks),
+        rules=dict.fromkeys(TRACK_METRICS, "tracks"),
+        columns=(*TRACK_METRICS, *COUNTS),
+        lacking="the others are no frames of a sequence whose objects have tracks",
     ),
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), panoptic, feed_panoptic),
     "pixels": Kind(
@@ -162,6 +202,9 @@ FAMILIES: dict[str, Kind[Any]] = {
     "map_errors": Kind((), _MAPS, map_errors, feed_map_errors, columns=()),
 }
 """In the order of reports: scores of objects come before those of pixels."""
+
+SEQUENCES = frozenset({"video", "tracks"})
+"""Families of frames of sequences."""
 
 TASKS = _ALL
 RANKED_BY = {"semantic": "miou", "instance": "f1_50", "panoptic": "pq"}

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.family import BoundaryMetrics
+from maskloom.metrics.boundary.video_family import VideoFamily
 from maskloom.metrics.calibration import Calibration
 from maskloom.metrics.conventions import Convention
 from maskloom.metrics.errors.map_family import MapErrors
 from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.overlaps import BOUNDARIES, BOXES, MASKS, Overlap
 from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.metrics.scene import Scene
@@ -25,6 +28,7 @@ from maskloom.metrics.shape.object_metrics import ObjectShapeMetrics
 from maskloom.metrics.shape.size_metrics import SizeMetrics
 from maskloom.metrics.shape.thin_metrics import ThinMetrics
 from maskloom.metrics.surface.family import SurfaceMetrics
+from maskloom.metrics.tracks.family import TrackFamily
 
 SHAPE_METRICS = ("object_accuracy_50", "aji", "aji_plus", "count_error", "count_bias")
 SURFACE_METRICS = ("assd", "hd", "hd95", "nsd")
@@ -32,15 +36,28 @@ CLUSTERS = ("vi_split", "vi_merge", "rand_f")
 THIN = ("cldice", "length_error")
 SIZES = ("area_error", "area_error_relative")
 
+_SIZED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
+BOX_METRICS = tuple(f"{BOXES.prefix}{name}" for name in _SIZED)
+BOUNDARY_AP_METRICS = tuple(f"{BOUNDARIES.prefix}{name}" for name in _SIZED)
+
 _Row = dict[str, Score]
 
 
-def instances(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
+def instances(
+    taxonomy: Taxonomy,
+    convention: Convention,
+    settings: MetricSettings,
+    overlap: Overlap = MASKS,
+) -> Any:
     """Average precision of objects."""
     rules = convention.rules("objects")
     if settings.max_detections:
         rules = replace(rules, max_detections=settings.max_detections)
-    return InstanceMetrics(taxonomy, rules)
+    return InstanceMetrics(taxonomy, rules, overlap)
+
+
+boxes = partial(instances, overlap=BOXES)
+boundaries = partial(instances, overlap=BOUNDARIES)
 
 
 def feed_instances(family: InstanceMetrics, scene: Scene) -> _Row:
@@ -145,6 +162,35 @@ def feed_calibration(family: Calibration, scene: Scene) -> _Row:
     if scene.confidence is None:
         return {}
     return family.update(*scene.maps, scene.confidence, order=scene.order)
+
+
+def video(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """J and F of tracks."""
+    return VideoFamily(taxonomy, convention.rules("video"))
+
+
+def feed_video(family: VideoFamily, scene: Scene) -> _Row:
+    """Rows of both sides, where the sample is a frame of a sequence."""
+    if scene.place is None:
+        return {}
+    size = (scene.size[0], scene.size[1])
+    return family.update(
+        *scene.rows, size=size, place=scene.place, order=scene.order, **scene.limits
+    )
+
+
+def tracks(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+    """HOTA, identity scores and CLEAR."""
+    return TrackFamily(taxonomy, convention.rules("tracks"))
+
+
+def feed_tracks(family: TrackFamily, scene: Scene) -> _Row:
+    """Rows of both sides, where the sample is a frame of a sequence."""
+    if scene.place is None:
+        return {}
+    return family.update(
+        *scene.rows, place=scene.place, order=scene.order, where=scene.key, **scene.limits
+    )
 
 
 def object_errors(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:

@@ -1,7 +1,8 @@
-"""Average precision of instance masks, as COCO defines it, and object counts per sample.
+"""Average precision of objects, as COCO defines it, and object counts per sample.
 
-Objects are matched on runs (`matching.py`) and kept as columns: a few bytes per prediction,
-from which averages, recalls and counts follow. Pixel scores are `pixels.py`.
+Objects are matched on runs (`overlaps.py`, `matching.py`) and kept as columns: a few bytes per
+prediction, from which averages, recalls and counts follow (`instance_scores.py`). Pixel scores
+are `pixels.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
-from maskloom.core.report import Score
+from maskloom.core.report import Curve, Score
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics import matching
-from maskloom.metrics.coco.curves import curves
-from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, RECALLS, PredictionColumns
+from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, PredictionColumns
+from maskloom.metrics.instance_curves import instance_curves
 from maskloom.metrics.instance_resamples import instance_resamples
+from maskloom.metrics.instance_scores import AVERAGED, class_scores, f1
+from maskloom.metrics.matching import Bits, match
+from maskloom.metrics.object_calibration import (
+    OBJECT_CALIBRATION,
+    object_calibration,
+    object_calibration_resamples,
+)
 from maskloom.metrics.objects import (
     MASKLOOM_RULES,
     InstanceRules,
@@ -27,14 +34,12 @@ from maskloom.metrics.objects import (
     predicted_objects,
     truth_objects,
 )
+from maskloom.metrics.overlaps import MASKS, Overlap
+from maskloom.metrics.row_objects import Objects
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean
 from maskloom.metrics.state import fill, numbers
 
-_AVERAGED = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
-INSTANCE_METRICS = (*_AVERAGED, "f1_50")
-_LIMITS = np.array([1, 10, 100, 2**31 - 1])
-"""Most predictions an image for recalls; the last keeps all, for average precision."""
 _NUMBERS = ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn")
 
 
@@ -44,10 +49,16 @@ class InstanceMetrics:
     Args:
         taxonomy: of the labels; objects of void categories are no objects.
         rules: what the convention says.
+        overlap: by what objects overlap.
     """
 
-    def __init__(self, taxonomy: Taxonomy, rules: InstanceRules = MASKLOOM_RULES) -> None:
-        self.taxonomy, self.rules = taxonomy, rules
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        rules: InstanceRules = MASKLOOM_RULES,
+        overlap: Overlap = MASKS,
+    ) -> None:
+        self.taxonomy, self.rules, self.overlap = taxonomy, rules, overlap
         self.columns: list[PredictionColumns] = []
         self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
         self.each = SampleValues(tuple(AREAS_PX))
@@ -67,8 +78,8 @@ class InstanceMetrics:
         """Match one sample.
 
         Args:
-            truth: its objects; rows that are not masks are left out, rows of one instance id
-                and category are one object.
+            truth: its objects; rows that are not masks (or boxes, where these are compared) are
+                left out, rows of one instance id and category are one object.
             predicted: likewise, in the same frame; a row without a score counts as 1.0.
             order: place of the sample among equal scores; by default the order of updates.
             ignore: one row, the part of the frame that was not labelled.
@@ -78,20 +89,17 @@ class InstanceMetrics:
             f1_50 (None where there is no object on either side), truth_objects,
             predicted_objects: of this sample alone.
         """
-        t = truth_objects(truth, self.taxonomy, self.rules, ignore=ignore, unlabelled=unlabelled)
-        p, rank, unscored = predicted_objects(
-            predicted, self.taxonomy, self.rules, unlabelled=unlabelled
-        )
-        low, high = np.array(list(AREAS_PX.values())).T[:, :, None]
-        ignored = t.crowd | (t.area < low) | (t.area > high)
-        outside = (p.area < low) | (p.area > high)
-        pairs = matching.candidates(p.columns(), t.columns(), t.crowd)
-        hit, drop = matching.match(pairs, t.crowd, ignored, outside, LEVELS)
         order = self.samples if order is None else order
+        common: Any = {"unlabelled": unlabelled, "boxed": self.overlap.boxed}
+        t = truth_objects(truth, self.taxonomy, self.rules, ignore=ignore, **common)
+        told = frozenset(t.category.tolist())
+        p, rank, unscored = predicted_objects(
+            predicted, self.taxonomy, self.rules, told=told, **common
+        )
+        hit, drop, positives = self._match(t, p, unlabelled)
         place = np.full(len(p), order, np.int64)
         self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit, drop))
         k = len(self.taxonomy)
-        positives = np.stack([np.bincount(t.category[~one], minlength=k) for one in ignored])
         self.positives += positives
         there = np.flatnonzero(positives.any(axis=0))
         self.each.extend(order, there, positives[:, there].T)
@@ -101,13 +109,29 @@ class InstanceMetrics:
         self.predictions += np.bincount(p.category, minlength=k)
         self.samples += 1
         self.unscored += unscored
-        self.truth_drawn += drawn_only(truth, self.taxonomy)
-        self.predicted_drawn += drawn_only(predicted, self.taxonomy)
+        boxed = self.overlap.boxed
+        self.truth_drawn += drawn_only(truth, self.taxonomy, boxed=boxed)
+        self.predicted_drawn += drawn_only(predicted, self.taxonomy, boxed=boxed)
         return {
-            "f1_50": _f1(hit, drop, int(objects.sum())),
+            f"{self.overlap.prefix}f1_50": f1(hit, drop, int(objects.sum())),
             "truth_objects": int(objects.sum()),
             "predicted_objects": len(p),
         }
+
+    def _match(
+        self, t: Objects, p: Objects, unlabelled: Collection[int]
+    ) -> tuple[Bits, Bits, NDArray[np.int64]]:
+        """Hits and ignored predictions of a sample, and (areas, K) objects to find."""
+        low, high = np.array(list(AREAS_PX.values())).T[:, :, None]
+        ignored = t.crowd | (t.area < low) | (t.area > high)
+        outside = (p.area < low) | (p.area > high)
+        if self.rules.partial and unlabelled:
+            outside |= np.isin(p.category, list(unlabelled))
+        pairs = self.overlap.pairs(p, t)
+        hit, drop = match(pairs, t.crowd, ignored, outside, LEVELS)
+        k = len(self.taxonomy)
+        own = [np.bincount(t.category[~one], minlength=k) for one in ignored]
+        return hit, drop, np.stack(own)
 
     def merge(self, other: InstanceMetrics) -> None:
         """Add what another worker matched; each sample needs its own `order`."""
@@ -159,56 +183,48 @@ class InstanceMetrics:
         """Scores of resamples; see `SampleValues.totals`."""
         positives = self.each.totals(weights, orders, len(self.taxonomy))
         table = PredictionColumns.join(self.columns).ranked()
-        return instance_resamples(table, positives, weights, orders, self.taxonomy.scored)
+        found = instance_resamples(table, positives, weights, orders, self.taxonomy.scored)
+        if not self.overlap.prefix:
+            sure = object_calibration_resamples(table, self.unscored, weights, orders)
+            found[OBJECT_CALIBRATION] = sure
+        return {f"{self.overlap.prefix}{name}": values for name, values in found.items()}
 
     def result(self) -> Scores:
         """AP over everything matched so far.
 
-        Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`, iouType segm: IoU
-        levels 0.50:0.05:0.95, 101 recalls, classes without an object left out of the mean.
+        Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`: IoU levels
+        0.50:0.05:0.95, 101 recalls, classes without an object left out of the mean.
         """
-        table = PredictionColumns.join(self.columns).ranked()
-        scores = {k: self._class_scores(table, k) for k in self.taxonomy.scored}
+        table, prefix = PredictionColumns.join(self.columns).ranked(), self.overlap.prefix
+        found = {
+            k: class_scores(table, k, np.ascontiguousarray(self.positives[:, k]))
+            for k in self.taxonomy.scored
+        }
         metrics: dict[str, Score] = {
-            name: mean([row[name] for row in scores.values()]) for name in _AVERAGED
+            f"{prefix}{name}": mean([one.scores[name] for one in found.values()])
+            for name in AVERAGED
         }
         objects = int(self.positives[0].sum())
-        metrics["f1_50"] = _f1(table.hit, table.drop, objects)
+        metrics[f"{prefix}f1_50"] = f1(table.hit, table.drop, objects)
         why = "the truth holds no such object" if objects else "the truth holds no object"
         reasons = {name: why for name, value in metrics.items() if value is None}
-        per_class = {self.taxonomy[k].key: self._class_row(k, scores[k]) for k in scores}
-        return Scores(metrics, reasons, per_class, self._notes())
-
-    def _class_scores(self, table: PredictionColumns, k: int) -> dict[str, Score]:
-        first, last = np.searchsorted(table.category, [k, k + 1])
-        hit, drop, rank = table.hit[first:last], table.drop[first:last], table.rank[first:last]
-        if not self.positives[0, k]:
-            return dict.fromkeys(INSTANCE_METRICS)
-        precision, recall, _ = curves(
-            (hit, drop, rank.astype(np.int32), table.score[first:last]),
-            np.ascontiguousarray(self.positives[:, k]),
-            _LIMITS,
-            RECALLS,
-            levels=len(LEVELS),
-            epsilon=0.0,
-        )
-        out: dict[str, Score] = {}
-        for a, area in enumerate(AREAS_PX):
-            found = precision[:, :, a, -1].mean(axis=1).tolist() if self.positives[a, k] else []
-            out["ap" if area == "all" else f"ap_{area}"] = mean(found)
-            if area == "all":
-                out["ap50"], out["ap75"] = found[0], found[5]
-        for m, most in enumerate(_LIMITS[:-1].tolist()):
-            out[f"ar{most}"] = mean(recall[:, 0, m].tolist())
-        out["f1_50"] = _f1(hit, drop, int(self.positives[0, k]))
-        return out
+        per_class = {self.taxonomy[k].key: self._class_row(k, found[k].scores) for k in found}
+        curves: tuple[Curve, ...] = ()
+        if not prefix:
+            named = {self.taxonomy[k].name: one.precision for k, one in found.items()}
+            sure = object_calibration(table, self.unscored)
+            scored = self.unscored < int(self.predictions.sum())
+            curves = (*instance_curves(table, named, objects, scored=scored), *sure.curves)
+            metrics[OBJECT_CALIBRATION] = sure.score
+            reasons |= {OBJECT_CALIBRATION: sure.reason} if sure.score is None else {}
+        return Scores(metrics, reasons, per_class, self._notes(), curves)
 
     def _class_row(self, k: int, scores: Mapping[str, Score]) -> dict[str, Any]:
         category, objects = self.taxonomy[k], int(self.positives[0, k])
         row: dict[str, Any] = {
             "name": category.name,
             "kind": category.kind,
-            **scores,
+            **{f"{self.overlap.prefix}{name}": value for name, value in scores.items()},
             "truth_objects": objects,
             "predicted_objects": int(self.predictions[k]),
         }
@@ -239,10 +255,3 @@ class InstanceMetrics:
                 "the order of rows decides, so AP is that of one operating point"
             )
         return tuple(notes)
-
-
-def _f1(hit: NDArray[np.uint16], drop: NDArray[np.uint16], objects: int) -> Score:
-    """2 tp / (predictions + objects) at IoU 0.5 over all sizes, ignored predictions left out."""
-    counts = (drop[:, 0] & 1) == 0
-    total = int(counts.sum()) + objects
-    return 2 * int((hit[counts, 0] & 1).sum()) / total if total else None

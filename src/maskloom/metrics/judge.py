@@ -22,8 +22,17 @@ from maskloom.metrics.align import Comparison, Missing, compare
 from maskloom.metrics.contingency import columns_of, overlap_in
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
-from maskloom.metrics.families import FAMILIES, RANKED_BY, TASKS, families_of, metrics_of
-from maskloom.metrics.intervals import FEWEST, Draws, Interval, intervals
+from maskloom.metrics.families import (
+    FAMILIES,
+    RANKED_BY,
+    SEQUENCES,
+    TASKS,
+    families_of,
+    metrics_of,
+)
+from maskloom.metrics.frames import refuse_shared_places, units_of
+from maskloom.metrics.frequencies import frequency_scores
+from maskloom.metrics.intervals import FEWEST, Draws, Interval, intervals, often_undefined
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.segments import segment_rows
 from maskloom.metrics.settings import DEFAULTS, MetricSettings
@@ -52,7 +61,7 @@ class Terms:
         task: "auto" decides by the labels; see `chosen_task`.
         convention: the rules of each family.
         missing: what becomes of samples without a prediction.
-        by: slice by this tag, or by "group".
+        by: slice by this tag, or by "group" or "sequence".
         renames: category of the prediction → category of the truth.
         metrics: names to report; empty reports all.
         resamples: draws of samples from which intervals are made; 0 makes none.
@@ -86,8 +95,8 @@ def judge(truth: Dataset, predicted: Dataset, terms: Terms = Terms()) -> Report:
         pixels, the confusion matrix.
 
     Raises:
-        DataError: samples are missing, sizes differ, labels hold no instances, or panoptic
-            segments overlap.
+        DataError: samples are missing, sizes differ, labels hold no instances, panoptic
+            segments overlap, or two frames have one place in their sequence.
         TaxonomyError: the prediction uses a category that the truth does not have.
         UsageError: a metric, tag or category is unknown.
     """
@@ -101,6 +110,7 @@ def check_terms(pair_up: Comparison, terms: Terms) -> str:
     """The task of the terms, once it is sure that the data sets can be judged on them.
 
     Raises:
+        DataError: two frames have one place in their sequence.
         UsageError: a metric or tag is unknown.
     """
     task = chosen_task(pair_up) if terms.task == "auto" else terms.task
@@ -108,6 +118,8 @@ def check_terms(pair_up: Comparison, terms: Terms) -> str:
     if terms.resamples < 0:
         raise UsageError("resamples are 0 or more", where="--resamples", seen=terms.resamples)
     _check_tag(pair_up, terms.by)
+    if SEQUENCES & set(families_of(task, terms.metrics)):
+        refuse_shared_places(pair.truth for pair in pair_up.pairs)
     return task
 
 
@@ -122,7 +134,9 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         if terms.by:
             scores = tally.result().metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
-    found = _explained(whole.result(), chosen)
+    found = whole.result()
+    rare = frequency_scores(pair_up.truth, found.per_class)
+    found = _explained(replace(found, metrics={**found.metrics, **rare}), chosen)
     drawn, bounds, unit = _resampled(pair_up, terms, whole, found.metrics)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
@@ -137,7 +151,7 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         curves=found.curves,
         breakdowns=found.breakdowns,
         provenance={**_provenance(pair_up, terms, task), **unit},
-        notes=(*pair_up.notes, *found.notes),
+        notes=(*pair_up.notes, *found.notes, *often_undefined(bounds)),
         ranked_by=RANKED_BY[task],
         intervals={k: astuple(v) for k, v in bounds.items()},
         resamples=drawn,
@@ -146,10 +160,8 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
 
 
 def groups_of(pair_up: Comparison) -> dict[str, str]:
-    """Key of a sample → what is drawn with it: its group where all have one, else itself."""
-    samples = [pair.truth for pair in pair_up.pairs]
-    grouped = all(sample.group for sample in samples)
-    return {sample.key: str(sample.group) if grouped else sample.key for sample in samples}
+    """Key of a sample → what is drawn with it; see `frames.units_of`."""
+    return units_of([pair.truth for pair in pair_up.pairs])[0]
 
 
 def _explained(found: Scores, asked: tuple[str, ...]) -> Scores:
@@ -168,19 +180,18 @@ def _resampled(
     pair_up: Comparison, terms: Terms, whole: Tally, metrics: Collection[str]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, Interval], dict[str, str]]:
     """Chosen scores of resamples, their intervals, and what was drawn."""
-    groups = groups_of(pair_up)
+    groups, units = units_of([pair.truth for pair in pair_up.pairs])
     orders = [pair.order for pair in pair_up.pairs]
     draws = Draws.of(orders, list(groups.values()), terms.resamples)
     n = draws.n_groups
-    unit = "samples" if n == len(groups) else "groups of samples"
     if not terms.resamples:
         return {}, {}, {}
     if n < FEWEST:
-        return {}, {}, {"intervals": f"none: {n} {unit}, and fewer than {FEWEST} say too little"}
+        return {}, {}, {"intervals": f"none: {units}, and fewer than {FEWEST} say too little"}
     scores = _only(draws.scores(whole.families), terms.metrics)
     scores = {name: scores[name] for name in metrics if name in scores}
     rough = "; so few that they are rough" if n < _FEW else ""
-    said = f"95 % of {draws.resamples} resamples of {n} {unit}{rough}"
+    said = f"95 % of {draws.resamples} resamples of {units}{rough}"
     return scores, intervals(scores, units=n), {"intervals": said}
 
 
@@ -237,7 +248,7 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
             "no sample has this tag",
             where="--by",
             seen=by,
-            hint=f"known: {', '.join(['group', *known])}",
+            hint=f"known: {', '.join(['group', 'sequence', *known])}",
         )
 
 

@@ -12,6 +12,7 @@ from maskloom.core.labels import Coverage, Labels, Rows
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.align import Comparison, Pair
 from maskloom.metrics.contingency import columns_of, overlap_in
+from maskloom.metrics.frames import place_of
 
 _BothMaps = tuple[NDArray[Any], NDArray[Any]]
 _BothRows = tuple[Rows, Rows]
@@ -28,6 +29,7 @@ class Scene:
     def __init__(self, pair_up: Comparison, pair: Pair) -> None:
         self.key, self.order = pair.truth.key, pair.order
         self.spacing = tuple(pair.truth.image.spacing)
+        self.place = place_of(pair.truth)
         self._pair_up = pair_up
         self._truth, self._predicted = pair_up.labels(pair)
         self.size = self._truth.size

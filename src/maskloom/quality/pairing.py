@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.objects import ANY_CATEGORY, unite_parts
+from maskloom.metrics.row_objects import ANY_CATEGORY, unite_parts
 
 FOUND_IOU = 0.5
 SAME_IOU = 0.25

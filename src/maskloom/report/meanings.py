@@ -172,6 +172,12 @@ MEANINGS: dict[str, Meaning] = {
     "ece": Meaning(
         "Calibration error", "How far stated confidence is from being right.", "fraction", "low"
     ),
+    "object_ece": Meaning(
+        "Calibration error of scores",
+        "How far scores of objects are from the share of them that is right.",
+        "fraction",
+        "low",
+    ),
     "count_error": Meaning(
         "Count error", "Mean difference between counted and true objects.", "count", "low"
     ),

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from maskloom.work.shards import Share
 
 Convention = Literal[
-    "maskloom", "coco", "cityscapes", "mmseg", "panopticapi", "torchmetrics", "monai",
-    "medpy", "deepmind", "metrics-reloaded", "boundary-iou-api", "davis", "bsds", "stardist",
-    "cellpose", "hover-net", "cldice", "scikit-image",
+    "maskloom", "coco", "lvis", "cityscapes", "mmseg", "panopticapi", "torchmetrics", "monai",
+    "medpy", "deepmind", "metrics-reloaded", "boundary-iou-api", "davis", "trackeval", "bsds",
+    "stardist", "cellpose", "hover-net", "cldice", "scikit-image",
 ]  # fmt: skip
 """The names of `metrics/conventions.py`, which a command line must know before it is loaded."""
 
@@ -76,10 +76,10 @@ def evaluate(
         void: id or name of the class whose pixels count nowhere.
         missing: what to do with samples without a prediction: refuse (error), score them as
             empty, or skip them.
-        by: also score each value of this tag, or each group.
+        by: also score each value of this tag, or each group or sequence.
         metrics: names to report; all that apply if left out.
-        resamples: draws of samples (of groups, where every sample has one) that 95 % intervals
-            come from; 0 makes none.
+        resamples: draws of samples (of groups, where every sample has one, or of sequences) that
+            95 % intervals come from; 0 makes none.
         against: another prediction of the same samples, in the format of the first: how much
             better it is, with an interval and tests on samples.
         explain_conventions: also score under every other convention, and say which of its rules
@@ -124,12 +124,21 @@ def evaluate(
     (ours, theirs), given = sides.read(set_, {"metric": MetricSettings})
     chosen, renames = CONVENTIONS[convention], parse_renames(map_)
     terms = Terms(task, chosen, missing, by, renames, metrics, resamples, given["metric"])
+    other = _other(sides, against, set_, terms)
     opening = partial(_opened, sides, set_)
     found = _judged(opening, (ours, theirs), terms, spread, (share, parts))
     if isinstance(found, Waiting):
         return waiting_outcome(found, str(share), parts)
-    asked = _Asked(report, against, explain_conventions)
+    asked = _Asked(report, other, explain_conventions)
     return _reported(found, both_called(paths, (ours, theirs)), terms, asked, (sides, set_, spread))
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """Another prediction of the same samples, opened with the truth that is its own."""
+
+    sides: Sides
+    both: tuple[Dataset, Dataset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class _Asked:
     """What is wanted beside the scores."""
 
     report: Path | None
-    against: Path | None
+    other: _Other | None
     conventions: bool
 
 
@@ -154,7 +163,7 @@ def _reported(
     sides, settings, spread = opened
     judged = completed(found.report, both, sides.paths[1], terms)
     more = (
-        _rival(judged, (sides, asked.against, settings), terms, spread),
+        _rival(judged, asked.other, terms, (settings, spread)),
         _moves(both, terms) if asked.conventions else None,
     )
     write_report(judged, asked.report, both, terms, more)
@@ -169,15 +178,28 @@ def _moves(sides: tuple[Dataset, Dataset], terms: Terms) -> Moves:
     return Moves(explain(*sides, terms))
 
 
+def _other(
+    sides: Sides, path: Path | None, settings: tuple[str, ...], terms: Terms
+) -> _Other | None:
+    """The other prediction, if there is one; what it lacks must show before anything is scored."""
+    if path is None:
+        return None
+    from maskloom.metrics.align import compare
+
+    sides = replace(sides, paths=(sides.paths[0], path))
+    both = _opened(sides, settings)
+    compare(*both, missing=terms.missing, renames=terms.renames)
+    return _Other(sides, both)
+
+
 def _rival(
     judged: Report,
-    opened: tuple[Sides, Path | None, tuple[str, ...]],
+    other: _Other | None,
     terms: Terms,
-    spread: tuple[Engine, int],
+    how: tuple[tuple[str, ...], tuple[Engine, int]],
 ) -> Rivalry | None:
-    """The other prediction, if there is one, judged on the same terms and compared."""
-    sides, path, settings = opened
-    if path is None:
+    """The other prediction judged on the same terms and compared."""
+    if other is None:
         return None
     from maskloom.metrics.align import compare
     from maskloom.metrics.judge import groups_of
@@ -185,13 +207,14 @@ def _rival(
     from maskloom.verbs.rivals import rivalry
     from maskloom.work.progress import step
 
+    settings, spread = how
+    path = other.sides.paths[1]
     step(f"scoring {path}")
-    sides = replace(sides, paths=(sides.paths[0], path))
-    both = _opened(sides, settings)
-    found = _judged(partial(_opened, sides, settings), both, terms, spread, (None, None))
+    opening = partial(_opened, other.sides, settings)
+    found = _judged(opening, other.both, terms, spread, (None, None))
     if isinstance(found, Waiting):
         raise TypeError("a judgement of all pairs has nothing to wait for")
-    groups = groups_of(compare(*both, missing=terms.missing, renames=terms.renames))
+    groups = groups_of(compare(*other.both, missing=terms.missing, renames=terms.renames))
     return rivalry(judged, found.report, path, groups, terms.metrics)
 
 

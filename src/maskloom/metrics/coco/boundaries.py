@@ -5,6 +5,8 @@ Only masks of such pairs get a band (`boundary/bands.py`); the others need none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,22 +17,20 @@ from maskloom.metrics.boundary.bands import BoundaryBands, boundary_bands, bound
 from maskloom.metrics.coco.near import Lines
 from maskloom.metrics.matching import Flags, Floats
 
+BandsOf = Callable[[NDArray[np.int64]], BoundaryBands]
+"""The bands of some rows."""
+
 
 def lesser_iou(
-    pairs: tuple[Ints, Ints, Floats],
-    found: tuple[Lines, Ints],
-    truth: tuple[Lines, Ints],
-    crowd: Flags,
-    widths: tuple[Ints, Ints],
+    pairs: tuple[Ints, Ints, Floats], found: BandsOf, truth: BandsOf, crowd: Flags
 ) -> tuple[Ints, Ints, Floats]:
     """Pairs with the lesser of their IoU and Boundary IoU; against a crowd the IoU stays.
 
     Args:
-        pairs: of `near_masks`.
-        found: masks and their frames (D, 2).
-        truth: likewise (G, 2).
+        pairs: of `near_masks` or `matching.candidates`.
+        found: bands of rows of the detections.
+        truth: bands of rows of the objects.
         crowd: (G,) objects that are regions of many.
-        widths: (D,) and (G,) px, how wide the bands are.
 
     Source: Cheng et al., Boundary IoU, CVPR 2021; boundary-iou-api `cocoeval.computeBoundaryIoU`.
     """
@@ -41,14 +41,22 @@ def lesser_iou(
         return pairs
     own, place = np.unique(rows[asked], return_inverse=True)
     other, other_place = np.unique(index[asked], return_inverse=True)
-    bands = _bands(*found, own, widths[0]), _bands(*truth, other, widths[1])
-    boundary = boundary_iou_pairs(*bands, place.reshape(-1), other_place.reshape(-1))
+    places = place.reshape(-1), other_place.reshape(-1)
+    boundary = boundary_iou_pairs(found(own), truth(other), *places)
     lesser = value.copy()
     lesser[asked] = np.minimum(value[asked], boundary)
     return offsets, index, lesser
 
 
-def _bands(lines: Lines, sizes: Ints, rows: NDArray[np.int64], widths: Ints) -> BoundaryBands:
+def line_bands(lines: Lines, sizes: Ints, widths: Ints, rows: NDArray[np.int64]) -> BoundaryBands:
+    """Bands of some of N masks as lines.
+
+    Args:
+        lines: of all.
+        sizes: (N, 2) frames.
+        widths: (N,) px.
+        rows: which.
+    """
     runs, offsets = _runs(lines[0], lines[1][rows], lines[2][rows])
     sizes = np.ascontiguousarray(sizes[rows])
     boxes, counts, starts, _, _ = frame_to_crop(runs, offsets, sizes)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from maskloom.core.coco_rle import FAULTS
 from maskloom.core.kernel import Ints, Rows
 from maskloom.errors import MaskError
 from maskloom.metrics.boundary.bands import band_widths
-from maskloom.metrics.coco.boundaries import lesser_iou
+from maskloom.metrics.coco.boundaries import lesser_iou, line_bands
 from maskloom.metrics.coco.columns import Found, MatchRules, Truth
 from maskloom.metrics.coco.ends import read_ends
 from maskloom.metrics.coco.near import Lines, near_boxes, near_masks
@@ -188,12 +189,12 @@ class Matching:
             lines, truth_lines = self._lines(own, objects)
             pairs = near_masks(lines, at, truth_lines, truth_at, crowd, least)
             if rules.kind == "boundary":
-                found_in, truth_in = (
-                    (lines, self.sizes[at[0]]),
-                    (truth_lines, self.sizes[truth_at[0]]),
+                frames = self.sizes, self.widths
+                bands, truth_bands = (
+                    partial(line_bands, own_lines, *(column[images] for column in frames))
+                    for own_lines, images in ((lines, at[0]), (truth_lines, truth_at[0]))
                 )
-                widths = self.widths[at[0]], self.widths[truth_at[0]]
-                pairs = lesser_iou(pairs, found_in, truth_in, crowd, widths)
+                pairs = lesser_iou(pairs, bands, truth_bands, crowd)
             area = np.where(np.isnan(area), lines[3], area)
         low, high = rules.areas.T[:, :, None]
         outside = (area < low) | (area > high)

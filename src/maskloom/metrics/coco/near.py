@@ -15,6 +15,8 @@ from maskloom.metrics.matching import Flags, Floats
 
 Lines = tuple[Rows, Ints, Ints, Ints]
 """Of N masks: ends of runs, first and last of each mask's own (N,) among them, areas (N,)."""
+_ROOM = 1 << 22
+"""Pairs that are looked at before those that overlap are kept."""
 Places = tuple[Rows, Rows]
 """Image and category of N objects, by which they are sorted."""
 
@@ -41,6 +43,7 @@ def near_masks(
     k, d, g = wide(0), wide(0), wide(0)
     while d < found_at[0].size:
         d_end, g, g_end = _group(found_at, truth_at, d, g)
+        d_end = min(d_end, d + max(1, _ROOM // max(1, g_end - g)))
         if g < g_end:
             iou = np.zeros((d_end - d, g_end - g), np.float64)
             for j in range(g, g_end):
@@ -70,6 +73,7 @@ def near_boxes(
     k, d, g = wide(0), wide(0), wide(0)
     while d < found_at[0].size:
         d_end, g, g_end = _group(found_at, truth_at, d, g)
+        d_end = min(d_end, d + max(1, _ROOM // max(1, g_end - g)))
         if g < g_end:
             iou = np.zeros((d_end - d, g_end - g), np.float64)
             for i in range(d, d_end):

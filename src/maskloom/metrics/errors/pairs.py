@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.algebra import overlapping
 from maskloom.metrics.matching import LOWEST_IOU
-from maskloom.metrics.objects import ANY_CATEGORY, Objects
+from maskloom.metrics.row_objects import ANY_CATEGORY, Objects
 
 Ints = NDArray[np.int64]
 

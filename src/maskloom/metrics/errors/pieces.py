@@ -11,7 +11,7 @@ from maskloom.core.algebra import overlapping
 from maskloom.core.kernel import Ints, kernel
 from maskloom.metrics.errors.pairs import Pairs
 from maskloom.metrics.matching import Flags
-from maskloom.metrics.objects import Objects
+from maskloom.metrics.row_objects import Objects
 
 
 @dataclass(frozen=True, slots=True, eq=False)
