@@ -9,7 +9,7 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.intervals import Draws, intervals
+from maskloom.metrics.intervals import Draws, Interval, intervals, often_undefined
 from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 
@@ -148,6 +148,23 @@ def test_intervals_cover_the_true_value_as_often_as_they_say(units, least):
         one = intervals(scores, units=units)["x"]
         covered += one.low <= 4 / 6 <= one.high
     assert least <= covered / 200
+
+
+def test_scores_that_many_resamples_lack_are_told_with_their_shares():
+    found = {
+        "miou": Interval(0.1, 0.2, 0.0),
+        "dice": Interval(0.1, 0.2, 0.05),
+        "ap": Interval(0.1, 0.2, 0.061),
+    }
+    assert often_undefined({"miou": found["miou"], "dice": found["dice"]}) == ()
+    assert often_undefined(found) == (
+        "ap is undefined in 6 % of the resamples: its interval is of the others, and too narrow",
+    )
+    found["pq"] = Interval(0.1, 0.2, 0.25)
+    assert often_undefined(found) == (
+        "ap, pq are undefined in 6 % to 25 % of the resamples: their intervals are of the others, "
+        "and too narrow",
+    )
 
 
 def test_what_is_not_finite_has_no_interval():

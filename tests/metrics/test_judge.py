@@ -84,7 +84,7 @@ def test_samples_without_a_prediction_follow_the_policy(missing, samples, accura
     report = judge(truth, predicted, Terms(missing=missing))
     assert len(report.per_sample) == samples
     assert report.metrics["pixel_accuracy"] == accuracy
-    assert any("1 samples without a prediction" in note for note in report.notes)
+    assert any("1 sample without a prediction is" in note for note in report.notes)
     assert any("1 predicted sample is not among the" in note for note in report.notes)
 
 

@@ -192,7 +192,7 @@ def test_a_row_s_place_counts_void_predictions_that_are_left_out(dataset, labels
 
 def test_a_sample_without_a_prediction_is_refused_skipped_or_empty(dataset, good):
     truth, predicted = dataset({"a": good, "b": good}), dataset({"a": good})
-    with pytest.raises(DataError, match="1 of 2 samples have no prediction: b"):
+    with pytest.raises(DataError, match="no prediction for 1 of 2 samples: b"):
         review(truth, predicted)
     assert kinds(review(truth, predicted, missing="skip")) == []
     assert kinds(review(truth, predicted, missing="empty")) == ["missing", "missing"]

@@ -102,7 +102,7 @@ def test_a_void_name_counts_nowhere(tmp_path):
 
 def test_missing_predictions_are_refused_by_default(pair):
     (pair[1] / "b.png").unlink()
-    with pytest.raises(DataError, match="1 of 2 samples have no prediction: b"):
+    with pytest.raises(DataError, match="no prediction for 1 of 2 samples: b"):
         evaluate(*pair)
     assert evaluate(*pair, missing="skip").results["metrics"]["miou"] == 1.0
     assert evaluate(*pair, missing="empty").results["metrics"]["pixel_accuracy"] < 0.5

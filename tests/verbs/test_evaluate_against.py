@@ -76,6 +76,44 @@ def test_the_better_of_two_predictions_is_found(maps, capsys):
     assert "Sample by sample" in (maps / "out.html").read_text()
 
 
+@pytest.mark.parametrize("what", ["nope", "empty", "partly"])
+def test_another_prediction_that_cannot_be_is_refused_before_the_first_is_scored(
+    maps, capsys, what
+):
+    if what != "nope":
+        (maps / what).mkdir()
+    if what == "partly":
+        Image.open(maps / "bad/0.png").save(maps / "partly/0.png")
+    sides = [str(maps / "truth"), str(maps / "good"), "--against", str(maps / what)]
+    assert main(["evaluate", *sides]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    # Steps are told on stderr, and a scored data set is hashed.
+    (line,) = said.err.splitlines()
+    assert line.startswith("maskloom evaluate: error: ")
+    assert what in line
+
+
+def test_scores_that_few_samples_have_say_so_at_the_terminal_and_in_the_report(tmp_path, capsys):
+    for n in range(10):
+        for side in ("truth", "predicted"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            mask = np.zeros((8, 8), np.uint8)
+            mask[2:6, 2:6] = 255 * (n < 2)
+            Image.fromarray(mask).save(tmp_path / side / f"{n}.png")
+    sides = [str(tmp_path / "truth"), str(tmp_path / "predicted")]
+    words = ["--metrics", "miou", "--report", str(tmp_path / "out.html"), "--json", "-"]
+    assert main(["evaluate", *sides, *words]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)["results"]
+    share = found["intervals"]["miou"]["undefined"]
+    # No sample that shows the class is drawn in 0.8 ** 10 of all draws.
+    assert share == pytest.approx(0.8**10, abs=0.03)
+    line = f"miou is undefined in {100 * share:.0f} % of the resamples"
+    assert line in said.err
+    assert line in (tmp_path / "out.html").read_text()
+
+
 def test_predictions_of_other_samples_are_not_compared(maps):
     (maps / "bad/3.png").unlink()
     with pytest.raises(DataError, match=r"of different samples.*3 and 0 more"):

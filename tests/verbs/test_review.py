@@ -275,7 +275,7 @@ def test_data_that_do_not_belong_together_are_refused(pair, tmp_path):
     with pytest.raises(DataError, match="truth and prediction differ in size"):
         review(pair[0], small)
     two = coco(tmp_path / "two.json", images=("a.png", "b.png"))
-    with pytest.raises(DataError, match="1 of 2 samples have no prediction: b"):
+    with pytest.raises(DataError, match="no prediction for 1 of 2 samples: b"):
         review(two, pair[1])
     assert review(two, pair[1], missing="skip").results["samples"] == 1
     with pytest.raises(MaskloomError, match="nowhere"):

@@ -15,7 +15,7 @@ import numpy as np
 from maskloom.core.dataset import Dataset
 from maskloom.core.labels import BACKGROUND, Labels, Rows
 from maskloom.core.masks import Masks
-from maskloom.core.outcome import some_of
+from maskloom.core.outcome import counted, some_of
 from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
@@ -63,7 +63,8 @@ def pair_samples(
     if absent and (missing == "error" or len(absent) == len(names)):
         kind = "image ids" if by_id else "keys (relative paths without suffix)"
         raise DataError(
-            f"{len(absent)} of {len(names)} samples have no prediction: {some_of(absent)}",
+            f"no prediction for {len(absent)} of {counted(len(names), 'sample')}: "
+            f"{some_of(absent)}",
             where=predicted.name or "predicted",
             seen=f"{kind} such as {some_of(list(map(str, others)), 3)}",
             hint="add them, or say --missing empty (scored as empty) or --missing skip"
@@ -79,12 +80,13 @@ def pair_samples(
     notes = []
     if absent:
         fate = "scored as empty" if missing == "empty" else "left out"
-        notes.append(f"{len(absent)} samples without a prediction are {fate}: {some_of(absent)}")
+        kind = f"{counted(len(absent), 'sample')} without a prediction"
+        notes.append(f"{kind} {'is' if len(absent) == 1 else 'are'} {fate}: {some_of(absent)}")
     extra = len(predicted) - len(names) + len(absent)
     if extra:
         notes.append(
-            f"{extra} predicted samples are not among the {len(names)} that are scored and are "
-            "left out"
+            f"{counted(extra, 'predicted sample')} {'is' if extra == 1 else 'are'} not among the "
+            f"{len(names)} of the truth and left out"
         )
     return pairs, tuple(notes)
 

@@ -18,6 +18,7 @@ from maskloom.work.progress import track
 
 _AT_ONCE = 50
 LEVEL = 0.95
+_OFTEN = 0.05
 FEWEST = 6
 """Samples or groups below which an interval would say more about luck than about the score."""
 
@@ -113,3 +114,17 @@ def intervals(
             low, high = np.quantile(there, [tail, 1 - tail]).tolist()
             out[name] = Interval(low, high, 1 - len(there) / len(values))
     return out
+
+
+def often_undefined(found: Mapping[str, Interval]) -> tuple[str, ...]:
+    """What to say of scores that more than one in twenty resamples do not have; or nothing."""
+    shares = {name: one.undefined for name, one in found.items() if one.undefined > _OFTEN}
+    if not shares:
+        return ()
+    low, high = (f"{100 * value:.0f} %" for value in (min(shares.values()), max(shares.values())))
+    share = low if low == high else f"{low} to {high}"
+    many = len(shares) > 1
+    return (
+        f"{', '.join(shares)} {'are' if many else 'is'} undefined in {share} of the resamples: "
+        f"{'their intervals are' if many else 'its interval is'} of the others, and too narrow",
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maskloom.core.outcome import Table
+from maskloom.core.outcome import Table, counted
 from maskloom.core.report import Confusion, Curve, Score
 from maskloom.metrics.families import FAMILIES, Family, State
 from maskloom.metrics.pixels import PixelMetrics
@@ -79,7 +79,7 @@ class Tally:
     def _partly(self, name: str) -> str:
         kind, fed = FAMILIES[name], self.fed[name]
         scores = f"{', '.join(kind.metrics)} {'is' if len(kind.metrics) == 1 else 'are'}"
-        return f"{scores} of {fed} of {self.samples} samples: {kind.lacking}"
+        return f"{scores} of {fed} of {counted(self.samples, 'sample')}: {kind.lacking}"
 
     def confusion(self) -> Confusion | None:
         """Joint pixel counts, where pixels are counted."""

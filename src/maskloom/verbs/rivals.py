@@ -56,7 +56,10 @@ class Rivalry:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the other prediction, and of the difference."""
+        from maskloom.metrics.intervals import often_undefined
+
         own = tuple(f"{self.path.name}: {note}" for note in self.theirs.notes)
+        own += tuple(f"differences: {note}" for note in often_undefined(self.gaps))
         if not self._uneven():
             return own
         names = ", ".join(name for name in _DISTANCES if name in self.ours.metrics)

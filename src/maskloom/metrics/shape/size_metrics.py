@@ -121,8 +121,12 @@ class SizeMetrics:
         if metrics["area_error"] is not None and "area_error_relative" in reasons:
             reasons["area_error_relative"] = "no class occurs in the truth"
         unspaced = self.kept.counters["unspaced"]
-        note = f"{unspaced} samples have no spacing: their areas are px among those in its units"
-        mixed = 0 < unspaced < self.kept.counters["samples"]
+        samples = self.kept.counters["samples"]
+        note = (
+            f"{unspaced} of {samples} samples have no spacing: their areas are px among those in "
+            "its units"
+        )
+        mixed = 0 < unspaced < samples
         return Scores(metrics, reasons, per_class, (note,) if mixed else ())
 
 

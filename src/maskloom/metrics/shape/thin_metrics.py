@@ -135,11 +135,15 @@ class ThinMetrics:
         why = why if absent else "no skeleton of a class is there to divide by"
         reasons = {name: why for name, value in metrics.items() if value is None}
         blank = self.kept.columns()["cldice"].count(None)
-        unspaced = self.kept.counters["unspaced"]
-        mixed = unspaced if unspaced < self.kept.counters["samples"] else 0
+        unspaced, samples = (self.kept.counters[name] for name in ("unspaced", "samples"))
+        mixed = unspaced if unspaced < samples else 0
         said = (
             (blank, "times a class has no cldice in a sample, for want of a skeleton"),
-            (mixed, "samples have no spacing: their lengths are px among those in its units"),
+            (
+                mixed,
+                f"of {samples} samples have no spacing: their lengths are px among those in its "
+                "units",
+            ),
         )
         return Scores(metrics, reasons, rows, tuple(f"{n} {what}" for n, what in said if n))
 
