@@ -14,10 +14,12 @@ from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.family import BoundaryMetrics
 from maskloom.metrics.boundary.video_family import VideoFamily
 from maskloom.metrics.calibration import Calibration
+from maskloom.metrics.class_weights import parse_weights
 from maskloom.metrics.conventions import Convention
 from maskloom.metrics.errors.map_family import MapErrors
 from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.objects import InstanceRules
 from maskloom.metrics.overlaps import BOUNDARIES, BOXES, MASKS, Overlap
 from maskloom.metrics.panoptic import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
@@ -50,10 +52,13 @@ def instances(
     overlap: Overlap = MASKS,
 ) -> Any:
     """Average precision of objects."""
-    rules = convention.rules("objects")
-    if settings.max_detections:
-        rules = replace(rules, max_detections=settings.max_detections)
-    return InstanceMetrics(taxonomy, rules, overlap)
+    return InstanceMetrics(taxonomy, _object_rules(convention, settings), overlap)
+
+
+def _object_rules(convention: Convention, settings: MetricSettings) -> InstanceRules:
+    rules: InstanceRules = convention.rules("objects")
+    most = settings.max_detections
+    return replace(rules, max_detections=most) if most else rules
 
 
 boxes = partial(instances, overlap=BOXES)
@@ -85,9 +90,10 @@ def feed_panoptic(family: PanopticMetrics, scene: Scene) -> _Row:
     return family.update(*scene.segments, where=scene.key, order=scene.order, **scene.limits)
 
 
-def pixels(taxonomy: Taxonomy, convention: Convention, _settings: MetricSettings) -> Any:
+def pixels(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
     """Classes of pixels."""
-    return PixelMetrics(taxonomy, convention.rules("pixels"))
+    weights = parse_weights(settings.weights, taxonomy)
+    return PixelMetrics(taxonomy, convention.rules("pixels"), weights=weights)
 
 
 def feed_pixels(family: PixelMetrics, scene: Scene) -> _Row:
@@ -195,10 +201,7 @@ def feed_tracks(family: TrackFamily, scene: Scene) -> _Row:
 
 def object_errors(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
     """What is wrong with objects, by the rules of average precision."""
-    rules = convention.rules("objects")
-    if settings.max_detections:
-        rules = replace(rules, max_detections=settings.max_detections)
-    return ObjectErrors(taxonomy, rules)
+    return ObjectErrors(taxonomy, _object_rules(convention, settings))
 
 
 def feed_object_errors(family: ObjectErrors, scene: Scene) -> _Row:

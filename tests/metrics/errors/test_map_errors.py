@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.metrics.errors import map_rule
 
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.errors.distance import wrong_by_distance
 from maskloom.metrics.errors.map_family import MapErrors
 from maskloom.metrics.errors.regions import REGION_COUNTS, region_counts
-from tests.metrics.errors import map_rule
 
 V, B = 255, 254
 ABC = Taxonomy.from_names(["a", "b", "c"])

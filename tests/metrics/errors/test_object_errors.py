@@ -13,6 +13,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
+from maskloom.metrics.objects import LVIS_RULES, MASKLOOM_RULES
 
 SIZE = (12, 12)
 ABC = Taxonomy.from_names(["a", "b", "c"])
@@ -28,8 +29,8 @@ def rows(*given, size=SIZE):
     return Rows.make(masks, [g[0] for g in given], score=[g[1] for g in given])
 
 
-def tables(*samples, taxonomy=ABC, **kwargs):
-    family = ObjectErrors(taxonomy)
+def tables(*samples, taxonomy=ABC, rules=MASKLOOM_RULES, **kwargs):
+    family = ObjectErrors(taxonomy, rules)
     for truth, predicted in samples:
         family.update(truth, predicted, **kwargs)
     return {name: table.records() for name, table in family.result().breakdowns.items()}
@@ -108,6 +109,14 @@ def test_predictions_on_crowds_void_and_unlabelled_area_are_no_errors():
     ignore = rows((0, 1.0, 8, 0, 12, 6)).masks
     found = tables((truth, predicted), taxonomy=VOID, ignore=ignore, unlabelled=(2,))
     assert counts(found) == {"missed": 1, "false negatives": 1}
+
+
+def test_where_a_class_is_listed_in_part_only_what_finds_an_object_is_judged():
+    truth = rows((0, 1.0, 0, 0, 4, 4), (1, 1.0, 0, 8, 4, 12))
+    predicted = rows((0, 0.9, 0, 0, 4, 4), (0, 0.8, 6, 6, 10, 10), (1, 0.7, 0, 8, 4, 12))
+    given = {"rules": LVIS_RULES, "unlabelled": (0,)}
+    assert counts(tables((truth, predicted), **given)) == {}
+    assert counts(tables((truth, predicted)))["background"] == 1
 
 
 def test_an_object_in_two_halves_is_split_and_two_in_one_are_merged():

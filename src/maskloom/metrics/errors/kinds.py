@@ -47,7 +47,7 @@ class Judged:
     missed: Flags
 
 
-def judged(pairs: Pairs, predicted: Objects, truth: Objects) -> Judged:
+def judged(pairs: Pairs, predicted: Objects, truth: Objects, outside: Flags) -> Judged:
     """Match as AP does at IoU 0.5, then say of each other prediction what is wrong.
 
     With the highest IoU to objects of its category and to those of others, a prediction that
@@ -63,6 +63,7 @@ def judged(pairs: Pairs, predicted: Objects, truth: Objects) -> Judged:
         pairs: of both sides.
         predicted: by category and falling score.
         truth: by category.
+        outside: (D,) predictions that are not judged unless they find an object.
 
     Source: Bolya et al. 2020, section 2.2, and tidecv `TIDERun._eval_image` for what comes
     first. Deviations: bounds are half open; of equal IoU the later object is taken, as
@@ -72,9 +73,8 @@ def judged(pairs: Pairs, predicted: Objects, truth: Objects) -> Judged:
     hit, drop = np.zeros((n, 1), np.uint16), np.zeros((n, 1), np.uint16)
     partner = np.full((1, len(_LEVELS), n), -1, np.int32)
     unseen = np.zeros(len(truth), np.bool_), np.zeros(n, np.bool_)
-    outside = np.zeros((1, n), np.bool_)
     sides = crowd, crowd[None]
-    match_into(pairs.candidates(), sides, outside, _LEVELS, unseen, (hit, drop), partner)
+    match_into(pairs.candidates(), sides, outside[None], _LEVELS, unseen, (hit, drop), partner)
     counts = (drop[:, 0] & 1) == 0
     right = counts & (hit[:, 0] & 1 == 1)
     fine = np.zeros(len(truth), np.bool_)

@@ -65,9 +65,13 @@ class ObjectErrors:
             nothing: an image has errors, but no score of them.
         """
         t = truth_objects(truth, self.taxonomy, self.rules, ignore=ignore, unlabelled=unlabelled)
-        p, _, _ = predicted_objects(predicted, self.taxonomy, self.rules, unlabelled=unlabelled)
+        told = frozenset(t.category.tolist())
+        p, _, _ = predicted_objects(
+            predicted, self.taxonomy, self.rules, unlabelled=unlabelled, told=told
+        )
         pairs = pairs_of(p, t)
-        one = judged(pairs, p, t)
+        unsure = list(unlabelled) if self.rules.partial else []
+        one = judged(pairs, p, t, np.isin(p.category, unsure))
         found = pieces_of(pairs, p, t, one.counts)
         # An index of -1 is the category behind the last.
         gains = np.append(t.category, np.int32(-1))[one.gains]

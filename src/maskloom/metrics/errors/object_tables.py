@@ -21,7 +21,7 @@ _WORDS = {
     "both": "on an object of another class, and too far off",
     "duplicate": "on an object that a surer prediction has found",
     "background": "on no object: IoU below 0.1",
-    "missed": "true object that is not found, and that no error of class or location means",
+    "missed": "true object not found, and with no error of class or location on it",
     "split": "true object covered by several predictions",
     "merged": "prediction that covers several true objects",
     "joined": "true object covered by a merged prediction",
