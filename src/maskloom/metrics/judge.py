@@ -284,6 +284,8 @@ def _provenance(pair_up: Comparison, terms: Terms, task: str) -> dict[str, Any]:
         out["max_detections"] = terms.settings.max_detections or own
     if task == "panoptic":
         out["convention"] = "panopticapi"
+    if terms.settings.weights:
+        out["weights of weighted_iou"] = terms.settings.weights
     if terms.renames:
         out["renames"] = dict(terms.renames)
     return out

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.report import Confusion, Score
 from maskloom.core.taxonomy import Taxonomy
+from maskloom.metrics.class_weights import Weights, weighted
 from maskloom.metrics.confusion import ConfusionMatrix
 from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
 from maskloom.metrics.resampled import averaged, pixel_resamples
@@ -50,6 +51,7 @@ class PixelMetrics:
         rules: of the convention.
         keep_samples: keep each sample's totals of the classes in it, 40 bytes each, which
             intervals and means over samples need; a stream without end does not.
+        weights: of the scored classes for `weighted_iou`; None is one over their pixels.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class PixelMetrics:
         rules: PixelRules = PIXEL_RULES["maskloom"],
         *,
         keep_samples: bool = True,
+        weights: Weights | None = None,
     ) -> None:
         self.taxonomy, self.rules, self.keep_samples = taxonomy, rules, keep_samples
+        self.weights = weights
         self.confusion = ConfusionMatrix(len(taxonomy))
         self.dice = SampleValues(("dice",))
         # A row of category K is of all valid pixels: those that are right, all, and all again.
@@ -110,7 +114,7 @@ class PixelMetrics:
 
     def result(self) -> Scores:
         """Scores over everything counted so far."""
-        scores = pixel_scores(self.confusion.counts, self.taxonomy)
+        scores = pixel_scores(self.confusion.counts, self.taxonomy, self.weights)
         metrics, reasons = dict(scores.metrics), dict(scores.reasons)
         metrics |= {name: own.class_mean(name, 0) for name, own in self._averaged().items()}
         metrics["dice_per_sample"] = self.dice.class_mean("dice", 0)
@@ -148,7 +152,7 @@ class PixelMetrics:
     ) -> dict[str, NDArray[np.float64]]:
         """Scores of resamples; see `SampleValues.totals`."""
         totals = self.totals.totals(weights, orders, len(self.taxonomy) + 1)
-        found = pixel_resamples(totals, self.taxonomy.scored)
+        found = pixel_resamples(totals, self.taxonomy.scored, self.weights)
         for name, own in self._averaged().items():
             found[name] = own.means(weights, orders, 1)[:, 0, 0]
         return {**found, "dice_per_sample": self.dice.means(weights, orders, 1)[:, 0, 0]}
@@ -158,7 +162,9 @@ class PixelMetrics:
         return named_confusion(self.confusion.counts, self.taxonomy)
 
 
-def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
+def pixel_scores(
+    counts: NDArray[np.int64], taxonomy: Taxonomy, weights: Weights | None = None
+) -> Scores:
     """Scores of one confusion matrix.
 
     With tp_k the pixels of class k predicted as k, t_k its truth pixels (void predictions
@@ -176,6 +182,7 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
     Args:
         counts: (K + 1, K + 2) int64, as `ConfusionMatrix` lays it out.
         taxonomy: of K categories.
+        weights: of the scored classes for `weighted_iou`, instead of 1 / t_k.
 
     Source: Cityscapes (Cordts et al. 2016) for void; Long, Shelhamer, Darrell 2015, section 5,
     for the four means; mmsegmentation IoUMetric for classes left out (its nanmean). Weights by
@@ -194,11 +201,11 @@ def pixel_scores(counts: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:
         ratios(hit, predicted),
     )
     valid, labelled = int(counts.sum()), int(truth.sum())
-    weighted = [float(t) * i for t, i in zip(truth, iou, strict=True) if i is not None]
+    by_pixels = [float(t) * i for t, i in zip(truth, iou, strict=True) if i is not None]
     metrics: dict[str, Score] = {
         "miou": mean(iou),
-        "fwiou": math.fsum(weighted) / labelled if labelled else None,
-        "weighted_iou": _inversely(iou, truth),
+        "fwiou": math.fsum(by_pixels) / labelled if labelled else None,
+        "weighted_iou": weighted(iou, truth, weights),
         "pixel_accuracy": int(np.trace(counts)) / valid if valid else None,
         "mean_accuracy": mean(recall),
         "dice": mean(dice),
@@ -246,14 +253,6 @@ def _totals(
     counts: NDArray[np.int64], keep: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     return counts[keep, keep], counts.sum(axis=1)[keep], counts.sum(axis=0)[keep]
-
-
-def _inversely(iou: list[Score], truth: NDArray[np.int64]) -> Score:
-    """The mean of IoU weighted by the inverse of each class's frequency in the truth."""
-    known = [(i, 1 / int(t)) for i, t in zip(iou, truth, strict=True) if t and i is not None]
-    if not known:
-        return None
-    return math.fsum(i * w for i, w in known) / math.fsum(w for _, w in known)
 
 
 def _reasons(metrics: Mapping[str, Score], valid: int) -> dict[str, str]:

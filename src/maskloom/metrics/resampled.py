@@ -9,22 +9,24 @@ from __future__ import annotations
 import numpy as np
 
 from maskloom.core.kernel import Floats, Ints
+from maskloom.metrics.class_weights import Weights, weighted_resamples
 from maskloom.metrics.pixel_rules import PixelRules
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import mean_over, quotient
 
 
-def pixel_resamples(totals: Floats, scored: tuple[int, ...]) -> dict[str, Floats]:
+def pixel_resamples(
+    totals: Floats, scored: tuple[int, ...], weights: Weights | None = None
+) -> dict[str, Floats]:
     """Scores of `PixelMetrics` from totals (B, K + 1, 3) of hit, truth and predicted pixels."""
     hit, truth, predicted = np.moveaxis(totals[:, list(scored)], -1, 0)
     right, valid, _ = totals[:, -1].T
     iou = quotient(hit, truth + predicted - hit)
     known = np.nan_to_num(iou)
-    inverse = np.nan_to_num(quotient(np.ones_like(truth), truth))
     return {
         "miou": mean_over(iou),
         "fwiou": quotient((known * truth).sum(axis=1), truth.sum(axis=1)),
-        "weighted_iou": quotient((known * inverse).sum(axis=1), inverse.sum(axis=1)),
+        "weighted_iou": weighted_resamples(iou, truth, weights),
         "pixel_accuracy": quotient(right, valid),
         "mean_accuracy": mean_over(quotient(hit, truth)),
         "dice": mean_over(quotient(2 * hit, truth + predicted)),

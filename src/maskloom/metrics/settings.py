@@ -28,6 +28,14 @@ class MetricSettings:
         },
     )
 
+    weights: str = field(
+        default="",
+        metadata={
+            "help": "CLASS=WEIGHT,...: what classes weigh in weighted_iou, 1 where not named; "
+            "without it one over their pixels in the truth"
+        },
+    )
+
     def __post_init__(self) -> None:
         for name in ("max_detections", "tolerance", "contour_px"):
             if not 0 <= getattr(self, name) < float("inf"):
