@@ -130,5 +130,10 @@ class Translation:
                 f"{has}, bare numbers of a map: if they number objects, say --set "
                 "from.kind=instance; if classes, name them with --taxonomy"
             )
-        more = ", or name the ids of both sides with --taxonomy" if name.isdigit() else ""
+        more = (
+            ", name the ids of both sides with --taxonomy, or, where they number objects, say "
+            "--set predicted.kind=instance"
+            if name.isdigit()
+            else ""
+        )
         return f"say what it is with --map '{name}=NAME'{more}; {has}"
