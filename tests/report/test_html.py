@@ -116,9 +116,12 @@ def test_a_report_without_anything_is_a_page():
 
 
 def test_further_tables_are_drawn_with_their_note(report):
-    table = Table("Findings", ("check", "n"), [("<hole>", 3), ("sliver", None)], note="two kinds")
+    rows = [("<hole>", 3, 0.5, 0.1), ("sliver", None, 0.5, 0.1)]
+    table = Table("Findings", ("check", "up to 1 px", "dAP", "miou"), rows, note="two kinds")
     words = Page(render(report, tables=[table])).words
-    assert {"Findings", "check", "<hole>", "3", "–", "two kinds"} <= set(words)
+    assert {"Findings", "<hole>", "3", "–", "two kinds"} <= set(words)
+    # headings begin with a capital like those of scores, but names keep their own letters
+    assert {"Check", "Up to 1 px", "dAP", "Mean IoU"} <= set(words)
 
 
 def test_the_page_declares_both_colour_schemes_and_paper(report):

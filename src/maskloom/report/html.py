@@ -152,9 +152,17 @@ def _page_table(table: Table) -> dict[str, object]:
             for cell, name in zip(others, columns[1:], strict=False)
         )
         rows.append(PageRow(first.text, tuple(cells)))
-    heads = [MEANINGS[name].label if name in MEANINGS else name for name in columns]
+    heads = [_heading(name) for name in columns]
     body = PageTable(tuple((head, "") for head in heads[1:]), tuple(rows))
     return {"title": table.title, "head": heads[0], "body": body, "note": table.note}
+
+
+def _heading(name: str) -> str:
+    """What a score is called, or the words themselves; those of the page begin with a capital."""
+    if name in MEANINGS:
+        return MEANINGS[name].label
+    first = name.partition(" ")[0]
+    return name[:1].upper() + name[1:] if first.islower() else name
 
 
 def _group(name: str, panels: list[Panel]) -> dict[str, object]:
