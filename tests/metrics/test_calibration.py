@@ -21,7 +21,8 @@ def test_two_bins_by_hand():
     found = metric.update(truth, predicted, sure)
     # Below 0.5: one of two is right at 0.35; above: two of two at 0.8.
     assert found["ece"] == pytest.approx((2 * 0.15 + 2 * 0.2) / 4, abs=1e-9)
-    (curve,) = metric.result().curves
+    curve, perfect = metric.result().curves
+    assert perfect.x == perfect.y
     assert curve.y == (0.5, 1.0)
     assert curve.x == pytest.approx((0.35, 0.8), abs=1e-9)
 

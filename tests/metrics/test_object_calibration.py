@@ -58,7 +58,8 @@ def test_two_sure_hits_and_two_unsure_false_alarms_by_hand():
     found = object_calibration(*table_of((truth, predicted)), TEN)
     # half of them are off by 0.1, half by 0.2
     assert found.score == pytest.approx(0.15, abs=1e-9)
-    (curve,) = found.curves
+    curve, perfect = found.curves
+    assert perfect.x == perfect.y
     assert curve.x == pytest.approx((0.2, 0.9), abs=1e-9)
     assert curve.y == (0.0, 1.0)
 
@@ -102,7 +103,7 @@ def test_what_has_no_calibration_says_why():
     part = boxes((0, 0, 9, 9), (20, 20, 5, 5), score=[0.9, np.nan])
     unscored = object_calibration(*table_of((truth, part)))
     assert (unscored.score, unscored.curves) == (None, ())
-    assert unscored.reason == "1 of the predictions have no score"
+    assert unscored.reason == "1 prediction without a score"
     logits = object_calibration(*table_of((truth, boxes((0, 0, 9, 9), score=[3.5]))))
     assert (logits.score, logits.reason) == (None, "scores are no probabilities: one is 3.5")
     weights, orders = np.ones((3, 1), np.int64), np.zeros(1, np.int64)

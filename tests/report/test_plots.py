@@ -24,7 +24,7 @@ def points(svg):
 def test_curves_with_the_same_axes_share_a_chart(report):
     drawn = charts(report.curves)
     assert [(c.title, len(c.lines)) for c in drawn] == [("loss", 2), ("rate", 1)]
-    assert drawn[0].last == ("0.5", "0.7")
+    assert drawn[0].notes == ("ends at 0.5", "ends at 0.7")
 
 
 def test_a_value_that_is_not_finite_breaks_the_line_and_one_point_is_a_dot(report):

@@ -37,13 +37,14 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One line of a plot: y over x."""
+    """One line of a plot: y over x; `note` is what its legend says beside its name."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     x_label: str = ""
     y_label: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,9 @@ from maskloom.metrics.state import fill, numbers
 CALIBRATION_METRICS = ("ece",)
 _UNIT = 2.0**30
 _PARTS = ("count", "right", "confidence")
+_AXES = ("confidence", "right")
+CALIBRATED = Curve("perfect", (0.0, 1.0), (0.0, 1.0), *_AXES, "as often right as sure")
+"""What reliability is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Calibration:
             return Scores({})
         value = _error(self.table)
         reasons = {} if value is not None else {"ece": "no valid pixel has a confidence"}
-        return Scores({"ece": value}, reasons, curves=(self._curve(),))
+        return Scores({"ece": value}, reasons, curves=(self._curve(), CALIBRATED))
 
     def resampled(
         self, weights: NDArray[np.int64], orders: NDArray[np.int64]
@@ -167,7 +170,7 @@ class Calibration:
         """Share of right decisions over mean confidence, of the bins that have any."""
         there = self.table[self.table[:, 0] > 0].astype(np.float64)
         x, y = there[:, 2] / _UNIT / there[:, 0], there[:, 1] / there[:, 0]
-        return Curve("reliability", tuple(x.tolist()), tuple(y.tolist()), "confidence", "right")
+        return Curve("reliability", tuple(x.tolist()), tuple(y.tolist()), *_AXES, "as it is")
 
 
 def _error(table: NDArray[np.int64]) -> Score:

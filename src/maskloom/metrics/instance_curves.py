@@ -39,7 +39,10 @@ def instance_curves(
     lines = [(f"IoU {LEVELS[t]:.2f}", over[t], "precision") for t in _DRAWN]
     if 1 < len(known) <= _MOST_CLASSES:
         lines += [(name, each[0], "precision at IoU 0.50") for name, each in known.items()]
-    drawn = [Curve(name, recalls, tuple(y.tolist()), "recall", label) for name, y, label in lines]
+    drawn = [
+        Curve(name, recalls, tuple(y.tolist()), "recall", label, f"average {y.mean():.3f}")
+        for name, y, label in lines
+    ]
     return (*drawn, _f1_curve(table, objects)) if scored and len(table.score) else tuple(drawn)
 
 
@@ -53,5 +56,7 @@ def _f1_curve(table: PredictionColumns, objects: int) -> Curve:
     least = np.linspace(min(low, 0.0), max(high, 1.0), _POINTS)
     kept = np.searchsorted(-score, -least, side="right")
     values = 2 * found[kept] / np.maximum(1, kept + objects)
+    best = int(np.argmax(values))
     points = tuple(least.tolist()), tuple(values.tolist())
-    return Curve("all classes", *points, "least score that is kept", "F1 at IoU 0.50")
+    said = f"best {values[best]:.3f} at {least[best]:.2f}"
+    return Curve("all classes", *points, "least score that is kept", "F1 at IoU 0.50", said)

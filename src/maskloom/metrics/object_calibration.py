@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.outcome import counted
 from maskloom.core.report import Curve, Score
 from maskloom.errors import DataError
 from maskloom.metrics.calibration import CALIBRATION_RULES, Calibration, CalibrationRules
@@ -56,21 +57,20 @@ def object_calibration(
     for Object Detection", equation 5 with the confidence alone; Guo et al. 2017, equation 3.
     """
     if unscored:
-        return ObjectCalibration(None, f"{unscored} of the predictions have no score")
+        return ObjectCalibration(None, f"{counted(unscored, 'prediction')} without a score")
     right, score = _judged(table)
     if not len(score):
         return ObjectCalibration(None, "no prediction counts")
-    counted = Calibration(rules)
+    made = Calibration(rules)
     try:
-        counted.count(right, score)
+        made.count(right, score)
     except DataError as error:
         return ObjectCalibration(None, f"scores are no probabilities: one is {error.seen}")
-    found = counted.result()
-    curves = (
-        replace(one, name="objects", x_label="score", y_label="share that is an object at IoU 0.5")
-        for one in found.curves
-    )
-    return ObjectCalibration(found.metrics["ece"], curves=tuple(curves))
+    found = made.result()
+    said = "share that is an object at IoU 0.5"
+    own, perfect = (replace(one, x_label="score", y_label=said) for one in found.curves)
+    curves = (replace(own, name="objects"), perfect)
+    return ObjectCalibration(found.metrics["ece"], curves=curves)
 
 
 def object_calibration_resamples(
@@ -96,10 +96,10 @@ def object_calibration_resamples(
     by = by[counts]
     right, score, order = (table.hit[by, 0] & 1) == 1, table.score[by], table.order[by]
     places, first = np.unique(order, return_index=True)
-    counted = Calibration(rules)
+    made = Calibration(rules)
     for place, rows in zip(places.tolist(), np.split(np.arange(len(by)), first[1:]), strict=True):
-        counted.count(right[rows], score[rows], order=place)
-    return counted.resampled(weights, orders)["ece"]
+        made.count(right[rows], score[rows], order=place)
+    return made.resampled(weights, orders)["ece"]
 
 
 def _judged(table: PredictionColumns) -> tuple[NDArray[np.bool_], Floats]:

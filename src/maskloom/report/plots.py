@@ -33,14 +33,14 @@ class Chart:
         lines: names in their order.
         svg: inline markup, `currentColor` and CSS classes only.
         styles: CSS classes of each line: its colour, and dashes after the first `COLORS`.
-        last: the last finite value of each line, as text.
+        notes: what the legend says beside each name, by default where the line ends.
     """
 
     title: str
     lines: tuple[str, ...]
     svg: Markup
     styles: tuple[str, ...]
-    last: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def charts(curves: Sequence[Curve]) -> list[Chart]:
@@ -140,8 +140,8 @@ def _chart(group: list[Curve]) -> Chart:
         + "".join(parts)
         + "</svg>"
     )
-    last = tuple(_number(_points(curve)[-1][1]) for curve in group)
-    return Chart(title, names, Markup(svg), tuple(map(_look, range(len(group)))), last)
+    notes = tuple(c.note or f"ends at {_number(_points(c)[-1][1])}" for c in group)
+    return Chart(title, names, Markup(svg), tuple(map(_look, range(len(group)))), notes)
 
 
 def _grid(x_ticks: list[float], y_ticks: list[float], place: Place, left: float) -> str:
