@@ -1,4 +1,4 @@
-"""Panoptic quality: how many segments were found, and how well they fit.
+"""Panoptic quality: how many segments were found, and how well they or their outlines fit.
 
 Sums over samples are exact, so that any order and any number of workers gives the same bits.
 What a segment is, is `segments.py`; which ones match, `segment_matching.py`; pixel scores are
@@ -13,28 +13,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Rows
+from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.outcome import counted
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.contingency import shared_pixels
+from maskloom.metrics.boundary.segment_bands import banded
 from maskloom.metrics.objects import drawn_only
 from maskloom.metrics.resampled import segment_resamples
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.segment_matching import (
+    Matches,
     SegmentCounts,
-    Shared,
-    last_crowds,
-    match_segments,
+    SegmentPairs,
+    count_segments,
+    matches_of,
 )
-from maskloom.metrics.segments import (
-    VOID_SEGMENT,
-    exclusive_columns,
-    joined_stuff,
-    segment_rows,
+from maskloom.metrics.segment_pairs import (
+    MapSegments,
+    Unjudged,
+    map_rows,
+    pairs_of_maps,
+    pairs_of_rows,
 )
+from maskloom.metrics.segments import VOID_SEGMENT, Kinds, joined_stuff, segment_rows
 from maskloom.metrics.state import fill, numbers
 
 _QUALITIES = ("pq", "sq", "rq")
@@ -42,6 +45,9 @@ _COUNTS = ("tp", "fp", "fn")
 _NUMBERS = ("samples", "truth_drawn", "predicted_drawn", "crowded", "joined")
 _HALF = 2**62
 PANOPTIC_METRICS = tuple(f"{q}{of}" for of in ("", "_things", "_stuff") for q in _QUALITIES)
+BOUNDARY_PANOPTIC_METRICS = tuple(f"boundary_{name}" for name in PANOPTIC_METRICS)
+BAND = 0.02
+"""Width of the bands of Boundary PQ in its paper, as a share of the frame's diagonal."""
 
 
 class PanopticMetrics:
@@ -49,10 +55,13 @@ class PanopticMetrics:
 
     Args:
         taxonomy: of the labels; says what is thing, stuff and void.
+        band: width of bands, as a share of the frame's diagonal, for Boundary PQ; None for PQ.
     """
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
-        self.taxonomy = taxonomy
+    def __init__(self, taxonomy: Taxonomy, *, band: float | None = None) -> None:
+        self.taxonomy, self.band, self._kinds = taxonomy, band, Kinds.of(taxonomy)
+        self._scored = taxonomy.scored
+        self.named = PANOPTIC_METRICS if band is None else BOUNDARY_PANOPTIC_METRICS
         self.counts = SegmentCounts.zero(len(taxonomy))
         self.each = SampleValues((*_COUNTS, "iou"))
         self.samples = self.truth_drawn = self.predicted_drawn = self.crowded = self.joined = 0
@@ -87,27 +96,70 @@ class PanopticMetrics:
         t = segment_rows(truth, self.taxonomy, unlabelled=unlabelled)
         p = segment_rows(predicted, self.taxonomy, unlabelled=unlabelled, void=False)
         p = p if (p.masks.areas > 0).all() else p.take(p.masks.areas > 0)
-        columns = (
-            exclusive_columns(t, self.taxonomy, side="truth", where=where),
-            exclusive_columns(p, self.taxonomy, side="prediction", where=where),
-        )
-        shared = Shared(*shared_pixels(*columns, len(p)), len(p))
-        if unlabelled:
-            blind = p.masks.areas - shared.sums(np.ones(len(shared.pixels), np.bool_))
-        else:
-            blind = _unlabelled_pixels(ignore, t.masks, p.masks)
-        counts = match_segments(t, p, shared, blind, n_categories=len(self.taxonomy))
+        unjudged = Unjudged(ignore, everything=bool(unlabelled))
+        pairs = pairs_of_rows(t, p, self.taxonomy, unjudged=unjudged, where=where)
+        matches = matches_of(pairs)
+        if self.band is not None:
+            matches = banded(pairs, matches, (t, p), unjudged, self.band)
+        for rows in (truth, predicted):
+            own = rows.take(rows.kind == RowKind.MASK)
+            self.joined += joined_stuff(own.category, own.instance, own.crowd, self._kinds)
+        self.truth_drawn += drawn_only(truth, self.taxonomy)
+        self.predicted_drawn += drawn_only(predicted, self.taxonomy)
+        return self._add(pairs, matches, order)
+
+    def update_maps(
+        self,
+        maps: tuple[NDArray[Any], NDArray[Any]],
+        segments: tuple[MapSegments, MapSegments],
+        *,
+        void: int | None = 0,
+        where: str = "",
+        order: int | None = None,
+    ) -> dict[str, Score]:
+        """Match one sample of two id maps; the same numbers as of their rows.
+
+        Args:
+            maps: (H, W) ids of truth and prediction, of any integer dtype; 0 is no segment.
+            segments: what the ids of each are; those that a map lacks are missed in the truth,
+                and none in the prediction.
+            void: true id of pixels that are not judged; None where all are.
+            where: the sample, for errors.
+            order: place of the sample; by default the order of updates.
+
+        Returns:
+            as `update`.
+
+        Raises:
+            DataError: shapes differ, values are no whole numbers, or a map has an id that its
+                segments do not list.
+
+        >>> import numpy as np
+        >>> cat, metric = MapSegments.make([7], [0]), PanopticMetrics(Taxonomy.from_names(["cat"]))
+        >>> maps = np.array([[7, 7, 7, 0]]), np.array([[7, 7, 0, 7]])
+        >>> metric.update_maps(maps, (cat, cat))["pq"]
+        0.6666666666666666
+        """
+        pairs = pairs_of_maps(maps, segments, self._kinds, void=void, where=where)
+        if self.band is not None:
+            truth, predicted = (map_rows(*side) for side in zip(maps, segments, strict=True))
+            ignore = None if void is None else Masks.from_dense(maps[0] == void)
+            return self.update(truth, predicted, ignore=ignore, where=where, order=order)
+        for own in segments:
+            self.joined += joined_stuff(own.category, own.ids, own.crowd, self._kinds)
+        return self._add(pairs, matches_of(pairs), order)
+
+    def _add(self, pairs: SegmentPairs, matches: Matches, order: int | None) -> dict[str, Score]:
+        counts = count_segments(pairs, matches, len(self.taxonomy))
         self.counts.add(counts)
         self.each.extend(self.samples if order is None else order, *counts.rows())
         self.samples += 1
+        t = pairs.truth
         crowds = t.crowd & (t.category != VOID_SEGMENT)
-        self.crowded += int(crowds.sum() > len(last_crowds(t)))
-        self.joined += sum(joined_stuff(rows, self.taxonomy) for rows in (truth, predicted))
-        self.truth_drawn += drawn_only(truth, self.taxonomy)
-        self.predicted_drawn += drawn_only(predicted, self.taxonomy)
-        means = counts.means(self.taxonomy.scored)
-        sums = {name: int(getattr(counts, name).sum()) for name in ("tp", "fp", "fn")}
-        return {**dict(zip(_QUALITIES, means, strict=True)), **sums}
+        self.crowded += int(crowds.sum() > len(t.last_crowds()))
+        means = counts.means(self._scored)
+        sums = {name: int(getattr(counts, name).sum()) for name in _COUNTS}
+        return {**dict(zip(self.named[:3], means, strict=True)), **sums}
 
     def merge(self, other: PanopticMetrics) -> None:
         """Add what another worker matched under the same taxonomy."""
@@ -151,18 +203,19 @@ class PanopticMetrics:
     ) -> dict[str, NDArray[np.float64]]:
         """Scores of resamples; see `SampleValues.totals`."""
         totals = self.each.totals(weights, orders, len(self.taxonomy))
-        return segment_resamples(totals, self._kinds())
+        values = segment_resamples(totals, self._groups()).values()
+        return dict(zip(self.named, values, strict=True))
 
     def result(self) -> Scores:
         """PQ over everything matched so far.
 
         Source: Kirillov et al. 2019 ("Panoptic Segmentation"), section 4; panopticapi
-        `pq_compute_single_core`.
+        `pq_compute_single_core`. Cheng et al. 2021 ("Boundary IoU") for Boundary PQ.
         """
         metrics: dict[str, Score] = {}
         reasons: dict[str, str] = {}
-        for of, positions in self._kinds().items():
-            named = [f"{q}{of}" for q in _QUALITIES]
+        for i, (of, positions) in enumerate(self._groups().items()):
+            named = self.named[3 * i : 3 * i + 3]
             metrics |= dict(zip(named, self.counts.means(positions), strict=True))
             if metrics[named[0]] is None:
                 what = f"{of[1:]} category" if of else "category"
@@ -171,7 +224,7 @@ class PanopticMetrics:
         per_class = {self.taxonomy[k].key: self._class_row(k) for k in self.taxonomy.scored}
         return Scores(metrics, reasons, per_class, self._notes())
 
-    def _kinds(self) -> dict[str, list[int]]:
+    def _groups(self) -> dict[str, list[int]]:
         """What is appended to a score's name → the categories that it is of."""
         scored = list(self.taxonomy.scored)
         return {
@@ -185,8 +238,8 @@ class PanopticMetrics:
         row: dict[str, Any] = {
             "name": category.name,
             "kind": category.kind,
-            **dict(zip(_QUALITIES, found or (None,) * 3, strict=True)),
-            **{name: int(getattr(self.counts, name)[k]) for name in ("tp", "fp", "fn")},
+            **dict(zip(self.named[:3], found or (None,) * 3, strict=True)),
+            **{name: int(getattr(self.counts, name)[k]) for name in _COUNTS},
         }
         return row if found else {**row, "reason": "no segment on either side"}
 
@@ -206,12 +259,3 @@ class PanopticMetrics:
                 "and image: stuff is one segment each; panopticapi would score them apart"
             )
         return tuple(notes)
-
-
-def _unlabelled_pixels(ignore: Masks | None, truth: Masks, predicted: Masks) -> NDArray[np.int64]:
-    """(M,) pixels of each prediction in the ignored area that no truth claims."""
-    if ignore is None or not len(ignore) or not len(predicted):
-        return np.zeros(len(predicted), np.int64)
-    free = ignore.difference(truth.merge()) if len(truth) else ignore
-    pixels: NDArray[np.int64] = free.intersections(predicted)[0]
-    return pixels

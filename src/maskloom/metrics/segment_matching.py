@@ -1,7 +1,7 @@
 """Which predicted segment is which true one, and the counts that panoptic quality is made of.
 
-Works on pairs of segments that share pixels (`contingency.py`). What a segment is, is
-`segments.py`; scores over a data set are `panoptic.py`.
+Works on pairs of segments that share pixels, whatever they come from (`segment_pairs.py`). What a
+segment is, is `segments.py`; scores over a data set are `panoptic.py`.
 """
 
 from __future__ import annotations
@@ -13,34 +13,61 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskloom.core.labels import Rows
+from maskloom.core.kernel import Floats, Ints, kernel
 from maskloom.core.report import Score
 from maskloom.metrics.segments import VOID_SEGMENT
+
+_Columns = tuple[Ints, NDArray[np.bool_], Ints]
+_Shared = tuple[Ints, Ints, Ints]
 
 # An IoU above 1/2 is a whole multiple of 2**-53, so sums of such multiples are exact.
 _UNIT = 2**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shared:
-    """Pairs of segments that share pixels.
+class Side:
+    """Segments of one side.
 
     Args:
-        truth, predicted: (P,) int64 rows of each pair.
-        pixels: (P,) int64 pixels that they share.
-        n_predicted: M, the number of predicted segments.
+        category: (N,) int64 positions; `VOID_SEGMENT` for what is not judged.
+        crowd: (N,) bool.
+        areas: (N,) int64 px.
     """
 
-    truth: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    pixels: NDArray[np.int64]
-    n_predicted: int
+    category: Ints
+    crowd: NDArray[np.bool_]
+    areas: Ints
 
-    def sums(self, pairs: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """(M,) pixels of each prediction in some of the pairs."""
-        out = np.zeros(self.n_predicted, np.int64)
-        np.add.at(out, self.predicted[pairs], self.pixels[pairs])
-        return out
+    def __len__(self) -> int:
+        return len(self.areas)
+
+    def last_crowds(self) -> Ints:
+        """The last crowd of each category."""
+        crowds = np.flatnonzero(self.crowd & (self.category != VOID_SEGMENT))[::-1]
+        _, first = np.unique(self.category[crowds], return_index=True)
+        return crowds[first]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentPairs:
+    """Segments of both sides of a sample, and the pairs of them that share pixels.
+
+    Args:
+        truth: N segments.
+        predicted: M segments, none of them empty.
+        one: (P,) int64 true segment of each pair.
+        other: (P,) int64 predicted segment of each pair.
+        pixels: (P,) int64 px that they share, at least 1.
+        unlabelled: (M,) int64 px of each prediction that count as on void beside those on
+            segments of category `VOID_SEGMENT`.
+    """
+
+    truth: Side
+    predicted: Side
+    one: Ints
+    other: Ints
+    pixels: Ints
+    unlabelled: Ints
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +75,9 @@ class SegmentCounts:
     """What PQ is made of, one value per category.
 
     Args:
-        tp, fp, fn: (K,) int64 matched, extra and missed segments.
+        tp: (K,) int64 matched segments.
+        fp: (K,) int64 extra segments.
+        fn: (K,) int64 missed segments.
         iou: K sums of the IoU of matches, in units of 2**-53.
     """
 
@@ -68,7 +97,8 @@ class SegmentCounts:
         self.tp += other.tp
         self.fp += other.fp
         self.fn += other.fn
-        self.iou = [one + more for one, more in zip(self.iou, other.iou, strict=True)]
+        for k in np.flatnonzero(other.tp).tolist():
+            self.iou[k] += other.iou[k]
 
     def rows(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The categories that occur, and their tp, fp, fn and sum of IoU."""
@@ -90,63 +120,126 @@ class SegmentCounts:
 
     def means(self, positions: Collection[int]) -> tuple[Score, ...]:
         """Means of pq, sq and rq over those of some categories that occur."""
-        found = [q for k in positions if (q := self.qualities(k)) is not None]
+        there = set(np.flatnonzero(self.tp + self.fp + self.fn).tolist())
+        found = [q for k in positions if k in there and (q := self.qualities(k)) is not None]
         if not found:
             return None, None, None
         return tuple(math.fsum(values) / len(found) for values in zip(*found, strict=True))
 
 
-def match_segments(
-    truth: Rows,
-    predicted: Rows,
-    shared: Shared,
-    unlabelled: NDArray[np.int64],
-    *,
-    n_categories: int,
-) -> SegmentCounts:
-    """Matches, extra and missed segments of one sample.
-
-    With |.| in pixels and v the part of prediction p on void truth, p matches the segment t of
-    its category iff IoU = |p ∩ t| / (|p| + |t| - |p ∩ t| - v) > 1/2; no other can then match
-    either of them. Crowds and void are not to be found. An unmatched p is extra unless more than
-    half of it lies on void and on the last crowd of its category.
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Pairs of segments that are one another's.
 
     Args:
-        truth: N segments.
-        predicted: M segments, none of them empty.
-        shared: pixels of pairs of them.
-        unlabelled: (M,) pixels of each prediction that count as on void beside those on
-            segments of category `VOID_SEGMENT`.
-        n_categories: K.
+        pairs: (H,) int64 places in `SegmentPairs`.
+        iou: (H,) their IoU, above 1/2.
+    """
+
+    pairs: Ints
+    iou: Floats
+
+
+def matches_of(pairs: SegmentPairs) -> Matches:
+    """Which predicted segment p is which true one t.
+
+    With |.| in pixels and v the part of p on void truth, they match if they are of one category
+    and IoU = |p ∩ t| / (|p| + |t| - |p ∩ t| - v) > 1/2; no other can then match either of them.
+    Crowds and void are not to be found.
 
     Source: panopticapi `pq_compute_single_core`. Deviation: areas of the truth are those of its
     pixels, not what the file states.
     """
-    t, p = truth, predicted
+    return Matches(*_matched(_columns(pairs.truth), _columns(pairs.predicted), *_shared(pairs)))
+
+
+def count_segments(pairs: SegmentPairs, matches: Matches, n_categories: int) -> SegmentCounts:
+    """Matches, extra and missed segments of one sample.
+
+    An unmatched prediction is extra unless more than half of it lies on void and on the last crowd
+    of its category.
+
+    Args:
+        pairs: of the sample.
+        matches: `matches_of` them, or some of these.
+        n_categories: K.
+
+    Source: panopticapi `pq_compute_single_core`.
+    """
     counts = SegmentCounts.zero(n_categories)
-    t_areas, p_areas = t.masks.areas, p.masks.areas
-    real = ~t.crowd & (t.category != VOID_SEGMENT)
-    same = t.category[shared.truth] == p.category[shared.predicted]
-    void = unlabelled + shared.sums(t.category[shared.truth] == VOID_SEGMENT)
-    union = t_areas[shared.truth] + p_areas[shared.predicted] - shared.pixels
-    union -= void[shared.predicted]
-    hit = same & real[shared.truth] & (2 * shared.pixels > union)
-    excused = same & np.isin(shared.truth, last_crowds(t))
-    ignored = 2 * (void + shared.sums(excused)) > p_areas
-    real[shared.truth[hit]] = False
-    ignored[shared.predicted[hit]] = True
-    matched = p.category[shared.predicted[hit]]
-    counts.tp += np.bincount(matched, minlength=n_categories)
-    counts.fp += np.bincount(p.category[~ignored], minlength=n_categories)
-    counts.fn += np.bincount(t.category[real], minlength=n_categories)
-    units = (shared.pixels[hit] / union[hit] * _UNIT).astype(np.int64)
+    truth, predicted = _columns(pairs.truth), _columns(pairs.predicted)
+    excuses = np.zeros(len(pairs.truth), np.bool_)
+    excuses[pairs.truth.last_crowds()] = True
+    table = counts.tp, counts.fp, counts.fn
+    _count(truth, predicted, *_shared(pairs), excuses, matches.pairs, table)
+    units = (matches.iou * _UNIT).astype(np.int64)
+    matched = pairs.predicted.category[pairs.other[matches.pairs]]
     for k, unit in zip(matched.tolist(), units.tolist(), strict=True):
         counts.iou[k] += unit
     return counts
 
 
-def last_crowds(t: Rows) -> NDArray[np.int64]:
-    """The last crowd row of each category."""
-    crowds = np.flatnonzero(t.crowd & (t.category != VOID_SEGMENT))[::-1]
-    _, first = np.unique(t.category[crowds], return_index=True)
-    return crowds[first]
+def _columns(side: Side) -> tuple[Ints, NDArray[np.bool_], Ints]:
+    return side.category, side.crowd, side.areas
+
+
+def _shared(pairs: SegmentPairs) -> tuple[tuple[Ints, Ints, Ints], Ints]:
+    return (pairs.one, pairs.other, pairs.pixels), pairs.unlabelled
+
+
+@kernel
+def _void(truth: _Columns, shared: _Shared, unlabelled: Ints) -> Ints:
+    """(M,) pixels of each prediction that are not judged."""
+    out = unlabelled.copy()
+    for k in range(shared[0].size):
+        if truth[0][shared[0][k]] == VOID_SEGMENT:
+            out[shared[1][k]] += shared[2][k]
+    return out
+
+
+@kernel
+def _matched(
+    truth: _Columns, predicted: _Columns, shared: _Shared, unlabelled: Ints
+) -> tuple[Ints, Floats]:
+    """Fields of `Matches`."""
+    void = _void(truth, shared, unlabelled)
+    hits, iou = np.empty(shared[0].size, np.int64), np.empty(shared[0].size, np.float64)
+    n = 0
+    for k in range(shared[0].size):
+        t, p, pixels = shared[0][k], shared[1][k], shared[2][k]
+        if truth[1][t] or truth[0][t] == VOID_SEGMENT or truth[0][t] != predicted[0][p]:
+            continue
+        union = truth[2][t] + predicted[2][p] - pixels - void[p]
+        if 2 * pixels > union:
+            hits[n], iou[n] = k, pixels / union
+            n += 1
+    return hits[:n], iou[:n]
+
+
+@kernel
+def _count(
+    truth: _Columns,
+    predicted: _Columns,
+    shared: _Shared,
+    unlabelled: Ints,
+    excuses: NDArray[np.bool_],
+    hits: Ints,
+    table: _Shared,
+) -> None:
+    """Add to tp, fp and fn."""
+    one, other, pixels = shared
+    tp, fp, fn = table
+    lost = _void(truth, shared, unlabelled)
+    for k in range(one.size):
+        if excuses[one[k]] and truth[0][one[k]] == predicted[0][other[k]]:
+            lost[other[k]] += pixels[k]
+    found, used = np.zeros(truth[0].size, np.bool_), np.zeros(predicted[0].size, np.bool_)
+    for k in hits:
+        found[one[k]] = used[other[k]] = True
+        tp[truth[0][one[k]]] += 1
+    for t in range(found.size):
+        if not (found[t] or truth[1][t] or truth[0][t] == VOID_SEGMENT):
+            fn[truth[0][t]] += 1
+    for p in range(used.size):
+        if not used[p] and 2 * lost[p] <= predicted[2][p]:
+            fp[predicted[0][p]] += 1

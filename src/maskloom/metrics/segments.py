@@ -7,7 +7,7 @@ scored is `panoptic.py`.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,25 @@ from maskloom.errors import DataError
 from maskloom.metrics.contingency import Columns, columns_of, overlap_in
 
 VOID_SEGMENT = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """What the categories of a taxonomy are: (K,) bool each; the one more at the end is of void.
+
+    Args:
+        thing: has objects; of void ones nothing is asked.
+        void: is not judged.
+    """
+
+    thing: NDArray[np.bool_]
+    void: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, taxonomy: Taxonomy) -> Kinds:
+        """Those of a taxonomy."""
+        thing = [c.kind == "thing" and not c.void for c in taxonomy]
+        return cls(np.array([*thing, False]), np.array([*(c.void for c in taxonomy), True]))
 
 
 def segment_rows(
@@ -38,31 +57,62 @@ def segment_rows(
         void: keep rows of void categories, as one segment of category `VOID_SEGMENT`.
     """
     kept = rows.kind == RowKind.MASK
-    void_rows = np.array([c.void for c in taxonomy], np.bool_)[rows.category]
-    void_rows |= rows.category == VOID_SEGMENT
+    kinds = Kinds.of(taxonomy)
+    void_rows = kinds.void[rows.category]
     if unlabelled:
         kept &= ~np.isin(rows.category, list(unlabelled))
     if not void:
         kept &= ~void_rows
     category = np.where(void_rows, np.int32(VOID_SEGMENT), rows.category)
     rows = replace(rows, category=category)
-    rows, void_rows = (rows, void_rows) if kept.all() else (rows.take(kept), void_rows[kept])
-    things = np.array([c.kind == "thing" for c in taxonomy], np.bool_)[rows.category] & ~void_rows
-    ids = np.stack([
-        rows.category.astype(np.int64),
-        np.where(things, rows.instance, 0),
-        rows.crowd & ~void_rows,
-    ])  # fmt: skip
-    _, first, group = np.unique(ids, axis=1, return_index=True, return_inverse=True)
-    return rows if len(first) == len(rows) else _united(rows, first, group.reshape(-1))
+    rows = rows if kept.all() else rows.take(kept)
+    first, group = segment_groups(rows.category, rows.instance, rows.crowd, kinds)
+    return rows if len(first) == len(rows) else _united(rows, first, group)
 
 
-def joined_stuff(rows: Rows, taxonomy: Taxonomy) -> int:
-    """How many segments of stuff are no segments of their own, because the image has others."""
-    stuff = [i for i in taxonomy.scored if taxonomy[i].kind == "stuff"]
-    own = (rows.kind == RowKind.MASK) & ~rows.crowd & np.isin(rows.category, stuff)
-    ids = np.stack([rows.category[own].astype(np.int64), rows.instance[own]])
-    return int(np.unique(ids, axis=1).shape[1]) - len(np.unique(ids[0]))
+def segment_groups(
+    category: NDArray[np.integer[Any]],
+    instance: NDArray[np.int64],
+    crowd: NDArray[np.bool_],
+    kinds: Kinds,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which parts of a sample are one segment; arguments (N,) as columns of rows.
+
+    Args:
+        category: positions, or `VOID_SEGMENT`.
+        instance: ids that tell objects of a thing apart.
+        crowd: whether a part is of a crowd.
+        kinds: of the categories.
+
+    Returns:
+        (G,) first part of each segment, rising, and (N,) the segment of each part.
+    """
+    keys = zip(
+        category.tolist(),
+        np.where(kinds.thing[category], instance, 0).tolist(),
+        (crowd & ~kinds.void[category]).tolist(),
+        strict=True,
+    )
+    places: dict[tuple[int, int, bool], int] = {}
+    first, group = [], []
+    for i, key in enumerate(keys):
+        if key not in places:
+            places[key] = len(places)
+            first.append(i)
+        group.append(places[key])
+    return np.array(first, np.int64), np.array(group, np.int64)
+
+
+def joined_stuff(
+    category: NDArray[np.integer[Any]],
+    instance: NDArray[np.int64],
+    crowd: NDArray[np.bool_],
+    kinds: Kinds,
+) -> int:
+    """How many segments of stuff are no segments of their own, because the sample has others."""
+    own = ~(crowd | kinds.thing[category] | kinds.void[category])
+    found = category[own].tolist()
+    return len(set(zip(found, instance[own].tolist(), strict=True))) - len(set(found))
 
 
 def map_segments(class_map: NDArray[Any], taxonomy: Taxonomy, *, side: str, where: str) -> Rows:
@@ -123,13 +173,12 @@ def _called(segments: Rows, row: int, taxonomy: Taxonomy) -> str:
 
 def _united(rows: Rows, first: NDArray[np.int64], group: NDArray[np.int64]) -> Rows:
     """One row per group; only groups of several rows are touched."""
-    by_first = np.argsort(first)
     members = np.bincount(group, minlength=len(first))
-    several = np.flatnonzero(members[by_first] > 1)
-    parts = [rows.masks[first[by_first]]]
+    several = np.flatnonzero(members > 1)
+    parts = [rows.masks[first]]
     listed = np.split(np.argsort(group, kind="stable"), np.cumsum(members)[:-1])
-    parts += [rows.masks[listed[by_first[g]]].merge() for g in several]
+    parts += [rows.masks[listed[g]].merge() for g in several]
     place = np.arange(len(first))
     place[several] = len(first) + np.arange(len(several))
-    chosen = rows.take(first[by_first])
+    chosen = rows.take(first)
     return replace(chosen, masks=Masks.concatenate(parts)[place], geometry=(), source=())
