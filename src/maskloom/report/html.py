@@ -51,6 +51,8 @@ _SCRIPT = (
 
 
 _NUMBER = re.compile(r"[-–]|[-+–]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?")
+_WHOLE, _FIRST = 16, 10
+"""Rows of the longest table that is shown whole, and those of a longer one before the fold."""
 _CODE = frozenset({"command"})
 """Columns whose cells are to be copied into a terminal."""
 
@@ -153,8 +155,15 @@ def _page_table(table: Table) -> dict[str, object]:
         )
         rows.append(PageRow(first.text, tuple(cells)))
     heads = [_heading(name) for name in columns]
-    body = PageTable(tuple((head, "") for head in heads[1:]), tuple(rows))
-    return {"title": table.title, "head": heads[0], "body": body, "note": table.note}
+    shown = tuple((head, "") for head in heads[1:])
+    cut = len(rows) if len(rows) <= _WHOLE else _FIRST
+    return {
+        "title": table.title,
+        "head": heads[0],
+        "body": PageTable(shown, tuple(rows[:cut])),
+        "rest": PageTable(shown, tuple(rows[cut:])),
+        "note": table.note,
+    }
 
 
 def _heading(name: str) -> str:
