@@ -93,14 +93,15 @@ def object_tables(taxonomy: Taxonomy, counts: ClassCounts, cost: Costs) -> dict[
 
 
 def _by_class(taxonomy: Taxonomy, counts: ClassCounts) -> list[tuple[Cell, ...]]:
-    """Rows of the classes that either side has."""
-    rows: list[tuple[Cell, ...]] = []
+    """Rows of the classes that either side has, most errors first."""
+    rows: list[tuple[int, tuple[Cell, ...]]] = []
     for k, kinds in enumerate(counts.of_kinds().tolist()):
         objects = int(counts.objects[k])
         if k in taxonomy.scored and (objects or any(kinds)):
             beside = [int(counts.beside[name][k]) for name in ("missed", "split", "merged")]
-            rows.append((taxonomy[k].name, objects, sum(kinds), *kinds, *beside))
-    return rows
+            errors = sum(kinds) - kinds[RIGHT] + beside[0]
+            rows.append((-errors, (taxonomy[k].name, objects, sum(kinds), *kinds, *beside)))
+    return [row for _, row in sorted(rows, key=lambda one: one[0])]
 
 
 def _note(ap50: Score) -> str:
