@@ -255,6 +255,7 @@ def image(truth, predicted):
 
 
 SQUARE, FAR = (0, 1.0, 0, 0, 4, 4), (0, 0.9, 8, 8, 12, 12)
+DOTS = [(0, 1.0, 2 * (i % 5), 2 * (i // 5), 2 * (i % 5) + 1, 2 * (i // 5) + 1) for i in range(20)]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +263,16 @@ SQUARE, FAR = (0, 1.0, 0, 0, 4, 4), (0, 0.9, 8, 8, 12, 12)
     [
         # 8 of 16 px of an object that is taken: a duplicate, not an error of location
         ("closed_bounds", [SQUARE], [(0, 0.9, 0, 0, 4, 4), (0, 0.8, 0, 0, 4, 2)]),
+        # 1 of 10 px of an object of another class: near enough to be an error of both
+        ("closed_bounds", [(0, 1.0, 0, 0, 6, 1)], [(1, 0.9, 5, 0, 10, 1)]),
+        # half of each of two objects: the later one is found, so that the other is free
+        (
+            "first_of_equals",
+            [SQUARE, (0, 1.0, 4, 0, 8, 4)],
+            [(0, 0.9, 0, 0, 8, 4), (0, 0.8, 0, 0, 4, 4)],
+        ),
+        # 7 of 20 objects do not reach a recall of 35 times 0.01
+        ("recalls_by_division", DOTS, [(0, 0.9, *one[2:]) for one in DOTS[:7]]),
         # a class that the truth does not have lowers no mean, so that nothing is gained without it
         ("empty_class_counts", [SQUARE], [(0, 0.9, 0, 0, 4, 4), (1, 0.8, 8, 8, 12, 12)]),
         # what found its object stays before what did not, although both have one score

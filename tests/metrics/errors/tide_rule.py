@@ -1,7 +1,7 @@
 """The rule of TIDE, written down plainly over dense masks: the oracle of errors of objects.
 
-Source: Bolya, Foley, Hays, Hoffman 2020, and tidecv 1.0.1 (MIT), `quantify.py`, `ap.py` and
-`errors/`. `Quirks` are the places where maskloom differs; all of them on is tidecv.
+Source: Bolya, Foley, Hays, Hoffman 2020, and tidecv (MIT, dbolya/tide at 09eeffb), `quantify.py`,
+`ap.py` and `errors/`. `Quirks` are the places where maskloom differs; all of them on is tidecv.
 """
 
 from __future__ import annotations
