@@ -117,7 +117,7 @@ def test_no_sample_at_all_is_undefined():
 def test_predictions_without_scores_count_as_one_and_are_noted():
     metric = InstanceMetrics(AB)
     metric.update(rows((0, 0, 4, 4)), rows((0, 0, 4, 4)))
-    assert any("no score" in note for note in metric.result().notes)
+    assert any("1 prediction without a score counts as 1.0" in n for n in metric.result().notes)
 
 
 def test_rows_of_one_instance_are_one_object():

@@ -150,8 +150,12 @@ class Taxonomy:
         found = candidates(self, name)
         return found[0] if len(found) == 1 else None
 
-    def ids(self, fmt: str) -> dict[int, int]:
+    def ids(self, fmt: str, *, where: object = None) -> dict[int, int]:
         """File id → position, for one format; categories without an id take their position.
+
+        Args:
+            fmt: name of the format.
+            where: the file that says so, for errors.
 
         Raises:
             TaxonomyError: two categories have the same id there.
@@ -161,9 +165,11 @@ class Taxonomy:
             value = category.id_in(fmt)
             value = position if value is None else value
             if value in table:
+                both = f"{self.categories[table[value]].key}, {category.key}"
                 raise TaxonomyError(
                     f"two categories share the id {value}",
-                    where=f"{self.categories[table[value]].key}, {category.key}",
+                    where=both if where is None else f"{where}: {both}",
+                    hint="give each class an id of its own",
                 )
             table[value] = position
         return table

@@ -71,7 +71,10 @@ def _category(key: str, entry: Mapping[str, Any], where: object) -> Category:
     color = entry.get("color")
     if kind not in ("thing", "stuff") or not all(type(v) is int for v in ids.values()):
         raise TaxonomyError(
-            "a category with a wrong kind or id", where=f"{where}: {key}", seen=entry
+            "a category with a wrong kind or id",
+            where=f"{where}: {key}",
+            seen=entry,
+            hint='"kind" is thing or stuff, an id a whole number',
         )
     if color is not None and (
         len(color) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in color)

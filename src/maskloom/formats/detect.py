@@ -65,13 +65,12 @@ def detect_format(path: Path | str) -> Format:
         refuse_strange_names(path)
     if path.is_dir() and (inside := _formats_inside(path)):
         raise _level_above(path, inside)
-    raise FormatError(
-        "no labels of a known format here",
-        where=path,
-        hint="images alone are no labels; for image and mask side by side say --from bitmap "
-        "--set masks=. images=. suffix=_mask; what each format looks for is in `maskloom list "
-        "formats --json -`",
-    )
+    if path.is_file() and not path.stat().st_size:
+        raise FormatError("the file is empty", where=path, hint="copy or write it again")
+    images = "images alone are no labels; for image and mask side by side say --from bitmap --set "
+    hint = "" if path.suffix == ".json" else f"{images}masks=. images=. suffix=_mask; "
+    hint += "what each format looks for is in `maskloom list formats --json -`"
+    raise FormatError("no labels of a known format here", where=path, hint=hint)
 
 
 def _level_above(path: Path, inside: Mapping[str, str], otherwise: str = "") -> FormatError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
+from maskloom.core.outcome import counted
 from maskloom.core.report import Curve, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, PredictionColumns
@@ -246,12 +247,13 @@ class InstanceMetrics:
             )
         if self.capped:
             notes.append(
-                f"{self.capped} images hold more than {self.rules.max_detections} objects of one "
-                "class, the limit on predictions: AP is capped there"
+                f"AP is capped in {counted(self.capped, 'image')} with more than "
+                f"{self.rules.max_detections} objects of one class, the limit on predictions"
             )
         if self.unscored:
             notes.append(
-                f"{self.unscored} predictions have no score and count as 1.0; among equal scores "
+                f"{counted(self.unscored, 'prediction')} without a score "
+                f"count{'s' if self.unscored == 1 else ''} as 1.0; among equal scores "
                 "the order of rows decides, so AP is that of one operating point"
             )
         return tuple(notes)

@@ -78,7 +78,6 @@ def review(
         MaskloomError: data that cannot be read or do not belong together.
     """
     from maskloom.errors import UsageError
-    from maskloom.formats.confidence import with_confidence
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.align import compare
     from maskloom.quality.review import find_regions
@@ -92,7 +91,6 @@ def review(
     paths = _pinned(truth, home), _pinned(predicted, other)
     sides = Sides(paths, (from_, predicted_from), taxonomy, void, split, images, skip_bad)
     (ours, theirs), _ = sides.read(set_)
-    theirs = with_confidence(theirs, predicted)
     pair_up = compare(ours, theirs, missing=missing, renames=parse_renames(map_))
     called = "the truth" if home is None else home.layer
     settled = [] if judged or home is None else _settled(home)

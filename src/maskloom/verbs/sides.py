@@ -59,10 +59,8 @@ class Sides:
         """
         from maskloom.core.options import parse_settings
         from maskloom.errors import UsageError
-        from maskloom.formats.detect import detect_format, load_format
 
-        pairs = zip(self.paths, self.formats, strict=True)
-        sides = [detect_format(p) if name is None else load_format(name) for p, name in pairs]
+        sides = self._formats()
         prefixes = ("from", "predicted")
         targets = {prefix: side.ReadOptions for prefix, side in zip(prefixes, sides, strict=True)}
         parsed = parse_settings(settings, {**targets, **(own or {})})
@@ -89,15 +87,30 @@ class Sides:
             ours = self._open(0, sides[0], again)
         return (ours, theirs), parsed
 
+    def _formats(self) -> list[Format]:
+        """Of both sides; a list that no format knows, e.g. an empty one, is COCO's beside COCO."""
+        from maskloom.formats.detect import detect_format, find_format, load_format
+
+        pairs = zip(self.paths, self.formats, strict=True)
+        asked = [None if name is None else load_format(name) for _, name in pairs]
+        ours = asked[0] or detect_format(self.paths[0])
+        if asked[1] is None and self._is_list(ours):
+            asked[1] = find_format(self.paths[1]) or ours
+        return [ours, asked[1] or detect_format(self.paths[1])]
+
+    def _is_list(self, truth: Format) -> bool:
+        """Whether the prediction is a JSON list beside a file of COCO's."""
+        ours, theirs = self.paths
+        if truth.name not in ("coco", "lvis") or not ours.is_file() or not theirs.is_file():
+            return False
+        with theirs.open("rb") as file:
+            return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+
     def _like(self, truth: Format, options: Any) -> Path | None:
         """The truth's file, where the prediction is a bare COCO results list."""
-        ours, theirs = self.paths
-        if getattr(options, "like", self) is not None or truth.name not in ("coco", "lvis"):
+        if getattr(options, "like", self) is not None or not self._is_list(truth):
             return None
-        if not ours.is_file() or not theirs.is_file():
-            return None
-        with theirs.open("rb") as file:
-            return ours if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else None
+        return self.paths[0]
 
     def _completed(self, options: Any, known: set[str]) -> Any:
         """The options of one side, with --taxonomy and --void where its format knows them."""
@@ -109,6 +122,7 @@ class Sides:
         return replace(options, **given) if given else options
 
     def _open(self, side: int, fmt: Format, options: Any) -> Dataset:
+        from maskloom.formats.confidence import with_confidence
         from maskloom.formats.detect import read_dataset
         from maskloom.metrics.keep import keep_labels
 
@@ -120,6 +134,8 @@ class Sides:
             split=None if side else self.split,
             skip_bad=self.skip_bad,
         )
+        if side:
+            dataset = with_confidence(dataset, self.paths[side])
         in_options = self.void is not None and self.void.isdecimal() and "void" in _known(options)
         dataset = keep_labels(dataset)
         if self.void is None or in_options:

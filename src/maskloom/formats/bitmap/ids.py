@@ -97,7 +97,7 @@ def coding_of(
     if kind == "binary":
         return _binary(options, data, source)
     if data:
-        return _classes(Taxonomy.from_json(data, where=source), options.void, data)
+        return _classes(Taxonomy.from_json(data, where=source), options.void, data, source)
     numbers = scanned(files, read)
     if kind == "auto" and numbers.all <= {0, 255} and options.void is None:
         return _binary(options, {}, where)
@@ -163,18 +163,16 @@ def _found(ids: Sequence[int], *, void: int | None, where: Path) -> Coding:
     return Coding("class", taxonomy, table, {}, usual_void=void is None)
 
 
-def _classes(taxonomy: Taxonomy, void: int | None, data: Mapping[str, Any]) -> Coding:
-    table = {
-        value: -1 if taxonomy[position].void else position
-        for value, position in taxonomy.ids("bitmap").items()
-    }
+def _classes(taxonomy: Taxonomy, void: int | None, data: Mapping[str, Any], source: Path) -> Coding:
+    ids = taxonomy.ids("bitmap", where=source)
+    table = {value: -1 if taxonomy[i].void else i for value, i in ids.items()}
     if isinstance(data.get("void_id"), int):
         table[data["void_id"]] = -1
     if isinstance(data.get("background_id"), int):
         table[data["background_id"]] = -2
     if void is not None:
         table[void] = -1
-    own = {v: taxonomy[i].key for v, i in taxonomy.ids("bitmap").items() if taxonomy[i].void}
+    own = {v: taxonomy[i].key for v, i in ids.items() if taxonomy[i].void}
     return Coding("class", taxonomy, table, {}, usual_void=True, void=own)
 
 

@@ -127,7 +127,12 @@ def refuse_doubled(ids: ImageIds, path: Path) -> None:
     """
     own = ids.doubled()
     if own is not None:
-        raise FormatError("two images share an id", where=f"{path}: image {own}", seen=own)
+        raise FormatError(
+            "two images share an id",
+            where=f"{path}: image {own}",
+            seen=own,
+            hint="give each an id of its own, in its annotations too",
+        )
     if ids.mixed:
         raise FormatError(
             "some image ids are numbers and some are texts",
@@ -153,7 +158,12 @@ def check_categories(
             )
         _check_bits(category["id"], place)
         if category["id"] in found:
-            raise FormatError("two categories share an id", where=place, seen=category["id"])
+            raise FormatError(
+                "two categories share an id",
+                where=place,
+                seen=category["id"],
+                hint="give each an id of its own, in its annotations too",
+            )
         if not isinstance(category.get("name"), str) or not category["name"].strip():
             raise FormatError(
                 "a category without a name", where=place, seen=_seen(category, "name")
@@ -179,11 +189,11 @@ def check_annotation(
     told = annotation.get("image_id")
     image = images.get(told if isinstance(told, str) else _hashable(told))
     if image is None:
-        raise BadAnnotation("image_id", "no image has this id", _seen(annotation, "image_id"))
+        what = "no image has this id" if "image_id" in annotation else "there is none"
+        raise BadAnnotation("image_id", what, _seen(annotation, "image_id"))
     if _hashable(annotation.get("category_id")) not in categories:
-        raise BadAnnotation(
-            "category_id", "no category has this id", _seen(annotation, "category_id")
-        )
+        what = "no category has this id" if "category_id" in annotation else "there is none"
+        raise BadAnnotation("category_id", what, _seen(annotation, "category_id"))
     if annotation.get("iscrowd", 0) not in (0, 1):
         raise BadAnnotation("iscrowd", "neither 0 nor 1", _seen(annotation, "iscrowd"))
     for name in ("area", "score"):

@@ -175,7 +175,8 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+        hint = "check the path" if isinstance(error, FileNotFoundError) else ""
+        raise FormatError(f"cannot read: {error.strerror}", where=path, hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise unread_json(path, error) from error
 

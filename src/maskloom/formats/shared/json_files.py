@@ -131,7 +131,8 @@ def strict_json(path: Path, *, most: int = MAX_BYTES) -> Any:
             raise FormatError(f"a JSON file of more than {most} bytes", where=path, seen=size)
         return json.loads(path.read_text("utf-8-sig"), parse_constant=refused)
     except OSError as error:
-        raise FormatError(f"cannot read: {error.strerror}", where=path) from error
+        hint = "check the path" if isinstance(error, FileNotFoundError) else ""
+        raise FormatError(f"cannot read: {error.strerror}", where=path, hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise FormatError("not valid JSON", where=path, seen=error, hint="copy it again") from error
 
