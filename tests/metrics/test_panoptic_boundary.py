@@ -19,6 +19,8 @@ from tests.metrics.panoptic_cases import (
 )
 
 from maskloom.core.masks import Masks
+from maskloom.errors import DataError
+from maskloom.metrics.families import families_of, make_families
 from maskloom.metrics.panoptic import (
     BAND,
     BOUNDARY_PANOPTIC_METRICS,
@@ -26,6 +28,9 @@ from maskloom.metrics.panoptic import (
     PanopticMetrics,
 )
 from maskloom.metrics.segment_pairs import MapSegments
+from maskloom.metrics.tally import Tally
+from maskloom.registry.metrics import METRICS
+from maskloom.report.words import meaning
 
 CAT, DOG, SKY = 0, 1, 3
 N_CASES = int(os.environ.get("MASKLOOM_FUZZ", "400"))
@@ -277,3 +282,34 @@ def test_id_maps_give_the_bits_of_their_rows(band):
 
 def test_names_of_both_kinds_go_together():
     assert [f"boundary_{name}" for name in PANOPTIC_METRICS] == list(BOUNDARY_PANOPTIC_METRICS)
+
+
+def test_boundary_scores_are_counted_where_they_are_named():
+    assert "outlined" not in families_of("panoptic")
+    named = families_of("panoptic", ("boundary_rq_stuff",))
+    assert "outlined" in named
+    tally = Tally(make_families(named, TAXONOMY))
+    assert isinstance(tally.families["outlined"], PanopticMetrics)
+    assert tally.families["outlined"].band == BAND
+    for name in BOUNDARY_PANOPTIC_METRICS:
+        assert METRICS[name].task == ("panoptic",)
+        assert meaning(name).label.startswith("Boundary ")
+
+
+def test_maps_and_lists_of_segments_that_do_not_fit_are_refused():
+    metric, cat = PanopticMetrics(TAXONOMY), MapSegments.make([7], [CAT])
+    ours = np.array([[7, 0]])
+    with pytest.raises(DataError, match=r"im3.*the truth has an id that its segments do not list"):
+        metric.update_maps((ours + 1, ours), (cat, cat), where="im3")
+    with pytest.raises(DataError, match="the prediction has an id"):
+        metric.update_maps((ours, ours + 1), (cat, cat))
+    with pytest.raises(DataError, match="a category that the taxonomy does not have"):
+        metric.update_maps((ours, ours), (cat, MapSegments.make([7], [99])))
+    with pytest.raises(DataError, match="differ in size"):
+        metric.update_maps((ours, ours.T), (cat, cat))
+    for wrong in ([7, 7], [0, 1]):
+        with pytest.raises(DataError, match="all different and not 0"):
+            MapSegments.make(wrong, [CAT, CAT])
+    with pytest.raises(DataError, match="an id, a category and a crowd flag each"):
+        MapSegments.make([1, 2], [CAT])
+    assert metric.samples == 0

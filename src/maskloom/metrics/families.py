@@ -49,6 +49,7 @@ from maskloom.metrics.feeding import (
     instances,
     map_errors,
     object_errors,
+    outlined,
     panoptic,
     pixels,
     shapes,
@@ -61,7 +62,7 @@ from maskloom.metrics.feeding import (
 from maskloom.metrics.frequencies import NAMES
 from maskloom.metrics.instance_scores import INSTANCE_METRICS
 from maskloom.metrics.object_calibration import OBJECT_CALIBRATION
-from maskloom.metrics.panoptic import PANOPTIC_METRICS
+from maskloom.metrics.panoptic import BOUNDARY_PANOPTIC_METRICS, PANOPTIC_METRICS
 from maskloom.metrics.pixels import PIXEL_METRICS
 from maskloom.metrics.resampled import MEANS
 from maskloom.metrics.scene import Scene
@@ -174,6 +175,11 @@ FAMILIES: dict[str, Kind[Any]] = {
         lacking="the others are no frames of a sequence whose objects have tracks",
     ),
     "panoptic": Kind(PANOPTIC_METRICS, ("panoptic",), panoptic, feed_panoptic),
+    "outlined": Kind(
+        *(BOUNDARY_PANOPTIC_METRICS, ("panoptic",), outlined, feed_panoptic),
+        columns=BOUNDARY_PANOPTIC_METRICS[:3],
+        asked=True,
+    ),
     "pixels": Kind(
         *(PIXEL_METRICS, _ALL, pixels, feed_pixels),
         rules=dict.fromkeys(MEANS, "pixels"),
@@ -229,8 +235,7 @@ def families_of(task: str, metrics: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(
         name
         for name, kind in FAMILIES.items()
-        if task in kind.tasks
-        and (wanted.intersection(kind.metrics) if metrics else not kind.asked)
+        if task in kind.tasks and (wanted.intersection(kind.metrics) if metrics else not kind.asked)
     )
 
 

@@ -21,7 +21,7 @@ from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
 from maskloom.metrics.objects import InstanceRules
 from maskloom.metrics.overlaps import BOUNDARIES, BOXES, MASKS, Overlap
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.panoptic import BAND, PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.metrics.scene import Scene
 from maskloom.metrics.settings import MetricSettings
@@ -83,6 +83,11 @@ def feed_shapes(family: ObjectShapeMetrics, scene: Scene) -> _Row:
 def panoptic(taxonomy: Taxonomy, _convention: Convention, _settings: MetricSettings) -> Any:
     """Segments."""
     return PanopticMetrics(taxonomy)
+
+
+def outlined(taxonomy: Taxonomy, _convention: Convention, _settings: MetricSettings) -> Any:
+    """Segments, matched by their outlines as well."""
+    return PanopticMetrics(taxonomy, band=BAND)
 
 
 def feed_panoptic(family: PanopticMetrics, scene: Scene) -> _Row:

@@ -123,4 +123,11 @@ METRICS: dict[str, Entry] = {
     "pq_stuff": Entry(_PANOPTIC, "panoptic quality over classes of stuff", _SEGMENTS),
     "sq_stuff": Entry(_PANOPTIC, "mean IoU of matched segments of stuff", _SEGMENTS),
     "rq_stuff": Entry(_PANOPTIC, "F1 of segments of stuff", _SEGMENTS),
+    **{
+        f"boundary_{q}{of}": Entry(
+            _PANOPTIC, f"{q}{of} by areas and outlines; name it to get it", _SEGMENTS
+        )
+        for of in ("", "_things", "_stuff")
+        for q in ("pq", "sq", "rq")
+    },
 }

@@ -108,6 +108,18 @@ MEANINGS: dict[str, Meaning] = {
     "pq_stuff": Meaning("PQ, stuff", "Panoptic quality of uncountable classes."),
     "sq_stuff": Meaning("SQ, stuff", "Segment fit of uncountable classes."),
     "rq_stuff": Meaning("RQ, stuff", "Segments found of uncountable classes."),
+    **{
+        f"boundary_{q}{of}": Meaning(
+            f"Boundary {q.upper()}{name}",
+            f"{q.upper()} of {classes} where outlines must fit as well as areas.",
+        )
+        for of, name, classes in (
+            ("", "", "all classes"),
+            ("_things", ", things", "countable classes"),
+            ("_stuff", ", stuff", "uncountable classes"),
+        )
+        for q in ("pq", "sq", "rq")
+    },
     "kind": Meaning(
         "Kind", "Things are counted one by one, stuff is all of a class.", "count", "neither"
     ),
