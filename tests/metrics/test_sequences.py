@@ -229,6 +229,27 @@ def sample(key, sequence=None, group=None):
     return Sample(key, ImageRef(None), sequence=sequence, group=group)
 
 
+def test_the_index_of_a_frame_is_its_place_whatever_the_order_of_samples():
+    """The object is renamed once, in the middle, and lost in the end; samples are listed 3 0 2 1."""
+    predicted = [strip(1), strip(1), strip(2), strip(2)]
+
+    def shuffled(frames):
+        held = {f"a/{name}": rows_of(ids) for name, ids in zip("zyxw", frames, strict=True)}
+        samples = [Sample(key, ImageRef(None), "frame", "a", i) for i, key in enumerate(held)]
+        return Dataset(KINDS, tuple(samples[i] for i in (3, 0, 2, 1)), lambda s: held[s.key])
+
+    found = judge(shuffled([strip(1)] * 4), shuffled(predicted), INSTANCE)
+    assert found.per_class["cat"]["idsw"] == 1
+    assert found.metrics["j_decay"] == 1.0
+
+
+def test_images_of_a_place_that_are_no_frames_are_not_followed():
+    data = maps({"a": [strip(1), strip(2)]})
+    samples = tuple(Sample(s.key, s.image, "image", s.sequence, s.index) for s in data.samples)
+    images = Dataset(KINDS, samples, data.labels_of)
+    assert not set(NAMES) & set(judge(images, images, INSTANCE).metrics)
+
+
 def test_what_is_drawn_together():
     assert units_of([sample("a"), sample("b")]) == (
         {"a": "sample a", "b": "sample b"},
