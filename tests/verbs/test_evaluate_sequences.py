@@ -7,13 +7,13 @@ import re
 
 import numpy as np
 import pytest
-from tests.metrics.boundary_cases import smooth_mask
+from tests.metrics.boundary_cases import db_eval_iou, db_statistics, f_measure, smooth_mask
 from tests.metrics.test_boundary_video import davis2017
 
 from maskloom.core.outcome import plain
 from maskloom.errors import MaskloomError
 from maskloom.metrics.boundary.video import VIDEO_METRICS
-from maskloom.store.images import png_bytes
+from maskloom.store.images import png_bytes, read_map, write_png
 from maskloom.verbs.evaluate import evaluate
 
 PALETTE = np.arange(768).reshape(256, 3).astype(np.uint8)
@@ -86,6 +86,43 @@ def test_workers_and_shards_give_the_same_as_one_call(davis, tmp_path):
     for number in (2, 3, 1):
         last = score(truth, predicted, shard=f"{number}/3", parts=tmp_path / "parts", **more)
     assert last == whole
+
+
+def test_a_share_of_frames_does_not_join_a_share_of_images(davis, tmp_path):
+    truth, predicted, _ = davis
+    more = {"parts": tmp_path / "parts", "resamples": 0}
+    score(truth, predicted, shard="1/2", **more)
+    apart = ("from.sequences=none", "from.kind=instance", *OF_FOLDERS)
+    with pytest.raises(MaskloomError, match="part is of other data"):
+        evaluate(truth, predicted, set_=apart, shard="2/2", **more)
+
+
+@pytest.mark.shared
+def test_a_real_video_that_moved_by_three_pixels(shared, tmp_path):
+    """DAVIS 2016 motocross-jump: foreground of 255 is one object if that is said."""
+    source = shared / "davis2016/Annotations/480p"
+    files = sorted((source / "motocross-jump").glob("*.png"))
+    frames = [read_map(file) for file in files]
+    moved = [np.roll(frame, 3, axis=1) for frame in frames]
+    for file, ids in zip(files, moved, strict=True):
+        path = tmp_path / "results/motocross-jump" / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_png(path, ids)
+    found = plain(
+        evaluate(
+            source,
+            tmp_path / "results",
+            set_=("from.kind=instance", *OF_FOLDERS),
+            convention="davis",
+            metrics=("j", "j_recall", "j_decay", "f", "f_recall", "f_decay"),
+            resamples=0,
+        ).results
+    )
+    pairs = [(t > 0, p > 0) for t, p in zip(frames, moved, strict=True)][1:-1]
+    j = db_statistics([db_eval_iou(t, p) for t, p in pairs])
+    f = db_statistics([f_measure(p, t) for t, p in pairs])
+    own = [found["metrics"][name] for name in VIDEO_METRICS if name != "j_and_f"]
+    assert own == pytest.approx([*j, *f], abs=1e-12)
 
 
 def test_conventions_of_sequences_are_explained(davis):

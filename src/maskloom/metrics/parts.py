@@ -26,6 +26,7 @@ from maskloom.errors import DataError
 from maskloom.metrics.align import Comparison
 from maskloom.metrics.count import Counted, slice_of
 from maskloom.metrics.families import families_of
+from maskloom.metrics.frames import place_of
 from maskloom.metrics.judge import Terms
 from maskloom.metrics.seals import SIDES
 from maskloom.metrics.tally import Tally
@@ -58,6 +59,7 @@ def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
     """What an evaluation is of but for labels: pairs, slices, classes, terms and version."""
     pairs = [
         (p.truth.key, p.predicted and p.predicted.key, p.order, slice_of(p.truth, terms.by))
+        + (place_of(p.truth) or ())
         for p in pair_up.pairs
     ]
     sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
