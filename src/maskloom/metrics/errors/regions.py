@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.kernel import Ints, kernel
 from maskloom.errors import DataError
 from maskloom.metrics.errors.runs import regions_of, runs_of, shared_runs
 
-Ints = NDArray[np.int64]
 REGION_COUNTS = ("regions", "found", "split", "merged", "missed", "predicted", "extra")
 
 
@@ -67,7 +67,7 @@ def region_counts(truth: NDArray[Any], predicted: NDArray[Any], n_categories: in
         _sums(of[alike], pixels[alike], len(n)) for of, n in ((own, area), (other, p_area))
     )
     found = 2 * hit > area
-    split, merged = _in_pieces(own[alike], other[alike], pixels[alike], area)
+    split, merged = _in_pieces(own[alike], other[alike], pixels[alike], area, len(p_area))
     real, extra = p_area > 0, (p_area > 0) & (2 * p_hit <= p_area)
     wrong, taken_for = _mistaken((own, p.values[two], pixels), area, found, n_categories)
     missed = ~found
@@ -85,10 +85,10 @@ def region_counts(truth: NDArray[Any], predicted: NDArray[Any], n_categories: in
 
 
 def _in_pieces(
-    own: Ints, other: Ints, pixels: Ints, area: Ints
+    own: Ints, other: Ints, pixels: Ints, area: Ints, n: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which true regions have two pieces, and which share the prediction of most of them."""
-    one, two, shared = _joint(own, other, pixels)
+    one, two, shared = _joint(own, other, pixels, len(area), n)
     piece, most = 10 * shared >= area[one], 2 * shared > area[one]
     split = np.bincount(one[piece], minlength=len(area)) > 1
     holder, held = two[most], one[most]
@@ -108,20 +108,38 @@ def _mistaken(
     own, value, pixels = stretches
     rest = (own >= 0) & (value < n_categories)
     rest[rest] = ~found[own[rest]]
-    one, taken_for, shared = _joint(own[rest], value[rest], pixels[rest])
+    one, taken_for, shared = _joint(own[rest], value[rest], pixels[rest], len(area), n_categories)
     most = 2 * shared > area[one]
     return one[most], taken_for[most]
 
 
-def _joint(one: Ints, two: NDArray[Any], pixels: Ints) -> tuple[Ints, Ints, Ints]:
-    """The pixels of each pair of numbers that occurs."""
-    n = int(two.max(initial=0)) + 1
-    keys, of = np.unique(one * n + two, return_inverse=True)
-    return keys // n, keys % n, _sums(of.reshape(-1), pixels, len(keys))
+@kernel
+def _joint(one: Ints, two: NDArray[Any], pixels: Ints, n: int, m: int) -> tuple[Ints, Ints, Ints]:
+    """The pixels of each pair of numbers below n and m that occurs, by rising first number."""
+    bounds = np.zeros(n + 1, np.int64)
+    for i in range(one.size):
+        bounds[one[i] + 1] += 1
+    bounds = np.cumsum(bounds)
+    order, fill = np.empty(one.size, np.int64), bounds[:-1].copy()
+    for i in range(one.size):
+        order[fill[one[i]]] = i
+        fill[one[i]] += 1
+    # where the pair of a second number is, if it is one of the first number at hand
+    place, k = np.full(m, -1, np.int64), 0
+    firsts, seconds, sums = np.empty_like(order), np.empty_like(order), np.empty_like(order)
+    for a in range(n):
+        start = k
+        for j in range(bounds[a], bounds[a + 1]):
+            b = two[order[j]]
+            if place[b] < start:
+                firsts[k], seconds[k], sums[k] = a, b, 0
+                place[b] = k
+                k += 1
+            sums[place[b]] += pixels[order[j]]
+    return firsts[:k].copy(), seconds[:k].copy(), sums[:k].copy()
 
 
 def _sums(places: Ints, pixels: Ints, n: int) -> Ints:
     """(n,) pixels of each place; those of -1 are of none."""
-    out = np.zeros(n + 1, np.int64)
-    np.add.at(out, places, pixels)
-    return out[:n]
+    # Doubles hold whole numbers of pixels exactly.
+    return np.bincount(places + 1, pixels, n + 1)[1:].astype(np.int64)
