@@ -92,10 +92,11 @@ class VideoFamily:
             undefined: dict[str, Score] = dict.fromkeys(VIDEO_METRICS)
             return Scores(undefined, dict.fromkeys(VIDEO_METRICS, lost))
         found = self.video.result()
-        table = {"video_objects": self._table()}
-        return Scores(found.metrics, found.reasons, {}, found.notes, breakdowns=table)
+        over, *odd = found.notes
+        table = {"video_objects": self._table(over)}
+        return Scores(found.metrics, found.reasons, {}, tuple(odd), breakdowns=table)
 
-    def _table(self) -> Table:
+    def _table(self, over: str) -> Table:
         rows = []
         for (sequence, number), (j, f) in self.video.objects().items():
             cells = [getattr(one, of) for one in (j, f) for of in _STATISTICS]
@@ -104,7 +105,7 @@ class VideoFamily:
             rows.append((np.inf if fit is None else fit, sequence, number, *rounded))
         columns = ("sequence", "object", *_VALUES)
         listed = [row[1:] for row in sorted(rows, key=lambda row: row[:3])]
-        return Table("J and F of each object", columns, listed, "lowest J&F first")
+        return Table("J and F of each object", columns, listed, f"{over}; lowest J&F first")
 
     def resampled(self, weights: Ints, orders: Ints) -> dict[str, NDArray[np.float64]]:
         """As `families.Family` says; samples of one sequence are taken equally often."""
