@@ -22,7 +22,7 @@ class Quirks:
         first_of_equals: of objects of equal IoU the first is taken, not the last as by COCO.
         closed_bounds: IoU of exactly 0.5 is an error of location, of exactly 0.1 background, and
             a crowd excuses above 0.5 only.
-        empty_class_counts: a class with predictions and no object has AP 0 in the mean.
+        empty_class_counts: a class that the truth does not have counts as AP 0 if it is predicted.
         wrong_first: where errors are put right, wrong predictions come before right ones of equal
             score, whatever their order was.
         recalls_by_division: recalls are k / 100, not multiples of a step.
@@ -180,7 +180,11 @@ def tide(images, n_classes, quirks=TIDECV, size=(12, 12)):
                     if found is not None:
                         points[found[0]].append((score, found[1]))
         left = [n - list(without).count(k) for k, n in enumerate(positives)]
-        counted = [k for k in points if left[k] or (quirks.empty_class_counts and points[k])]
+        counted = [
+            k
+            for k in points
+            if (left[k] or points[k]) and (positives[k] or quirks.empty_class_counts)
+        ]
         values = [average_precision(points[k], left[k], quirks) for k in counted]
         return sum(values) / len(values) if values else None
 

@@ -40,7 +40,7 @@ def costs(
     - class and location: the prediction finds its object, if no surer one would; else it is gone.
     - both, duplicate, background, and `false positives` (all that found nothing): gone.
     - missed, and `false negatives` (all that was not found): these objects need not be found. A
-      class without another object is left out of the mean then.
+      class without another object has AP 0 then; without a prediction, too, it is left out.
 
     Args:
         table: all predictions that are judged, as `columns.PREDICTIONS`.
@@ -50,15 +50,16 @@ def costs(
         scored: positions of categories that count.
 
     Source: Bolya et al. 2020, section 2.3, and tidecv `TIDERun.fix_errors`. A kind costs 0 at
-    least. Deviations: predictions of equal score keep their order, and a class without an object
-    does not lower the mean.
+    least. Deviations: predictions of equal score keep their order, and a class that the truth
+    does not have does not lower the mean.
     """
     by = np.lexsort((table["rank"], table["order"], -table["score"]))
     kind, category, gains = (table[name][by] for name in ("kind", "category", "gains"))
     right = kind == RIGHT
+    there = [k for k in scored if objects[k]]
 
     def ap(of: NDArray[np.int32], hit: Flags, positives: Ints) -> Score:
-        return _mean_ap(of, hit, positives, scored)
+        return _mean_ap(of, hit, positives, there)
 
     base = ap(category, right, objects)
     fixed: dict[str, Score] = {}
@@ -82,17 +83,19 @@ def _rise(base: Score, fixed: Score) -> Score:
 
 
 def _mean_ap(
-    category: NDArray[np.int32], hit: Flags, positives: Ints, scored: Sequence[int]
+    category: NDArray[np.int32], hit: Flags, positives: Ints, classes: Sequence[int]
 ) -> Score:
-    """Mean over the classes with an object; predictions come by falling score."""
+    """Mean over classes that have an object or a prediction; these come by falling score."""
     by = np.argsort(category, kind="stable")
     category, hit = category[by], hit[by]
     found = []
-    for k in scored:
+    for k in classes:
         first, last = np.searchsorted(category, [k, k + 1])
         if positives[k]:
             curve = _precision(hit[first:last], int(positives[k]), RECALLS)
             found.append(float(curve.mean()))
+        elif last > first:
+            found.append(0.0)
     return mean(found)
 
 
