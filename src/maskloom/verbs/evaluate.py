@@ -103,8 +103,9 @@ def evaluate(
             there is used up by the report.
 
     Returns:
-        results: metrics, per_class, per_slice, per_sample, confusion, reasons for what is
-        undefined, and provenance with the content hashes of both sides.
+        results: metrics, per_class, per_slice, per_sample, confusion, breakdowns that say where
+        the errors are, reasons for what is undefined, and provenance with the content hashes of
+        both sides.
 
     Raises:
         MaskloomError: data that cannot be read or do not belong together.

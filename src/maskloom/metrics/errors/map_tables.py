@@ -34,7 +34,7 @@ _REGION_NOTE = (
 
 
 def distance_tables(taxonomy: Taxonomy, missed: Ints, extra: Ints) -> dict[str, Table]:
-    """Wrong pixels by distance: of all classes, and of each.
+    """Wrong pixels by distance: of all classes, and of each, most errors first.
 
     Args:
         taxonomy: of the class maps.
@@ -49,7 +49,7 @@ def distance_tables(taxonomy: Taxonomy, missed: Ints, extra: Ints) -> dict[str, 
     ]
     head = ("distance", "wrong pixels", "share", "share up to here")
     by_class: list[tuple[Cell, ...]] = []
-    for k in taxonomy.scored:
+    for k in _by_errors(taxonomy, (missed + extra).sum(axis=1)):
         for name, counts in (("missed", missed[k].tolist()), ("extra", extra[k].tolist())):
             if n := sum(counts):
                 shares = (_share(count, n) for count in counts)
@@ -68,7 +68,7 @@ def distance_tables(taxonomy: Taxonomy, missed: Ints, extra: Ints) -> dict[str, 
 
 
 def region_table(taxonomy: Taxonomy, counts: Ints, taken: Ints) -> Table:
-    """Connected regions of each class that either side shows.
+    """Connected regions of each class that either side shows, most errors first.
 
     Args:
         taxonomy: of the class maps.
@@ -77,12 +77,18 @@ def region_table(taxonomy: Taxonomy, counts: Ints, taken: Ints) -> Table:
     """
     head = [*REGION_COUNTS[:5], "wrong class", "mostly as", *REGION_COUNTS[5:]]
     rows: list[tuple[Cell, ...]] = []
-    for k in taxonomy.scored:
+    named = dict(zip(REGION_COUNTS, counts, strict=True))
+    for k in _by_errors(taxonomy, named["regions"] - named["found"] + named["extra"]):
         own, wrong = counts[:, k].tolist(), int(taken[k].sum())
         if any(own):
             mostly = taxonomy[int(taken[k].argmax())].name if wrong else None
             rows.append((taxonomy[k].name, *own[:5], wrong, mostly, *own[5:]))
     return Table("Regions", ("class", *head), rows, _REGION_NOTE)
+
+
+def _by_errors(taxonomy: Taxonomy, errors: Ints) -> list[int]:
+    """The classes that count, most errors first."""
+    return sorted(taxonomy.scored, key=lambda k: -int(errors[k]))
 
 
 def _share(n: int, of: int) -> float | None:
