@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.metrics.errors.tide_rule import OURS, TIDECV, tide
+from tests.metrics.errors.tide_rule import OURS, TIDECV, Image, tide
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
@@ -16,6 +16,8 @@ from maskloom.metrics.instances import InstanceMetrics
 from maskloom.metrics.objects import LVIS_RULES, MASKLOOM_RULES
 
 SIZE = (12, 12)
+AT_075 = 1 << 5
+"""The level of IoU 0.75 among the bits of AP."""
 ABC = Taxonomy.from_names(["a", "b", "c"])
 VOID = Taxonomy((*ABC, Category("void", "void", void=True)))
 
@@ -299,6 +301,77 @@ def test_where_tidecv_is_not_followed(quirk, truth, predicted):
 
 
 # --- merging ------------------------------------------------------------------------------------
+
+
+def pieces_by_pixels(whole, pieces):
+    """Whether two of the pieces of a mask are distinct, by the rule as it is stated."""
+    able = [
+        p
+        for p in pieces
+        if 2 * (p & whole).sum() > p.sum() and 10 * (p & whole).sum() >= whole.sum()
+    ]
+    return any(
+        2 * (one & other).sum() <= min(one.sum(), other.sum())
+        for i, one in enumerate(able)
+        for other in able[:i]
+    )
+
+
+def exchanged(predicted, truth):
+    """What was true as the prediction, and the other way round: what was merged is split."""
+    found = [(k, 0.5, mask) for k, mask, _ in truth]
+    return sorted(found, key=lambda p: p[0]), [(k, mask, False) for k, _, mask in predicted]
+
+
+def test_split_and_merged_are_those_of_brute_force_over_pixels():
+    rng = np.random.default_rng(3)
+    seen = np.zeros(3, int)
+    for case in range(600):
+        n = int(rng.integers(1, 3))
+        images = random_images(rng, n, crowds=case % 2 == 0)
+        if case % 2:
+            images = [exchanged(*one) for one in images]
+        expected = np.zeros((3, n), int)
+        for predicted, truth in images:
+            one = Image(predicted, truth, OURS, SIZE)
+            judged = [
+                p for p, used in zip(one.predictions, one.used, strict=True) if used is not None
+            ]
+            joined = [False] * len(one.objects)
+            for k, mask, _ in one.objects:
+                expected[0, k] += pieces_by_pixels(mask, [p[2] for p in judged if p[0] == k])
+            for k, _, mask in judged:
+                alike = [i for i, t in enumerate(one.objects) if t[0] == k]
+                if pieces_by_pixels(mask, [one.objects[i][1] for i in alike]):
+                    expected[1, k] += 1
+                    for i in alike:
+                        own = one.objects[i][1]
+                        shared = (own & mask).sum()
+                        joined[i] |= 2 * shared > own.sum() and 10 * shared >= mask.sum()
+            for (k, _, _), is_in in zip(one.objects, joined, strict=True):
+                expected[2, k] += is_in
+        family, _ = family_of(images, n)
+        assert np.array_equal(family.counts[1:, :n], expected)
+        seen += expected.sum(axis=1)
+    assert min(seen) > 20
+
+
+def test_objects_are_found_at_three_quarters_as_often_as_by_ap():
+    rng = np.random.default_rng(4)
+    found = 0
+    for _ in range(200):
+        images = random_images(rng, 2)
+        family, _ = family_of(images, 2)
+        judged = InstanceMetrics(family.taxonomy)
+        for predicted, truth in images:
+            judged.update(as_rows(truth, 2, truth=True), as_rows(predicted, 2, truth=False))
+        hits = sum(
+            int((c.hit[:, 0] & ~c.drop[:, 0] & AT_075).astype(bool).sum()) for c in judged.columns
+        )
+        fine = family.objects.table()["fine"]
+        assert int(fine.sum()) == hits
+        found += hits
+    assert found > 50
 
 
 def test_any_division_of_the_samples_gives_the_same_tables():
