@@ -13,6 +13,7 @@ NAMES = (
     "surface",
     "boundary",
     "shape",
+    "stream",
     "validation",
     "losses",
     "engines",
