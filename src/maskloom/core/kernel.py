@@ -53,6 +53,12 @@ def kernel(function: F) -> F:
     return cast("F", numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
+def inlined(function: F) -> F:
+    """Compile `function` into each kernel that calls it: what is called for every few bytes."""
+    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+    return cast("F", compiled(function))
+
+
 @kernel
 def wide(value: Any) -> int:
     """A scalar as int64, so that sums and products of counts and edges cannot overflow."""

@@ -19,6 +19,7 @@ from maskloom.errors import FormatError
 from maskloom.formats.coco.image_ids import ImageId
 from maskloom.formats.coco_panoptic.file import PanopticFile
 from maskloom.store.images import image_size, read_map
+from maskloom.store.png_colors import color_numbers
 
 INTERPRETED = frozenset({"category_id", "iscrowd", "score", "attributes"})
 
@@ -45,6 +46,9 @@ def read_ids(png: Path, size: tuple[int, int], where: str) -> NDArray[np.uint32]
             seen=str(png),
             hint="add it, or name the folder of the maps with --set from.masks=FOLDER",
         )
+    numbers = color_numbers(png)
+    if numbers is not None and numbers.shape == size:
+        return numbers
     stored = image_size(png)
     if stored != size:
         raise FormatError(
