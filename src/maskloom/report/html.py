@@ -73,7 +73,7 @@ def write_html(
         path: the file; replaced if it exists.
         panels: rows of pictures; neighbours of one `group` share a heading.
         facts: short statements for the head of the page, e.g. {"Data": "camvid", "Model": ...}.
-        tables: further tables, drawn after the scores, before those of the report.
+        tables: further tables, drawn after the scores.
         verdict: the sentence below the title; empty makes one from the scores.
 
     Raises:
@@ -111,7 +111,8 @@ def render(
         heat=None if report.confusion is None else heat(report.confusion),
         charts=charts(report.curves),
         intervals=report.provenance.get("intervals", ""),
-        tables=[_page_table(table) for table in (*tables, *report.breakdowns.values())],
+        tables=[_page_table(table) for table in tables],
+        breakdowns=[_page_table(table) for table in report.breakdowns.values()],
         groups=[_group(name, list(part)) for name, part in groupby(panels, lambda p: p.group)],
         legend=legend,
         notes=report.notes,

@@ -33,7 +33,8 @@ from maskloom.work import progress
 _UNDRAWN = frozenset({
     "step", "seconds", "val_score", "val_tie", "val_fwiou", "val_mean_accuracy",
     "val_dice_per_sample", "val_ap_small", "val_ap_medium", "val_ap_large", "val_ar1",
-    "val_ar10", "val_ar100", "val_sq_things", "val_rq_things", "val_sq_stuff", "val_rq_stuff",
+    "val_ar10", "val_ar100", "val_ar_all", "val_sq_things", "val_rq_things", "val_sq_stuff",
+    "val_rq_stuff",
 })  # fmt: skip
 _SHA256_DIGITS = 64
 _FABRIC = {"fp32": "32-true", "bf16": "bf16-mixed"}
