@@ -13,6 +13,7 @@ NAMES = (
     "surface",
     "boundary",
     "shape",
+    "panoptic",
     "stream",
     "validation",
     "losses",
