@@ -120,11 +120,15 @@ class SegmentCounts:
 
     def means(self, positions: Collection[int]) -> tuple[Score, ...]:
         """Means of pq, sq and rq over those of some categories that occur."""
-        there = set(np.flatnonzero(self.tp + self.fp + self.fn).tolist())
-        found = [q for k in positions if k in there and (q := self.qualities(k)) is not None]
-        if not found:
+        there, rows = self.rows()
+        wanted = np.zeros(len(self.tp), np.bool_)
+        wanted[list(positions)] = True
+        tp, fp, fn, fit = rows[wanted[there]].T
+        if not len(tp):
             return None, None, None
-        return tuple(math.fsum(values) / len(found) for values in zip(*found, strict=True))
+        among = tp + 0.5 * fp + 0.5 * fn
+        columns = fit / among, fit / np.maximum(tp, 1.0), tp / among
+        return tuple(math.fsum(values.tolist()) / len(tp) for values in columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
