@@ -44,6 +44,8 @@ class Side:
     def last_crowds(self) -> Ints:
         """The last crowd of each category."""
         crowds = np.flatnonzero(self.crowd & (self.category != VOID_SEGMENT))[::-1]
+        if not len(crowds):
+            return crowds
         _, first = np.unique(self.category[crowds], return_index=True)
         return crowds[first]
 

@@ -152,9 +152,11 @@ def pairs_of_maps(
     p_areas = _sums(p, table.predicted_areas, len(theirs))
     one, other = t[table.truth], p[table.predicted]
     kept = (one >= 0) & (other >= 0)
-    # Ids of one stuff category are one segment, so that pairs of ids can be one pair.
-    keys, of = np.unique(one[kept] * len(theirs) + other[kept], return_inverse=True)
-    pixels = _sums(of, table.pixels[kept], len(keys))
+    keys, pixels = one[kept] * len(theirs) + other[kept], table.pixels[kept]
+    if _repeats(t) or _repeats(p):
+        # Ids of one stuff category are one segment, so that pairs of ids can be one pair.
+        keys, of = np.unique(keys, return_inverse=True)
+        pixels = _sums(of, pixels, len(keys))
     there = p_areas > 0
     place = np.cumsum(there) - 1
     return SegmentPairs(
@@ -222,6 +224,11 @@ def _segments_of(
             )
     places_found = np.array([places[value] for value in found.tolist()], np.int64)
     return places_found, MapSegments(ids[first], category[first], crowd[first])
+
+
+def _repeats(places: Ints) -> bool:
+    """Whether several ids are one segment; those at -1 are none."""
+    return bool(np.bincount(places + 1, minlength=1)[1:].max(initial=0) > 1)
 
 
 @kernel
