@@ -13,6 +13,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import deflate
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,16 +42,14 @@ def color_numbers(path: Path) -> NDArray[np.uint32] | None:
     n = height * (1 + 3 * width)
     if packed is None or not 0 < width * height <= _MOST_PIXELS or n > _GAIN * len(packed):
         return None
-    head = int.from_bytes(packed[:2], "big")
-    if head >> 8 & 15 != 8 or head & 32 or head % 31:
-        return None
-    from maskloom.store.inflate import PADDING, inflate
     from maskloom.store.png_lines import unfilter
 
-    lines = np.empty(n + PADDING, np.uint8)
-    stream = np.frombuffer(packed[2:] + bytes(PADDING), np.uint8)
+    try:
+        lines = np.frombuffer(deflate.zlib_decompress(packed, n), np.uint8)
+    except deflate.DeflateError:
+        return None
     numbers = np.empty((height, width), np.uint32)
-    return numbers if inflate(stream, lines) and unfilter(lines, numbers) else None
+    return numbers if len(lines) == n and unfilter(lines, numbers) else None
 
 
 def _packed(data: bytes) -> bytes | None:

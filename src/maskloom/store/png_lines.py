@@ -18,13 +18,26 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Bytes, Counts, inlined, kernel, load_word, wide
-from maskloom.store.inflate import store_word
 
 _BEFORE = 8  # zeros before each line: the pixel left of the first
 _AFTER = 64
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 _PIXEL = np.uint64(0xFFFFFF)
 _LANES = 16
+
+
+def _store_word(_context: Any, line: Any, _index: Any, _word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        builder.store(arguments[2], builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return numba.types.void(line, numba.types.intp, numba.types.uint64), generate
+
+
+store_word = cast("Callable[[Bytes, int, Any], None]", intrinsic(_store_word))
+"""Write a uint64 into a byte line from an index on."""
 
 
 def _widen(_context: Any, line: Any, _index: Any, out: Any, _place: Any) -> Any:
@@ -58,7 +71,7 @@ def unfilter(lines: Bytes, numbers: NDArray[np.uint32]) -> bool:
     """Undo the filters of all lines.
 
     Args:
-        lines: (H * (1 + 3 W) + 32,) the kind of filter and the bytes of each line.
+        lines: (H * (1 + 3 W),) the kind of filter and the bytes of each line.
         numbers: (H, W) is written to: first byte + 256 second + 65536 third.
 
     Returns:
