@@ -280,6 +280,22 @@ def test_id_maps_give_the_bits_of_their_rows(band):
         assert one.result().notes == other.result().notes
 
 
+@pytest.mark.parametrize("band", [None, BAND])
+def test_an_id_of_void_that_is_a_segment_of_the_truth_is_refused(band):
+    ids = np.array([[7, 7, 9, 9]])
+    both, one = MapSegments.make([7, 9], [CAT, CAT]), MapSegments.make([7], [CAT])
+    metric = PanopticMetrics(TAXONOMY, band=band)
+    with pytest.raises(DataError, match="id of void is listed among the segments of the truth"):
+        metric.update_maps((ids, ids), (both, both), void=9, where="here")
+    # one of a void category says the same twice, and a prediction may have that id
+    said = MapSegments.make([7, 9], [CAT, VOID_CATEGORY])
+    given = {"void": 9}
+    assert metric.update_maps((ids, ids), (said, both), **given) == metric.update_maps(
+        (ids, ids), (one, both), **given
+    )
+    assert metric.result().per_class["cat"]["fn"] == 0
+
+
 def test_names_of_both_kinds_go_together():
     assert [f"boundary_{name}" for name in PANOPTIC_METRICS] == list(BOUNDARY_PANOPTIC_METRICS)
 

@@ -131,8 +131,8 @@ class PanopticMetrics:
             as `update`.
 
         Raises:
-            DataError: shapes differ, values are no whole numbers, or a map has an id that its
-                segments do not list.
+            DataError: shapes differ, values are no whole numbers, a map has an id that its
+                segments do not list, or `void` is a segment of the truth.
 
         >>> import numpy as np
         >>> cat, metric = MapSegments.make([7], [0]), PanopticMetrics(Taxonomy.from_names(["cat"]))

@@ -142,8 +142,8 @@ def pairs_of_maps(
         where: the sample, for errors.
 
     Raises:
-        DataError: shapes differ, values are no whole numbers, or a map has an id that its
-            segments do not list.
+        DataError: shapes differ, values are no whole numbers, a map has an id that its segments
+            do not list, or the id of void is a segment of the truth.
     """
     table = joint_ids(*maps)
     t, ours = _segments_of(table.truth_ids, segments[0], kinds, void, ("truth", where))
@@ -211,6 +211,13 @@ def _segments_of(
         places |= dict.fromkeys(ids[blank].tolist(), -1)
         ids, category, crowd = ids[~blank], category[~blank], crowd[~blank]
     if void is not None:
+        if np.any((ids == void) & (category != VOID_SEGMENT)):
+            raise DataError(
+                f"the id of void is listed among the segments of the {side}",
+                where=where,
+                seen=void,
+                hint="take it off the list, or give another id of void, or None",
+            )
         ids, category = np.append(ids, void), np.append(category, VOID_SEGMENT)
         crowd = np.append(crowd, np.False_)
     first, group = segment_groups(category, ids, crowd, kinds)
