@@ -13,7 +13,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.errors.object_family import ObjectErrors
 from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.objects import LVIS_RULES, MASKLOOM_RULES
+from maskloom.metrics.objects import COCO_RULES, LVIS_RULES, MASKLOOM_RULES
 
 SIZE = (12, 12)
 AT_075 = 1 << 5
@@ -127,6 +127,27 @@ def test_where_a_class_is_listed_in_part_only_what_finds_an_object_is_judged():
     given = {"rules": LVIS_RULES, "unlabelled": (0,)}
     assert counts(tables((truth, predicted), **given)) == {}
     assert counts(tables((truth, predicted)))["background"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        (MASKLOOM_RULES, "all predictions counted"),
+        (COCO_RULES, "of each class in an image the 100 surest predictions counted"),
+        (LVIS_RULES, "of an image the 300 surest predictions counted"),
+    ],
+)
+def test_the_note_says_which_predictions_the_rules_keep(rules, kept):
+    truth = rows((0, 1.0, 0, 0, 4, 4))
+    family = ObjectErrors(ABC, rules)
+    family.update(truth, rows(*((0, 0.5, 0, 0, 4, 4),) * 320))
+    table = family.result().breakdowns["object_errors"]
+    assert kept in table.note
+    assert ("all predictions" in table.note) == (rules is MASKLOOM_RULES)
+    counted = {"all": 320, "of each": 100, "of an": 300}
+    assert len(family.predictions.table()["kind"]) == next(
+        n for words, n in counted.items() if kept.startswith(words + " ")
+    )
 
 
 def test_an_object_in_two_halves_is_split_and_two_in_one_are_merged():

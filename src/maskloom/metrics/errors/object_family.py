@@ -135,7 +135,7 @@ class ObjectErrors:
         total, found = self._objects()
         beside = dict(zip(_COUNTS, self.counts, strict=True))
         counts = ClassCounts(rows["category"], rows["kind"], total, found, beside)
-        tables = object_tables(self.taxonomy, counts, self.costs())
+        tables = object_tables(self.taxonomy, counts, self.costs(), rules=self.rules)
         return Scores({}, breakdowns={**tables, "object_sizes": size_table(self.objects.table())})
 
     def costs(self) -> Costs:

@@ -14,6 +14,7 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.errors.fixes import ALL_FALSE, ALL_MISSED, Costs
 from maskloom.metrics.errors.kinds import KINDS, RIGHT
+from maskloom.metrics.objects import InstanceRules
 
 _WORDS = {
     "class": "on an object of another class",
@@ -60,13 +61,16 @@ class ClassCounts:
         return np.bincount(cells, minlength=k * n).reshape(k, n)
 
 
-def object_tables(taxonomy: Taxonomy, counts: ClassCounts, cost: Costs) -> dict[str, Table]:
+def object_tables(
+    taxonomy: Taxonomy, counts: ClassCounts, cost: Costs, *, rules: InstanceRules
+) -> dict[str, Table]:
     """Errors by kind with what they cost, and by class.
 
     Args:
         taxonomy: of the labels.
         counts: over the data set.
         cost: of the kinds.
+        rules: that say which predictions were kept.
     """
     scored = list(taxonomy.scored)
     kinds = counts.of_kinds()[scored]
@@ -79,7 +83,10 @@ def object_tables(taxonomy: Taxonomy, counts: ClassCounts, cost: Costs) -> dict[
     ]
     tables = {
         "object_errors": Table(
-            "Errors of objects", ("error", "what it is", "count", "dAP"), rows, _note(cost.ap50)
+            "Errors of objects",
+            ("error", "what it is", "count", "dAP"),
+            rows,
+            _note(cost.ap50, rules),
         )
     }
     head = ("class", "objects", "predictions", *KINDS, "missed", "split", "merged")
@@ -104,13 +111,22 @@ def _by_class(taxonomy: Taxonomy, counts: ClassCounts) -> list[tuple[Cell, ...]]
     return [row for _, row in sorted(rows, key=lambda one: one[0])]
 
 
-def _note(ap50: Score) -> str:
+def _note(ap50: Score, rules: InstanceRules) -> str:
     if ap50 is None:
         return f"dAP is undefined: the truth holds no object; {_PIECES}"
     return (
         f"dAP: how much AP50, now {ap50:.3f}, would rise were this error alone put right (Bolya et "
-        f"al. 2020, TIDE), all predictions counted, whatever their scores; {_PIECES}"
+        f"al. 2020, TIDE), {_kept(rules)} counted, whatever their scores; {_PIECES}"
     )
+
+
+def _kept(rules: InstanceRules) -> str:
+    """Which predictions of an image are judged, in words."""
+    most = [
+        *([f"of an image the {n} surest"] if (n := rules.max_per_image) is not None else []),
+        *([f"of each class in an image the {n} surest"] if (n := rules.max_detections) else []),
+    ]
+    return f"{', '.join(most)} predictions" if most else "all predictions"
 
 
 def _rounded(value: Score) -> Score:
