@@ -347,6 +347,12 @@ def test_an_empty_prediction_is_scored_and_single_images_have_no_such_scores():
     part = Dataset(KINDS, (*truth.samples[:1], sample("a/001")), truth.labels_of)
     report = judge(part, truth, INSTANCE)
     assert any("are of 1 of 2 samples: the others are no frames" in n for n in report.notes)
+    note = report.breakdowns["video_objects"].note
+    assert note == "j and f: means over 1 object of 1 sequence; lowest J&F first"
+    untracked = films({"a": [rows_of(strip(1), tracks={1: -1})] * 2})
+    without = judge(part, untracked, INSTANCE)
+    assert not set(NAMES) & set(without.metrics)
+    assert not any("of 1 of 2 samples" in note for note in without.notes)
 
 
 def test_a_track_that_changes_its_class_is_told_and_counts_as_one_for_each():

@@ -295,6 +295,21 @@ def test_classes_are_averaged_and_none_has_a_reason():
     assert set(found.metrics.values()) == {None}
 
 
+def test_of_many_classes_only_those_of_a_sequence_are_scored_in_it():
+    metric = TrackMetrics(Taxonomy(tuple(Category(f"c{k}", f"c{k}") for k in range(50))))
+    for s in range(4):
+        metric.update_frame([1], [1], [[1.0]], sequence=f"s{s}", order=0, category=3 * s)
+    alone = metric.by_sequence()
+    assert [list(one.per_class) for one in alone.values()] == [["c0"], ["c3"], ["c6"], ["c9"]]
+    assert {one.metrics["hota"] for one in alone.values()} == {1.0}
+    found = metric.result()
+    assert list(found.per_class) == [f"c{k}" for k in range(50)]
+    assert found.per_class["c1"]["reason"] == "no track on either side"
+    assert found.per_class["c1"]["idsw"] == 0
+    assert found.per_class["c1"]["hota"] is None
+    assert "reason" not in found.per_class["c3"]
+
+
 def test_workers_merge_to_the_same_bits_and_states_travel():
     rng = np.random.default_rng(1)
     many = [(s, i, f) for s in range(4) for i, f in enumerate(random_frames(rng))]

@@ -61,7 +61,8 @@ class Tally:
             found, kind = family.result(), FAMILIES[name]
             if not self.fed[name] and kind.lacking:
                 continue
-            if kind.lacking and self.fed[name] < self.samples:
+            given = any(score in found.metrics for score in kind.metrics)
+            if given and kind.lacking and self.fed[name] < self.samples:
                 notes[self._partly(name)] = None
             metrics |= _only(found.metrics, kind.metrics)
             reasons |= _only(found.reasons, kind.metrics)

@@ -203,9 +203,8 @@ class VideoObjectMetrics:
         return Scores(metrics, reasons, {}, self._notes(len(found)))
 
     def _notes(self, found: int) -> tuple[str, ...]:
-        notes = [
-            f"j and f: means over {counted(found, 'object')} of {len(self.rows.names)} sequences"
-        ]
+        sequences = counted(len(self.rows.names), "sequence")
+        notes = [f"j and f: means over {counted(found, 'object')} of {sequences}"]
         unknown = self.rows.unknown(self.rules)
         if unknown:
             notes.append(

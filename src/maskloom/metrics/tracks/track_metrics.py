@@ -7,6 +7,7 @@ The scores are in `hota.py`, `identity.py` and `clear.py`, their sums in `counts
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from maskloom.metrics.tracks.counts import TRACK_METRICS, TRACK_RULES, TrackCoun
 from maskloom.metrics.tracks.kept_frames import KeptFrames, State
 from maskloom.metrics.tracks.row_frames import row_frames
 from maskloom.metrics.tracks.sequences import Frame, checked_frame
+
+_NOBODY = "no track on either side"
 
 
 class TrackMetrics:
@@ -155,10 +158,11 @@ class TrackMetrics:
             UsageError: a frame of a sequence was given twice.
         """
         if self._counts is None:
+            scored = set(self.taxonomy.scored)
             self._counts = [
                 (k, name, TrackCounts.of(one, self.rules.threshold))
                 for k, name, one in self.kept.sequences()
-                if k in self.taxonomy.scored
+                if k in scored
             ]
         return self._counts
 
@@ -168,10 +172,18 @@ class TrackMetrics:
         Raises:
             UsageError: a frame of a sequence was given twice.
         """
-        return self._scores(self.counts())
+        found = self._scores(self.counts())
+        absent = TrackCounts()
+        told = {**absent.scores(self.rules), **absent.plain(), "reason": _NOBODY}
+        per_class = {}
+        for k in self.taxonomy.scored:
+            one = self.taxonomy[k]
+            row = {"name": one.name, "kind": one.kind, **told}
+            per_class[one.key] = found.per_class.get(one.key, row)
+        return replace(found, per_class=per_class)
 
     def by_sequence(self) -> dict[str, Scores]:
-        """Scores of each sequence alone.
+        """Scores of each sequence alone, with a row of each class that occurs in it.
 
         Raises:
             UsageError: a frame of a sequence was given twice.
@@ -182,13 +194,13 @@ class TrackMetrics:
         return {name: self._scores(groups[name]) for name in sorted(groups)}
 
     def _scores(self, parts: list[tuple[int, str, TrackCounts]]) -> Scores:
-        rows = {
-            k: self._class_row(k, [one for c, _, one in parts if c == k])
-            for k in self.taxonomy.scored
-        }
+        of_class: dict[int, list[TrackCounts]] = {}
+        for k, _, one in parts:
+            of_class.setdefault(k, []).append(one)
+        rows = {k: self._class_row(k, of_class[k]) for k in sorted(of_class)}
         present = [row for row in rows.values() if "reason" not in row]
         metrics: dict[str, Score] = {n: mean([row[n] for row in present]) for n in TRACK_METRICS}
-        why = "no such detection: the divisor is 0" if present else "no track on either side"
+        why = "no such detection: the divisor is 0" if present else _NOBODY
         reasons = {n: why for n, value in metrics.items() if value is None}
         per_class = {self.taxonomy[k].key: row for k, row in rows.items()}
         return Scores(metrics, reasons, per_class, self._notes())
@@ -200,7 +212,7 @@ class TrackMetrics:
         category = self.taxonomy[k]
         row = {"name": category.name, "kind": category.kind, **whole.scores(self.rules)}
         row |= whole.plain()
-        return row if whole.tracks else {**row, "reason": "no track on either side"}
+        return row if whole.tracks else {**row, "reason": _NOBODY}
 
     def _notes(self) -> tuple[str, ...]:
         said = "boxes or other drawings of the truth", "predicted boxes or other drawings"
