@@ -30,9 +30,9 @@ _WORDS = {
     ALL_MISSED: "all true objects that were not found",
 }
 _PIECES = (
-    "split: at least two distinct predictions of its class lie mainly in the object and are a "
-    "tenth of it or more; merged: the same the other way round; such errors are among the others, "
-    "too"
+    "split: predictions of its class lie mainly in the object, are a tenth of it or more, and one "
+    "is distinct from the largest; merged: the same the other way round; such errors are among the "
+    "others, too"
 )
 
 
