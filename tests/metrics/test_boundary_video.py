@@ -208,6 +208,9 @@ def test_a_state_that_is_none_is_refused():
         {**state, "sequences": np.array([1])},
         {**state, "sequences": np.array(["a", "a"])},
         {**state, "keys": state["keys"] + 5},
+        {**state, "spans": np.array(["a"])},
+        {**state, "named": np.array([1])},
+        {**state, "ends": np.zeros((0, 3))},
     ):
         with pytest.raises(ValueError, match=r"state|frames|keys|named"):
             VideoObjectMetrics().load(broken)

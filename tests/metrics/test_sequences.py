@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.metrics.boundary_cases import smooth_mask
-from tests.metrics.test_boundary_video import davis2017
+from tests.metrics.test_boundary_video import davis2017, objects_of
 from tests.metrics.test_tracks_metrics import CLEAR_NAMES, HOTA_NAMES
 from tests.metrics.test_tracks_oracles import (
     clear,
@@ -303,6 +305,44 @@ def test_a_frame_without_a_prediction_follows_the_policy():
     assert (empty["j"], empty["idr"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
     skipped = judge(truth, predicted, Terms(task="instance", missing="skip")).metrics
     assert (skipped["j"], skipped["idr"]) == (1.0, 1.0)
+
+
+DAVIS = Terms(task="instance", convention=CONVENTIONS["davis"])
+
+
+@pytest.mark.parametrize("lacking", [[0], [11], [0, 11], [0, 1]])
+def test_the_first_frame_names_objects_and_the_ends_are_not_scored_where_they_are_skipped(lacking):
+    """Object 3 is in the first frame alone, which DAVIS gives to whoever predicts."""
+    rng = np.random.default_rng(5)
+    frames = [objects_of(rng, (24, 40), 2) for _ in range(12)]
+    frames[0][:3, :3] = 3
+    truth, predicted = maps({"a": frames}), maps({"a": changed(rng, frames)})
+    kept = [s.key for i, s in enumerate(truth.samples) if i not in lacking]
+    some, empty = (
+        judge(truth, predicted.select(kept), replace(DAVIS, missing=missing))
+        for missing in ("skip", "empty")
+    )
+    assert [one["object"] for one in some.breakdowns["video_objects"].records()].count(3) == 1
+    if lacking == [0, 1]:
+        # frame 1 is scored as empty, or not at all: the 10 frames between the ends, or 9 of them
+        assert some.metrics["j"] > empty.metrics["j"]
+        return
+    assert {n: some.metrics[n] for n in VIDEO_METRICS} == {
+        n: empty.metrics[n] for n in VIDEO_METRICS
+    }
+
+
+def test_a_slice_of_a_sequence_is_not_scored_at_the_ends_of_the_sequence_alone():
+    """Frame 1 is missed, frame 2 is right; frames 0 and 3 are the ends."""
+    truth, predicted = maps({"a": [strip(1)] * 4}), maps({"a": [strip(i) for i in (1, 0, 1, 0)]})
+    halves = ("early", "early", "late", "late")
+    samples = tuple(
+        replace(s, tags={"half": half}) for s, half in zip(truth.samples, halves, strict=True)
+    )
+    tagged = Dataset(KINDS, samples, truth.labels_of)
+    report = judge(tagged, predicted, replace(DAVIS, by="half"))
+    assert {name: one["j"] for name, one in report.per_slice.items()} == {"early": 0.0, "late": 1.0}
+    assert report.metrics["j"] == 0.5
 
 
 def test_predicted_sequences_that_the_truth_lacks_are_told():

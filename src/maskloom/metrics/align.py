@@ -7,7 +7,7 @@ side read in the other's taxonomy is `translation.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from maskloom.core.outcome import counted, some_of
 from maskloom.core.sample import Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
+from maskloom.metrics.frames import ends_of
 from maskloom.metrics.translation import Translation
 
 Missing = Literal["error", "empty", "skip"]
@@ -100,6 +101,7 @@ class Comparison:
         pairs: samples that belong together, in the order of the truth.
         notes: what was left out or filled.
         ours, theirs: how each side's categories read in the common taxonomy.
+        ends: the first and the last frame of each sequence of the truth, paired or not.
     """
 
     truth: Dataset
@@ -108,6 +110,7 @@ class Comparison:
     notes: tuple[str, ...]
     ours: Translation
     theirs: Translation
+    ends: Mapping[str, tuple[Sample, Sample]] = field(default_factory=dict)
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -166,7 +169,8 @@ def compare(
         notes = (*notes, f"the one category of each side is compared: {only[0]} with {only[1]}")
     ours = Translation(truth.taxonomy, common, tuple(common.match(truth.taxonomy)), side="truth")
     theirs = Translation.make(predicted.taxonomy, common, renames)
-    return Comparison(truth, predicted, tuple(pairs), notes, ours, theirs)
+    ends = ends_of(truth.samples)
+    return Comparison(truth, predicted, tuple(pairs), notes, ours, theirs, ends)
 
 
 def _common(truth: Taxonomy, predicted: Taxonomy) -> Taxonomy:

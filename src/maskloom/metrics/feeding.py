@@ -185,6 +185,9 @@ def feed_video(family: VideoFamily, scene: Scene) -> _Row:
     if scene.place is None:
         return {}
     size = (scene.size[0], scene.size[1])
+    if scene.ends is not None and family.asks(scene.place[0]):
+        rows, unlabelled = scene.first_truth
+        family.tell(scene.place[0], scene.ends, rows, unlabelled=unlabelled)
     return family.update(
         *scene.rows, size=size, place=scene.place, order=scene.order, **scene.limits
     )

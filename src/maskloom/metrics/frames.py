@@ -19,6 +19,20 @@ def place_of(sample: Sample) -> tuple[str, int] | None:
     return sample.sequence, sample.index
 
 
+def ends_of(samples: Iterable[Sample]) -> dict[str, tuple[Sample, Sample]]:
+    """The first and the last frame of each sequence, by its name."""
+    found: dict[str, tuple[Sample, Sample]] = {}
+    for sample in samples:
+        if place_of(sample) is None:
+            continue
+        first, last = found.get(str(sample.sequence), (sample, sample))
+        found[str(sample.sequence)] = (
+            min(first, sample, key=_index_of),
+            max(last, sample, key=_index_of),
+        )
+    return found
+
+
 def refuse_shared_places(samples: Iterable[Sample]) -> None:
     """Refuse two frames at one place of a sequence.
 
@@ -62,6 +76,10 @@ def units_of(samples: Sequence[Sample]) -> tuple[dict[str, str], str]:
     if any(framed) and not all(framed):
         return units, f"{n:,} sequences and single samples"
     return units, counted(n, "sequence" if any(framed) else "sample")
+
+
+def _index_of(sample: Sample) -> int:
+    return sample.index or 0
 
 
 def _joined(samples: Iterable[Sample]) -> dict[str, str]:

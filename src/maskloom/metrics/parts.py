@@ -63,10 +63,11 @@ def fingerprint(pair_up: Comparison, terms: Terms, task: str) -> str:
         for p in pair_up.pairs
     ]
     sides = [pair_up.truth.taxonomy.hash, pair_up.predicted.taxonomy.hash, pair_up.taxonomy.hash]
+    ends = sorted((name, a.key, a.index, b.index) for name, (a, b) in pair_up.ends.items())
     rules = [asdict(terms.convention), asdict(terms.settings)]
     kinds = families_of(task, terms.metrics)
     said = [__version__, task, terms.by, terms.missing, sorted(terms.renames.items()), rules, kinds]
-    text = json.dumps([said, sides, pairs], sort_keys=True, default=str)
+    text = json.dumps([said, sides, pairs, ends], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

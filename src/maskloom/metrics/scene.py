@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.labels import Coverage, Labels, Rows
+from maskloom.core.sample import Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.align import Comparison, Pair
 from maskloom.metrics.contingency import columns_of, overlap_in
@@ -30,7 +31,7 @@ class Scene:
         self.key, self.order = pair.truth.key, pair.order
         self.spacing = tuple(pair.truth.image.spacing)
         self.place = place_of(pair.truth)
-        self._pair_up = pair_up
+        self._pair_up, self._sample = pair_up, pair.truth
         self._truth, self._predicted = pair_up.labels(pair)
         self.size = self._truth.size
 
@@ -67,6 +68,30 @@ class Scene:
     def limits(self) -> dict[str, Any]:
         """Where and for which categories objects are not judged."""
         return blind_spots(self._truth.coverage, self._pair_up.taxonomy)
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """Places of the first and the last frame of the truth's sequence, scored or not."""
+        frames = self._ends
+        return None if frames is None else (frames[0].index or 0, frames[1].index or 0)
+
+    @property
+    def first_truth(self) -> tuple[Rows, tuple[int, ...]]:
+        """The truth's objects in the first frame of the sequence, scored or not.
+
+        With them the positions of the categories that were not looked for there. Read anew
+        each time, where this is not the frame itself.
+        """
+        first = self._sample if self._ends is None else self._ends[0]
+        if first.key == self._sample.key:
+            return self.rows[0], self.limits["unlabelled"]
+        labels = self._pair_up.truth.labels_of(first)
+        limits = blind_spots(labels.coverage, self._pair_up.taxonomy)
+        return self._pair_up.ours.rows(labels, first.key), limits["unlabelled"]
+
+    @property
+    def _ends(self) -> tuple[Sample, Sample] | None:
+        return None if self.place is None else self._pair_up.ends.get(self.place[0])
 
 
 def surest_on_top(labels: Labels) -> Labels:

@@ -19,6 +19,7 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
 from maskloom.metrics.boundary.video import VIDEO_METRICS, VideoObjectMetrics, both
+from maskloom.metrics.boundary.video_values import Span
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores
 from maskloom.metrics.tracks.ledger import Ledger, State
@@ -77,6 +78,32 @@ class VideoFamily:
         void = np.zeros(size, np.bool_) if not len(hidden) else hidden.merge().dense(0)
         sides = (_by_track(true), _by_track(found))
         return self.video.update_masks(*sides, sequence=place[0], order=place[1], void=void)
+
+    def asks(self, sequence: str) -> bool:
+        """Whether a sequence counts by what is not known yet: its ends and its first objects."""
+        rules = self.video.rules
+        whole = rules.first_names or rules.drop_first or rules.drop_last
+        return whole and sequence not in self.video.rows.spans
+
+    def tell(
+        self,
+        sequence: str,
+        ends: tuple[int, int],
+        first: Rows,
+        *,
+        unlabelled: Collection[int] = (),
+    ) -> None:
+        """Say what the whole sequence is, of which maybe not all frames are measured.
+
+        Args:
+            sequence: its name.
+            ends: places of its first and last frame.
+            first: rows of the truth in its first frame.
+            unlabelled: positions of categories that the truth does not list exhaustively there.
+        """
+        objects, _, _ = objects_in(first, first.take([]), self.taxonomy, unlabelled=unlabelled)
+        named = np.unique(objects.track[objects.track >= 0])
+        self.video.rows.spans[sequence] = Span(*ends, tuple(named.tolist()))
 
     def merge(self, other: VideoFamily) -> None:
         """Add what another worker measured."""

@@ -34,6 +34,20 @@ class Statistics:
     decay: Score
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A whole sequence of the truth, of which maybe not all frames are measured.
+
+    Args:
+        first, last: places of its first and last frame.
+        named: objects that the truth shows in the first.
+    """
+
+    first: int
+    last: int
+    named: tuple[int, ...]
+
+
 def statistics(values: Sequence[Score], recall_above: float = 0.5) -> Statistics:
     """Mean, recall and decay of the values of one object, frame by frame.
 
@@ -62,9 +76,13 @@ def statistics(values: Sequence[Score], recall_above: float = 0.5) -> Statistics
 
 
 class ObjectFrames:
-    """Rows of sequence, frame, object, J and F, in any order; sequences go by their names."""
+    """Rows of sequence, frame, object, J and F, in any order; sequences go by their names.
+
+    `spans` says of sequences what they are as a whole; of others, that the rows are all of it.
+    """
 
     def __init__(self) -> None:
+        self.spans: dict[str, Span] = {}
         self.names: list[str] = []
         self._places: dict[str, int] = {}
         self._keys = array.array("q")
@@ -91,6 +109,7 @@ class ObjectFrames:
             keys[:, 0] = moved[keys[:, 0]]
         self._keys.frombytes(keys.tobytes())
         self._values.extend(other._values)
+        self.spans |= other.spans
 
     def table(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
         """Sorted names, (N, 4) sequence, frame, object and shown, and (N, 2) J and F, sorted."""
@@ -109,7 +128,8 @@ class ObjectFrames:
         names, keys, values = self.table()
         for place, name in enumerate(names):
             own = keys[:, 0] == place
-            yield from _sequence_objects(name, keys[own, 1:], values[own], rules)
+            span = self.spans.get(name)
+            yield from _sequence_objects(name, keys[own, 1:], values[own], rules, span)
 
     def unknown(self, rules: VideoRules) -> int:
         """Objects of sequences that only the prediction shows."""
@@ -121,7 +141,16 @@ class ObjectFrames:
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What is kept, as arrays."""
         names, keys, values = self.table()
-        return {"sequences": np.array(names, np.str_), "keys": keys, "values": values}
+        spans = sorted(self.spans.items())
+        ends = [(one.first, one.last, len(one.named)) for _, one in spans]
+        return {
+            "sequences": np.array(names, np.str_),
+            "keys": keys,
+            "values": values,
+            "spans": np.array([name for name, _ in spans], np.str_),
+            "ends": np.array(ends, np.int64).reshape(-1, 3),
+            "named": np.array([n for _, one in spans for n in one.named], np.int64),
+        }
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take up what `state` gave.
@@ -129,7 +158,7 @@ class ObjectFrames:
         Raises:
             ValueError: arrays are missing, or of another shape or kind.
         """
-        if set(state) != {"sequences", "keys", "values"}:
+        if set(state) != {"sequences", "keys", "values", "spans", "ends", "named"}:
             raise ValueError(f"a state of video objects holds other arrays than {sorted(state)}")
         names, keys, values = (state[name] for name in ("sequences", "keys", "values"))
         kinds = [names.dtype.kind, keys.dtype.kind, values.dtype.kind]
@@ -142,22 +171,29 @@ class ObjectFrames:
             raise ValueError("a sequence is named twice")
         if n and not 0 <= int(np.min(keys[:, 0])) <= int(np.max(keys[:, 0])) < len(given):
             raise ValueError("a row is of a sequence that is not named")
+        self.spans = _spans(state["spans"], state["ends"], state["named"])
         self.names, self._places = given, {name: i for i, name in enumerate(given)}
         self._keys = array.array("q", keys.astype(np.int64).tobytes())
         self._values = array.array("d", values.astype(np.float64).tobytes())
 
 
 def _sequence_objects(
-    name: str, keys: NDArray[np.int64], values: NDArray[np.float64], rules: VideoRules
+    name: str,
+    keys: NDArray[np.int64],
+    values: NDArray[np.float64],
+    rules: VideoRules,
+    span: Span | None,
 ) -> Iterator[tuple[str, int, tuple[tuple[Score, ...], tuple[Score, ...]]]]:
     """The objects of one sequence; keys are frame, object and shown."""
     frames = np.unique(keys[:, 0])
     shown = keys[keys[:, 2] == 1]
-    if rules.first_names:
-        wanted = _named(shown[shown[:, 0] == frames[0], 1])
-    else:
-        wanted = np.unique(shown[:, 1]).tolist()
-    kept = frames[int(rules.drop_first) : len(frames) - int(rules.drop_last)]
+    if span is None:
+        first = int(frames[0])
+        named = shown[shown[:, 0] == first, 1].tolist()
+        span = Span(first, int(frames[-1]), tuple(named))
+    wanted = _named(span.named) if rules.first_names else np.unique(shown[:, 1]).tolist()
+    dropped = [span.first] * rules.drop_first + [span.last] * rules.drop_last
+    kept = frames[~np.isin(frames, dropped)]
     for number in wanted:
         rows = keys[:, 1] == number
         at = dict(zip(keys[rows, 0].tolist(), values[rows].tolist(), strict=True))
@@ -167,11 +203,33 @@ def _sequence_objects(
         yield name, int(number), (j, f)
 
 
-def _named(of_first: NDArray[np.int64]) -> list[int]:
+def _named(of_first: Sequence[int]) -> list[int]:
     """Objects that a first frame names: all up to its highest number, where that is a palette's."""
-    highest = int(of_first.max(initial=0))
+    highest = max(of_first, default=0)
     counted = range(1, highest + 1) if highest <= PALETTE else ()
-    return sorted({*counted, *of_first.tolist()})
+    return sorted({*counted, *of_first})
+
+
+def _spans(
+    names: NDArray[np.generic], ends: NDArray[np.generic], named: NDArray[np.generic]
+) -> dict[str, Span]:
+    """What `ObjectFrames.state` gave of spans; ValueError where it gave no such thing."""
+    kinds = names.dtype.kind + ends.dtype.kind + named.dtype.kind
+    if kinds != "Uii" or ends.shape != (*names.shape, 3) or named.ndim != 1:
+        raise ValueError(
+            f"a state of spans is {names.dtype}{names.shape}, {ends.dtype}{ends.shape}"
+        )
+    rows = ends.astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(rows[:, 2])])
+    if (rows[:, 2] < 0).any() or bounds[-1] != named.size:
+        raise ValueError(f"a state of spans names {named.size} objects for {bounds[-1]}")
+    objects = named.astype(np.int64).tolist()
+    return {
+        str(name): Span(first, last, tuple(objects[a:b]))
+        for name, (first, last, _), a, b in zip(
+            names, rows.tolist(), bounds[:-1], bounds[1:], strict=True
+        )
+    }
 
 
 def _defined(value: Score) -> Score:
