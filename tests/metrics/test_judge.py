@@ -169,7 +169,7 @@ def test_only_the_metrics_asked_for_are_reported():
     assert judge(maps, maps, Terms(metrics=("dice", "miou"))).metrics == {"miou": 1.0, "dice": 1.0}
     with pytest.raises(UsageError, match=r"saw 'ap'.*task instance"):
         judge(maps, maps, Terms(metrics=("ap",)))
-    with pytest.raises(UsageError, match="Known: miou"):
+    with pytest.raises(UsageError, match="Did you mean miou"):
         judge(maps, maps, Terms(metrics=("iou2",)))
 
 
@@ -229,10 +229,10 @@ def test_drawings_without_a_mask_are_told_on_both_sides():
     both = dataset({"x": boxes((0, 0, 4, 4), (5, 5, 9, 9), kind=kind)})
     only = dataset({"x": boxes((0, 0, 4, 4))})
     report = judge(both, only)
-    assert any(note.startswith("1 boxes or other drawings of the truth") for note in report.notes)
+    assert any(note.startswith("1 drawing of the truth") for note in report.notes)
     report = judge(only, both)
-    assert any(note.startswith("1 predicted boxes") for note in report.notes)
-    assert not any("drawings" in note for note in judge(only, only).notes)
+    assert any(note.startswith("1 drawing of the prediction") for note in report.notes)
+    assert not any("drawing" in note for note in judge(only, only).notes)
 
 
 def test_a_rename_whose_old_name_is_no_category_is_refused():

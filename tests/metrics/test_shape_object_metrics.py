@@ -158,7 +158,7 @@ def test_parts_of_one_object_drawings_and_rows_without_a_pixel():
     metric = ObjectShapeMetrics(CELLS)
     assert metric.update(parts, whole)["aji"] == 1.0
     assert metric.result().notes == (
-        "1 boxes or other drawings of the truth have no mask: no objects",
+        "1 drawing of the truth without a mask: counted only where boxes are compared",
     )
     none = Rows.make(Masks.empty(1, (1, 3)), [0])
     own = ObjectShapeMetrics(CELLS).update(none, none)

@@ -111,7 +111,7 @@ def test_missed_and_spurious_classes_are_counted_and_said():
     assert scores.metrics["hd"] == 0
     assert scores.metrics["nsd"] == pytest.approx((0.5 + 0) / 2)
     assert scores.per_class["b"]["hd"] is None
-    assert "missed 1 times and predicted where it is not 1 times" in " ".join(scores.notes)
+    assert "missed: 1, predicted where they are not: 1; there" in " ".join(scores.notes)
     infinite = measured(pairs, rules="deepmind").result().metrics
     assert infinite["hd"] == math.inf
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from maskloom.core.outcome import Table
 
 Score = float | None
+_TIES = ("j_and_f", "miou", "pixel_accuracy")
+"""What orders samples of equal scores: often all objects are found, well or not so well."""
 Scores = Mapping[str, Score]
 
 
@@ -98,9 +100,9 @@ class Report:
         return defined[::-1][:n]
 
     def _ranked(self) -> list[Mapping[str, Any]]:
-        def order(row: Mapping[str, Any]) -> tuple[bool, float, str]:
-            score = row.get(self.ranked_by)
-            return score is None, 0.0 if score is None else float(score), str(row["key"])
+        def order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+            own = [row.get(name) for name in (self.ranked_by, *_TIES)]
+            return (*((one is None, float(one or 0.0)) for one in own), str(row["key"]))
 
         return sorted(self.per_sample, key=order)
 

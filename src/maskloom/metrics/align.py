@@ -16,7 +16,7 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.labels import BACKGROUND, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.outcome import counted, some_of
-from maskloom.core.sample import Sample, sample_key
+from maskloom.core.sample import ImageRef, Sample, sample_key
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.frames import ends_of
@@ -89,7 +89,38 @@ def pair_samples(
             f"{counted(extra, 'predicted sample')} {'is' if extra == 1 else 'are'} not among the "
             f"{len(names)} of the truth and left out"
         )
-    return pairs, tuple(notes)
+    return pairs, (*notes, *_placed_otherwise(pairs))
+
+
+def _placed_otherwise(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """What to say of samples whose two sides tell another spacing or place in space."""
+    found = [
+        (pair.truth.key, pair.truth.image, pair.predicted.image)
+        for pair in pairs
+        if pair.predicted is not None and not _in_one_place(pair.truth.image, pair.predicted.image)
+    ]
+    if not found:
+        return ()
+    key, own, other = found[0]
+    seen = "" if own.spacing == other.spacing else f": spacing {_listed(own)} and {_listed(other)}"
+    return (
+        f"truth and prediction of {counted(len(found), 'sample')} differ in spacing, or in where "
+        f"they lie (first {key}{seen}); pixels are compared one to one, in the truth's units",
+    )
+
+
+def _listed(image: ImageRef) -> str:
+    return " × ".join(f"{size:g}" for size in image.spacing)
+
+
+def _in_one_place(one: ImageRef, other: ImageRef) -> bool:
+    """Whether what both files say of spacing and place agrees; most say nothing."""
+    if one.spacing and other.spacing and not np.allclose(one.spacing, other.spacing, rtol=1e-3):
+        return False
+    if not one.affine or not other.affine or np.shape(one.affine) != np.shape(other.affine):
+        return True
+    step = float(np.abs(np.asarray(one.affine)[:-1, :-1]).max()) or 1.0
+    return np.allclose(one.affine, other.affine, rtol=1e-3, atol=1e-2 * step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -139,7 +139,7 @@ FAMILIES: dict[str, Kind[Any]] = {
             instances,
             feed_instances,
         ),
-        rules=dict.fromkeys(INSTANCE_METRICS, "objects"),
+        rules=dict.fromkeys((*INSTANCE_METRICS, *NAMES.values()), "objects"),
     ),
     "boxes": Kind(
         *(BOX_METRICS, ("instance",), boxes, feed_instances),

@@ -52,13 +52,17 @@ def instances(
     overlap: Overlap = MASKS,
 ) -> Any:
     """Average precision of objects."""
-    return InstanceMetrics(taxonomy, _object_rules(convention, settings), overlap)
+    return InstanceMetrics(taxonomy, object_rules(convention, settings), overlap)
 
 
-def _object_rules(convention: Convention, settings: MetricSettings) -> InstanceRules:
+def object_rules(convention: Convention, settings: MetricSettings) -> InstanceRules:
+    """The rules of a convention, with the limit that the user sets in place of its own."""
     rules: InstanceRules = convention.rules("objects")
     most = settings.max_detections
-    return replace(rules, max_detections=most) if most else rules
+    if not most:
+        return rules
+    own = "max_detections" if rules.max_per_image is None else "max_per_image"
+    return replace(rules, **{own: most})
 
 
 boxes = partial(instances, overlap=BOXES)
@@ -209,7 +213,7 @@ def feed_tracks(family: TrackFamily, scene: Scene) -> _Row:
 
 def object_errors(taxonomy: Taxonomy, convention: Convention, settings: MetricSettings) -> Any:
     """What is wrong with objects, by the rules of average precision."""
-    return ObjectErrors(taxonomy, _object_rules(convention, settings))
+    return ObjectErrors(taxonomy, object_rules(convention, settings))
 
 
 def feed_object_errors(family: ObjectErrors, scene: Scene) -> _Row:

@@ -52,11 +52,18 @@ def _f1_curve(table: PredictionColumns, objects: int) -> Curve:
     score, hit = table.score[counted], (table.hit[counted, 0] & 1).astype(np.int64)
     order = np.argsort(-score, kind="stable")
     score, found = score[order], np.concatenate([[0], np.cumsum(hit[order])])
-    low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
-    least = np.linspace(min(low, 0.0), max(high, 1.0), _POINTS)
-    kept = np.searchsorted(-score, -least, side="right")
-    values = 2 * found[kept] / np.maximum(1, kept + objects)
-    best = int(np.argmax(values))
-    points = tuple(least.tolist()), tuple(values.tolist())
-    said = f"best {values[best]:.3f} at {least[best]:.2f}"
+
+    def f1(least: NDArray[np.float64]) -> NDArray[np.float64]:
+        kept = np.searchsorted(-score, -least, side="right")
+        values: NDArray[np.float64] = 2 * found[kept] / np.maximum(1, kept + objects)
+        return values
+
+    told = np.unique(score)[::-1] if len(score) else np.zeros(1)
+    each = f1(told)
+    best = told[np.argmax(each)]
+    # The best lies between two points of any grid.
+    grid = np.linspace(min(told[-1], 0.0), max(told[0], 1.0), _POINTS)
+    least = np.unique(np.append(grid, best))
+    points = tuple(least.tolist()), tuple(f1(least).tolist())
+    said = f"best {each.max():.3f} at {best:.3g}"
     return Curve("all classes", *points, "least score that is kept", "F1 at IoU 0.50", said)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
-from maskloom.core.outcome import counted
 from maskloom.core.report import Curve, Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.instance_columns import AREAS_PX, LEVELS, PredictionColumns
 from maskloom.metrics.instance_curves import instance_curves
+from maskloom.metrics.instance_notes import drawn_notes, instance_notes
 from maskloom.metrics.instance_resamples import instance_resamples
 from maskloom.metrics.instance_scores import AVERAGED, class_scores, f1
 from maskloom.metrics.matching import Bits, match
@@ -41,7 +41,7 @@ from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean
 from maskloom.metrics.state import fill, numbers
 
-_NUMBERS = ("samples", "unscored", "capped", "truth_drawn", "predicted_drawn")
+_NUMBERS = ("samples", "unscored", "capped", "silent", "truth_drawn", "predicted_drawn")
 
 
 class InstanceMetrics:
@@ -61,10 +61,11 @@ class InstanceMetrics:
     ) -> None:
         self.taxonomy, self.rules, self.overlap = taxonomy, rules, overlap
         self.columns: list[PredictionColumns] = []
+        self._ranked: PredictionColumns | None = None
         self.positives = np.zeros((len(AREAS_PX), len(taxonomy)), np.int64)
         self.each = SampleValues(tuple(AREAS_PX))
         self.predictions = np.zeros(len(taxonomy), np.int64)
-        self.samples = self.unscored = self.capped = 0
+        self.samples = self.unscored = self.capped = self.silent = 0
         self.truth_drawn = self.predicted_drawn = 0
 
     def update(
@@ -99,6 +100,7 @@ class InstanceMetrics:
         )
         hit, drop, positives = self._match(t, p, unlabelled)
         place = np.full(len(p), order, np.int64)
+        self._ranked = None
         self.columns.append(PredictionColumns(place, p.category, rank, p.score, hit, drop))
         k = len(self.taxonomy)
         self.positives += positives
@@ -108,6 +110,7 @@ class InstanceMetrics:
         most = self.rules.max_detections
         self.capped += int(most is not None and objects.max(initial=0) > most)
         self.predictions += np.bincount(p.category, minlength=k)
+        self.silent += int(not len(p) and objects.any())
         self.samples += 1
         self.unscored += unscored
         boxed = self.overlap.boxed
@@ -136,6 +139,7 @@ class InstanceMetrics:
 
     def merge(self, other: InstanceMetrics) -> None:
         """Add what another worker matched; each sample needs its own `order`."""
+        self._ranked = None
         self.columns.extend(other.columns)
         self.positives += other.positives
         self.each.merge(other.each)
@@ -145,6 +149,7 @@ class InstanceMetrics:
         self.samples += other.samples
         self.unscored += other.unscored
         self.capped += other.capped
+        self.silent += other.silent
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """What was matched, as arrays."""
@@ -176,14 +181,21 @@ class InstanceMetrics:
             if found.dtype != kind.dtype or found.shape != (n, *kind.shape[1:]):
                 raise ValueError(f"{name} is {found.dtype}{found.shape}")
             columns[name] = found
+        self._ranked = None
         self.columns = [PredictionColumns(**columns)]  # type: ignore[arg-type]
+
+    def _table(self) -> PredictionColumns:
+        """All predictions, ranked once: resamples ask for them again and again."""
+        if self._ranked is None:
+            self._ranked = PredictionColumns.join(self.columns).ranked()
+        return self._ranked
 
     def resampled(
         self, weights: NDArray[np.int64], orders: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float64]]:
         """Scores of resamples; see `SampleValues.totals`."""
         positives = self.each.totals(weights, orders, len(self.taxonomy))
-        table = PredictionColumns.join(self.columns).ranked()
+        table = self._table()
         found = instance_resamples(table, positives, weights, orders, self.taxonomy.scored)
         if not self.overlap.prefix:
             sure = object_calibration_resamples(table, self.unscored, weights, orders)
@@ -196,7 +208,7 @@ class InstanceMetrics:
         Source: Lin et al. 2014 (COCO) and pycocotools 2.0.11 `COCOeval`: IoU levels
         0.50:0.05:0.95, 101 recalls, classes without an object left out of the mean.
         """
-        table, prefix = PredictionColumns.join(self.columns).ranked(), self.overlap.prefix
+        table, prefix = self._table(), self.overlap.prefix
         found = {
             k: class_scores(table, k, np.ascontiguousarray(self.positives[:, k]))
             for k in self.taxonomy.scored
@@ -220,6 +232,11 @@ class InstanceMetrics:
             reasons |= {OBJECT_CALIBRATION: sure.reason} if sure.score is None else {}
         return Scores(metrics, reasons, per_class, self._notes(), curves)
 
+    @property
+    def drawn_alone(self) -> bool:
+        """Whether predictions are boxes or other drawings, and none a mask."""
+        return bool(self.predicted_drawn) and not self.predictions.any()
+
     def _class_row(self, k: int, scores: Mapping[str, Score]) -> dict[str, Any]:
         category, objects = self.taxonomy[k], int(self.positives[0, k])
         row: dict[str, Any] = {
@@ -234,26 +251,9 @@ class InstanceMetrics:
         return row
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
-        if self.truth_drawn:
-            notes.append(
-                f"{self.truth_drawn} boxes or other drawings of the truth have no mask and are no "
-                "objects to find"
-            )
-        if self.predicted_drawn:
-            notes.append(
-                f"{self.predicted_drawn} predicted boxes or other drawings have no mask and are "
-                "not scored"
-            )
-        if self.capped:
-            notes.append(
-                f"AP is capped in {counted(self.capped, 'image')} with more than "
-                f"{self.rules.max_detections} objects of one class, the limit on predictions"
-            )
-        if self.unscored:
-            notes.append(
-                f"{counted(self.unscored, 'prediction')} without a score "
-                f"count{'s' if self.unscored == 1 else ''} as 1.0; among equal scores "
-                "the order of rows decides, so AP is that of one operating point"
-            )
-        return tuple(notes)
+        limit = self.rules.max_detections
+        drawn = self.truth_drawn, self.predicted_drawn
+        return (
+            *drawn_notes(*drawn, boxed=self.overlap.boxed),
+            *instance_notes(self.samples, self.silent, self.unscored, self.capped, limit),
+        )

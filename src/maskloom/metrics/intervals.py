@@ -16,7 +16,7 @@ from scipy.stats import norm, t
 from maskloom.metrics.families import Family
 from maskloom.work.progress import track
 
-_AT_ONCE = 50
+_AT_ONCE = 200
 LEVEL = 0.95
 _OFTEN = 0.05
 FEWEST = 6

@@ -19,38 +19,27 @@ from maskloom.core.dataset import Dataset
 from maskloom.core.report import Report
 from maskloom.errors import UsageError
 from maskloom.metrics.align import Comparison, Missing, compare
-from maskloom.metrics.contingency import columns_of, overlap_in
+from maskloom.metrics.boxes_alone import of_boxes, only_boxes, row_of_boxes
+from maskloom.metrics.circumstances import circumstances
 from maskloom.metrics.conventions import MASKLOOM, Convention
 from maskloom.metrics.count import NO_TAG, Counted, count, new_tally, slice_of
 from maskloom.metrics.families import (
     FAMILIES,
     RANKED_BY,
     SEQUENCES,
-    TASKS,
     families_of,
-    metrics_of,
 )
 from maskloom.metrics.frames import refuse_shared_places, units_of
-from maskloom.metrics.frequencies import frequency_scores
+from maskloom.metrics.frequencies import NAMES, frequency_scores
 from maskloom.metrics.intervals import FEWEST, Draws, Interval, intervals, often_undefined
 from maskloom.metrics.scores import Scores
-from maskloom.metrics.segments import segment_rows
 from maskloom.metrics.settings import DEFAULTS, MetricSettings
 from maskloom.metrics.tally import Tally
-from maskloom.version import __version__
+from maskloom.metrics.tasks import check_metrics, chosen_task
 
 Task = Literal["semantic", "instance", "auto"]
 JudgedTask = Literal["auto", "semantic", "instance", "panoptic"]
-_AGGREGATION = {
-    "pixels": "one confusion matrix over all samples",
-    "samples": "IoU is a mean over samples of means over their classes",
-    "pairs": "IoU is a mean over all samples and classes at once",
-}
 _FEW = 20
-_VOID_RULE = (
-    "truth pixels that are void or unlabelled count nowhere; void predicted on a valid pixel "
-    "is a miss"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,7 @@ def check_terms(pair_up: Comparison, terms: Terms) -> str:
         UsageError: a metric or tag is unknown.
     """
     task = chosen_task(pair_up) if terms.task == "auto" else terms.task
-    _chosen(terms.metrics, task)
+    check_metrics(terms.metrics, task)
     if terms.resamples < 0:
         raise UsageError("resamples are 0 or more", where="--resamples", seen=terms.resamples)
     _check_tag(pair_up, terms.by)
@@ -137,6 +126,9 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
     found = whole.result()
     rare = frequency_scores(pair_up.truth, found.per_class)
     found = _explained(replace(found, metrics={**found.metrics, **rare}), chosen)
+    rows = [counted.rows[i] for i in sorted(counted.rows)]
+    if only_boxes(whole):
+        found, rows = of_boxes(found), list(map(row_of_boxes, rows))
     drawn, bounds, unit = _resampled(pair_up, terms, whole, found.metrics)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
@@ -146,11 +138,11 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         reasons=_only(found.reasons, chosen),
         per_class=found.per_class,
         per_slice=per_slice,
-        per_sample=tuple(counted.rows[i] for i in sorted(counted.rows)),
-        confusion=whole.confusion(),
+        per_sample=tuple(rows),
+        confusion=None if only_boxes(whole) else whole.confusion(),
         curves=found.curves,
         breakdowns=found.breakdowns,
-        provenance={**_provenance(pair_up, terms, task), **unit},
+        provenance={**circumstances(pair_up, terms, task), **unit},
         notes=(*pair_up.notes, *found.notes, *often_undefined(bounds)),
         ranked_by=RANKED_BY[task],
         intervals={k: astuple(v) for k, v in bounds.items()},
@@ -173,6 +165,8 @@ def _explained(found: Scores, asked: tuple[str, ...]) -> Scores:
     lacking = {m: kind.lacking for kind in FAMILIES.values() for m in kind.metrics}
     absent = [name for name in asked if name not in found.metrics]
     reasons |= {name: f"no sample counts: {lacking[name] or 'nothing to score'}" for name in absent}
+    unknown = "the truth says no frequency of classes, or holds no object of one that is so"
+    reasons |= {name: unknown for name in absent if name in NAMES.values()}
     return replace(found, metrics={**found.metrics, **dict.fromkeys(absent)}, reasons=reasons)
 
 
@@ -188,52 +182,18 @@ def _resampled(
         return {}, {}, {}
     if n < FEWEST:
         return {}, {}, {"intervals": f"none: {units}, and fewer than {FEWEST} say too little"}
-    scores = _only(draws.scores(whole.families), terms.metrics)
-    scores = {name: scores[name] for name in metrics if name in scores}
+    wanted = set(_only(dict.fromkeys(metrics), terms.metrics))
+    # What is told of fewer samples than that has no interval either.
+    drawn = {
+        name: family
+        for name, family in whole.families.items()
+        if wanted.intersection(FAMILIES[name].metrics) and whole.fed[name] >= FEWEST
+    }
+    scores = draws.scores(drawn)
+    scores = {name: scores[name] for name in metrics if name in scores and name in wanted}
     rough = "; so few that they are rough" if n < _FEW else ""
     said = f"95 % of {draws.resamples} resamples of {units}{rough}"
     return scores, intervals(scores, units=n), {"intervals": said}
-
-
-def task_of(pair_up: Comparison) -> Literal["semantic", "instance"]:
-    """Instance if the first pair holds rows on both sides; a format does not mix the forms."""
-    for pair in pair_up.pairs:
-        if pair.predicted is not None:
-            rows = [labels.rows for labels in pair_up.labels(pair)]
-            return "semantic" if None in rows else "instance"
-    return "semantic"
-
-
-def chosen_task(pair_up: Comparison) -> Literal["semantic", "instance", "panoptic"]:
-    """What "auto" stands for: semantic unless the first pair holds rows on both sides.
-
-    Rows are judged as panoptic if the taxonomy has both things and stuff, and both sides of the
-    first pair hold stuff and no segments that overlap; else as instances.
-    """
-    form = task_of(pair_up)
-    kinds = {pair_up.taxonomy[k].kind for k in pair_up.taxonomy.scored}
-    if form == "semantic" or len(kinds) < 2:
-        return form
-    first = next(pair for pair in pair_up.pairs if pair.predicted is not None)
-    for side, labels in zip((pair_up.ours, pair_up.theirs), pair_up.labels(first), strict=True):
-        rows = segment_rows(side.rows(labels, first.truth.key), pair_up.taxonomy, void=False)
-        held = {pair_up.taxonomy[int(k)].kind for k in np.unique(rows.category)}
-        if "stuff" not in held or overlap_in(columns_of(rows.masks)) is not None:
-            return "instance"
-    return "panoptic"
-
-
-def _chosen(metrics: tuple[str, ...], task: str) -> tuple[str, ...]:
-    for name in metrics:
-        if name not in metrics_of(task):
-            other = next((t for t in TASKS if name in metrics_of(t)), None)
-            raise UsageError(
-                f"the task {task} has no such metric",
-                where="--metrics",
-                seen=name,
-                hint=f"say --task {other}" if other else f"known: {', '.join(metrics_of(task))}",
-            )
-    return metrics
 
 
 def _only(values: Mapping[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
@@ -250,42 +210,3 @@ def _check_tag(pair_up: Comparison, by: str | None) -> None:
             seen=by,
             hint=f"known: {', '.join(['group', 'sequence', *known])}",
         )
-
-
-def _convention(terms: Terms, task: str) -> dict[str, str]:
-    """The convention and which scores follow it; the others follow `maskloom`."""
-    governed = [
-        metric
-        for name in families_of(task, terms.metrics)
-        for metric, rules in FAMILIES[name].rules.items()
-        if terms.convention.governs(metric, rules)
-    ]
-    if terms.convention is MASKLOOM or not governed:
-        return {"convention": MASKLOOM.name}
-    return {"convention": terms.convention.name, "governs": ", ".join(governed)}
-
-
-def _provenance(pair_up: Comparison, terms: Terms, task: str) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "maskloom": __version__,
-        "task": task,
-        "samples": len(pair_up.pairs),
-        "void": _VOID_RULE,
-        **_convention(terms, task),
-        "aggregation": _AGGREGATION[terms.convention.rules("pixels").iou],
-        "missing": terms.missing,
-    }
-    if task == "semantic":
-        units = {p.truth.image.unit if p.truth.image.spacing else "px" for p in pair_up.pairs}
-        out["unit of distances"] = ", ".join(sorted(units))
-        out["tolerance of nsd"] = terms.settings.tolerance
-    if task == "instance":
-        own = terms.convention.rules("objects").max_detections
-        out["max_detections"] = terms.settings.max_detections or own
-    if task == "panoptic":
-        out["convention"] = "panopticapi"
-    if terms.settings.weights:
-        out["weights of weighted_iou"] = terms.settings.weights
-    if terms.renames:
-        out["renames"] = dict(terms.renames)
-    return out

@@ -49,6 +49,8 @@ def error_panels(
         worst: at most so many of the worst samples.
         best: at most so many of the best.
     """
+    if not any(report.ranked_by in row for row in report.per_sample):
+        return []  # boxes alone, of which no sample has a score
     pair_up = compare(truth, predicted, missing=terms.missing, renames=terms.renames)
     pairs = {pair.truth.key: pair for pair in pair_up.pairs}
     low = report.worst(worst)

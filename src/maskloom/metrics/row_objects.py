@@ -99,7 +99,11 @@ def unite_parts(rows: Rows) -> Rows:
     _, first, inverse = np.unique(ids, axis=1, return_index=True, return_inverse=True)
     order = np.argsort(first)
     masks = [rows.masks[np.flatnonzero(inverse.reshape(-1) == g)].merge() for g in order]
-    return replace(rows.take(first[order]), masks=Masks.concatenate(masks), source=())
+    own = rows.take(first[order])
+    alone = np.bincount(inverse.reshape(-1))[order] == 1
+    # What a file says of one part is not true of the whole.
+    source = tuple(s if one else None for s, one in zip(own.source, alone, strict=False))
+    return replace(own, masks=Masks.concatenate(masks), source=source)
 
 
 def _filled(rows: Rows) -> Rows:

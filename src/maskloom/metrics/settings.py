@@ -12,8 +12,8 @@ class MetricSettings:
     max_detections: int = field(
         default=0,
         metadata={
-            "help": "predictions kept per image and class for AP; 0 is the convention's own: "
-            "100 for coco, no limit for maskloom"
+            "help": "predictions kept per image and class (of lvis: per image) for AP; 0 is the "
+            "convention's own: 100 for coco, 300 for lvis, no limit for maskloom"
         },
     )
     tolerance: float = field(

@@ -8,6 +8,7 @@ from typing import Any
 
 from maskloom.core.outcome import Cell, Table, counted
 from maskloom.core.report import Report
+from maskloom.report.words import headline
 
 _CLASS_COLUMNS = {
     "semantic": ("iou", "dice", "accuracy", "precision"),
@@ -15,6 +16,11 @@ _CLASS_COLUMNS = {
     "panoptic": ("kind", "pq", "sq", "rq", "tp", "fp", "fn", "iou"),
 }
 _PLAIN = ("kind", "tp", "fp", "fn")
+_OF_CLASSES = {"miou": "iou", "mean_accuracy": "accuracy"}
+"""Means over classes → what they are means of."""
+_DISTANCES = ("assd", "hd", "hd95")
+_FEW = 8
+"""Columns that a terminal has room for."""
 _KEY = 40
 _MOST_ROWS = 20
 _SAMPLE_COLUMNS = ("pq", "sq", "rq", "f1_50", "miou", "pixel_accuracy")
@@ -35,11 +41,12 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
     note = f"{absent} {kinds} on neither side" if absent else ""
     tables = [
         Table(report.title, _score_head(report), scores, _score_note(report)),
-        replace(_table("per class", "class", classes, _CLASS_COLUMNS[report.task]), note=note),
+        replace(_table("per class", "class", classes, _class_columns(report)), note=note),
     ]
     tables += map(_shortened, report.breakdowns.values())
     if report.per_slice:
-        names = ("samples", *report.metrics)
+        few = report.metrics if len(report.metrics) <= _FEW else headline(report, _FEW)
+        names = ("samples", *few)
         tables.append(_table("per slice", "slice", report.per_slice.items(), names))
     if n > 1:
         low = [(_cut(str(row["key"])), row) for row in report.worst(worst)]
@@ -66,10 +73,12 @@ def _score_head(report: Report) -> tuple[str, ...]:
 
 def _score_row(report: Report, name: str) -> tuple[Cell, ...]:
     value = _rounded(report.metrics[name])
+    unit = report.provenance.get("unit of distances") if name in _DISTANCES else None
+    label = f"{name} ({unit})" if unit else name
     if not report.intervals:
-        return name, value
+        return label, value
     low, high = report.intervals.get(name, (None, None))[:2]
-    return name, value, _rounded(low), _rounded(high)
+    return label, value, _rounded(low), _rounded(high)
 
 
 def _score_note(report: Report) -> str:
@@ -80,7 +89,7 @@ def _score_note(report: Report) -> str:
 
 def _classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
     """Classes with a score; of panoptic labels the things come first, then the stuff."""
-    names = [name for name in _CLASS_COLUMNS[report.task] if name not in _PLAIN]
+    names = [name for name in _class_columns(report) if name not in _PLAIN]
     rows = [
         (str(row["name"]), row)
         for row in report.per_class.values()
@@ -89,6 +98,17 @@ def _classes(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
     if report.task == "panoptic":
         rows.sort(key=lambda item: item[1]["kind"] != "thing")
     return rows
+
+
+def _class_columns(report: Report) -> tuple[str, ...]:
+    """Scores that were asked for where they are few, else those that are usual for the task."""
+    there = {name for row in report.per_class.values() for name, v in row.items() if v is not None}
+    usual = tuple(_CLASS_COLUMNS[report.task])
+    asked = tuple(_OF_CLASSES.get(name, name) for name in report.metrics)
+    if len(asked) > _FEW and there.intersection(usual) - {*_PLAIN}:
+        return usual
+    found = tuple(dict.fromkeys(name for name in asked if name in there))[:_FEW]
+    return found or usual
 
 
 def _table(

@@ -118,6 +118,9 @@ def _points(curve: Curve) -> list[Point]:
 def _chart(group: list[Curve]) -> Chart:
     title = group[0].y_label or group[0].name
     every = [point for curve in group for point in _points(curve)]
+    if all(0 <= value <= 1 for point in every for value in point):
+        # Shares over shares: the whole square says how near to the best they are.
+        every += [(0.0, 0.0), (1.0, 1.0)]
     x_ticks = nice_ticks(min(x for x, _ in every), max(x for x, _ in every), 5)
     y_ticks = nice_ticks(min(y for _, y in every), max(y for _, y in every), 5)
     left = min(x for x, _ in every)

@@ -30,9 +30,13 @@ CURVES: dict[str, str] = {
 
 HEADLINES: dict[str, tuple[str, ...]] = {
     "semantic": ("miou", "dice", "pixel_accuracy", "boundary_iou", "mean_accuracy"),
-    "instance": ("ap", "ap50", "hota", "j_and_f", "ap75", "f1_50", "aji", "pq"),
+    "instance": (
+        *("hota", "j_and_f", "ap", "ap50", "ap75", "f1_50", "aji", "pq"),
+        *("box_ap", "box_ap50", "box_ap75"),
+    ),
     "panoptic": ("pq", "sq", "rq", "pq_things", "pq_stuff"),
 }
+FIRST = {"instance": ("hota", "ap"), "panoptic": ("pq",)}
 RANKING = ("iou", "miou", "ap", "pq", "f1_50", "dice")
 
 
@@ -62,13 +66,14 @@ def curve_name(column: str) -> str:
 
 def headline(report: Report, n: int = 4) -> list[str]:
     """Names of the up to `n` scores to show large, the task's own first."""
-    first = [m for m in HEADLINES.get(report.task, ()) if m in report.metrics]
+    own = [m for m in HEADLINES.get(report.task, ()) if m in report.metrics]
+    first = [m for m in own if report.metrics[m] is not None] or own
     return [*first, *(m for m in report.metrics if m not in first)][:n]
 
 
 def ranking(report: Report) -> str | None:
     """The score that orders the class table: the task's own or `iou`, if any class has it."""
-    names = (*HEADLINES.get(report.task, ())[:1], *RANKING)
+    names = (*FIRST.get(report.task, ()), *RANKING)
     return next((n for n in names if any(n in row for row in report.per_class.values())), None)
 
 

@@ -41,9 +41,13 @@ class Moves:
         """Numbers first, then the rules that differ."""
         from maskloom.core.outcome import Table
 
+        moved = {m.metric for m in self.found if m.difference != 0 and m.convention != "maskloom"}
         rows: list[list[Cell]] = [
-            [m.metric, m.convention, _rounded(m.value), _rounded(m.difference)] for m in self.found
+            [m.metric, m.convention, _rounded(m.value), _rounded(m.difference)]
+            for m in self.found
+            if m.metric in moved
         ]
+        same = list(dict.fromkeys(m.metric for m in self.found if m.metric not in moved))
         why: dict[tuple[str, str], list[str]] = {}
         for move in self.found:
             if move.because:
@@ -52,12 +56,15 @@ class Moves:
         reasons: list[list[Cell]] = [
             [convention, ", ".join(metrics), rules] for (convention, rules), metrics in why.items()
         ]
-        if not rows:
+        if not self.found:
             note = "no other convention has rules for these scores"
             return (Table("Conventions", ("metric", "convention"), (), note),)
         head = ("metric", "convention", "value", "difference")
+        note = "difference: from maskloom"
+        if same:
+            note += f"; the same under all that have rules for them: {', '.join(same)}"
         return (
-            Table("Conventions", head, rows, "difference: from maskloom"),
+            Table("Conventions", head, rows, note),
             Table("Rules that differ", ("convention", "metrics", "rules"), reasons),
         )
 

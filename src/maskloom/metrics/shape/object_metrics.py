@@ -18,6 +18,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
+from maskloom.metrics.instance_notes import drawn_notes
 from maskloom.metrics.objects import drawn_only
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean, mean_over, quotient
@@ -260,12 +261,8 @@ class ObjectShapeMetrics:
         return {**out, **dict(zip(COUNT_METRICS, errors, strict=True))}
 
     def _notes(self) -> tuple[str, ...]:
-        said = (
-            ("truth_drawn", "boxes or other drawings of the truth have no mask: no objects"),
-            ("predicted_drawn", "predicted boxes or other drawings have no mask: not scored"),
-        )
         counters = self.kept.counters
-        return tuple(f"{counters[name]} {what}" for name, what in said if counters[name])
+        return drawn_notes(counters["truth_drawn"], counters["predicted_drawn"])
 
 
 def _matched(row: tuple[Score, ...]) -> Matched:

@@ -214,8 +214,8 @@ class SurfaceMetrics:
         _, missed, spurious = (int(n) for n in self.counts.sum(axis=0))
         if missed + spurious:
             notes.append(
-                f"a class was missed {missed} times and predicted where it is not {spurious} "
-                f"times: there its distances are {_said(self.rules.one_empty.asd)}, its nsd "
+                f"classes missed: {missed}, predicted where they are not: {spurious}; "
+                f"there its distances are {_said(self.rules.one_empty.asd)}, its nsd "
                 f"{_said(self.rules.one_empty.nsd)}"
             )
         return tuple(notes)
