@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.metrics.boundary_cases import (
@@ -14,8 +16,10 @@ from tests.metrics.boundary_cases import (
     smooth_mask,
 )
 
+from maskloom.core.masks import Masks
 from maskloom.errors import DataError
-from maskloom.metrics.boundary.rules import VIDEO_RULES
+from maskloom.metrics.boundary.object_windows import joint_window, pixels_in
+from maskloom.metrics.boundary.rules import CONTOUR_RULES, VIDEO_RULES, VideoRules
 from maskloom.metrics.boundary.video import VIDEO_METRICS, VideoObjectMetrics
 from maskloom.metrics.boundary.video_values import Statistics, statistics
 
@@ -166,6 +170,56 @@ def test_davis2017_equals_the_reference(seed):
             {"j_and_f": (jm + fm) / 2, "j": jm, "j_recall": jr, "j_decay": jd}
             | {"f": fm, "f_recall": fr, "f_decay": fd}
         )
+
+
+WINDOWED = {
+    **VIDEO_RULES,
+    "edge": VideoRules(replace(CONTOUR_RULES["maskloom"], frame_edge=True)),
+    "pairs": VideoRules(CONTOUR_RULES["bsds"]),
+    "far": VideoRules(replace(CONTOUR_RULES["maskloom"], tolerance=0.4)),
+    "void apart": VideoRules(replace(CONTOUR_RULES["davis"], void="apart")),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+def test_an_object_measured_in_its_own_part_of_the_frame_has_the_bits_of_the_whole(name):
+    """Boxes of some pixels anywhere, also at the frame's edge, in two parts, and with void."""
+    rng = np.random.default_rng(8)
+    height, width = 50, 150
+    for case in range(max(20, FUZZ // 10)):
+        sides = []
+        for _ in range(2):
+            dense = np.zeros((2, height, width), bool)
+            for part in dense[: rng.integers(0, 3)]:
+                y, x = (
+                    rng.integers(-6, 50),
+                    rng.integers(-6, 150) if case % 2 else rng.integers(60, 70),
+                )
+                box = part[max(y, 0) : max(y + 9, 0), max(x, 0) : max(x + 12, 0)]
+                box[:] = rng.random(box.shape) < rng.choice([0.3, 0.9, 1.0])
+            sides.append(dense)
+        void = smooth_mask(rng, height, width) if case % 3 else np.zeros((height, width), bool)
+        whole, part = VideoObjectMetrics(WINDOWED[name]), VideoObjectMetrics(WINDOWED[name])
+        whole.update(*(one.any(axis=0).astype(np.uint8) for one in sides), void=void, order=0)
+        given = ({1: Masks.from_dense(one)} if one.any() else {} for one in sides)
+        part.update_masks(*given, size=(height, width), void=void, order=0)
+        np.testing.assert_array_equal(part.state()["keys"], whole.state()["keys"])
+        np.testing.assert_array_equal(part.state()["values"], whole.state()["values"])
+
+
+def test_the_part_of_a_frame_that_an_object_is_measured_in():
+    dense = np.zeros((2, 30, 40), bool)
+    dense[0, 5:9, 7:12] = dense[1, 8:10, 20:39] = True
+    truth, predicted = Masks.from_dense(dense[:1]), Masks.from_dense(dense[1:])
+    nobody = Masks.empty(1, (30, 40))
+    assert joint_window([truth, nobody], (30, 40)).tolist() == [4, 6, 10, 13]
+    assert joint_window([truth, predicted], (30, 40)).tolist() == [4, 6, 11, 40]
+    assert joint_window([nobody, nobody], (30, 40)).tolist() == [0, 0, 1, 1]
+    assert pixels_in(truth, np.array([8, 11, 10, 14])).tolist() == [[1, 0, 0], [0, 0, 0]]
+    made = VideoObjectMetrics()
+    with pytest.raises(DataError, match="differ in size"):
+        made.update_masks({1: truth}, {1: Masks.empty(1, (30, 41))}, size=(30, 40))
+    assert made.update_masks({1: nobody}, {1: nobody}, size=(30, 40))["j"] is None
 
 
 def test_any_division_of_the_work_gives_the_same_bits():

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskloom.core.kernel import Ints
+from maskloom.core.masks import Masks
 from maskloom.core.outcome import counted
 from maskloom.core.report import Score
 from maskloom.errors import DataError
@@ -22,14 +24,17 @@ from maskloom.metrics.boundary.bits import (
     count_common,
     mask_plane,
     value_plane,
+    whole_frame,
 )
 from maskloom.metrics.boundary.contours import plane_counts
+from maskloom.metrics.boundary.object_windows import joint_window, pixels_in
 from maskloom.metrics.boundary.planes import disk, gap_for
 from maskloom.metrics.boundary.rules import VIDEO_RULES, VideoRules
 from maskloom.metrics.boundary.video_values import FRAME, ObjectFrames, Statistics, statistics
 from maskloom.metrics.scores import Scores, mean
 
-_Plane = Callable[..., Words]
+_Plane = Callable[[int, int], Words]
+_Measure = Callable[[int, NDArray[Any] | None], tuple[Score, Score]]
 _OF_EACH = ("mean", "recall", "decay")
 VIDEO_METRICS = ("j_and_f", "j", "j_recall", "j_decay", "f", "f_recall", "f_decay")
 
@@ -80,30 +85,36 @@ class VideoObjectMetrics:
                 raise DataError(f"objects of the {what} are numbered from 1", seen=given.min())
         numbers = _numbers(maps[0], "truth"), _numbers(maps[1], "prediction")
 
-        def plane(side: int, number: int, gap: int) -> Words:
+        def plane(side: int, gap: int, number: int) -> Words:
             one = maps[side]
             # A map of a narrower type cannot hold the number, nor need its plane be asked.
             if number > np.iinfo(one.dtype).max:
                 return value_plane(np.zeros_like(one), 1, gap)
             return value_plane(one, number, gap)
 
+        def measure(number: int, hidden: NDArray[Any] | None) -> tuple[Score, Score]:
+            size = maps[0].shape[0], maps[0].shape[1]
+            return self._measure(partial(plane, number=number), hidden, size, whole_frame(maps[0]))
+
         sizes = {one.shape for one in maps}
-        return self._frame(numbers, plane, sizes, (sequence, order), void)
+        return self._frame(numbers, measure, sizes, (sequence, order), void)
 
     def update_masks(
         self,
-        truth: Mapping[int, NDArray[np.bool_]],
-        predicted: Mapping[int, NDArray[np.bool_]],
+        truth: Mapping[int, Masks],
+        predicted: Mapping[int, Masks],
         *,
+        size: tuple[int, int],
         sequence: str = "",
         order: int | None = None,
-        void: NDArray[np.bool_],
+        void: NDArray[np.bool_] | None = None,
     ) -> dict[str, Score]:
-        """Measure one frame of objects that may overlap.
+        """Measure one frame of objects that may overlap, each within its own part of the frame.
 
         Args:
-            truth: number, 0 or more, → (H, W) pixels of the object.
+            truth: number, 0 or more, → the parts of the object.
             predicted: likewise, with the numbers of the truth.
+            size: (H, W) of the frame.
             sequence: as in `update`.
             order: as in `update`.
             void: (H, W) pixels that are not judged.
@@ -112,30 +123,32 @@ class VideoObjectMetrics:
             as `update`.
 
         Raises:
-            DataError: arrays are no masks, or differ in size.
+            DataError: masks or the void area are of another size.
         """
-        sides = [
-            {n: as_pixels(mask, what=f"object {n}") for n, mask in one.items()}
-            for one in (truth, predicted)
-        ]
-        nothing = as_pixels(np.zeros(void.shape, np.uint8), what="frame")
+        given = [masks.sizes for one in (truth, predicted) for masks in one.values()]
+        sizes = set(map(tuple, np.unique(np.concatenate([[size], *given]), axis=0).tolist()))
 
-        def plane(side: int, number: int, gap: int) -> Words:
-            return mask_plane(sides[side].get(number, nothing), gap)
+        def measure(number: int, hidden: NDArray[Any] | None) -> tuple[Score, Score]:
+            parts = [side.get(number, Masks.empty(0, size)) for side in (truth, predicted)]
+            window = joint_window(parts, size)
+            shown = [pixels_in(masks, window) for masks in parts]
 
-        numbers = set(truth), set(predicted)
-        sizes = {void.shape, *(mask.shape for one in sides for mask in one.values())}
-        return self._frame(numbers, plane, sizes, (sequence, order), void if void.any() else None)
+            def plane(side: int, gap: int) -> Words:
+                return mask_plane(shown[side], gap)
+
+            return self._measure(plane, hidden, size, window)
+
+        return self._frame((set(truth), set(predicted)), measure, sizes, (sequence, order), void)
 
     def _frame(
         self,
         numbers: tuple[set[int], set[int]],
-        plane: _Plane,
+        measure: _Measure,
         sizes: set[tuple[int, ...]],
         place: tuple[str, int | None],
         void: NDArray[Any] | None,
     ) -> dict[str, Score]:
-        """Measure and keep the objects of both sides, whose planes are made when asked for."""
+        """Measure and keep the objects of both sides, one by one."""
         hidden = None if void is None else as_pixels(void, what="void area")
         sizes |= set() if hidden is None else {hidden.shape}
         if len(sizes) > 1:
@@ -143,14 +156,13 @@ class VideoObjectMetrics:
                 "truth, prediction and void area differ in size",
                 seen=" and ".join(sorted(map(str, sizes))),
             )
-        (size,) = sizes
         sequence, order = place
         order = self.frames if order is None else order
         own: list[tuple[Score, Score]] = []
         self.rows.add(sequence, order, number=FRAME, shown=False, values=(None, None))
         for number in sorted(numbers[0] | numbers[1]):
             shown = number in numbers[0]
-            j, f = self._measure(partial(plane, number=number), hidden, size)
+            j, f = measure(number, hidden)
             self.rows.add(sequence, order, number=number, shown=shown, values=(j, f))
             if shown:
                 own.append((j, f))
@@ -159,19 +171,21 @@ class VideoObjectMetrics:
         return {"j": j, "f": f, "j_and_f": both(j, f)}
 
     def _measure(
-        self, plane: Any, hidden: NDArray[Any] | None, size: tuple[int, ...]
+        self, plane: _Plane, hidden: NDArray[Any] | None, size: tuple[int, int], window: Ints
     ) -> tuple[Score, Score]:
+        """J and F of the planes of both sides in a window [y0, x0, y1, x1] of the frame."""
         height, width = size
         contour = self.rules.contour
         halves = disk(contour.reach_squared(height, width), height, width)
         gap = gap_for(halves.size)
-        t, p = (plane(side, gap=gap) for side in (0, 1))
-        void = None if hidden is None else mask_plane(hidden, gap)
+        t, p = (plane(side, gap) for side in (0, 1))
+        void = None if hidden is None else mask_plane(hidden, gap, window)
         judged = (t, p) if void is None else (t & ~void, p & ~void)
         shared = int(count_common(*judged))
         union = int(count_bits(judged[0])) + int(count_bits(judged[1])) - shared
         j = shared / union if union else self.rules.both_empty
-        return j, plane_counts(t, p, void, width, halves, contour).f1(contour.both_empty)
+        counts = plane_counts(t, p, void, int(window[3] - window[1]), halves, contour)
+        return j, counts.f1(contour.both_empty)
 
     def merge(self, other: VideoObjectMetrics) -> None:
         """Add what another worker measured; each frame needs its own `order`."""

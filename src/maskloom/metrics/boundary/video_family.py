@@ -75,9 +75,15 @@ class VideoFamily:
         if not self.ledger.note(place[0], order, true, found):
             return dict.fromkeys(("j", "f", "j_and_f"))
         hidden = regions.masks if ignore is None else Masks.concatenate([regions.masks, ignore])
-        void = np.zeros(size, np.bool_) if not len(hidden) else hidden.merge().dense(0)
-        sides = (_by_track(true), _by_track(found))
-        return self.video.update_masks(*sides, sequence=place[0], order=place[1], void=void)
+        void = hidden.merge().dense(0) if hidden.areas.any() else None
+        return self.video.update_masks(
+            _by_track(true),
+            _by_track(found),
+            size=size,
+            sequence=place[0],
+            order=place[1],
+            void=void,
+        )
 
     def asks(self, sequence: str) -> bool:
         """Whether a sequence counts by what is not known yet: its ends and its first objects."""
@@ -169,9 +175,9 @@ class VideoFamily:
         self.video.load({k[len(first) :]: v for k, v in state.items() if k.startswith(first)})
 
 
-def _by_track(rows: Rows) -> dict[int, NDArray[np.bool_]]:
-    """The pixels of each object, all its parts united."""
-    return {
-        track: rows.masks[np.flatnonzero(rows.track == track)].merge().dense(0)
-        for track in np.unique(rows.track).tolist()
-    }
+def _by_track(rows: Rows) -> dict[int, Masks]:
+    """The parts of each object."""
+    order = np.argsort(rows.track, kind="stable")
+    tracks, starts = np.unique(rows.track[order], return_index=True)
+    parts = np.split(order, starts)[1:]
+    return {track: rows.masks[own] for track, own in zip(tracks.tolist(), parts, strict=True)}
