@@ -90,7 +90,8 @@ class Translation:
             raise DataError(
                 f"the {self.side} is a class map and holds no instances",
                 where=where,
-                hint="score it with --task semantic",
+                hint="score it with --task semantic, or where its values are ids of objects, read it "
+                f"with --set {'from' if self.side == 'truth' else 'predicted'}.kind=instance",
             )
         if self.side == "prediction":
             void = np.array([c.void for c in self.source], np.bool_)

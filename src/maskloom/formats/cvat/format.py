@@ -200,7 +200,7 @@ def _video(
         warnings += sorted({c.tag for c in track.children} - {"attribute"})
     known, frames = frames_of(root, frames_of_meta(root, path), path)
     size = size_of_meta(root, path)
-    sequence = path.stem if not alone else path.parent.name
+    sequence = path.stem if not alone else path.absolute().parent.name or path.stem
     suffix = _suffix([images] if images else [path.parent / "images", path.parent])
     warnings += [_BETWEEN] * len(frames.partial)
     for number in known:
