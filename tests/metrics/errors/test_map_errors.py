@@ -72,6 +72,26 @@ def test_distances_are_those_of_brute_force():
         assert np.array_equal(found[1], expected[1]), case
 
 
+def test_distances_deep_inside_classes_of_volumes_are_those_of_brute_force():
+    rng = np.random.default_rng(5)
+    seen = np.zeros(len(map_rule.REACHES) + 1, int)
+    for case in range(24):
+        shape = rng.permutation([int(rng.integers(1, 5)), *rng.integers(12, 40, 2)])
+        truth = np.zeros(shape, np.uint8)
+        truth[tuple(slice(int(rng.integers(1, n + 1)), None) for n in shape)] = 1
+        truth[rng.random(shape) < 0.002] = rng.choice([2, B])
+        # void next to two classes is asked for by both
+        truth[rng.random(shape) < (0.0, 0.3, 0.9)[case % 3]] = V
+        predicted = np.where(truth == 2, 0, 2).astype(np.uint8)
+        predicted[rng.random(shape) < 0.5] = 0
+        expected = map_rule.wrong_by_distance(truth, predicted, 3)
+        found = wrong_by_distance(truth, predicted, 3)
+        assert np.array_equal(found[0], expected[0]), case
+        assert np.array_equal(found[1], expected[1]), case
+        seen += found[0].sum(axis=0)
+    assert seen.min() > 500
+
+
 def test_regions_are_those_of_brute_force():
     rng = np.random.default_rng(1)
     seen = dict.fromkeys((*REGION_COUNTS, "taken"), 0)

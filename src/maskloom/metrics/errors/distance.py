@@ -14,6 +14,8 @@ from maskloom.errors import DataError
 REACHES_PX = (1, 2, 4, 8, 16)
 """Upper bounds of the bins of distance; the last bin is what is farther."""
 _FAR = REACHES_PX[-1] + 1
+_BESIDE = 2
+"""How far, in px, volumes are searched pixel by pixel; beyond, as `_across` does."""
 
 
 def wrong_by_distance(
@@ -48,12 +50,15 @@ def wrong_by_distance(
     missed, extra = np.zeros((2, n_categories + 1, len(REACHES_PX) + 1), np.int64)
     if t.size:
         void, background = codes(t.dtype)
-        around, squares = _offsets(deep=truth.ndim == 3)
         near = _along(t, void)
         other_void, other_background = codes(p.dtype)
         known = np.array([void, background, other_void, other_background])
         size = height, truth.shape[-1]
-        wrong = _count((t, p, near), size, (around, squares), known, (missed, extra))
+        # zeros of numpy take no memory until they are written to
+        empty = t.shape if height > 1 else (0, 0)
+        planes = np.zeros(empty, np.uint16), np.zeros(empty, t.dtype)
+        around = _offsets(deep=height > 1)
+        wrong = _count((t, p, near), planes, size, around, known, (missed, extra))
         if wrong >= 0:
             raise DataError(
                 "a class map holds a value that is no category",
@@ -64,13 +69,17 @@ def wrong_by_distance(
 
 
 def _offsets(*, deep: bool) -> tuple[Ints, Ints]:
-    """(N, 2) rows and columns from a pixel by rising distance, and (N,) its square."""
+    """(N, 2) rows and columns from a pixel by rising distance, and (N,) its square.
+
+    Those within the reach, or in volumes those beside a pixel.
+    """
     reach = np.arange(1 - _FAR, _FAR)
     rows = reach if deep else np.zeros(1, np.int64)
     each = np.stack(np.meshgrid(rows, reach, indexing="ij"), axis=-1).reshape(-1, 2)
     squares = (each**2).sum(axis=1)
     by = np.argsort(squares, kind="stable")
-    by = by[(squares[by] > 0) & (squares[by] < _FAR**2)]
+    most = _BESIDE**2 if deep else _FAR**2 - 1
+    by = by[(squares[by] > 0) & (squares[by] <= most)]
     return each[by], squares[by]
 
 
@@ -101,6 +110,7 @@ def _along(truth: NDArray[Any], void: int) -> NDArray[np.uint8]:
 @kernel
 def _count(
     maps: tuple[NDArray[Any], NDArray[Any], NDArray[np.uint8]],
+    planes: tuple[NDArray[np.uint16], NDArray[Any]],
     size: tuple[int, int],
     around: tuple[Ints, Ints],
     known: Ints,
@@ -110,6 +120,7 @@ def _count(
 
     Args:
         maps: truth, prediction and `_along`, each (D, P).
+        planes: (D, P) what `_in_plane` found and 1, 0 where not asked, and for which class.
         size: height and width of P.
         around: of `_offsets`.
         known: void and background of the truth, then of the prediction.
@@ -131,6 +142,8 @@ def _count(
             if value > k or other > k:
                 return max(value, other)
             square = _square(truth, near, (z, i), size, around, known[0])
+            if size[0] > 1 and square > _BESIDE * _BESIDE + 1:
+                square = _across(truth, near, planes, (z, i), size, known[0])
             b = 0
             while b < len(REACHES_PX) and square > REACHES_PX[b] ** 2:
                 b += 1
@@ -148,13 +161,14 @@ def _square(
     around: tuple[Ints, Ints],
     void: int,
 ) -> int:
-    """Squared distance of a pixel to the nearest of another class; beyond the reach, any more."""
+    """Squared distance of a pixel to the nearest of another class; beyond `around`, any more."""
     z, i = at
     height, width = size
     y, x = i // width, i % width
     offsets, squares = around
     own = truth[z, i]
     best = wide(near[z, i]) ** 2
+    # No calls with arrays in the loops: each costs more than the step itself.
     for j in range(squares.size):
         if squares[j] >= best:
             break
@@ -166,17 +180,88 @@ def _square(
         if value == own:
             best = min(best, squares[j] + wide(near[z, q]) ** 2)
         elif value == void:
-            best = min(best, squares[j] + _through_void(truth, z, q, own, void) ** 2)
+            best = min(best, squares[j] + _through_void(truth, z, q, own, void, best - squares[j]))
         else:
             best = squares[j]
     return best
 
 
 @kernel
-def _through_void(truth: NDArray[Any], z: int, q: int, own: Any, void: int) -> int:
-    """From a void pixel along its line to the nearest one that is neither void nor of a class."""
+def _across(
+    truth: NDArray[Any],
+    near: NDArray[np.uint8],
+    planes: tuple[NDArray[np.uint16], NDArray[Any]],
+    at: tuple[int, int],
+    size: tuple[int, int],
+    void: int,
+) -> int:
+    """As `_square`, of a pixel deep inside a class of a volume.
+
+    Over its row: the square of the way to a pixel there plus that in the plane across the row,
+    which is kept, for the neighbours ask for it, too.
+    """
+    found, of = planes
+    z, i = at
+    x = i % size[1]
+    own, best = truth[z, i], wide(_FAR * _FAR)
+    for step in range(_FAR):
+        if step * step >= best:
+            break
+        for column in (x - step, x + step):
+            if column < 0 or column >= size[1]:
+                continue
+            q = i + column - x
+            if found[z, q] == 0 or of[z, q] != own:
+                found[z, q] = 1 + _in_plane(truth, near, (z, q), size, own, void)
+                of[z, q] = own
+            best = min(best, step * step + wide(found[z, q]) - 1)
+    return best
+
+
+@kernel
+def _in_plane(
+    truth: NDArray[Any],
+    near: NDArray[np.uint8],
+    at: tuple[int, int],
+    size: tuple[int, int],
+    own: Any,
+    void: int,
+) -> int:
+    """As `_square`, in the plane of the first two axes, to the nearest of another class than `own`.
+
+    At most the square of `_FAR`.
+    """
+    z, i = at
+    height, width = size
+    y, best = i // width, wide(_FAR * _FAR)
+    for step in range(_FAR):
+        square = step * step
+        if square >= best:
+            break
+        for row in (y - step, y + step):
+            if row < 0 or row >= height:
+                continue
+            q = i + (row - y) * width
+            value = truth[z, q]
+            if value == own:
+                best = min(best, square + wide(near[z, q]) ** 2)
+            elif value == void:
+                best = min(best, square + _through_void(truth, z, q, own, void, best - square))
+            else:
+                best = min(best, square)
+    return best
+
+
+@kernel
+def _through_void(truth: NDArray[Any], z: int, q: int, own: Any, void: int, room: int) -> int:
+    """Squared, along a line from a void pixel to the nearest neither void nor `own`.
+
+    From `room` on, any more.
+    """
     for step in range(1, _FAR):
+        if step * step >= room:
+            break
         for place in (z - step, z + step):
             if 0 <= place < truth.shape[0] and truth[place, q] != own and truth[place, q] != void:
-                return step
-    return _FAR
+                return step * step
+    return _FAR * _FAR
