@@ -310,6 +310,18 @@ def test_of_many_classes_only_those_of_a_sequence_are_scored_in_it():
     assert "reason" not in found.per_class["c3"]
 
 
+def test_only_pairs_that_meet_are_kept():
+    """500 objects on each side that meet one partner each: 500 pairs and not 250,000."""
+    metric = TrackMetrics(PEOPLE)
+    metric.update_frame(np.arange(500), np.arange(500), np.eye(500) / 2)
+    state = metric.state()
+    assert max(array.size for array in state.values()) == 500
+    sent = TrackMetrics(PEOPLE)
+    sent.load(state)
+    assert sent.result().metrics == metric.result().metrics
+    assert metric.result().per_class["person"]["idtp"] == 500
+
+
 def test_workers_merge_to_the_same_bits_and_states_travel():
     rng = np.random.default_rng(1)
     many = [(s, i, f) for s in range(4) for i, f in enumerate(random_frames(rng))]
@@ -327,9 +339,10 @@ def test_workers_merge_to_the_same_bits_and_states_travel():
     assert all(a.dtype != object for a in joined.state().values())
     good = whole.state()
     for wrong in ({}, {"counters": good["counters"]}, {**good, "iou": good["iou"][1:]},
-                  {**good, "truth": good["truth"].astype(float)}, {**good, "frames": good["frames"][:, :4]},
-                  {**good, "frames": good["frames"] + np.array([9, 0, 0, 0, 0])},
-                  {**good, "frames": good["frames"] + np.array([0, 9, 0, 0, 0])},
+                  {**good, "truth": good["truth"].astype(float)}, {**good, "frames": good["frames"][:, :5]},
+                  {**good, "frames": good["frames"] + np.array([9, 0, 0, 0, 0, 0])},
+                  {**good, "frames": good["frames"] + np.array([0, 9, 0, 0, 0, 0])},
+                  {**good, "rows": good["rows"] + 6}, {**good, "columns": good["columns"] - 6},
                   {**good, "sequences": np.zeros(4)}):  # fmt: skip
         with pytest.raises(
             ValueError, match=r"counters|missing|values for|frames are|category|named|sequences are"

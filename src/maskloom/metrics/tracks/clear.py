@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from maskloom.core.report import Score
-from maskloom.metrics.tracks.sequences import SLACK, Frame, Ids, TrackSequence
+from maskloom.metrics.tracks.sequences import SLACK, Frame, Ids, Table, TrackSequence
 
 CLEAR_SCORES = ("mota", "motp", "moda", "smota")
 _STAY = 1000.0
@@ -76,14 +76,15 @@ def clear_counts(sequence: TrackSequence, *, threshold: float = 0.5) -> ClearCou
     last, before = np.full((2, sequence.n_truth), -1, np.int64)
     matched, begun = np.zeros((2, sequence.n_truth), np.int64)
     for frame in sequence:
-        n, m = frame.iou.shape
+        n, m = len(frame.truth), len(frame.predicted)
         if not n or not m:
             out.fn, out.fp = out.fn + n, out.fp + m
             continue
-        rows, columns = _paired(frame, before, threshold)
+        iou = frame.iou
+        rows, columns = _paired(frame, iou, before, threshold)
         true, guessed = frame.truth[rows], frame.predicted[columns]
         out.tp, out.fn, out.fp = out.tp + len(true), out.fn + n - len(true), out.fp + m - len(true)
-        out.iou += float(frame.iou[rows, columns].sum())
+        out.iou += float(iou[rows, columns].sum())
         out.idsw += int(((last[true] >= 0) & (last[true] != guessed)).sum())
         matched[true] += 1
         begun[true[before[true] < 0]] += 1
@@ -98,10 +99,10 @@ def clear_counts(sequence: TrackSequence, *, threshold: float = 0.5) -> ClearCou
     return out
 
 
-def _paired(frame: Frame, before: Ids, threshold: float) -> tuple[Ids, Ids]:
+def _paired(frame: Frame, iou: Table, before: Ids, threshold: float) -> tuple[Ids, Ids]:
     """Places of the matched detections of both sides."""
-    worth = frame.iou + _STAY * (before[frame.truth][:, None] == frame.predicted[None, :])
-    worth[frame.iou < threshold - SLACK] = 0
+    worth = iou + _STAY * (before[frame.truth][:, None] == frame.predicted[None, :])
+    worth[iou < threshold - SLACK] = 0
     rows, columns = linear_sum_assignment(worth, maximize=True)
     taken = worth[rows, columns] > SLACK
     return rows[taken], columns[taken]

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from maskloom.core.report import Score
 from maskloom.metrics.scores import mean
-from maskloom.metrics.tracks.sequences import SLACK, Table, TrackSequence
+from maskloom.metrics.tracks.sequences import SLACK, Ids, Table, TrackSequence
 
 ALPHAS = np.arange(1, 20) / 20
 HOTA_SCORES = ("hota", "det_a", "ass_a", "loc_a", "det_re", "det_pr", "ass_re", "ass_pr")
@@ -94,24 +94,50 @@ def hota_counts(sequence: TrackSequence) -> HotaCounts:
     lengths = sequence.truth_lengths[:, None] + sequence.predicted_lengths[None, :]
     together = np.zeros(lengths.shape)
     for frame in sequence:
-        together[np.ix_(frame.truth, frame.predicted)] += _exclusive(frame.iou)
+        iou = _exclusive(frame.iou)
+        together[frame.truth[frame.rows], frame.predicted[frame.columns]] += iou[
+            frame.rows, frame.columns
+        ]
     aligned = together / (lengths - together) if together.size else together
-    matched = np.zeros((len(ALPHAS), *lengths.shape), np.int32)
+    places, agreed = [np.zeros(0, np.int64)], [np.zeros(0)]
     for frame in sequence:
-        n, m = frame.iou.shape
+        n, m = len(frame.truth), len(frame.predicted)
+        table = frame.iou
         rows, columns = linear_sum_assignment(
-            aligned[np.ix_(frame.truth, frame.predicted)] * frame.iou, maximize=True
+            aligned[np.ix_(frame.truth, frame.predicted)] * table, maximize=True
         )
-        iou = frame.iou[rows, columns]
+        iou = table[rows, columns]
         hit = iou[None, :] >= ALPHAS[:, None] - SLACK
         tp = hit.sum(axis=1)
         out.counts += tp, n - tp, m - tp
         out.sums[0] += (hit * iou).sum(axis=1)
-        matched[:, frame.truth[rows], frame.predicted[columns]] += hit
-    true, predicted = sequence.truth_lengths[:, None], sequence.predicted_lengths[None, :]
-    for a, c in enumerate(matched):
-        for row, whole in ((1, lengths - c), (2, true), (3, predicted)):
-            out.sums[row, a] = (c * (c / whole)).sum()
+        kept = hit[0]
+        pairs = frame.truth[rows[kept]], frame.predicted[columns[kept]]
+        places.append(pairs[0] * lengths.shape[1] + pairs[1])
+        agreed.append(iou[kept])
+    out.sums[1:] = _associations(sequence, np.concatenate(places), np.concatenate(agreed))
+    return out
+
+
+def _associations(sequence: TrackSequence, places: Ids, iou: NDArray[np.float64]) -> Table:
+    """(3, A) sums over pairs of tracks of the Jaccard index, recall and precision of matches.
+
+    Args:
+        sequence: of the matches.
+        places: (K,) of the pair of each match in a table of all true and predicted tracks.
+        iou: (K,) of each match.
+    """
+    out = np.zeros((3, len(ALPHAS)))
+    # One table is used again and again: pairs that never match are 0 in it and stay so.
+    table = np.zeros((sequence.n_truth, sequence.n_predicted))
+    pairs, of_pair = np.unique(places, return_inverse=True)
+    true = sequence.truth_lengths[pairs // max(1, sequence.n_predicted)]
+    predicted = sequence.predicted_lengths[pairs % max(1, sequence.n_predicted)]
+    for a, alpha in enumerate(ALPHAS):
+        c = np.bincount(of_pair[iou >= alpha - SLACK], minlength=len(pairs))
+        for row, whole in enumerate((true + predicted - c, true, predicted)):
+            table.reshape(-1)[pairs] = c * (c / whole)
+            out[row, a] = table.sum()
     return out
 
 

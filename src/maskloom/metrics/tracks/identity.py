@@ -48,7 +48,7 @@ def identity_counts(sequence: TrackSequence, *, threshold: float = 0.5) -> Ident
 
     Args:
         sequence: of one class.
-        threshold: IoU from which on two detections are of one object.
+        threshold: IoU from which on two detections are of one object, above 0.
 
     Source: Ristani et al. 2016, "Performance Measures and a Data Set for Multi-Target,
     Multi-Camera Tracking"; TrackEval `metrics/identity.py`, whose square table of costs has the
@@ -56,7 +56,9 @@ def identity_counts(sequence: TrackSequence, *, threshold: float = 0.5) -> Ident
     """
     met = np.zeros((sequence.n_truth, sequence.n_predicted), np.int64)
     for frame in sequence:
-        met[np.ix_(frame.truth, frame.predicted)] += frame.iou >= threshold
+        near = frame.values >= threshold
+        # A pair of tracks is once in a frame, so that no two of these are the same.
+        met[frame.truth[frame.rows[near]], frame.predicted[frame.columns[near]]] += 1
     right = int(met[linear_sum_assignment(met, maximize=True)].sum())
     return IdentityCounts(
         right,

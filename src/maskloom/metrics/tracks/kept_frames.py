@@ -14,6 +14,7 @@ from maskloom.metrics.tracks.sequences import Frame, TrackSequence, track_sequen
 State = dict[str, NDArray[np.generic]]
 _Key = tuple[int, str, int]
 _NONE = np.zeros(0, np.int64)
+_COLUMNS = ("truth", "predicted", "rows", "columns", "iou")
 
 
 class KeptFrames:
@@ -74,16 +75,17 @@ class KeptFrames:
         names = sorted({key[1] for key in self._keys})
         places = {name: place for place, name in enumerate(names)}
         rows = [
-            (k, places[name], order, *frame.iou.shape)
+            (k, places[name], order, len(frame.truth), len(frame.predicted), len(frame.values))
             for (k, name, order), frame in zip(self._keys, self._frames, strict=True)
         ]
-        flat = [frame.iou.reshape(-1) for frame in self._frames]
         return {
             "sequences": np.array(names, np.str_),
-            "frames": np.array(rows, np.int64).reshape(-1, 5),
+            "frames": np.array(rows, np.int64).reshape(-1, 6),
             "truth": np.concatenate([_NONE, *(frame.truth for frame in self._frames)]),
             "predicted": np.concatenate([_NONE, *(frame.predicted for frame in self._frames)]),
-            "iou": np.concatenate([np.zeros(0), *flat]),
+            "rows": np.concatenate([_NONE, *(frame.rows for frame in self._frames)]),
+            "columns": np.concatenate([_NONE, *(frame.columns for frame in self._frames)]),
+            "iou": np.concatenate([np.zeros(0), *(frame.values for frame in self._frames)]),
         }
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -92,17 +94,21 @@ class KeptFrames:
         Raises:
             ValueError: arrays that are missing, of another shape or kind, or do not fit together.
         """
-        missing = {"sequences", "frames", "truth", "predicted", "iou"} - set(state)
+        missing = {"sequences", "frames", *_COLUMNS} - set(state)
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} missing from the state")
-        rows, truth, predicted, iou = (state[n] for n in ("frames", "truth", "predicted", "iou"))
-        kinds = "".join(column.dtype.kind for column in (rows, truth, predicted, iou))
-        if kinds != "iiif" or rows.shape != (len(rows), 5):
-            raise ValueError(f"frames are {rows.dtype}{rows.shape}, iou {iou.dtype}")
+        rows, columns = state["frames"], [state[name] for name in _COLUMNS]
+        kinds = "".join(column.dtype.kind for column in (rows, *columns))
+        if kinds != "iiiiif" or rows.shape != (len(rows), 6):
+            raise ValueError(f"frames are {rows.dtype}{rows.shape}, iou {state['iou'].dtype}")
         category, sizes = rows[:, 0].astype(np.int64), rows[:, 3:].astype(np.int64)
-        lengths = (*sizes.sum(axis=0), sizes.prod(axis=1).sum())
-        if (sizes < 0).any() or lengths != (truth.size, predicted.size, iou.size):
-            raise ValueError(f"{truth.size}, {predicted.size} and {iou.size} values for {lengths}")
+        lengths, given = sizes.sum(axis=0)[[0, 1, 2, 2, 2]], [column.size for column in columns]
+        if (sizes < 0).any() or lengths.tolist() != given:
+            raise ValueError(f"{given} values for {lengths}")
+        for places, limits in zip(columns[2:4], sizes[:, :2].T, strict=True):
+            beyond = places.astype(np.int64) >= np.repeat(limits, sizes[:, 2])
+            if beyond.any() or places.astype(np.int64).min(initial=0) < 0:
+                raise ValueError("values for a pair of tracks that are not in the frame")
         if len(rows) and not 0 <= int(category.min()) <= int(category.max()) < self.n_categories:
             raise ValueError(f"a category beyond the {self.n_categories} of the taxonomy")
         names, places = state["sequences"], rows[:, 1].astype(np.int64)
@@ -110,15 +116,11 @@ class KeptFrames:
             raise ValueError(f"sequences are {names.dtype}{names.shape}")
         if len(rows) and not 0 <= int(places.min()) <= int(places.max()) < len(names):
             raise ValueError("a frame is of a sequence that is not named")
-        ends = np.cumsum(np.column_stack([sizes, sizes.prod(axis=1)]), axis=0)[:-1].T
+        ends = np.cumsum(sizes, axis=0)[:-1].T[[0, 1, 2, 2, 2]]
+        kinds_of = (np.int64, np.int64, np.int64, np.int64, np.float64)
         parts = [
-            np.split(column, cuts)
-            for column, cuts in zip((truth, predicted, iou), ends, strict=True)
+            np.split(column.astype(kind), cuts)
+            for column, cuts, kind in zip(columns, ends, kinds_of, strict=True)
         ]
         self._keys = [(int(k), str(names[s]), int(o)) for k, s, o in rows[:, :3].tolist()]
-        self._frames = [
-            Frame(
-                t.astype(np.int64), p.astype(np.int64), v.astype(np.float64).reshape(len(t), len(p))
-            )
-            for t, p, v in list(zip(*parts, strict=True))[: len(rows)]
-        ]
+        self._frames = [Frame(*own) for own in list(zip(*parts, strict=True))[: len(rows)]]

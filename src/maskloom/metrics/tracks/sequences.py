@@ -7,7 +7,7 @@ masks become it in `row_frames.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,34 @@ SLACK = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """Who is in one frame.
+    """Who is in one frame, and the P pairs that meet.
 
     Args:
         truth: (n,) int64 ids of true tracks, each once.
         predicted: (m,) int64 ids of predicted tracks, each once.
-        iou: (n, m) float64 in [0, 1].
+        rows: (P,) int64 places in `truth`, rising.
+        columns: (P,) int64 places in `predicted`, rising within a row.
+        values: (P,) float64 IoU, above 0 and at most 1.
     """
 
     truth: Ids
     predicted: Ids
-    iou: Table
+    rows: Ids
+    columns: Ids
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, truth: Ids, predicted: Ids, iou: Table) -> Frame:
+        """From a table (n, m) of IoU."""
+        rows, columns = np.nonzero(iou)
+        return cls(truth, predicted, rows, columns, iou[rows, columns])
+
+    @property
+    def iou(self) -> Table:
+        """(n, m) float64 in [0, 1], made anew each time: most of it is 0."""
+        out = np.zeros((len(self.truth), len(self.predicted)))
+        out[self.rows, self.columns] = self.values
+        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +87,11 @@ def track_sequence(frames: Sequence[Frame]) -> TrackSequence:
     truth_ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(f.truth for f in frames)]))
     ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(f.predicted for f in frames)]))
     numbered = tuple(
-        Frame(np.searchsorted(truth_ids, f.truth), np.searchsorted(ids, f.predicted), f.iou)
+        replace(
+            f,
+            truth=np.searchsorted(truth_ids, f.truth),
+            predicted=np.searchsorted(ids, f.predicted),
+        )
         for f in frames
     )
     return TrackSequence(numbered, len(truth_ids), len(ids))
@@ -108,7 +129,7 @@ def checked_frame(truth: Any, predicted: Any, iou: Any, *, where: str = "") -> F
                         "one", where=where, seen=f"{table.shape}, tracks {shape}")  # fmt: skip
     if not ((table >= 0) & (table <= 1)).all():
         raise DataError("an IoU is not in [0, 1]", where=where)
-    return Frame(sides[0], sides[1], table)
+    return Frame.of(sides[0], sides[1], table)
 
 
 def _lengths(ids: list[Ids], n: int) -> Ids:
