@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from maskloom.core.masks import Masks
-from maskloom.metrics import matching
 from maskloom.metrics.boundary.bands import band_widths, boundary_bands, boundary_iou_pairs
+from maskloom.metrics.objects import matching
 
 READ = 40e9
 """Bytes a second that one core reads at best, by CPU time."""

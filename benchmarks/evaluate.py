@@ -123,8 +123,8 @@ def ap_maskloom(truth, results):
     from maskloom.core.labels import Rows
     from maskloom.core.masks import Masks
     from maskloom.core.taxonomy import Taxonomy
-    from maskloom.metrics.instances import InstanceMetrics
-    from maskloom.metrics.objects import COCO_RULES
+    from maskloom.metrics.objects.family import InstanceMetrics
+    from maskloom.metrics.objects.sides import COCO_RULES
 
     def rows(own):
         return Rows.make(

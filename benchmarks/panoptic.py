@@ -32,11 +32,11 @@ from benchmarks.shape import coco_like, measured
 
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.formats.detect import read_dataset
-from maskloom.metrics.align import compare
 from maskloom.metrics.confusion import joint_counts
-from maskloom.metrics.panoptic import BAND, PanopticMetrics
-from maskloom.metrics.scene import Scene
-from maskloom.metrics.segment_pairs import MapSegments
+from maskloom.metrics.judging.align import compare
+from maskloom.metrics.judging.scene import Scene
+from maskloom.metrics.panoptic.family import BAND, PanopticMetrics
+from maskloom.metrics.panoptic.pairs import MapSegments
 from maskloom.store.png_colors import color_numbers
 
 TAXONOMY = Taxonomy(tuple(

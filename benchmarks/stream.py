@@ -149,7 +149,7 @@ def objects(rng):
     """True and predicted objects of one image, as the matching takes them."""
     from maskloom.core.labels import Rows
     from maskloom.core.taxonomy import Taxonomy
-    from maskloom.metrics.objects import MASKLOOM_RULES, predicted_objects, truth_objects
+    from maskloom.metrics.objects.sides import MASKLOOM_RULES, predicted_objects, truth_objects
 
     truth, predicted = blobs(rng, 400, (480, 640))
     taxonomy = Taxonomy.from_names(["a", "b"])
@@ -164,8 +164,8 @@ def calls():
     from maskloom.metrics.boundary.bands import boundary_bands
     from maskloom.metrics.boundary.dense_bands import boundary_iou
     from maskloom.metrics.confusion import joint_counts
-    from maskloom.metrics.instance_columns import AREAS_PX, LEVELS
-    from maskloom.metrics.matching import candidates, match
+    from maskloom.metrics.objects.columns import AREAS_PX, LEVELS
+    from maskloom.metrics.objects.matching import candidates, match
     from maskloom.metrics.shape.joint import joint_ids
     from maskloom.metrics.surface.scores import surface_scores
 
@@ -251,9 +251,9 @@ def first_call(name):
     from maskloom.core.labels import Labels, Rows
     from maskloom.core.sample import ImageRef, Sample
     from maskloom.core.taxonomy import Category, Taxonomy
-    from maskloom.metrics.align import compare
-    from maskloom.metrics.families import FAMILIES, make_families
-    from maskloom.metrics.scene import Scene
+    from maskloom.metrics.judging.align import compare
+    from maskloom.metrics.judging.families import FAMILIES, make_families
+    from maskloom.metrics.judging.scene import Scene
 
     rng = np.random.default_rng(0)
     truth, predicted = class_maps(1, (64, 128))[0]
@@ -282,7 +282,7 @@ def first_call(name):
 
 def first_calls(folder):
     """Every family and the whole verb, with an empty cache and with the one that it left."""
-    from maskloom.metrics.families import FAMILIES
+    from maskloom.metrics.judging.families import FAMILIES
 
     rows = []
     for name in FAMILIES:

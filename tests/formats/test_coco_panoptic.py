@@ -14,7 +14,7 @@ from maskloom.errors import DataError, FormatError, UsageError
 from maskloom.formats.coco_panoptic.ids import segment_ids
 from maskloom.formats.detect import detect_format, load_format, read_dataset
 from maskloom.formats.transfer import transfer
-from maskloom.metrics.judge import judge
+from maskloom.metrics.judging.judge import judge
 from maskloom.quality.integrity import examine
 from maskloom.store.images import png_bytes, read_map, write_png
 

@@ -20,7 +20,7 @@ from maskloom.metrics.coco.numbers import read_number
 from maskloom.metrics.coco.order import by_falling_score, by_value, meets, rank_in_group
 from maskloom.metrics.coco.results_file import FileTexts, read_results
 from maskloom.metrics.coco.tokens import HARD, OPEN
-from maskloom.metrics.matching import match
+from maskloom.metrics.objects.matching import match
 
 ROUNDS = int(os.environ.get("MASKLOOM_FUZZ", "300"))
 

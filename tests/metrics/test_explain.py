@@ -21,9 +21,9 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.metrics.conventions import CONVENTIONS, MASKLOOM, Convention
-from maskloom.metrics.explain import differences, explain
-from maskloom.metrics.families import FAMILIES, TASKS, metrics_of
-from maskloom.metrics.judge import Terms, judge
+from maskloom.metrics.judging.explain import differences, explain
+from maskloom.metrics.judging.families import FAMILIES, TASKS, metrics_of
+from maskloom.metrics.judging.judge import Terms, judge
 from maskloom.verbs.evaluate import Convention as Named
 
 AB = Taxonomy.from_names(["a", "b"])

@@ -10,8 +10,8 @@ import pytest
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.objects import COCO_RULES, InstanceRules
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.sides import COCO_RULES, InstanceRules
 
 STATS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100")
 AB = Taxonomy.from_names(["a", "b"])

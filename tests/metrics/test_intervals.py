@@ -8,9 +8,9 @@ import pytest
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.metrics.instances import InstanceMetrics
 from maskloom.metrics.intervals import Draws, Interval, intervals, often_undefined
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.panoptic.family import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 
 SIZE = (24, 32)

@@ -12,9 +12,9 @@ from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, TaxonomyError, UsageError
 from maskloom.metrics.conventions import CONVENTIONS
-from maskloom.metrics.judge import Terms, judge
-from maskloom.metrics.keep import keep_labels
-from maskloom.metrics.tables import report_tables
+from maskloom.metrics.judging.judge import Terms, judge
+from maskloom.metrics.judging.keep import keep_labels
+from maskloom.metrics.judging.tables import report_tables
 
 AB = Taxonomy.from_names(["a", "b"])
 

@@ -13,9 +13,9 @@ from maskloom.core.labels import BACKGROUND, Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics import large_pictures
-from maskloom.metrics.judge import Terms, judge
-from maskloom.metrics.pictures import error_panels
+from maskloom.metrics.judging import large_pictures
+from maskloom.metrics.judging.judge import Terms, judge
+from maskloom.metrics.judging.pictures import error_panels
 from maskloom.report import windows
 from maskloom.report.windows import SIDE
 from maskloom.store.rasters import Raster

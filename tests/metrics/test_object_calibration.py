@@ -11,9 +11,9 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.calibration import CALIBRATION_RULES, CalibrationRules
-from maskloom.metrics.instance_columns import PredictionColumns
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.object_calibration import object_calibration, object_calibration_resamples
+from maskloom.metrics.objects.calibration import object_calibration, object_calibration_resamples
+from maskloom.metrics.objects.columns import PredictionColumns
+from maskloom.metrics.objects.family import InstanceMetrics
 
 KINDS = Taxonomy((Category("a", "a"), Category("b", "b"), Category("void", "void", void=True)))
 TEN = CalibrationRules(10)

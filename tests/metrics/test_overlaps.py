@@ -8,8 +8,8 @@ import pytest
 from maskloom.core.labels import Geometry, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.overlaps import BOUNDARIES, BOXES
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.overlaps import BOUNDARIES, BOXES
 
 SIZE = (40, 60)
 ONE = Taxonomy.from_names(["a"])

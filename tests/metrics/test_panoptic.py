@@ -19,7 +19,7 @@ from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.panoptic import PANOPTIC_METRICS, PanopticMetrics
+from maskloom.metrics.panoptic.family import PANOPTIC_METRICS, PanopticMetrics
 
 CAT, DOG, SKY, SEA = 0, 1, 3, 4
 N_CASES = 600

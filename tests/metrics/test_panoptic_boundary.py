@@ -20,15 +20,15 @@ from tests.metrics.panoptic_cases import (
 
 from maskloom.core.masks import Masks
 from maskloom.errors import DataError
-from maskloom.metrics.families import families_of, make_families
-from maskloom.metrics.panoptic import (
+from maskloom.metrics.judging.families import families_of, make_families
+from maskloom.metrics.judging.tally import Tally
+from maskloom.metrics.panoptic.family import (
     BAND,
     BOUNDARY_PANOPTIC_METRICS,
     PANOPTIC_METRICS,
     PanopticMetrics,
 )
-from maskloom.metrics.segment_pairs import MapSegments
-from maskloom.metrics.tally import Tally
+from maskloom.metrics.panoptic.pairs import MapSegments
 from maskloom.registry.metrics import METRICS
 from maskloom.report.words import meaning
 

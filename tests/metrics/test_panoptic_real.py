@@ -14,7 +14,7 @@ from tests.metrics.panoptic_cases import oracle, oracle_means
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.panoptic.family import PanopticMetrics
 from maskloom.store.images import read_map
 
 pytestmark = pytest.mark.shared

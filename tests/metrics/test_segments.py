@@ -7,7 +7,7 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.segments import VOID_SEGMENT, map_segments, segment_rows
+from maskloom.metrics.panoptic.segments import VOID_SEGMENT, map_segments, segment_rows
 
 TAXONOMY = Taxonomy(
     (

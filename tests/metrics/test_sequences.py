@@ -25,14 +25,14 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.align import compare
 from maskloom.metrics.boundary.video import VIDEO_METRICS
 from maskloom.metrics.conventions import CONVENTIONS
-from maskloom.metrics.count import count, new_tally
-from maskloom.metrics.families import FAMILIES, make_families
-from maskloom.metrics.frames import units_of
 from maskloom.metrics.intervals import Draws
-from maskloom.metrics.judge import Terms, judge
+from maskloom.metrics.judging.align import compare
+from maskloom.metrics.judging.count import count, new_tally
+from maskloom.metrics.judging.families import FAMILIES, make_families
+from maskloom.metrics.judging.frames import units_of
+from maskloom.metrics.judging.judge import Terms, judge
 from maskloom.metrics.tracks.counts import TRACK_METRICS
 
 KINDS = Taxonomy((Category("cat", "cat"), Category("dog", "dog"), Category("void", "void", void=True)))  # fmt: skip

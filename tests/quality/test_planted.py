@@ -11,7 +11,7 @@ from scipy import ndimage
 from maskloom import registry
 from maskloom.core.dataset import Dataset
 from maskloom.formats.detect import read_dataset
-from maskloom.metrics.align import compare
+from maskloom.metrics.judging.align import compare
 from maskloom.quality.review import find_regions
 from maskloom.store.images import read_image
 

@@ -13,7 +13,7 @@ from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.errors import DataError, TaxonomyError
-from maskloom.metrics.align import compare
+from maskloom.metrics.judging.align import compare
 from maskloom.quality.review import find_regions
 
 SIZE = (48, 64)

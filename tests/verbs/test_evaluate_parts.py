@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from maskloom.errors import DataError, WriteError
-from maskloom.metrics.parts import PartFile, load_part
-from maskloom.metrics.spread import Waiting
-from maskloom.metrics.tally import Tally
+from maskloom.metrics.judging.parts import PartFile, load_part
+from maskloom.metrics.judging.spread import Waiting
+from maskloom.metrics.judging.tally import Tally
 from maskloom.store.images import write_png
 from maskloom.verbs.evaluate import evaluate
 from maskloom.verbs.shares import waiting_outcome

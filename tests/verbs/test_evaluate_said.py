@@ -13,13 +13,13 @@ from maskloom.core.masks import Masks
 from maskloom.core.report import Report
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.align import compare
 from maskloom.metrics.conventions import CONVENTIONS
-from maskloom.metrics.families import FAMILIES
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.judge import Terms, judge
-from maskloom.metrics.row_objects import objects_of
-from maskloom.metrics.settings import MetricSettings
+from maskloom.metrics.judging.align import compare
+from maskloom.metrics.judging.families import FAMILIES
+from maskloom.metrics.judging.judge import Terms, judge
+from maskloom.metrics.judging.settings import MetricSettings
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.rows import objects_of
 from maskloom.verbs.evaluate import evaluate
 
 ONE = Taxonomy.from_names(["a"])

@@ -11,7 +11,7 @@ from maskloom.core.outcome import plain
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
 from maskloom.faces.cli import main
-from maskloom.metrics.families import TASKS, metrics_of
+from maskloom.metrics.judging.families import TASKS, metrics_of
 from maskloom.store.project import Project
 from maskloom.verbs.init import init
 from maskloom.verbs.listing import list_

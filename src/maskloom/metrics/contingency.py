@@ -2,7 +2,7 @@
 
 The masks of one side must not overlap. Then one sweep down the columns meets every shared pixel
 once, and time grows with the runs, not with pixels or with pairs. What the counts mean is
-`panoptic.py`; class maps are counted in `confusion.py`.
+`panoptic/family.py`; class maps are counted in `confusion.py`.
 """
 
 from __future__ import annotations

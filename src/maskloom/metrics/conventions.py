@@ -18,7 +18,7 @@ from maskloom.metrics.boundary.rules import (
     VideoRules,
 )
 from maskloom.metrics.calibration import CALIBRATION_RULES, CalibrationRules
-from maskloom.metrics.objects import COCO_RULES, LVIS_RULES, MASKLOOM_RULES, InstanceRules
+from maskloom.metrics.objects.sides import COCO_RULES, LVIS_RULES, MASKLOOM_RULES, InstanceRules
 from maskloom.metrics.pixel_rules import PIXEL_RULES, PixelRules
 from maskloom.metrics.shape.clusters import CLUSTER_RULES, ClusterRules
 from maskloom.metrics.shape.objects import OBJECT_RULES, ObjectRules

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from maskloom.metrics.families import Family
+from maskloom.metrics.judging.families import Family
 from maskloom.work.progress import track
 
 _AT_ONCE = 200

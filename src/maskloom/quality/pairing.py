@@ -1,7 +1,7 @@
 """Which predicted object is which true one, where the first question is what to mend.
 
-Unlike the matching behind scores (`metrics/matching.py`), every object is paired at most once
-whatever its class, so that one fault is one region; the regions are `regions_rows.py`.
+Unlike the matching behind scores (`metrics/objects/matching.py`), every object is paired at most
+once, whatever its class, so that one fault is one region; the regions are `regions_rows.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.row_objects import ANY_CATEGORY, unite_parts
+from maskloom.metrics.objects.rows import ANY_CATEGORY, unite_parts
 
 FOUND_IOU = 0.5
 SAME_IOU = 0.25

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from maskloom.core.labels import Labels
 from maskloom.core.region import Region
-from maskloom.metrics.align import Comparison, Pair
-from maskloom.metrics.pictures import image_of
-from maskloom.metrics.scene import surest_on_top
+from maskloom.metrics.judging.align import Comparison, Pair
+from maskloom.metrics.judging.pictures import image_of
+from maskloom.metrics.judging.scene import surest_on_top
 from maskloom.report.crops import (
     FAINT,
     FRAME,

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from maskloom.core.labels import Labels, RowKind
 from maskloom.core.region import DISAGREEMENTS, Region
 from maskloom.errors import DataError
-from maskloom.metrics.align import Comparison
-from maskloom.metrics.judge import Task
-from maskloom.metrics.scene import blind_spots, surest_on_top
-from maskloom.metrics.tasks import task_of
+from maskloom.metrics.judging.align import Comparison
+from maskloom.metrics.judging.judge import Task
+from maskloom.metrics.judging.scene import blind_spots, surest_on_top
+from maskloom.metrics.judging.tasks import task_of
 from maskloom.quality.bands import find_dispute
 from maskloom.quality.frame import Frame
 from maskloom.quality.pairing import Blind, pair_objects

@@ -12,7 +12,7 @@ from maskloom.core.outcome import Cell, Table
 from maskloom.core.region import ABOUT
 from maskloom.core.report import Report
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.align import Comparison
+from maskloom.metrics.judging.align import Comparison
 from maskloom.quality.region_panels import region_panels
 from maskloom.quality.review import HELD_OUT, Review
 from maskloom.report.html import write_html

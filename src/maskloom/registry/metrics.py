@@ -7,8 +7,8 @@ from maskloom.registry.entry import Entry
 # Scores carry the names that reports carry; they are computed together, not loaded by name.
 _ALL = ("semantic", "instance", "panoptic")
 _PIXELS = "maskloom.metrics.pixels:PixelMetrics"
-_INSTANCES = "maskloom.metrics.instances:InstanceMetrics"
-_PANOPTIC = "maskloom.metrics.panoptic:PanopticMetrics"
+_INSTANCES = "maskloom.metrics.objects.family:InstanceMetrics"
+_PANOPTIC = "maskloom.metrics.panoptic.family:PanopticMetrics"
 _SHAPES = "maskloom.metrics.shape.object_metrics:ObjectShapeMetrics"
 _CLUSTERS = "maskloom.metrics.shape.cluster_metrics:ClusterMetrics"
 _BOUNDARY = "maskloom.metrics.boundary.family:BoundaryMetrics"

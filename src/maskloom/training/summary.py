@@ -9,8 +9,8 @@ from maskloom.core.outcome import counted
 from maskloom.core.report import Report
 from maskloom.core.run import Run
 from maskloom.inference.open_run import open_run
-from maskloom.metrics.judge import Terms, judge
-from maskloom.metrics.pictures import error_panels
+from maskloom.metrics.judging.judge import Terms, judge
+from maskloom.metrics.judging.pictures import error_panels
 from maskloom.report.html import write_html
 from maskloom.training.beginning import Beginning
 from maskloom.training.fit import training_curves

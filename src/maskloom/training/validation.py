@@ -17,9 +17,9 @@ from maskloom.core.segmenter import Segmenter
 from maskloom.core.views import class_map, instance_rows
 from maskloom.errors import ImageError
 from maskloom.inference.open_run import open_run
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.judge import JudgedTask, Terms, judge
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.judging.judge import JudgedTask, Terms, judge
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.panoptic.family import PanopticMetrics
 from maskloom.metrics.pixels import PixelMetrics
 from maskloom.store.images import read_image
 from maskloom.work import progress

@@ -226,7 +226,7 @@ def _predict(out: Path) -> None:
 
 def _judge(out: Path, method: str) -> Report:
     from maskloom.formats.detect import read_dataset
-    from maskloom.metrics.judge import Terms, judge
+    from maskloom.metrics.judging.judge import Terms, judge
 
     predicted = read_dataset(out / "predicted" / method)
     return judge(read_dataset(out / "real"), predicted, Terms("instance"))
@@ -242,8 +242,8 @@ def _write_report(out: Path, report: Report, tables: tuple[Table, ...]) -> None:
 
     from maskloom.core.run import Run
     from maskloom.formats.detect import read_dataset
-    from maskloom.metrics.judge import Terms
-    from maskloom.metrics.pictures import error_panels
+    from maskloom.metrics.judging.judge import Terms
+    from maskloom.metrics.judging.pictures import error_panels
     from maskloom.report.html import write_html
 
     real = read_dataset(out / "real")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.core.outcome import Outcome
     from maskloom.core.report import Report
-    from maskloom.metrics.judge import Terms
-    from maskloom.metrics.spread import Complete, Opening, Waiting
+    from maskloom.metrics.judging.judge import Terms
+    from maskloom.metrics.judging.spread import Complete, Opening, Waiting
     from maskloom.verbs.moves import Moves
     from maskloom.verbs.rivals import Rivalry
     from maskloom.verbs.sides import Sides
@@ -112,9 +112,9 @@ def evaluate(
     """
     from maskloom.formats.mapping import parse_renames
     from maskloom.metrics.conventions import CONVENTIONS
-    from maskloom.metrics.judge import Terms
-    from maskloom.metrics.settings import MetricSettings
-    from maskloom.metrics.spread import Waiting
+    from maskloom.metrics.judging.judge import Terms
+    from maskloom.metrics.judging.settings import MetricSettings
+    from maskloom.metrics.judging.spread import Waiting
     from maskloom.verbs.shares import share_of, waiting_outcome
     from maskloom.verbs.sides import Sides, both_called
 
@@ -173,7 +173,7 @@ def _reported(
 
 
 def _moves(sides: tuple[Dataset, Dataset], terms: Terms) -> Moves:
-    from maskloom.metrics.explain import explain
+    from maskloom.metrics.judging.explain import explain
     from maskloom.verbs.moves import Moves
 
     return Moves(explain(*sides, terms))
@@ -185,7 +185,7 @@ def _other(
     """The other prediction, if there is one; what it lacks must show before anything is scored."""
     if path is None:
         return None
-    from maskloom.metrics.align import compare
+    from maskloom.metrics.judging.align import compare
 
     sides = replace(sides, paths=(sides.paths[0], path))
     both = _opened(sides, settings)
@@ -202,9 +202,9 @@ def _rival(
     """The other prediction judged on the same terms and compared."""
     if other is None:
         return None
-    from maskloom.metrics.align import compare
-    from maskloom.metrics.judge import groups_of
-    from maskloom.metrics.spread import Waiting
+    from maskloom.metrics.judging.align import compare
+    from maskloom.metrics.judging.judge import groups_of
+    from maskloom.metrics.judging.spread import Waiting
     from maskloom.verbs.rivals import rivalry
     from maskloom.work.progress import step
 
@@ -227,8 +227,8 @@ def _judged(
     share: tuple[Share | None, Path | None],
 ) -> Complete | Waiting:
     """The report, made here or by workers; of one share perhaps what is still to come."""
-    from maskloom.metrics.judge import judge
-    from maskloom.metrics.spread import Complete, Division, judge_divided
+    from maskloom.metrics.judging.judge import judge
+    from maskloom.metrics.judging.spread import Complete, Division, judge_divided
     from maskloom.work.executors import open_executor
 
     with open_executor(*spread) as executor:
@@ -239,7 +239,7 @@ def _judged(
 
 def _opened(sides: Sides, settings: tuple[str, ...]) -> tuple[Dataset, Dataset]:
     """Both data sets, in a process of their own."""
-    from maskloom.metrics.settings import MetricSettings
+    from maskloom.metrics.judging.settings import MetricSettings
 
     return sides.read(settings, {"metric": MetricSettings})[0]
 

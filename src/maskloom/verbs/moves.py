@@ -1,7 +1,7 @@
 """`evaluate --explain-conventions`: how each number moves between conventions, and why.
 
 No verb: it makes the results and tables that `evaluate` adds. The scores are of
-`metrics/explain.py`.
+`metrics/judging/explain.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskloom.core.outcome import Cell, Table
-    from maskloom.metrics.explain import Move
+    from maskloom.metrics.judging.explain import Move
 
 
 @dataclass(frozen=True, slots=True)

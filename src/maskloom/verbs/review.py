@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from maskloom.core.outcome import Outcome
     from maskloom.core.region import Region
-    from maskloom.metrics.align import Comparison
+    from maskloom.metrics.judging.align import Comparison
     from maskloom.quality.review import Review
     from maskloom.store.project.address import Address
 
@@ -79,7 +79,7 @@ def review(
     """
     from maskloom.errors import UsageError
     from maskloom.formats.mapping import parse_renames
-    from maskloom.metrics.align import compare
+    from maskloom.metrics.judging.align import compare
     from maskloom.quality.review import find_regions
     from maskloom.verbs.sides import Sides, side_warnings
 

@@ -1,6 +1,6 @@
 """What `evaluate` says of a judgement: what only the verb knows, the report file, the outcome.
 
-No verb: how labels are judged is `metrics/judge.py`.
+No verb: how labels are judged is `metrics/judging/judge.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maskloom.core.dataset import Dataset
     from maskloom.core.outcome import Outcome
     from maskloom.core.report import Report
-    from maskloom.metrics.judge import Terms
+    from maskloom.metrics.judging.judge import Terms
     from maskloom.verbs.beside import Beside
 
 
@@ -21,7 +21,7 @@ def completed(
     judged: Report, sides: tuple[Dataset, Dataset], predicted: Path, terms: Terms
 ) -> Report:
     """The report with what only the verb knows: names, hashes, and what a model was trained on."""
-    from maskloom.metrics.align import compare
+    from maskloom.metrics.judging.align import compare
     from maskloom.verbs.sides import trained_on_note
     from maskloom.work.progress import step
 
@@ -49,7 +49,7 @@ def write_report(
     if path is None:
         return
     from maskloom.core.outcome import counted
-    from maskloom.metrics.pictures import error_panels
+    from maskloom.metrics.judging.pictures import error_panels
     from maskloom.report.html import write_html
     from maskloom.work.progress import step
 
@@ -75,7 +75,7 @@ def outcome_of(
 ) -> Outcome:
     """Results, tables and warnings of a judgement."""
     from maskloom.core.outcome import Outcome
-    from maskloom.metrics.tables import report_tables
+    from maskloom.metrics.judging.tables import report_tables
     from maskloom.verbs.sides import side_warnings
 
     results = judged.to_json()

@@ -1,6 +1,6 @@
 """`evaluate --shard`: which share a call has, and what it says when others are still to come.
 
-No verb: how a judgement is divided is `metrics/spread.py`.
+No verb: how a judgement is divided is `metrics/judging/spread.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maskloom.core.outcome import Outcome
-    from maskloom.metrics.spread import Waiting
+    from maskloom.metrics.judging.spread import Waiting
     from maskloom.work.shards import Share
 
 

@@ -1,7 +1,7 @@
 """The two data sets that a comparing verb (`evaluate`, `review`) is given, opened alike.
 
 No verb: it turns paths and options into data sets. What belongs together is
-`metrics/align.py`.
+`metrics/judging/align.py`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Sides:
     def _open(self, side: int, fmt: Format, options: Any) -> Dataset:
         from maskloom.formats.confidence import with_confidence
         from maskloom.formats.detect import read_dataset
-        from maskloom.metrics.keep import keep_labels
+        from maskloom.metrics.judging.keep import keep_labels
 
         dataset = read_dataset(
             self.paths[side],

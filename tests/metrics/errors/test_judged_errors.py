@@ -12,9 +12,9 @@ from maskloom.core.labels import Labels, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.judge import Terms, judge
-from maskloom.metrics.spread import Complete, Division, judge_divided
-from maskloom.metrics.tables import report_tables
+from maskloom.metrics.judging.judge import Terms, judge
+from maskloom.metrics.judging.spread import Complete, Division, judge_divided
+from maskloom.metrics.judging.tables import report_tables
 from maskloom.report.html import render
 from maskloom.work.executors import open_executor
 from maskloom.work.shards import Share

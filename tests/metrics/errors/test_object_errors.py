@@ -12,8 +12,8 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.errors.object_family import ObjectErrors
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.objects import COCO_RULES, LVIS_RULES, MASKLOOM_RULES
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.sides import COCO_RULES, LVIS_RULES, MASKLOOM_RULES
 
 SIZE = (12, 12)
 AT_075 = 1 << 5

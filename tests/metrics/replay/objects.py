@@ -12,11 +12,11 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Category, Taxonomy
 from maskloom.metrics.calibration import CalibrationRules
-from maskloom.metrics.instance_columns import PredictionColumns
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.object_calibration import object_calibration
-from maskloom.metrics.objects import COCO_RULES
-from maskloom.metrics.panoptic import PanopticMetrics
+from maskloom.metrics.objects.calibration import object_calibration
+from maskloom.metrics.objects.columns import PredictionColumns
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.sides import COCO_RULES
+from maskloom.metrics.panoptic.family import PanopticMetrics
 from maskloom.metrics.shape.joint import joint_ids
 from maskloom.metrics.shape.objects import match_scores, matched_at
 from maskloom.metrics.shape.pairs import object_pairs

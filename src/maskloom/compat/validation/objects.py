@@ -13,8 +13,8 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.instances import InstanceMetrics
-from maskloom.metrics.objects import COCO_RULES, InstanceRules
+from maskloom.metrics.objects.family import InstanceMetrics
+from maskloom.metrics.objects.sides import COCO_RULES, InstanceRules
 from maskloom.metrics.scores import Scores
 
 NAMES = {

@@ -1,6 +1,6 @@
 """Which matched panoptic segments also match by their bands, for Boundary PQ.
 
-Bands of masks are `bands.py`, matches by areas `metrics/segment_matching.py`.
+Bands of masks are `bands.py`, matches by areas `metrics/panoptic/matching.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import numpy as np
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.metrics.boundary.bands import band_widths, boundary_bands, boundary_intersections
-from maskloom.metrics.segment_matching import Matches, SegmentPairs
-from maskloom.metrics.segment_pairs import Unjudged
-from maskloom.metrics.segments import VOID_SEGMENT
+from maskloom.metrics.panoptic.matching import Matches, SegmentPairs
+from maskloom.metrics.panoptic.pairs import Unjudged
+from maskloom.metrics.panoptic.segments import VOID_SEGMENT
 
 
 def banded(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskloom.core.kernel import Ints
 from maskloom.metrics.coco.curves import EPSILON, Curves, fill_curves
 from maskloom.metrics.coco.matched import BITS, Matched
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.objects.matching import Flags, Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

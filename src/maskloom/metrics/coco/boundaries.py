@@ -15,7 +15,7 @@ from maskloom.core.kernel import Ints, Rows, kernel
 from maskloom.core.masks import Masks
 from maskloom.metrics.boundary.bands import BoundaryBands, boundary_bands, boundary_iou_pairs
 from maskloom.metrics.coco.near import Lines
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.objects.matching import Flags, Floats
 
 BandsOf = Callable[[NDArray[np.int64]], BoundaryBands]
 """The bands of some rows."""

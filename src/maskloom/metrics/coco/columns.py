@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskloom.core.kernel import Bytes, Ints, Rows
 from maskloom.metrics.coco.ends import LEAD
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.objects.matching import Flags, Floats
 
 MOST_PIXELS = 2**31 - 1
 """Pixels of the largest frame whose masks can be compared."""

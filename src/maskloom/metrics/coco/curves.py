@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, Rows, kernel, wide
-from maskloom.metrics.matching import Bits, Floats
+from maskloom.metrics.objects.matching import Bits, Floats
 
 EPSILON = float(np.spacing(1.0))
 """What pycocotools adds to the denominator of precision."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from maskloom.core.coco_rle import parse
 from maskloom.core.kernel import Bytes, Ints, Rows, kernel, wide
-from maskloom.metrics.matching import Flags
+from maskloom.metrics.objects.matching import Flags
 
 LEAD = 4
 """Characters "0" before the first string of a block, so that each has four before it."""

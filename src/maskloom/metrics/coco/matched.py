@@ -20,7 +20,7 @@ from maskloom.metrics.coco.columns import Found, MatchRules, Truth
 from maskloom.metrics.coco.ends import read_ends
 from maskloom.metrics.coco.near import Lines, near_boxes, near_masks
 from maskloom.metrics.coco.order import by_falling_score, by_value, meets, rank_in_group
-from maskloom.metrics.matching import Flags, Floats, match_into
+from maskloom.metrics.objects.matching import Flags, Floats, match_into
 
 BITS = 16
 """IoU levels that are matched at once."""

@@ -11,7 +11,7 @@ import numpy as np
 from maskloom.core.kernel import Ints, Rows, kernel, wide
 from maskloom.metrics.boundary.bits import Words
 from maskloom.metrics.coco.bits import fill_bits, shared_pixels
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.objects.matching import Flags, Floats
 
 Lines = tuple[Rows, Ints, Ints, Ints]
 """Of N masks: ends of runs, first and last of each mask's own (N,) among them, areas (N,)."""

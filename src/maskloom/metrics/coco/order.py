@@ -6,7 +6,7 @@ import numpy as np
 
 from maskloom.core.kernel import Ints, Rows, kernel, wide
 from maskloom.metrics.boundary.bits import Words
-from maskloom.metrics.matching import Flags, Floats
+from maskloom.metrics.objects.matching import Flags, Floats
 
 _DIGIT = 11
 

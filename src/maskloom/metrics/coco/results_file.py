@@ -30,7 +30,7 @@ from maskloom.metrics.coco.results_text import (
 )
 from maskloom.metrics.coco.strings import gather_strings
 from maskloom.metrics.coco.tokens import HARD
-from maskloom.metrics.matching import Floats
+from maskloom.metrics.objects.matching import Floats
 
 
 class OpenFile:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from maskloom.core.kernel import Floats, Ints, kernel
 from maskloom.core.report import Score
 from maskloom.metrics.errors.kinds import CLASS, KINDS, LOCATION, RIGHT
-from maskloom.metrics.instance_columns import RECALLS
-from maskloom.metrics.matching import Flags
+from maskloom.metrics.objects.columns import RECALLS
+from maskloom.metrics.objects.matching import Flags
 from maskloom.metrics.scores import mean
 
 ALL_FALSE, ALL_MISSED = "false positives", "false negatives"

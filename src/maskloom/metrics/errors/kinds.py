@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from maskloom.core.kernel import Ints, kernel
 from maskloom.metrics.errors.pairs import Pairs
-from maskloom.metrics.matching import Flags, Floats, match_into
-from maskloom.metrics.row_objects import Objects
+from maskloom.metrics.objects.matching import Flags, Floats, match_into
+from maskloom.metrics.objects.rows import Objects
 
 RIGHT, CLASS, LOCATION, BOTH, DUPLICATE, BACKGROUND = range(6)
 KINDS = ("right", "class", "location", "both", "duplicate", "background")

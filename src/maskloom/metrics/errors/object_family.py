@@ -24,7 +24,7 @@ from maskloom.metrics.errors.object_tables import ClassCounts, object_tables
 from maskloom.metrics.errors.pairs import pairs_of
 from maskloom.metrics.errors.pieces import pieces_of
 from maskloom.metrics.errors.sizes import size_table
-from maskloom.metrics.objects import (
+from maskloom.metrics.objects.sides import (
     MASKLOOM_RULES,
     InstanceRules,
     predicted_objects,

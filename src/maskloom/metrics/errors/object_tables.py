@@ -14,7 +14,7 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.errors.fixes import ALL_FALSE, ALL_MISSED, Costs
 from maskloom.metrics.errors.kinds import KINDS, RIGHT
-from maskloom.metrics.objects import InstanceRules
+from maskloom.metrics.objects.sides import InstanceRules
 
 _WORDS = {
     "class": "on an object of another class",

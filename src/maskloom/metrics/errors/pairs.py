@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.algebra import overlapping
-from maskloom.metrics.matching import LOWEST_IOU
-from maskloom.metrics.row_objects import ANY_CATEGORY, Objects
+from maskloom.metrics.objects.matching import LOWEST_IOU
+from maskloom.metrics.objects.rows import ANY_CATEGORY, Objects
 
 Ints = NDArray[np.int64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from maskloom.core.algebra import overlaps
 from maskloom.core.kernel import Ints, Rows, Segments, kernel
 from maskloom.metrics.errors.pairs import Pairs
-from maskloom.metrics.matching import Flags
-from maskloom.metrics.row_objects import Objects
+from maskloom.metrics.objects.matching import Flags
+from maskloom.metrics.objects.rows import Objects
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskloom.core.outcome import Cell, Table
-from maskloom.metrics.instance_columns import AREAS_PX
+from maskloom.metrics.objects.columns import AREAS_PX
 from maskloom.metrics.scores import mean
 
 _QUARTERS = ("smallest quarter", "second quarter", "third quarter", "largest quarter")

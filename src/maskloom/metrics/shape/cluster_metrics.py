@@ -17,8 +17,8 @@ from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
 from maskloom.metrics.contingency import columns_of
+from maskloom.metrics.panoptic.segments import VOID_SEGMENT, exclusive_columns, segment_rows
 from maskloom.metrics.scores import Scores, mean
-from maskloom.metrics.segments import VOID_SEGMENT, exclusive_columns, segment_rows
 from maskloom.metrics.shape.clusters import (
     CLUSTER_RULES,
     RAND_SCORES,

@@ -1,7 +1,7 @@
 """The family of objects without confidence: F1 at thresholds, AJI, and errors of counting.
 
 What is counted is in `objects.py`, `aji.py` and `counts.py`. Average precision, for predictions
-with scores, is `metrics/instances.py`.
+with scores, is `metrics/objects/family.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from maskloom.core.masks import Masks
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import UsageError
-from maskloom.metrics.instance_notes import drawn_notes
-from maskloom.metrics.objects import drawn_only
+from maskloom.metrics.objects.notes import drawn_notes
+from maskloom.metrics.objects.sides import drawn_only
 from maskloom.metrics.sample_values import SampleValues
 from maskloom.metrics.scores import Scores, mean, mean_over, quotient
 from maskloom.metrics.shape.aji import aggregated_jaccard

@@ -1,6 +1,6 @@
 """Objects found at thresholds of IoU, without scores of confidence: F1 and what goes with it.
 
-Average precision, which ranks predictions by confidence, is `metrics/instances.py`. The family
+Average precision, which ranks predictions by confidence, is `metrics/objects/family.py`. The family
 over a data set is `object_metrics.py`.
 """
 

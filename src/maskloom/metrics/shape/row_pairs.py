@@ -9,8 +9,8 @@ import numpy as np
 from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.objects import MASKLOOM_RULES, predicted_objects, truth_objects
-from maskloom.metrics.row_objects import ANY_CATEGORY, Objects
+from maskloom.metrics.objects.rows import ANY_CATEGORY, Objects
+from maskloom.metrics.objects.sides import MASKLOOM_RULES, predicted_objects, truth_objects
 from maskloom.metrics.shape.joint import Ids
 from maskloom.metrics.shape.pairs import ObjectPairs
 

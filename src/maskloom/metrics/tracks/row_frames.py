@@ -13,7 +13,7 @@ from maskloom.core.labels import RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.errors import DataError
-from maskloom.metrics.row_objects import unite_parts
+from maskloom.metrics.objects.rows import unite_parts
 from maskloom.metrics.tracks.sequences import SLACK, Frame, Table, checked_frame
 
 

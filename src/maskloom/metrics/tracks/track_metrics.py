@@ -18,7 +18,7 @@ from maskloom.core.labels import Rows
 from maskloom.core.masks import Masks
 from maskloom.core.report import Score
 from maskloom.core.taxonomy import Taxonomy
-from maskloom.metrics.objects import drawn_only
+from maskloom.metrics.objects.sides import drawn_only
 from maskloom.metrics.scores import Scores, mean
 from maskloom.metrics.tracks.counts import TRACK_METRICS, TRACK_RULES, TrackCounts, TrackRules
 from maskloom.metrics.tracks.kept_frames import KeptFrames, State

@@ -1,0 +1,1 @@
+"""Labels against labels over two data sets: what belongs together, counted, reported."""

@@ -1,0 +1,1 @@
+"""Panoptic segments: matched by pixels; quality of things and stuff."""
