@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 
 from maskloom.core.dataset import Dataset
-from maskloom.core.labels import Labels, Rows
+from maskloom.core.labels import Geometry, Labels, RowKind, Rows
 from maskloom.core.masks import Masks
 from maskloom.core.report import Report
 from maskloom.core.sample import ImageRef, Sample
 from maskloom.core.taxonomy import Taxonomy
 from maskloom.metrics.conventions import CONVENTIONS
 from maskloom.metrics.judging.align import compare
+from maskloom.metrics.judging.explain import Move
 from maskloom.metrics.judging.families import FAMILIES
 from maskloom.metrics.judging.judge import Terms, judge
 from maskloom.metrics.judging.settings import MetricSettings
 from maskloom.metrics.objects.family import InstanceMetrics
 from maskloom.metrics.objects.rows import objects_of
 from maskloom.verbs.evaluate import evaluate
+from maskloom.verbs.moves import Moves
 
 ONE = Taxonomy.from_names(["a"])
 IMAGE = {"id": 1, "file_name": "1.png", "height": 40, "width": 50}
@@ -53,6 +55,27 @@ def test_boxes_without_masks_have_scores_of_boxes_alone(tmp_path):
     assert set(found.results["per_class"]["a"]) >= {"box_ap"}
     assert "Box AP is 1.000" in (tmp_path / "r.html").read_text()
     assert sum("without a mask" in note for note in found.warnings) == 1
+    assert not any("no prediction" in note for note in found.warnings)
+    assert "predicted_objects" not in found.results["per_class"]["a"]
+
+
+def test_boxes_alone_have_neither_slices_nor_intervals_of_masks():
+    ring = np.array([[2.0, 2.0], [8.0, 8.0]])
+    dense = np.zeros((1, 12, 12), bool)
+    dense[0, 2:8, 2:8] = True
+    samples = [Sample(f"{i}", ImageRef(None, (12, 12)), tags={"w": "u"}) for i in range(8)]
+    box = Rows.make(
+        Masks.empty(1, (12, 12)), [0], kind=[int(RowKind.BOX)], score=[0.5],
+        geometry=(Geometry((ring,), "box"),),
+    )  # fmt: skip
+    truth = Dataset(
+        ONE, samples, lambda _: Labels((12, 12), Rows.make(Masks.from_dense(dense), [0]))
+    )
+    found = Dataset(ONE, samples, lambda _: Labels((12, 12), box))
+    report = judge(truth, found, Terms("instance", by="w", resamples=20))
+    assert report.per_slice["u"]["ap"] is None
+    assert report.per_slice["u"]["box_ap"] == 1.0
+    assert {name.split("_")[0] for name in report.intervals} == {"box"}
 
 
 def test_images_without_a_prediction_are_counted(tmp_path):
@@ -80,7 +103,30 @@ def test_another_place_of_the_prediction_is_told():
         )
 
     assert not compare(side(5.0), side(5.001)).notes
-    assert "differ in spacing, or in where" in compare(side(5.0), side(6.0)).notes[0]
+    for origin in (5.0, 500_000.0):
+        notes = compare(side(origin), side(origin + 1)).notes
+        assert "differ in spacing, or in where" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"spacing": (1.0, 1.0), "unit": "mm"}, {"spacing": (1000.0, 1000.0), "unit": "um"}, True),
+        ({"spacing": (1.0, 1.0), "unit": "mm"}, {"spacing": (1.0, 1.0), "unit": "um"}, False),
+        ({"spacing": (1.0, 1.0)}, {}, True),
+        ({"spacing": (1.0, 1.0)}, {"spacing": (1.0, 1.0, 1.0)}, True),
+        ({"crs": "EPSG:32633"}, {"crs": "EPSG:32634"}, False),
+        ({"crs": "EPSG:32633"}, {"crs": "EPSG:32633"}, True),
+    ],
+)
+def test_units_and_systems_are_compared_as_what_they_mean(one, other, same):
+    def side(said):
+        sample = Sample("x", ImageRef(None, (2, 2), **said))
+        return Dataset(
+            ONE, [sample], lambda _: Labels((2, 2), class_map=np.zeros((2, 2), np.uint8))
+        )
+
+    assert (not compare(side(one), side(other)).notes) == same
 
 
 @pytest.mark.parametrize(("most", "right"), [(0, 0.0), (1000, 1.0)])
@@ -107,7 +153,38 @@ def test_the_best_score_to_cut_at_is_between_the_points_of_a_grid():
     metric.update(truth, Rows.make(Masks.from_dense(dense), np.zeros(40), score=score))
     (curve,) = [one for one in metric.result().curves if one.y_label.startswith("F1")]
     assert max(curve.y) == 1.0
-    assert curve.note == "best 1.000 at 0.005"
+    assert curve.note == "best 1.000 at 0.00500"
+
+
+@pytest.mark.parametrize("least", [0.99951, 0.8766, 0.00123456, 12.5, -3.2, 1.0])
+def test_the_score_to_cut_at_keeps_what_it_is_of(least):
+    metric = InstanceMetrics(ONE)
+    dense = np.zeros((1, 6, 6), bool)
+    dense[0, 1:4, 1:4] = True
+    rows = Rows.make(Masks.from_dense(dense), [0])
+    metric.update(rows, Rows.make(Masks.from_dense(dense), [0], score=[least]))
+    (curve,) = [one for one in metric.result().curves if one.y_label.startswith("F1")]
+    said = float(curve.note.rsplit(" ", 1)[1])
+    assert said <= least
+    assert said == pytest.approx(least, rel=0.02)
+
+
+@pytest.mark.parametrize(("name", "said"), [("coco", "of one class"), ("lvis", "than 2 objects")])
+def test_a_limit_below_the_objects_of_an_image_is_told(name, said):
+    made = FAMILIES["instances"].make(ONE, CONVENTIONS[name], MetricSettings(max_detections=2))
+    dense = np.zeros((3, 9, 9), bool)
+    for i in range(3):
+        dense[i, 3 * i : 3 * i + 2] = True
+    rows = Rows.make(Masks.from_dense(dense), np.zeros(3))
+    made.update(rows, rows)
+    assert any("capped in 1 image" in note and said in note for note in made.result().notes)
+
+
+def test_scores_that_are_undefined_everywhere_did_not_move():
+    moves = Moves((Move("ap", "maskloom", None, None, ()), Move("ap", "coco", None, None, ())))
+    table = moves.tables()[0]
+    assert not table.rows
+    assert "the same under all that have rules for them: ap" in table.note
 
 
 def test_what_a_file_says_of_an_object_stays_where_another_is_of_parts():

@@ -41,7 +41,8 @@ class Moves:
         """Numbers first, then the rules that differ."""
         from maskloom.core.outcome import Table
 
-        moved = {m.metric for m in self.found if m.difference != 0 and m.convention != "maskloom"}
+        ours = {m.metric: m.value for m in self.found if m.convention == "maskloom"}
+        moved = {m.metric for m in self.found if m.value != ours.get(m.metric)}
         rows: list[list[Cell]] = [
             [m.metric, m.convention, _rounded(m.value), _rounded(m.difference)]
             for m in self.found

@@ -22,6 +22,8 @@ from maskloom.errors import DataError
 from maskloom.metrics.judging.frames import ends_of
 from maskloom.metrics.judging.translation import Translation
 
+_METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6}
+"""Units of spacing."""
 Missing = Literal["error", "empty", "skip"]
 
 
@@ -110,17 +112,24 @@ def _placed_otherwise(pairs: Sequence[Pair]) -> tuple[str, ...]:
 
 
 def _listed(image: ImageRef) -> str:
-    return " × ".join(f"{size:g}" for size in image.spacing)
+    return " × ".join(f"{size:g}" for size in image.spacing) + f" {image.unit}"
 
 
 def _in_one_place(one: ImageRef, other: ImageRef) -> bool:
     """Whether what both files say of spacing and place agrees; most say nothing."""
-    if one.spacing and other.spacing and not np.allclose(one.spacing, other.spacing, rtol=1e-3):
+    own, others = (
+        np.asarray(image.spacing) * _METRES.get(image.unit, 1.0) for image in (one, other)
+    )
+    if len(own) == len(others) and not np.allclose(own, others, rtol=1e-3, atol=0):
+        return False
+    codes = {str(image.crs) for image in (one, other) if str(image.crs).startswith("EPSG:")}
+    if len(codes) == 2:
         return False
     if not one.affine or not other.affine or np.shape(one.affine) != np.shape(other.affine):
         return True
+    # Places are as far off as pixels are wide, however far from the origin they lie.
     step = float(np.abs(np.asarray(one.affine)[:-1, :-1]).max()) or 1.0
-    return np.allclose(one.affine, other.affine, rtol=1e-3, atol=1e-2 * step)
+    return np.allclose(one.affine, other.affine, rtol=0, atol=1e-2 * step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

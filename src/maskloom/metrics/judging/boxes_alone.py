@@ -12,7 +12,7 @@ from maskloom.metrics.objects.overlaps import BOXES
 from maskloom.metrics.scores import Scores
 
 _WHY = "no prediction has a mask"
-_KEPT = ("name", "kind", "truth_objects", "predicted_objects", "reason", "key", "slice")
+_KEPT = ("name", "kind", "truth_objects", "key", "slice")
 
 
 def only_boxes(tally: Tally) -> bool:

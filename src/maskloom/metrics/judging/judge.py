@@ -121,7 +121,8 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
         tally = counted.slices[name]
         whole.merge(tally)
         if terms.by:
-            scores = tally.result().metrics
+            own = tally.result()
+            scores = (of_boxes(own) if only_boxes(tally) else own).metrics
             per_slice[name] = {"samples": tally.samples, **_only(scores, chosen)}
     found = whole.result()
     rare = frequency_scores(pair_up.truth, found.per_class)
@@ -129,7 +130,8 @@ def report_of(pair_up: Comparison, terms: Terms, task: str, counted: Counted) ->
     rows = [counted.rows[i] for i in sorted(counted.rows)]
     if only_boxes(whole):
         found, rows = of_boxes(found), list(map(row_of_boxes, rows))
-    drawn, bounds, unit = _resampled(pair_up, terms, whole, found.metrics)
+    told = [name for name, value in found.metrics.items() if value is not None]
+    drawn, bounds, unit = _resampled(pair_up, terms, whole, told)
     truth, predicted = pair_up.truth, pair_up.predicted
     return Report(
         title=f"{predicted.name or 'prediction'} against {truth.name or 'truth'}",

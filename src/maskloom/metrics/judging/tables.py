@@ -48,7 +48,7 @@ def report_tables(report: Report, *, worst: int = 5) -> tuple[Table, ...]:
         few = report.metrics if len(report.metrics) <= _FEW else headline(report, _FEW)
         names = ("samples", *few)
         tables.append(_table("per slice", "slice", report.per_slice.items(), names))
-    if n > 1:
+    if n > 1 and any(report.ranked_by in row for row in report.per_sample):
         low = [(_cut(str(row["key"])), row) for row in report.worst(worst)]
         names = tuple(name for name in _SAMPLE_COLUMNS if name in report.per_sample[0])
         shown = _table("worst samples", "sample", low, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -65,5 +66,11 @@ def _f1_curve(table: PredictionColumns, objects: int) -> Curve:
     grid = np.linspace(min(told[-1], 0.0), max(told[0], 1.0), _POINTS)
     least = np.unique(np.append(grid, best))
     points = tuple(least.tolist()), tuple(f1(least).tolist())
-    said = f"best {each.max():.3f} at {best:.3g}"
+    said = f"best {each.max():.3f} at {_downwards(best)}"
     return Curve("all classes", *points, "least score that is kept", "F1 at IoU 0.50", said)
+
+
+def _downwards(score: float) -> str:
+    """A score in three digits, no higher than it is: what is cut there keeps it."""
+    digits = max(0, 2 - math.floor(math.log10(abs(score)))) if score else 0
+    return f"{math.floor(score * 10**digits) / 10**digits:.{digits}f}"

@@ -107,15 +107,16 @@ class InstanceMetrics:
         there = np.flatnonzero(positives.any(axis=0))
         self.each.extend(order, there, positives[:, there].T)
         objects = np.bincount(t.category[~t.crowd], minlength=k)
-        most = self.rules.max_detections
-        self.capped += int(most is not None and objects.max(initial=0) > most)
+        self.capped += int(self.rules.caps(objects))
         self.predictions += np.bincount(p.category, minlength=k)
-        self.silent += int(not len(p) and objects.any())
         self.samples += 1
         self.unscored += unscored
-        boxed = self.overlap.boxed
-        self.truth_drawn += drawn_only(truth, self.taxonomy, boxed=boxed)
-        self.predicted_drawn += drawn_only(predicted, self.taxonomy, boxed=boxed)
+        drawn, found = (
+            drawn_only(rows, self.taxonomy, boxed=self.overlap.boxed) for rows in (truth, predicted)
+        )
+        self.truth_drawn += drawn
+        self.predicted_drawn += found
+        self.silent += int(not len(p) and not found and objects.any())
         return {
             f"{self.overlap.prefix}f1_50": f1(hit, drop, int(objects.sum())),
             "truth_objects": int(objects.sum()),
@@ -251,7 +252,7 @@ class InstanceMetrics:
         return row
 
     def _notes(self) -> tuple[str, ...]:
-        limit = self.rules.max_detections
+        limit = self.rules.limit
         drawn = self.truth_drawn, self.predicted_drawn
         return (
             *drawn_notes(*drawn, boxed=self.overlap.boxed),

@@ -22,24 +22,24 @@ def drawn_notes(truth: int, predicted: int, *, boxed: bool = False) -> tuple[str
 
 
 def instance_notes(
-    samples: int, silent: int, unscored: int, capped: int, limit: int | None
+    samples: int, silent: int, unscored: int, capped: int, limit: str
 ) -> tuple[str, ...]:
     """Of predictions that are not there, not sure, or too few.
 
     Args:
         samples: that were scored.
-        silent: of these, those with objects and without a prediction.
+        silent: of these, those with objects and without a prediction of any kind.
         unscored: predictions without a score.
-        capped: samples with more objects of a class than predictions may be.
-        limit: of predictions.
+        capped: samples with more objects than predictions may be.
+        limit: of predictions, in words.
     """
     notes = []
     if silent:
         notes.append(f"no prediction in {silent} of {counted(samples, 'image')} that show objects")
     if capped:
         notes.append(
-            f"AP is capped in {counted(capped, 'image')} with more than {limit} objects of one "
-            "class, the limit on predictions"
+            f"AP is capped in {counted(capped, 'image')} with more than {limit}, "
+            "the limit on predictions"
         )
     if unscored:
         notes.append(

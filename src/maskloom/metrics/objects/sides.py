@@ -39,6 +39,19 @@ class InstanceRules:
     max_per_image: int | None = None
     partial: bool = False
 
+    @property
+    def limit(self) -> str:
+        """The limit on predictions, in words; empty if there is none."""
+        if self.max_per_image is not None:
+            return f"{self.max_per_image} objects"
+        return f"{self.max_detections} objects of one class" if self.max_detections else ""
+
+    def caps(self, objects: NDArray[np.int64]) -> bool:
+        """Whether an image of (K,) true objects of each class has more than predictions may be."""
+        if self.max_per_image is not None:
+            return int(objects.sum()) > self.max_per_image
+        return self.max_detections is not None and objects.max(initial=0) > self.max_detections
+
 
 MASKLOOM_RULES = InstanceRules()
 COCO_RULES = InstanceRules(100, file_areas=True, void_ignores=False)
