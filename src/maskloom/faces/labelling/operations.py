@@ -161,6 +161,9 @@ def _commit(desk: Desk, body: bytes, author: str) -> Response:
         told = first_portion(error.missing)
         more = {"missing": _entries(told), "more": len(told) < len(error.missing)}
         head = desk.sample(sample, op.layer).revision
+        if error.missing and error.missing[0].revision == op.base + 1:
+            # All that came since; the present revision may be of one that came after these.
+            head = error.missing[-1].revision
         return answer({**problem(error), "revision": head, **more})
     return SafeJSON({"seq": done.seq, "revision": done.revision, "repeated": done.repeated})
 
