@@ -45,7 +45,7 @@ class _Compiling(event.Listener):
         """Of no interest."""
 
 
-event.register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]
+event.register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]  # of numba
 
 
 def kernel(function: F) -> F:

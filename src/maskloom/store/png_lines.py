@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 

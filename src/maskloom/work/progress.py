@@ -145,7 +145,7 @@ _compiling_is_said = False
 
 def _say_compiling() -> None:
     """Say once why the first run on a machine waits, where anything is said at all."""
-    global _compiling_is_said  # noqa: PLW0603
+    global _compiling_is_said  # noqa: PLW0603 - once a process
     sink: Sink | None = _SINK.get()
     while isinstance(sink, Silent):
         sink = sink.outer

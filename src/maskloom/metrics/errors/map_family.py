@@ -42,7 +42,7 @@ class MapErrors:
         truth: NDArray[Any],
         predicted: NDArray[Any],
         *,
-        order: int | None = None,  # noqa: ARG002
+        order: int | None = None,  # noqa: ARG002 - sums have no order
     ) -> dict[str, Score]:
         """Count one pair of class maps.
 
@@ -74,8 +74,8 @@ class MapErrors:
 
     def resampled(
         self,
-        weights: NDArray[np.int64],  # noqa: ARG002
-        orders: NDArray[np.int64],  # noqa: ARG002
+        weights: NDArray[np.int64],  # noqa: ARG002 - tables have no interval
+        orders: NDArray[np.int64],  # noqa: ARG002 - as above
     ) -> dict[str, NDArray[np.float64]]:
         """Nothing: there is no score."""
         return {}

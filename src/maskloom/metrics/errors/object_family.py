@@ -99,8 +99,8 @@ class ObjectErrors:
 
     def resampled(
         self,
-        weights: NDArray[np.int64],  # noqa: ARG002
-        orders: NDArray[np.int64],  # noqa: ARG002
+        weights: NDArray[np.int64],  # noqa: ARG002 - tables have no interval
+        orders: NDArray[np.int64],  # noqa: ARG002 - as above
     ) -> dict[str, NDArray[np.float64]]:
         """Nothing: there is no score."""
         return {}
